@@ -1,0 +1,56 @@
+"""A VEN as the VTN knows it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class PartyState(StrEnum):
+    PENDING = "pending"
+    """A trusted certificate that no operator has looked at yet: it is refused, and listed."""
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """One certificate of a party; two may be current while a party rotates."""
+
+    sha256: str
+    """64 hex digits: what every request is matched on."""
+    fingerprint_20b: str
+    lfdi: str
+    subject: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A 2.0b registration: made by the party, ended by either side."""
+
+    registration_id: str
+    profile: str
+    transport: str
+    pull: bool
+    report_only: bool
+    xml_signature: bool
+    registered_at: datetime
+    transport_address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    id: str
+    """Ours; on the 2.0b wire it is the venID, in 3.1 the ven's id."""
+    name: str
+    state: PartyState
+    certificates: tuple[Certificate, ...]
+    first_seen_at: datetime
+    targets: tuple[str, ...] = ()
+    """Names that events are addressed by, granted by the operator; a party's own id and name always count."""
+    registration: Registration | None = None
+    poll_interval: timedelta = timedelta(seconds=10)
+
+    def is_addressed_by(self, targets: tuple[str, ...]) -> bool:
+        """Whether an event with these targets is for this party; no targets address everybody."""
+        return not targets or not set(targets).isdisjoint({self.id, self.name, *self.targets})

@@ -1,0 +1,106 @@
+"""Overlapping events: which segment rules, and when that changes."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.timeline import next_change, ruling_at, segments
+
+START = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def make_event(
+    event_id: str = "e1",
+    *,
+    start_s: int = 0,
+    lengths_s: tuple[int | None, ...] = (60,),
+    priority: int | None = None,
+    created_s: int = 0,
+    kind: SignalKind = SignalKind.RELIEF,
+    cancelled: bool = False,
+) -> DrEvent:
+    endless = None in lengths_s
+    intervals = tuple(
+        SignalInterval(duration=None if length is None else length * SECOND, value=1000.0 * (index + 1))
+        for index, length in enumerate(lengths_s)
+    )
+    return DrEvent(
+        id=event_id,
+        program_id="p1",
+        market_context="http://utility.example/p1",
+        version=0,
+        starts_at=START + start_s * SECOND,
+        duration=None if endless else sum(length or 0 for length in lengths_s) * SECOND,
+        signals=(Signal(id="s1", kind=kind, intervals=intervals),),
+        created_at=START - timedelta(hours=1) + created_s * SECOND,
+        modified_at=START - timedelta(hours=1) + created_s * SECOND,
+        priority=priority,
+        cancelled_at=START if cancelled else None,
+    )
+
+
+def test_intervals_stand_back_to_back() -> None:
+    placed = segments(make_event(lengths_s=(10, 20, 30)))
+    assert [(segment.starts_at - START).total_seconds() for segment in placed] == [0, 10, 30]
+    assert placed[-1].ends_at == START + 60 * SECOND
+
+
+def test_the_drawn_delay_moves_all_intervals_together() -> None:
+    placed = segments(make_event(lengths_s=(10, 20)), delay=7 * SECOND)
+    assert [(segment.starts_at - START).total_seconds() for segment in placed] == [7, 17]
+
+
+def test_nothing_follows_an_endless_interval() -> None:
+    placed = segments(make_event(lengths_s=(10, None)))
+    assert placed[-1].ends_at is None
+    assert ruling_at([make_event(lengths_s=(10, None))], START + timedelta(days=999))[SignalKind.RELIEF].index == 1
+
+
+def test_a_cancelled_event_rules_nothing() -> None:
+    assert ruling_at([make_event(cancelled=True)], START) == {}
+
+
+def test_end_is_exclusive_and_start_inclusive() -> None:
+    # OpenADR 2.0b V21: adjacent events do not overlap.
+    first, second = make_event("first"), make_event("second", start_s=60)
+    assert ruling_at([first, second], START + 60 * SECOND)[SignalKind.RELIEF].event is second
+
+
+def test_lower_number_wins_and_no_number_is_last() -> None:
+    urgent, plain = make_event("urgent", priority=0), make_event("plain")
+    assert ruling_at([plain, urgent], START)[SignalKind.RELIEF].event is urgent
+
+
+def test_equal_priority_goes_to_the_newest_then_to_the_smaller_id() -> None:
+    # Interpretation: the standards leave it open.
+    old, new = make_event("a-old", created_s=0), make_event("z-new", created_s=5)
+    assert ruling_at([old, new], START)[SignalKind.RELIEF].event is new
+    twin = make_event("b-twin", created_s=5)
+    assert ruling_at([new, twin], START)[SignalKind.RELIEF].event is twin
+
+
+def test_kinds_do_not_hide_each_other() -> None:
+    level = make_event("level", kind=SignalKind.LEVEL)
+    assert set(ruling_at([level, make_event("relief")], START)) == {SignalKind.LEVEL, SignalKind.RELIEF}
+
+
+@given(
+    st.lists(st.tuples(st.integers(-50, 50), st.lists(st.integers(1, 40), min_size=1, max_size=3)), max_size=4),
+    st.integers(-60, 120),
+)
+def test_nothing_changes_before_the_next_change(shapes: list[tuple[int, list[int]]], at_s: int) -> None:
+    events = [
+        make_event(f"e{index}", start_s=start, lengths_s=tuple(lengths))
+        for index, (start, lengths) in enumerate(shapes)
+    ]
+    now = START + at_s * SECOND
+    change = next_change(events, now)
+    ruled = {kind: (s.event.id, s.index) for kind, s in ruling_at(events, now).items()}
+    until = change if change is not None else now + timedelta(hours=1)
+    moment = now
+    while moment < until:
+        assert {kind: (s.event.id, s.index) for kind, s in ruling_at(events, moment).items()} == ruled
+        moment += SECOND

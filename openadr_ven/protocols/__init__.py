@@ -1,0 +1,1 @@
+"""The agent's side of each protocol: cores that start exchanges and tell what they learnt."""

@@ -1,0 +1,206 @@
+"""The agent's settings: a TOML file, and environment variables that override it.
+
+``OPENADR_VEN_VTN__URL`` is ``url`` of the table ``[vtn]``. Paths in the file are relative to it.
+``openadr-ven init`` writes a commented file; ``openadr-ven check`` names a setting that is wrong.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from openadr_core.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "OPENADR_VEN_"
+FINGERPRINT_HEX_CHARS = 64
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Table(BaseModel):
+    """A table of the file: an unknown key is a mistake, and said to be one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VtnSettings(Table):
+    url: str
+    certificate: Path
+    key: Path
+    trust: Path
+    fingerprints: tuple[str, ...] = Field(min_length=1, max_length=2)
+    """SHA-256 of the VTN's certificate. Two slots: the VTN's next one can be entered before it changes."""
+    ven_name: str = ""
+    profile: Literal["modern-2.0b", "certification-2.0b"] = "modern-2.0b"
+    poll_interval_s: Annotated[float, Field(ge=0.001)] = 10.0
+    """OpenADR 2.0b 9.1.8: to the millisecond. The VTN may ask for a longer one, never for a shorter."""
+    timeout_s: Annotated[float, Field(ge=5)] = 10.0
+    """OpenADR 2.0b 9.1.6: at least five seconds."""
+    enrolment_retry_s: Positive = 5.0
+    """How often an agent that is not approved yet asks again."""
+
+    @field_validator("url")
+    @classmethod
+    def _over_tls(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError("must be https://host[:port]/[prefix/]")
+        return url.removesuffix("/").removesuffix("/OpenADR2/Simple/2.0b")
+
+    @field_validator("fingerprints")
+    @classmethod
+    def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
+        plain = tuple(one.replace(":", "").lower() for one in fingerprints)
+        if any(len(one) != FINGERPRINT_HEX_CHARS or set(one) - set("0123456789abcdef") for one in plain):
+            raise ValueError("each is the SHA-256 of a certificate: 64 hex digits (openadr-ven fingerprint vtn.pem)")
+        return plain
+
+
+class ProgramSettings(Table):
+    relief_sign: Literal["POSITIVE", "NEGATIVE"] | None = None
+    """What a positive LOAD_DISPATCH delta asks for: relief, or load. None: such events are refused."""
+    levels: tuple[Share, Share, Share, Share] = (0.0, 0.25, 0.6, 1.0)
+    """Share of the headroom that SIMPLE levels 0 to 3 ask for."""
+
+
+class EnvelopeSettings(Table):
+    """What no VTN can make the fleet exceed; what each limit means is in ``openadr_ven.dispatch.guard``."""
+
+    event_max_w: Positive
+    ramp_w_per_s: Positive
+    release_ramp_w_per_s: Positive
+    step_max_w: Positive
+    reversals_per_hour: Annotated[int, Field(ge=1)]
+    reserve: Share
+    min_notice_s: Annotated[float, Field(ge=0)] = 0.0
+    on_breach: Literal["clamp", "refuse"] = "clamp"
+    feeder_max_w: Positive | None = None
+    window: tuple[str, str] | None = None
+
+
+class FleetSettings(Table):
+    name: str = "fleet"
+    file: Path
+    """Written by ``openadr-ven fleet load``: CSV or Parquet."""
+
+
+class GatewaySettings(Table):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    client_id: str = "openadr-ven"
+    """Fixed, so that the broker keeps what devices say while this agent is down."""
+    trust: Path | None = None
+    username: str = ""
+    password: str = ""
+
+
+class AgentSettings(Table):
+    lease_s: Annotated[float, Field(ge=5, le=3600)] = 30.0
+    """How long a device goes on by itself when we are gone."""
+    renew_s: Positive = 10.0
+    baseline_s: Positive = 60.0
+    act_on_test_events: bool = False
+
+    @model_validator(mode="after")
+    def _renews_in_time(self) -> Self:
+        if self.renew_s > self.lease_s / 2:
+            raise ValueError("renew_s must be at most half of lease_s, or one lost frame lets devices go")
+        return self
+
+
+class ConsoleSettings(Table):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8082
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        if host not in LOOPBACK:
+            raise ValueError("must be a loopback address: the console has no accounts")
+        return host
+
+
+class LogSettings(Table):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    vtn: VtnSettings
+    envelope: EnvelopeSettings
+    """Required: without an explicit choice of what may never be exceeded, the agent does not start."""
+    fleet: FleetSettings
+    programs: dict[str, ProgramSettings] = Field(default_factory=dict)
+    """By market context, the URI that names a program on the wire. Others are refused with code 462."""
+    gateways: GatewaySettings = GatewaySettings()
+    agent: AgentSettings = AgentSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    log: LogSettings = LogSettings()
+    store: str = "sqlite:///ven.db"
+    """``sqlite:///path`` or ``postgresql://user@host/database``."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over the file; nothing else."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load(path: Path) -> Settings:
+    """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
+    try:
+        tables = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; `openadr-ven init` writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        settings = Settings(**tables)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_named(path, found) for found in error.errors())) from None
+    return _placed(settings, path.resolve().parent)
+
+
+def _named(path: Path, found: object) -> str:
+    location = ".".join(str(part) for part in found["loc"])  # type: ignore[index]
+    reason = str(found["msg"]).removeprefix("Value error, ")  # type: ignore[index]
+    variable = ENVIRONMENT_PREFIX + location.upper().replace(".", "__")
+    if location == "envelope":
+        reason = "missing: the agent does not start without a safety envelope; `openadr-ven init` writes a cautious one"
+    return f"{path}: {location}: {reason} (or {variable})"
+
+
+def _placed(settings: Settings, folder: Path) -> Settings:
+    """With every path made absolute against the file's folder, and each file seen to be there."""
+    files = {name: folder / getattr(settings.vtn, name) for name in ("certificate", "key", "trust")}
+    for name, file in files.items():
+        if not file.is_file():
+            raise ConfigError(f"vtn.{name}: {file} is not there")
+    store = settings.store
+    if store.startswith("sqlite:///"):
+        store = f"sqlite:///{folder / store.removeprefix('sqlite:///')}"
+    trust = settings.gateways.trust
+    return settings.model_copy(
+        update={
+            "vtn": settings.vtn.model_copy(update=files),
+            "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
+            "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),
+            "store": store,
+        }
+    )

@@ -1,0 +1,1 @@
+"""Carries a core's exchanges over mutual TLS, and decides nothing."""

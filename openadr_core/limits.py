@@ -61,3 +61,11 @@ RETRY_FIRST_S = 1.0
 
 RETRY_JITTER = 0.1
 """The same clause: plus or minus ten per cent."""
+
+# -- device commands -----------------------------------------------------------------
+
+COMMAND_LEASE_MAX_S = 86_400.0
+"""A device that nobody has spoken to for a day is on its own; leases are seconds to minutes."""
+
+COMMAND_RAMP_MAX_S = 3_600.0
+"""Slower ramps are the dispatcher's, round by round."""

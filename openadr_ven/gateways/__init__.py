@@ -1,0 +1,1 @@
+"""From the agent to the devices: the public contract that gateways speak, and what carries it."""

@@ -1,0 +1,1 @@
+"""Watts over devices: exact clearing under network limits, the safety envelope, and the correction loop."""

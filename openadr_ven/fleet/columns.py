@@ -1,0 +1,204 @@
+"""The fleet: one row per device, one array per property.
+
+Rows are in network order (feeder, transformer, site, device id), so that the devices below any
+node of the network are one slice. Every function of the VEN that touches devices takes these
+columns whole; nothing holds an object per device, and nine million rows are only longer arrays.
+
+Power is net import in watts everywhere: positive draws from the grid, negative feeds it.
+A column that means nothing for a row's class holds NaN there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+"""Row numbers of a fleet, ascending."""
+Codes = NDArray[np.uint32]
+"""For each row, an index into a table of names."""
+Texts = NDArray[Any]
+"""Variable-width strings (NumPy's StringDType)."""
+
+
+class DeviceClass(IntEnum):
+    """What a device is; the physics of each is a module of its own beside this one."""
+
+    BATTERY = 0
+    EV_BIDIRECTIONAL = 1
+    EV_CHARGER = 2
+    THERMOSTAT = 3
+    SOLAR_INVERTER = 4
+    WATER_HEATER = 5
+
+
+DISCRETE_CLASSES = (DeviceClass.EV_CHARGER, DeviceClass.THERMOSTAT, DeviceClass.WATER_HEATER)
+"""They run or they do not: a command sheds them whole. The others take any setpoint."""
+
+
+class Mode(IntEnum):
+    """What a command asks of a device."""
+
+    RELEASE = 0
+    """Back to what it does by itself."""
+    SETPOINT = 1
+    """Hold this net power."""
+    SHED = 2
+    """Draw nothing that comfort, or a departure, does not need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fleet:
+    """What does not change while an event runs."""
+
+    device_id: Texts
+    device_class: NDArray[np.uint8]
+    vendor: Codes
+    gateway: Codes
+    slot: NDArray[np.uint16]
+    """The device's number inside its gateway: 0, 1, 2, …; frames are addressed by it."""
+    site: Codes
+    transformer: Codes
+    feeder: Codes
+
+    import_max_w: Floats
+    """The most it can draw."""
+    export_max_w: Floats
+    """The most it can feed; 0 for what only draws."""
+    energy_wh: Floats
+    """Storage when new and full: batteries and vehicles."""
+    charge_efficiency: Floats
+    discharge_efficiency: Floats
+    reserve: Floats
+    """State of charge that the owner keeps, 0 to 1; nothing of ours discharges below it."""
+    departure_s: Floats
+    """Vehicles: second of the day (UTC) at which it must hold ``target_soc``."""
+    target_soc: Floats
+    resistance_c_per_w: Floats
+    """House, or tank, to its surroundings: R of the thermal model."""
+    capacity_wh_per_c: Floats
+    """C of the thermal model."""
+    cop: Floats
+    """Heat moved per unit of electricity: about 3 for cooling, 1 for an element."""
+    gain_w: Floats
+    """Heat that flows in regardless: people and appliances; negative for a tank's average draw."""
+    setpoint_c: Floats
+    deadband_c: Floats
+    comfort_c: Floats
+    """How far an event may let the temperature drift from the setpoint."""
+    ask_per_kwh: Floats
+    """What the owner wants for a kWh of relief, in the programme's currency."""
+
+    vendor_names: tuple[str, ...]
+    gateway_names: tuple[str, ...]
+    site_names: tuple[str, ...]
+    transformer_names: tuple[str, ...]
+    feeder_names: tuple[str, ...]
+    transformer_limit_w: Floats
+    """By transformer code: its rating, infinite if unknown."""
+    feeder_limit_w: Floats
+    """By feeder code, likewise."""
+
+    @property
+    def size(self) -> int:
+        return int(self.device_class.size)
+
+    @property
+    def power_max_w(self) -> Floats:
+        """The larger of what it can draw and what it can feed: its rating, as a list shows it."""
+        return np.maximum(self.import_max_w, self.export_max_w)
+
+    def rows_of(self, device_class: DeviceClass) -> Rows:
+        return np.flatnonzero(self.device_class == device_class)
+
+    def discrete(self) -> Mask:
+        """True for devices that are shed whole."""
+        return np.isin(self.device_class, np.array(DISCRETE_CLASSES, dtype=np.uint8))
+
+    def take(self, rows: ArrayLike) -> Self:
+        """The same fleet with only these rows, in this order; names and limits stay."""
+        chosen = np.asarray(rows)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ROW_COLUMNS})
+
+
+NAME_TABLES = ("vendor_names", "gateway_names", "site_names", "transformer_names", "feeder_names")
+ROW_COLUMNS = tuple(
+    field.name
+    for field in fields(Fleet)
+    if field.name not in {*NAME_TABLES, "transformer_limit_w", "feeder_limit_w"}
+)  # fmt: skip
+"""The columns with one value per device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FleetState:
+    """What telemetry tells of each row, and, in the simulator, what is true of it."""
+
+    power_w: Floats
+    soc: Floats
+    """0 to 1; NaN where there is no storage or nothing was heard."""
+    temperature_c: Floats
+    plugged: Mask
+    """A vehicle is at its charger; true for everything that is not a vehicle."""
+    online: Mask
+    """Its gateway says that it can be reached."""
+    override: Mask
+    """Its owner took it back: it is left alone."""
+    measured_at_s: Floats
+    """By the device's clock, seconds since 1970."""
+    heard_at_s: Floats
+    """By our clock: when the last telemetry of this row came in."""
+
+    @classmethod
+    def unheard(cls, size: int) -> Self:
+        """Before any telemetry: nothing is known, so nothing can be dispatched."""
+        return cls(
+            power_w=np.zeros(size),
+            soc=np.full(size, np.nan),
+            temperature_c=np.full(size, np.nan),
+            plugged=np.zeros(size, dtype=np.bool_),
+            online=np.zeros(size, dtype=np.bool_),
+            override=np.zeros(size, dtype=np.bool_),
+            measured_at_s=np.full(size, -np.inf),
+            heard_at_s=np.full(size, -np.inf),
+        )
+
+    def take(self, rows: ArrayLike) -> Self:
+        chosen = np.asarray(rows)
+        return replace(self, **{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gateways:
+    """Which rows are behind which gateway, in the order of their slots."""
+
+    order: Rows
+    """All rows, gateway after gateway, slot after slot."""
+    starts: Rows
+    """By gateway code, where its rows begin in ``order``; one more entry ends the last."""
+
+    def rows(self, gateway: int) -> Rows:
+        """Rows of a gateway: slot ``j`` of its frames is row ``rows[j]``."""
+        return self.order[self.starts[gateway] : self.starts[gateway + 1]]
+
+
+def gateways(fleet: Fleet) -> Gateways:
+    """The fleet's rows by gateway; computed once, when a fleet is loaded."""
+    order = np.lexsort((fleet.slot, fleet.gateway))
+    counts = np.bincount(fleet.gateway, minlength=len(fleet.gateway_names))
+    return Gateways(order=order, starts=np.concatenate(([0], np.cumsum(counts))))
+
+
+def in_network_order(fleet: Fleet) -> Fleet:
+    """The fleet with its rows sorted by feeder, transformer, site and id, as every function here expects."""
+    return fleet.take(np.lexsort((fleet.device_id, fleet.site, fleet.transformer, fleet.feeder)))
+
+
+def texts(values: Sequence[str]) -> Texts:
+    """Strings as a column."""
+    return np.array(values, dtype=np.dtypes.StringDType())

@@ -63,8 +63,10 @@ STATUS = StatusFrame(gateway="gw-07", at=AT, state=GatewayState.ONLINE, slot_cou
 VECTORS: list[tuple[Frame, str]] = [
     (
         COMMAND,
-        ("4445524701010905290000000000000081cc2f290a0a564aee761ba07c3fc50f00bad982aa56060040fce882aa560600c0bfb284aa560600"
-        "02000000000020400200000000000000686561742d7761766567772d303703000100000096c50900020000000000"),
+        (
+            "4445524701010905290000000000000081cc2f290a0a564aee761ba07c3fc50f00bad982aa56060040fce882aa560600c0bfb284aa560600"
+            "02000000000020400200000000000000686561742d7761766567772d303703000100000096c50900020000000000"
+        ),
     ),
     (
         ACK,
@@ -72,16 +74,16 @@ VECTORS: list[tuple[Frame, str]] = [
     ),
     (
         TELEMETRY,
-        ("4445524701030005d20400000000000000bad982aa56060029000000000000000100000067772d3037"
-        "03000a0000b495c50000203f0000c07f"),
+        (
+            "4445524701030005d20400000000000000bad982aa56060029000000000000000100000067772d3037"
+            "03000a0000b495c50000203f0000c07f"
+        ),
     ),
     (STATUS, "444552470104000500bad982aa56060029000000000000002c0100000167772d3037"),
 ]
 SPECIFICATION = Path(__file__).parents[3] / "docs" / "gateway-contract.md"
 
 moments = st.timedeltas(timedelta(0), timedelta(days=36_500)).map(datetime(1990, 1, 1, tzinfo=UTC).__add__)
-    lambda since: datetime(1990, 1, 1, tzinfo=UTC) + since
-)
 names = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 event_ids = st.text(min_size=1, max_size=63)
 sequences = st.integers(1, 2**64 - 1)

@@ -49,7 +49,7 @@ def _typed(kind: Any, plain: Any) -> Any:  # noqa: PLR0911  # a table of kinds, 
         return _typed(kept, plain)
     if origin is tuple:
         return tuple(_typed(arguments[0], item) for item in plain)
-    if origin is dict:
+    if origin is Mapping:
         return {_typed(arguments[0], key): _typed(arguments[1], item) for key, item in plain.items()}
     if is_dataclass(kind):
         return _dataclass(kind, plain)

@@ -1,0 +1,186 @@
+"""The agent's store: transactions over the tables, on SQLite or PostgreSQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnCollection, delete, event, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from openadr_core.errors import Unavailable
+from openadr_core.model.opt import Opt
+from openadr_core.model.report import Reading, ReportRequest
+from openadr_ven.adapters.sql import tables
+from openadr_ven.domain.held import Baseline, Batch, Delivery, HeldEvent, LoadedFleet, Notice, Round, WantedReport
+from openadr_ven.domain.records import from_record, to_record
+
+ROUND_FIELDS = tuple(name for name in tables.RoundRow.model_fields)
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+SQLITE_WAIT_MS = 5_000
+"""A command line that reads must not fail because the agent is writing."""
+
+
+def engine_of(url: str) -> AsyncEngine:
+    """The engine for ``sqlite:///path`` or ``postgresql://…``."""
+    scheme, _, rest = url.partition("://")
+    engine = create_async_engine(f"{DRIVERS.get(scheme, scheme)}://{rest}")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+class SqlStore:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator["SqlUnitOfWork"]:
+        try:
+            async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+                yield SqlUnitOfWork(session)
+        except (DBAPIError, OSError) as error:
+            raise Unavailable(f"the agent's store: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class SqlUnitOfWork:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def session_record(self, name: str) -> str | None:
+        row = await self._session.get(tables.SessionRow, name)
+        return None if row is None else row.record
+
+    async def save_session(self, name: str, record: str) -> None:
+        await self._session.merge(tables.SessionRow(name=name, record=record))
+
+    async def held_events(self) -> list[HeldEvent]:
+        column = _columns(tables.EventRow)
+        every = select(column.event_id, column.record).order_by(column.version, column.cancelled)
+        latest = {row.event_id: row.record for row in await self._session.execute(every)}
+        held = [from_record(HeldEvent, record) for record in latest.values()]
+        return sorted(held, key=lambda one: (one.received_at, one.event.id))
+
+    async def save_event(self, held: HeldEvent) -> None:
+        await self._session.merge(
+            tables.EventRow(
+                event_id=held.event.id,
+                version=held.event.version,
+                cancelled=held.event.cancelled_at is not None,
+                received_at=held.received_at,
+                record=to_record(held),
+            )
+        )
+        said = await self.opts(held.event.id)
+        if not said or said[-1] != held.opt:
+            self._session.add(
+                tables.OptRow(
+                    event_id=held.event.id,
+                    version=held.opt.version,
+                    opt_type=held.opt.opt_type.value,
+                    at=held.opt.at,
+                    record=to_record(held.opt),
+                )
+            )
+
+    async def opts(self, event_id: str) -> list[Opt]:
+        column = _columns(tables.OptRow)
+        query = select(column.record).where(column.event_id == event_id).order_by(column.id)
+        return [from_record(Opt, record) for record in await self._session.scalars(query)]
+
+    async def save_baseline(self, baseline: Baseline) -> None:
+        await self._session.merge(
+            tables.BaselineRow(event_id=baseline.event_id, taken_at=baseline.taken_at, power_w=baseline.power_w)
+        )
+
+    async def latest_baseline(self) -> Baseline | None:
+        newest = select(tables.BaselineRow).order_by(_columns(tables.BaselineRow).taken_at.desc()).limit(1)
+        row = await self._session.scalar(newest)
+        if row is None:
+            return None
+        return Baseline(event_id=row.event_id, taken_at=row.taken_at, power_w=row.power_w)
+
+    async def add_round(self, made: Round) -> None:
+        self._session.add(tables.RoundRow(**{name: getattr(made, name) for name in ROUND_FIELDS}))
+
+    async def last_round(self) -> Round | None:
+        newest = select(tables.RoundRow).order_by(_columns(tables.RoundRow).sequence.desc()).limit(1)
+        row = await self._session.scalar(newest)
+        return None if row is None else Round(**{name: getattr(row, name) for name in ROUND_FIELDS})
+
+    async def forget_rounds(self, before: datetime) -> None:
+        column = _columns(tables.RoundRow)
+        last = select(func.max(column.sequence)).scalar_subquery()
+        await self._session.execute(delete(tables.RoundRow).where(column.made_at < before, column.sequence < last))
+
+    async def wanted_reports(self) -> list[WantedReport]:
+        column = _columns(tables.WantedReportRow)
+        rows = await self._session.scalars(select(column.record).order_by(column.request_id))
+        return [from_record(WantedReport, record) for record in rows]
+
+    async def save_wanted_report(self, wanted: WantedReport) -> None:
+        await self._session.merge(tables.WantedReportRow(request_id=wanted.request.id, record=to_record(wanted)))
+
+    async def forget_wanted_report(self, request_id: str) -> None:
+        column = _columns(tables.WantedReportRow)
+        await self._session.execute(delete(tables.WantedReportRow).where(column.request_id == request_id))
+
+    async def add_batch(self, request: ReportRequest, readings: Sequence[Reading]) -> Batch:
+        row = tables.BatchRow(record="")
+        self._session.add(row)
+        await self._session.flush()  # the database numbers it
+        batch = Batch(number=row.number or 0, request=request, readings=tuple(readings))
+        row.record = to_record(batch)
+        return batch
+
+    async def unsent_batches(self) -> list[Batch]:
+        column = _columns(tables.BatchRow)
+        rows = await self._session.scalars(select(column.record).order_by(column.number))
+        return [from_record(Batch, record) for record in rows]
+
+    async def forget_batch(self, number: int) -> None:
+        await self._session.execute(delete(tables.BatchRow).where(_columns(tables.BatchRow).number == number))
+
+    async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        for one in deliveries:
+            await self._session.merge(tables.DeliveryRow(event_id=one.event_id, at=one.at, record=to_record(one)))
+
+    async def deliveries(self, event_id: str) -> list[Delivery]:
+        column = _columns(tables.DeliveryRow)
+        query = select(column.record).where(column.event_id == event_id).order_by(column.at)
+        return [from_record(Delivery, record) for record in await self._session.scalars(query)]
+
+    async def add_notice(self, notice: Notice) -> None:
+        self._session.add(tables.NoticeRow(at=notice.at, event_id=notice.event_id, record=to_record(notice)))
+
+    async def notices(self, *, limit: int, event_id: str | None = None) -> list[Notice]:
+        column = _columns(tables.NoticeRow)
+        query = select(column.record).order_by(column.id.desc()).limit(limit)
+        if event_id is not None:
+            query = query.where(column.event_id == event_id)
+        return [from_record(Notice, record) for record in await self._session.scalars(query)]
+
+    async def loaded_fleet(self) -> LoadedFleet | None:
+        row = await self._session.get(tables.LoadedFleetRow, 1)
+        return None if row is None else from_record(LoadedFleet, row.record)
+
+    async def save_loaded_fleet(self, fleet: LoadedFleet) -> None:
+        await self._session.merge(tables.LoadedFleetRow(id=1, record=to_record(fleet)))
+
+
+def _columns(row: type[tables.Row]) -> ColumnCollection[str, Any]:
+    """The table's columns, for queries that need no objects."""
+    return tables.Row.metadata.tables[str(row.__tablename__)].c
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # An answer is sent as soon as its commit returns: the commit must have reached the disk.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={SQLITE_WAIT_MS}")
+    cursor.close()

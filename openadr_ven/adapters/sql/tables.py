@@ -1,0 +1,143 @@
+"""The tables. Values are kept whole as records; a column beside them is there to be asked for.
+
+They live in a registry of their own, so that a process that holds a VTN's tables too keeps the
+two apart.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC; SQLite keeps no zone, and both databases must answer the same."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(SQLModel, registry=registry()):
+    """What every table of the agent is made from."""
+
+
+def _moment(*, index: bool = False) -> Column[datetime]:
+    return Column(UtcDateTime(), nullable=False, index=index)
+
+
+def _text() -> Column[str]:
+    return Column(Text(), nullable=False)
+
+
+def _blob() -> Column[bytes]:
+    return Column(LargeBinary(), nullable=False)
+
+
+class SessionRow(Row, table=True):
+    """What a protocol core remembers, one row per upstream."""
+
+    __tablename__ = "session"
+    name: str = Field(primary_key=True)
+    record: str = Field(sa_column=_text())
+
+
+class EventRow(Row, table=True):
+    """Every version of every event: the inbox. The key is what makes a repeat harmless."""
+
+    __tablename__ = "event"
+    event_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    cancelled: bool = Field(primary_key=True)
+    """A cancel that is only implied keeps the version, and is one more fact all the same."""
+    received_at: datetime = Field(sa_column=_moment())
+    record: str = Field(sa_column=_text())
+
+
+class OptRow(Row, table=True):
+    """What was answered, each time it changed."""
+
+    __tablename__ = "opt"
+    id: int | None = Field(default=None, primary_key=True)
+    event_id: str = Field(index=True)
+    version: int
+    opt_type: str
+    at: datetime = Field(sa_column=_moment())
+    record: str = Field(sa_column=_text())
+
+
+class BaselineRow(Row, table=True):
+    __tablename__ = "baseline"
+    event_id: str = Field(primary_key=True)
+    taken_at: datetime = Field(sa_column=_moment())
+    power_w: bytes = Field(sa_column=_blob())
+
+
+class RoundRow(Row, table=True):
+    """The command ledger: each batch of commands, written before it is sent."""
+
+    __tablename__ = "round"
+    sequence: int = Field(primary_key=True)
+    event_id: str = Field(index=True)
+    event_version: int
+    made_at: datetime = Field(sa_column=_moment(index=True))
+    ends_at: datetime = Field(sa_column=_moment())
+    ramp_s: float
+    baseline_at: datetime | None = Field(sa_column=Column(UtcDateTime(), nullable=True))
+    allowed_w: float
+    mode: bytes = Field(sa_column=_blob())
+    setpoint_w: bytes = Field(sa_column=_blob())
+    sent: bytes = Field(sa_column=_blob())
+    guard: str = Field(sa_column=_text())
+    trim: str = Field(sa_column=_text())
+
+
+class WantedReportRow(Row, table=True):
+    __tablename__ = "wanted_report"
+    request_id: str = Field(primary_key=True)
+    record: str = Field(sa_column=_text())
+
+
+class BatchRow(Row, table=True):
+    """The outbox of readings: a row goes when the VTN has acknowledged it."""
+
+    __tablename__ = "batch"
+    __table_args__ = {"sqlite_autoincrement": True}  # a number names one batch for ever
+    number: int | None = Field(default=None, primary_key=True)
+    record: str = Field(sa_column=_text())
+
+
+class DeliveryRow(Row, table=True):
+    """What was asked, commanded, acknowledged and delivered, every few seconds of an event."""
+
+    __tablename__ = "delivery"
+    event_id: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=Column(UtcDateTime(), primary_key=True))
+    record: str = Field(sa_column=_text())
+
+
+class NoticeRow(Row, table=True):
+    __tablename__ = "notice"
+    __table_args__ = (Index("ix_notice_event_at", "event_id", "at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_column=_moment())
+    event_id: str
+    record: str = Field(sa_column=_text())
+
+
+class LoadedFleetRow(Row, table=True):
+    """One row: the fleet file in use."""
+
+    __tablename__ = "loaded_fleet"
+    id: int = Field(primary_key=True)
+    record: str = Field(sa_column=_text())

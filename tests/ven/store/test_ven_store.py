@@ -1,0 +1,183 @@
+"""What the agent stores comes back, on both databases; what was not committed never was."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from openadr_core.errors import Unavailable
+from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.report import Reading, ReportRequest
+from openadr_ven.adapters.sql.migrate import migrate
+from openadr_ven.adapters.sql.store import SqlStore, engine_of
+from openadr_ven.adapters.sql.tables import Row
+from openadr_ven.domain.held import Baseline, Delivery, HeldEvent, LoadedFleet, Notice, Round, WantedReport
+
+
+def a_held_event(now: datetime, *, version: int = 0) -> HeldEvent:
+    event = DrEvent(
+        id="event-1",
+        program_id="",
+        market_context="http://example.org/p",
+        version=version,
+        starts_at=now,
+        duration=timedelta(minutes=2),
+        signals=(
+            Signal(
+                id="s",
+                kind=SignalKind.RELIEF,
+                intervals=(SignalInterval(duration=timedelta(minutes=2), value=5e6),),
+            ),
+        ),
+        created_at=now,
+        modified_at=now,
+    )
+    return HeldEvent(
+        event=event,
+        opt=Opt(event_id="event-1", version=version, opt_type=OptType.IN, at=now),
+        received_at=now,
+        delay_fraction=0.25,
+    )
+
+
+def a_round(now: datetime, *, sequence: int) -> Round:
+    return Round(
+        sequence=sequence,
+        event_id="event-1",
+        event_version=0,
+        made_at=now,
+        ends_at=now + timedelta(seconds=30),
+        ramp_s=1.0,
+        baseline_at=now,
+        allowed_w=1e6,
+        mode=np.ones(3, np.uint8).tobytes(),
+        setpoint_w=np.arange(3, dtype=np.float32).tobytes(),
+        sent=np.packbits([True, False, True]).tobytes(),
+        guard="{}",
+        trim="{}",
+    )
+
+
+def a_request(now: datetime) -> ReportRequest:
+    return ReportRequest(
+        id="R1",
+        specifier_id="usage",
+        r_ids=("power", "baseline"),
+        granularity=timedelta(seconds=1),
+        report_back=timedelta(seconds=5),
+        starts_at=now,
+        duration=None,
+    )
+
+
+async def test_an_event_is_kept_with_every_answer_to_it(store: SqlStore, now: datetime) -> None:
+    first, second = a_held_event(now), a_held_event(now, version=1)
+    out = replace(second, opt=replace(second.opt, opt_type=OptType.OUT, at=now + timedelta(seconds=1)))
+    cancelled = replace(out, event=replace(out.event, cancelled_at=now + timedelta(seconds=2)))
+    for held in (first, first, second, out, cancelled):
+        async with store.unit_of_work() as unit:
+            await unit.save_event(held)
+    async with store.unit_of_work() as unit:
+        assert await unit.held_events() == [cancelled]
+        assert await unit.opts("event-1") == [first.opt, second.opt, out.opt]
+
+
+async def test_nothing_is_kept_of_a_transaction_that_failed(store: SqlStore, now: datetime) -> None:
+    async def fail_halfway() -> None:
+        async with store.unit_of_work() as unit:
+            await unit.save_event(a_held_event(now))
+            await unit.save_session("vtn", "{}")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_halfway()
+    async with store.unit_of_work() as unit:
+        assert await unit.held_events() == []
+        assert await unit.session_record("vtn") is None
+
+
+async def test_the_last_round_is_never_forgotten(store: SqlStore, now: datetime) -> None:
+    rounds = [a_round(now + timedelta(seconds=n), sequence=n) for n in range(1, 4)]
+    async with store.unit_of_work() as unit:
+        assert await unit.last_round() is None
+        for made in rounds:
+            await unit.add_round(made)
+        await unit.forget_rounds(now + timedelta(days=1))
+    async with store.unit_of_work() as unit:
+        assert await unit.last_round() == rounds[-1]
+        await unit.add_round(a_round(now, sequence=4))
+
+
+async def test_a_batch_number_is_never_given_twice(store: SqlStore, now: datetime) -> None:
+    readings = [Reading(r_id="power", starts_at=now, duration=timedelta(seconds=1), value=-1.5)]
+    async with store.unit_of_work() as unit:
+        first = await unit.add_batch(a_request(now), readings)
+        await unit.forget_batch(first.number)
+    async with store.unit_of_work() as unit:
+        second = await unit.add_batch(a_request(now), readings)
+    async with store.unit_of_work() as unit:
+        assert second.number > first.number
+        assert await unit.unsent_batches() == [second]
+
+
+async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> None:
+    wanted = WantedReport(request=a_request(now), reported_until=now)
+    fleet = LoadedFleet(path="fleet.csv", sha256="00", devices=3, loaded_at=now)
+    delivery = Delivery(
+        event_id="event-1", at=now, asked_w=5.0, allowed_w=4.0, commanded_w=3.0, acknowledged_w=2.0, delivered_w=1.0,
+        shortfall_w={"envelope": 1.0},
+    )  # fmt: skip
+    for step in (0, 1):
+        later = now + timedelta(seconds=step)
+        async with store.unit_of_work() as unit:
+            await unit.save_session("vtn", f"record {step}")
+            await unit.save_wanted_report(replace(wanted, reported_until=later))
+            await unit.save_loaded_fleet(replace(fleet, devices=3 + step))
+            await unit.add_deliveries([replace(delivery, delivered_w=float(step))])
+            await unit.save_baseline(Baseline(event_id="event-1", taken_at=later, power_w=bytes([step])))
+    async with store.unit_of_work() as unit:
+        assert await unit.session_record("vtn") == "record 1"
+        assert await unit.wanted_reports() == [replace(wanted, reported_until=later)]
+        assert await unit.loaded_fleet() == replace(fleet, devices=4)
+        assert await unit.deliveries("event-1") == [replace(delivery, delivered_w=1.0)]
+        assert await unit.latest_baseline() == Baseline(event_id="event-1", taken_at=later, power_w=b"\x01")
+        await unit.forget_wanted_report("R1")
+        assert await unit.wanted_reports() == []
+
+
+async def test_notices_come_newest_first(store: SqlStore, now: datetime) -> None:
+    notices = [Notice(at=now, kind="k", text=str(n), event_id="e" if n % 2 else "") for n in range(5)]
+    async with store.unit_of_work() as unit:
+        for notice in notices:
+            await unit.add_notice(notice)
+    async with store.unit_of_work() as unit:
+        assert [notice.text for notice in await unit.notices(limit=2)] == ["4", "3"]
+        assert [notice.text for notice in await unit.notices(limit=9, event_id="e")] == ["3", "1"]
+
+
+async def test_migrations_make_the_tables_and_may_run_again(engine: AsyncEngine) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), Row.metadata))
+
+    await migrate(engine)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    assert [one for one in found if "alembic_version" not in str(one)] == []
+
+
+async def test_a_database_that_is_not_there_is_unavailable() -> None:
+    store = SqlStore(engine_of("postgresql://nobody@127.0.0.1:9/none"))
+
+    async def read() -> None:
+        async with store.unit_of_work() as unit:
+            await unit.notices(limit=1)
+
+    with pytest.raises(Unavailable):
+        await read()
+    await store.close()

@@ -37,6 +37,9 @@ HTTP_HEADERS_MAX = 64
 
 TLS_HANDSHAKE_WAIT_S = 10.0
 
+CERTIFICATE_LEFT_MIN_S = 24 * 3600
+"""A service whose own certificate ends within a day does not start: it would fall silent unattended."""
+
 JSON_BODY_MAX_BYTES = 256 * 1024
 JSON_DEPTH_MAX = 32
 """An OpenADR 3 document nests seven deep; the interpreter gives up near a thousand."""

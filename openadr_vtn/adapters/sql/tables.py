@@ -1,0 +1,277 @@
+"""The tables. They live in a registry of their own, so that a process that holds a VEN's too keeps them apart.
+
+Moments are aware UTC datetimes, lengths of time are seconds, lists of texts are JSON.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, ForeignKeyConstraint, Index, Text, TypeDecorator
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC; SQLite keeps no zone, and both databases must answer the same."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(SQLModel, registry=registry()):
+    """What every table of the VTN is made from."""
+
+
+def _moment(*, null: bool = False, index: bool = False, key: bool = False) -> Any:
+    return Column(UtcDateTime(), nullable=null, index=index, primary_key=key)
+
+
+def _text() -> Any:
+    return Column(Text(), nullable=False)
+
+
+def _list() -> Any:
+    return Column(JSON(), nullable=False)
+
+
+def _party(*, key: bool = False) -> Any:
+    return Column(ForeignKey("party.id", ondelete="CASCADE"), nullable=False, index=not key, primary_key=key)
+
+
+class ProgramRow(Row, table=True):
+    __tablename__ = "program"
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    market_context: str = Field(unique=True)
+    relief_sign: str | None
+    targets: list[str] = Field(sa_column=_list())
+    document: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=_moment(index=True))
+    modified_at: datetime = Field(sa_column=_moment())
+
+
+class EventColumns(Row):
+    """An event at one version."""
+
+    id: str = Field(primary_key=True)
+    version: int
+    market_context: str
+    starts_at: datetime = Field(sa_type=UtcDateTime)
+    duration_s: float | None
+    signals: list[Any] = Field(sa_type=JSON)
+    priority: int | None
+    relief_sign: str | None
+    targets: list[str] = Field(sa_type=JSON)
+    ramp_up_s: float
+    recovery_s: float
+    notification_s: float
+    start_after_s: float
+    response_required: bool
+    test: bool
+    comment: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    modified_at: datetime = Field(sa_type=UtcDateTime)
+    cancelled_at: datetime | None = Field(sa_type=UtcDateTime)
+    document: str = Field(sa_type=Text)
+
+
+class EventRow(EventColumns, table=True):
+    """The latest version of each event."""
+
+    __tablename__ = "event"
+    program_id: str = Field(foreign_key="program.id", index=True)
+    kept_until: datetime | None = Field(sa_column=_moment(null=True, index=True))
+    """Derived from the event, and here only to be asked for; None: for ever."""
+
+
+class EventArchiveRow(EventColumns, table=True):
+    """Versions that were replaced."""
+
+    __tablename__ = "event_archive"
+    version: int = Field(primary_key=True)
+    program_id: str
+
+
+class PartyRow(Row, table=True):
+    __tablename__ = "party"
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    state: str = Field(index=True)
+    first_seen_at: datetime = Field(sa_column=_moment())
+    targets: list[str] = Field(sa_column=_list())
+    poll_interval_s: float
+
+
+class LastSeenRow(Row, table=True):
+    """Apart from the party, because it is written every second and says nothing about its rights."""
+
+    __tablename__ = "party_seen"
+    party_id: str = Field(sa_column=_party(key=True))
+    at: datetime = Field(sa_column=_moment())
+
+
+class CertificateRow(Row, table=True):
+    __tablename__ = "certificate"
+    sha256: str = Field(primary_key=True)
+    party_id: str = Field(sa_column=_party())
+    fingerprint_20b: str
+    lfdi: str
+    subject: str = Field(sa_column=_text())
+    first_seen_at: datetime = Field(sa_column=_moment())
+
+
+class RegistrationRow(Row, table=True):
+    __tablename__ = "registration"
+    party_id: str = Field(sa_column=_party(key=True))
+    registration_id: str = Field(unique=True)
+    profile: str
+    transport: str
+    pull: bool
+    report_only: bool
+    xml_signature: bool
+    registered_at: datetime = Field(sa_column=_moment())
+    transport_address: str = Field(sa_column=_text())
+
+
+class DeliveryRow(Row, table=True):
+    """Outbox and delivery ledger in one."""
+
+    __tablename__ = "delivery"
+    event_id: str = Field(sa_column=Column(ForeignKey("event.id"), primary_key=True))
+    version: int = Field(primary_key=True)
+    party_id: str = Field(sa_column=Column(ForeignKey("party.id", ondelete="CASCADE"), primary_key=True, index=True))
+    withdrawn: bool
+    entitled_at: datetime = Field(sa_column=_moment())
+    notified_at: datetime | None = Field(sa_column=_moment(null=True))
+    sent_at: datetime | None = Field(sa_column=_moment(null=True))
+    attempts: int
+    fetched_at: datetime | None = Field(sa_column=_moment(null=True))
+    answered_at: datetime | None = Field(sa_column=_moment(null=True))
+    reported_at: datetime | None = Field(sa_column=_moment(null=True))
+
+
+class ErrandRow(Row, table=True):
+    __tablename__ = "errand"
+    party_id: str = Field(sa_column=_party(key=True))
+    kind: str = Field(primary_key=True)
+    made_at: datetime = Field(sa_column=_moment())
+    sent_at: datetime | None = Field(sa_column=_moment(null=True))
+    attempts: int
+
+
+class OptRow(Row, table=True):
+    """What was answered, each time it changed."""
+
+    __tablename__ = "opt"
+    __table_args__ = (Index("ix_opt_event_party", "event_id", "party_id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    event_id: str = Field(foreign_key="event.id")
+    party_id: str = Field(sa_column=_party())
+    version: int
+    opt_type: str
+    at: datetime = Field(sa_column=_moment())
+    reason: str = Field(sa_column=_text())
+    code: str
+
+
+class ReportOfferRow(Row, table=True):
+    __tablename__ = "report_offer"
+    party_id: str = Field(sa_column=_party(key=True))
+    specifier_id: str = Field(primary_key=True)
+    report_name: str
+    buffered_s: float
+
+
+class DataPointRow(Row, table=True):
+    __tablename__ = "data_point"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["party_id", "specifier_id"], ["report_offer.party_id", "report_offer.specifier_id"], ondelete="CASCADE"
+        ),
+    )
+    party_id: str = Field(primary_key=True)
+    specifier_id: str = Field(primary_key=True)
+    r_id: str = Field(primary_key=True)
+    position: int
+    measurand: str
+    resource_id: str
+    min_period_s: float
+    max_period_s: float
+    factor: float | None
+    """What makes watts of a number on the wire; None: it is not power."""
+
+
+class ReportRequestRow(Row, table=True):
+    __tablename__ = "report_request"
+    party_id: str = Field(sa_column=_party(key=True))
+    id: str = Field(primary_key=True)
+    specifier_id: str
+    r_ids: list[str] = Field(sa_column=_list())
+    granularity_s: float
+    report_back_s: float
+    starts_at: datetime = Field(sa_column=_moment())
+    duration_s: float | None
+    confirmed_at: datetime | None = Field(sa_column=_moment(null=True))
+    received_at: datetime | None = Field(sa_column=_moment(null=True))
+    covered_until: datetime | None = Field(sa_column=_moment(null=True))
+
+
+class ReadingRow(Row, table=True):
+    __tablename__ = "reading"
+    party_id: str = Field(sa_column=Column(ForeignKey("party.id", ondelete="CASCADE"), primary_key=True))
+    measurand: str = Field(primary_key=True)
+    resource_id: str = Field(primary_key=True)
+    starts_at: datetime = Field(sa_column=_moment(key=True))
+    r_id: str = Field(primary_key=True)
+    duration_s: float
+    value: float
+    quality: str
+    received_at: datetime = Field(sa_column=_moment())
+
+
+class ApiClientRow(Row, table=True):
+    __tablename__ = "api_client"
+    client_id: str = Field(primary_key=True)
+    name: str
+    secret_hash: str = Field(sa_column=_text())
+    scopes: list[str] = Field(sa_column=_list())
+    created_at: datetime = Field(sa_column=_moment())
+
+
+class SigningKeyRow(Row, table=True):
+    __tablename__ = "signing_key"
+    id: str = Field(primary_key=True)
+    pem: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=_moment())
+
+
+class ReceiptRow(Row, table=True):
+    __tablename__ = "receipt"
+    actor: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    answer: str = Field(sa_column=_text())
+    at: datetime = Field(sa_column=_moment())
+
+
+class AuditRow(Row, table=True):
+    """Written, never changed."""
+
+    __tablename__ = "audit"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_column=_moment(index=True))
+    actor: str
+    action: str
+    subject: str
+    detail: str = Field(sa_column=_text())

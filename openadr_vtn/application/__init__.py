@@ -1,0 +1,1 @@
+"""What the VTN does when told: handlers over ports, one transaction for each command."""

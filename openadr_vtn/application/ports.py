@@ -1,0 +1,270 @@
+"""What the application needs of the world: one store, in transactions.
+
+A lookup answers None for what is not there; a write raises Conflict when it breaks a promise named
+here, NotFound when its row is gone, and Unavailable when the database cannot be reached. Times are
+arguments: a store reads no clock.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from openadr_core.model.event import DrEvent
+from openadr_core.model.opt import Opt
+from openadr_core.model.party import Party, PartyState
+from openadr_core.model.program import Program
+from openadr_core.model.report import Measurand, Reading
+from openadr_vtn.domain.delivery import Delivery, Errand
+from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
+
+# -- what is stored, where the canonical model has no word for it ----------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredProgram:
+    program: Program
+    document: str
+    """The 3.1 object as it was written: JSON text, kept verbatim."""
+    created_at: datetime
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    event: DrEvent
+    document: str
+    """The 3.1 object as it was written: JSON text, kept verbatim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiClient:
+    """Somebody who may ask for a token of the operator's API."""
+
+    client_id: str
+    name: str
+    secret_hash: str
+    """Never the secret."""
+    scopes: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """What tokens are signed with."""
+
+    id: str
+    pem: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    at: datetime
+    actor: str
+    """``client:<id>``, ``party:<id>`` or ``system``."""
+    action: str
+    """A verb and its noun: ``approve party``."""
+    subject: str
+    """The id of what it was done to."""
+    detail: str = ""
+
+
+# -- repositories: each belongs to one unit of work ------------------------------------
+
+
+class Programs(Protocol):
+    async def add(self, stored: StoredProgram) -> None:
+        """Conflict if its id, name or market context is taken."""
+
+    async def replace(self, stored: StoredProgram) -> None: ...
+
+    async def remove(self, program_id: str) -> None:
+        """Conflict while events belong to it."""
+
+    async def by_id(self, program_id: str) -> StoredProgram | None: ...
+    async def by_name(self, name: str) -> StoredProgram | None: ...
+
+    async def all(self) -> list[StoredProgram]:
+        """The newest first."""
+
+
+class Events(Protocol):
+    async def add(self, stored: StoredEvent) -> None:
+        """Conflict if its id is taken or its program is not there."""
+
+    async def replace(self, stored: StoredEvent) -> None:
+        """Archive the version that is there and put this one in its place; Conflict unless it is the next."""
+
+    async def by_id(self, event_id: str) -> StoredEvent | None: ...
+
+    async def by_ids(self, event_ids: Iterable[str]) -> list[StoredEvent]: ...
+
+    async def current(self, now: datetime) -> list[StoredEvent]:
+        """Those that are not over (``kept_until``), the cancelled among them too."""
+
+    async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
+        """By priority, the highest first and none last, then the newest first."""
+
+    async def versions(self, event_id: str) -> list[StoredEvent]:
+        """Every version that ever was, the first first."""
+
+
+class Parties(Protocol):
+    async def add(self, party: Party) -> None:
+        """Conflict if its id, its name or one of its certificates is taken."""
+
+    async def save(self, party: Party) -> None:
+        """Put this value in place of the stored one: certificates, targets and registration too."""
+
+    async def by_certificate(self, sha256: str) -> Party | None: ...
+    async def by_id(self, party_id: str) -> Party | None: ...
+    async def by_name(self, name: str) -> Party | None: ...
+
+    async def all(self, state: PartyState | None = None) -> list[Party]:
+        """The first seen first."""
+
+    async def count(self, state: PartyState) -> int: ...
+
+    async def saw(self, seen_at: Mapping[str, datetime]) -> None:
+        """By party id: when it was last heard. No change to anybody's rights or dues."""
+
+    async def last_seen(self) -> dict[str, datetime]: ...
+
+
+class Deliveries(Protocol):
+    async def owe(self, deliveries: Sequence[Delivery]) -> None:
+        """Add rows; those that are there already stay as they are."""
+
+    async def save(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    async def of_party(self, party_id: str, event_ids: Iterable[str]) -> list[Delivery]:
+        """Every version of these events that is or was owed to the party."""
+
+    async def of_event(self, event_id: str) -> list[Delivery]:
+        """Every version and party, by version, then by the time of entitlement."""
+
+
+class Errands(Protocol):
+    async def owe(self, errand: Errand) -> None:
+        """In place of one of the same kind to the same party."""
+
+    async def save(self, errand: Errand) -> None: ...
+    async def of_party(self, party_id: str) -> list[Errand]: ...
+
+    async def settle(self, party_id: str, kind: str | None = None) -> None:
+        """The party has answered; without a kind, nothing is owed to it any more."""
+
+
+class Opts(Protocol):
+    async def add(self, party_id: str, opt: Opt) -> None: ...
+
+    async def latest(self, event_id: str) -> dict[str, Opt]:
+        """By party id."""
+
+    async def history(self, event_id: str) -> list[tuple[str, Opt]]:
+        """Party id and opt, the first first."""
+
+
+class Reports(Protocol):
+    async def replace_offers(self, party_id: str, offers: Sequence[OfferedReport]) -> None:
+        """All earlier offers of the party go, and every request with them (2.0b R306)."""
+
+    async def offers(self, party_id: str) -> list[OfferedReport]: ...
+
+    async def save_requests(self, party_id: str, requests: Sequence[RequestedReport]) -> None:
+        """Add, or put in place of those with the same id."""
+
+    async def requests(self, party_id: str) -> list[RequestedReport]: ...
+
+    async def add_readings(
+        self, party_id: str, measurand: Measurand, resource_id: str, readings: Sequence[Reading], received_at: datetime
+    ) -> None:
+        """A reading for the same point and start as an earlier one takes its place (2.0b R346)."""
+
+    async def series(
+        self, party_id: str, measurand: Measurand, since: datetime, until: datetime, *, resource_id: str = ""
+    ) -> list[Reading]:
+        """Readings that start in ``[since, until)``, in order of time. No resource: everything behind the party."""
+
+
+class Clients(Protocol):
+    async def add(self, client: ApiClient) -> None:
+        """Conflict if its id is taken."""
+
+    async def remove(self, client_id: str) -> None: ...
+    async def by_id(self, client_id: str) -> ApiClient | None: ...
+    async def all(self) -> list[ApiClient]: ...
+
+
+class Keys(Protocol):
+    async def add(self, key: SigningKey) -> None: ...
+
+    async def all(self) -> list[SigningKey]:
+        """The newest first: it signs, all verify."""
+
+
+class Receipts(Protocol):
+    """What was answered to a command that carried a key of its sender's, so that a repeat is answered the same."""
+
+    async def add(self, actor: str, key: str, answer: str, now: datetime) -> None:
+        """Conflict if the actor has used the key."""
+
+    async def by_key(self, actor: str, key: str) -> str | None: ...
+
+
+class Audit(Protocol):
+    async def append(self, entry: AuditEntry) -> None: ...
+
+    async def newest(self, limit: int) -> list[AuditEntry]: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction."""
+
+    @property
+    def programs(self) -> Programs: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def parties(self) -> Parties: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def errands(self) -> Errands: ...
+    @property
+    def opts(self) -> Opts: ...
+    @property
+    def reports(self) -> Reports: ...
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def receipts(self) -> Receipts: ...
+    @property
+    def audit(self) -> Audit: ...
+
+
+Listener = Callable[[frozenset[str] | None], None]
+"""Told which parties' rights or dues a commit may have changed; None: anybody's."""
+
+
+class Store(Protocol):
+    def unit_of_work(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Committed, and on the disk, when the block ends; rolled back when it raises."""
+
+    def view(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """One moment's state, to read only; it waits for no writer."""
+
+    def changes(self) -> int:
+        """Grows with every commit that may change a party's rights or dues, also one of another process."""
+
+    def subscribe(self, listener: Listener) -> None:
+        """Called after each such commit, before ``unit_of_work`` ends."""
+
+    async def probe(self) -> None:
+        """Return if the database answers; Unavailable if not."""
+
+    async def close(self) -> None: ...

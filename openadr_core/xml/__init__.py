@@ -1,0 +1,1 @@
+"""XML at the border: one hardened way in, validation by our own schemas, typed fields."""

@@ -1,0 +1,46 @@
+"""What the fleet could give now, over all classes, and what it could if everything were reachable."""
+
+import numpy as np
+
+from openadr_ven.fleet import battery, ev_bidirectional, ev_charger, solar_inverter, thermostat, water_heater
+from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask
+from openadr_ven.fleet.model import Headroom, Outlook
+
+MODELS = {
+    DeviceClass.BATTERY: battery,
+    DeviceClass.EV_BIDIRECTIONAL: ev_bidirectional,
+    DeviceClass.EV_CHARGER: ev_charger,
+    DeviceClass.THERMOSTAT: thermostat,
+    DeviceClass.SOLAR_INVERTER: solar_inverter,
+    DeviceClass.WATER_HEATER: water_heater,
+}
+"""Each class's module has ``headroom`` and ``step``."""
+
+SILENT_AFTER_S = 3.0
+"""Telemetry comes each second; three missed in a row is silence."""
+
+HORIZON_MIN_S = 60.0
+"""Relief is promised for a minute at least, so that the last seconds of an event empty nothing."""
+
+
+def headroom(fleet: Fleet, state: FleetState, baseline_w: Floats, outlook: Outlook) -> Headroom:
+    """Per row, as if every device could be reached; ``reachable`` says which can."""
+    relief_w, power_w, endurance_s = np.zeros(fleet.size), np.zeros(fleet.size), np.zeros(fleet.size)
+    for device_class, model in MODELS.items():
+        rows = fleet.rows_of(device_class)
+        found = model.headroom(fleet, state, rows, baseline_w[rows], outlook)
+        relief_w[rows], power_w[rows], endurance_s[rows] = found.relief_w, found.power_w, found.endurance_s
+    return Headroom(relief_w=relief_w, power_w=power_w, endurance_s=endurance_s)
+
+
+def reachable(state: FleetState, now_s: float) -> Mask:
+    """Devices that can be asked: heard of lately, online, at home, and not taken back by their owners."""
+    heard = now_s - state.heard_at_s <= SILENT_AFTER_S
+    return heard & state.online & state.plugged & ~state.override
+
+
+def only(headroom: Headroom, mask: Mask) -> Headroom:
+    """Nothing from the rest."""
+    return Headroom(
+        relief_w=headroom.relief_w * mask, power_w=headroom.power_w * mask, endurance_s=headroom.endurance_s
+    )

@@ -1,0 +1,163 @@
+"""Exact limits in a tree: each node becomes a price above which the devices below it stop following.
+
+From the leaves up: a node's cap is the price at which the response below it, each device already
+held by the caps beneath, equals the node's limit. With every device held at the least cap of its
+ancestors, one clearing over the fleet satisfies all limits at once and is still the optimum (the
+multiplier of a node is what the ruling price exceeds its cap by, so the optimality conditions hold).
+Caps do not depend on the target: they change with telemetry, not with the event.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from openadr_ven.dispatch.clear import ROUNDS_MAX, TOLERANCE, Offers
+from openadr_ven.fleet.columns import Codes, Fleet, Floats, Rows
+
+TRANSFORMER_SHARE = 0.95
+"""Of a rating; the rest is for reactive power and for what the meters miss."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Level:
+    """The nodes of one height in the tree: consecutive slices of the fleet's rows."""
+
+    starts: Rows
+    """First row of each node, ascending from 0."""
+    limit_w: Floats
+    """Most relief below each node; infinite where nothing limits it."""
+
+
+def network(
+    fleet: Fleet, baseline_w: Floats, *, load_w: Floats | None = None, feeder_max_w: float | None = None
+) -> tuple[Level, ...]:
+    """The fleet's network as levels, leaves first: how much relief each transformer and feeder can carry.
+
+    A node can turn around until it feeds back 95 % of its rating, so it carries that plus what it draws
+    now (existing generation, being negative, takes from it). ``load_w`` is the metered load by
+    transformer code of everything that is not in the fleet.
+    Interpretation: without it only the fleet's own baseline counts, which errs on the safe side.
+    """
+    load_w = np.zeros(len(fleet.transformer_names)) if load_w is None else load_w
+    transformer_starts = starts_of(fleet.transformer)
+    feeder_starts = starts_of(fleet.feeder)
+    if transformer_starts.size == 0:
+        return ()
+    codes = fleet.transformer[transformer_starts]
+    drawn_w = np.add.reduceat(baseline_w, transformer_starts) + load_w[codes]
+    rating_w = TRANSFORMER_SHARE * fleet.transformer_limit_w[codes]
+    feeder_of = np.searchsorted(feeder_starts, transformer_starts, side="right") - 1
+    feeder_drawn_w = np.bincount(feeder_of, weights=drawn_w, minlength=feeder_starts.size)
+    feeder_w = TRANSFORMER_SHARE * fleet.feeder_limit_w[fleet.feeder[feeder_starts]] + feeder_drawn_w
+    if feeder_max_w is not None:
+        feeder_w = np.minimum(feeder_w, feeder_max_w)
+    return (
+        Level(starts=transformer_starts, limit_w=np.maximum(rating_w + drawn_w, 0.0)),
+        Level(starts=feeder_starts, limit_w=np.maximum(feeder_w, 0.0)),
+    )
+
+
+def starts_of(codes: Codes) -> Rows:
+    """Where each run of equal codes begins."""
+    if codes.size == 0:
+        return np.zeros(0, dtype=np.intp)
+    return np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1))
+
+
+def capped(offers: Offers, levels: Sequence[Level]) -> Offers:
+    """The same offers, each held by every node above it."""
+    for level in levels:
+        lengths = np.diff(np.append(level.starts, offers.cost.size))
+        prices = node_caps(offers, level)
+        offers = replace(offers, cap=np.minimum(offers.cap, np.repeat(prices, lengths)))
+    return offers
+
+
+def node_caps(offers: Offers, level: Level) -> Floats:
+    """The price at which each node reaches its limit; infinite where it never does."""
+    saturated_w = np.clip(offers.slope * (offers.cap - offers.cost), 0.0, offers.upper_w)
+    reachable_w = np.add.reduceat(saturated_w, level.starts)
+    prices = np.full(level.starts.size, np.inf)
+    binding = np.flatnonzero(reachable_w > level.limit_w)
+    if binding.size:
+        prices[binding] = _solve(_Nodes.gather(offers, level, binding), reachable_w[binding])
+    return prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Nodes:
+    """The rows of the nodes still being solved, packed together."""
+
+    cost: Floats
+    slope: Floats
+    upper_w: Floats
+    cap: Floats
+    starts: Rows
+    lengths: Rows
+    limit_w: Floats
+
+    @classmethod
+    def gather(cls, offers: Offers, level: Level, chosen: Rows) -> "_Nodes":
+        lengths = np.diff(np.append(level.starts, offers.cost.size))[chosen]
+        rows, starts = _packed(level.starts[chosen], lengths)
+        return cls(
+            cost=offers.cost[rows],
+            slope=offers.slope[rows],
+            upper_w=offers.upper_w[rows],
+            cap=offers.cap[rows],
+            starts=starts,
+            lengths=lengths,
+            limit_w=level.limit_w[chosen],
+        )
+
+    def only(self, chosen: Rows) -> "_Nodes":
+        rows, starts = _packed(self.starts[chosen], self.lengths[chosen])
+        return _Nodes(
+            cost=self.cost[rows],
+            slope=self.slope[rows],
+            upper_w=self.upper_w[rows],
+            cap=self.cap[rows],
+            starts=starts,
+            lengths=self.lengths[chosen],
+            limit_w=self.limit_w[chosen],
+        )
+
+    def respond(self, prices: Floats) -> tuple[Floats, Floats]:
+        price = np.repeat(prices, self.lengths)
+        relief_w = self.slope * (np.minimum(price, self.cap) - self.cost)
+        follows = (relief_w > 0.0) & (relief_w < self.upper_w) & (price < self.cap)
+        total_w = np.add.reduceat(np.clip(relief_w, 0.0, self.upper_w), self.starts)
+        return total_w, np.add.reduceat(self.slope * follows, self.starts)
+
+
+def _packed(starts: Rows, lengths: Rows) -> tuple[Rows, Rows]:
+    """Row numbers of these slices one after another, and where each begins among them."""
+    new_starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    return np.arange(lengths.sum()) + np.repeat(starts - new_starts, lengths), new_starts
+
+
+def _solve(nodes: _Nodes, reachable_w: Floats) -> Floats:
+    """Newton on every node at once, each inside its own bracket; solved nodes drop out."""
+    prices = np.empty(nodes.starts.size)
+    pending = np.arange(nodes.starts.size)
+    low = np.minimum.reduceat(nodes.cost, nodes.starts)
+    high = np.maximum.reduceat(nodes.cap, nodes.starts)
+    price = low + (high - low) * nodes.limit_w / reachable_w
+    for _ in range(ROUNDS_MAX):
+        total_w, slope = nodes.respond(price)
+        prices[pending] = np.where(total_w > nodes.limit_w, low, price)
+        done = np.abs(total_w - nodes.limit_w) <= TOLERANCE * nodes.limit_w
+        prices[pending[done]] = price[done]
+        low = np.where(total_w <= nodes.limit_w, price, low)
+        high = np.where(total_w > nodes.limit_w, price, high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            guess = price + (nodes.limit_w - total_w) / slope
+        price = np.where((guess > low) & (guess < high), guess, 0.5 * (low + high))
+        done |= (price <= low) | (price >= high)
+        if done.all():
+            break
+        if done.any():
+            kept = np.flatnonzero(~done)
+            nodes, pending, low, high, price = nodes.only(kept), pending[kept], low[kept], high[kept], price[kept]
+    return prices

@@ -1,0 +1,67 @@
+"""Who is asked first: a policy is a cost and a slope per device, and clearing does the rest.
+
+proportional   every device gives the same share of its headroom
+merit          the cheapest first, by what their owners ask
+endurance      those that can go on longest first, levelling the time that is left: it serves every
+               profile that any policy could serve, without knowing it in advance (Evans, Tindemans,
+               Angeli, 2019, for storage without network limits)
+wear           batteries pay for their cycles, comfort and departures for their owners' patience
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from openadr_ven.dispatch.clear import Offers
+from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats
+from openadr_ven.fleet.model import HOUR_S, Headroom
+
+SLOT_MIN_S = 300.0
+"""Levelling over less would swing whole devices on one per cent of noise in a state of charge."""
+ENDURANCE_MAX_H = 24.0
+"""Longer is as good as for ever, and an infinite price cannot be searched."""
+MERIT_SPREAD = 1e-6
+"""How far prices may part within one device, as a share of the fleet's spread: small, or the order blurs."""
+CYCLE_COST_PER_KWH = 0.07
+"""LiFePO4: 6,000 cycles from 400 per kWh of replacement."""
+
+Policy = Callable[[Fleet, Headroom, float], Offers]
+"""From the fleet, its headroom and the seconds that remain, to offers."""
+
+
+def proportional(fleet: Fleet, headroom: Headroom, _horizon_s: float) -> Offers:
+    """The same share of its headroom from every device."""
+    return Offers.of(np.zeros(fleet.size), headroom.relief_w, headroom.relief_w)
+
+
+def merit(fleet: Fleet, headroom: Headroom, _horizon_s: float) -> Offers:
+    """The cheapest ask first."""
+    cost = np.nan_to_num(fleet.ask_per_kwh)
+    spread = max(float(np.ptp(cost)) if cost.size else 0.0, 1e-3)
+    return Offers.of(cost, headroom.relief_w / (MERIT_SPREAD * spread), headroom.relief_w)
+
+
+def endurance(_fleet: Fleet, headroom: Headroom, horizon_s: float) -> Offers:
+    """The longest-lasting first; prices are hours, negative."""
+    hours = np.minimum(headroom.endurance_s / HOUR_S, ENDURANCE_MAX_H)
+    slot_h = max(horizon_s, SLOT_MIN_S) / HOUR_S
+    return Offers.of(-hours, headroom.power_w / slot_h, headroom.relief_w)
+
+
+def wear(fleet: Fleet, headroom: Headroom, _horizon_s: float) -> Offers:
+    """What an owner asks, plus what a cycle takes out of a battery, shared out as costs rise."""
+    stores = np.isin(fleet.device_class, (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL))
+    cost = np.nan_to_num(fleet.ask_per_kwh) + CYCLE_COST_PER_KWH * stores
+    return Offers.of(cost, headroom.relief_w / CYCLE_COST_PER_KWH, headroom.relief_w)
+
+
+POLICIES: dict[str, Policy] = {
+    "proportional": proportional, "merit": merit, "endurance": endurance, "wear": wear,
+}  # fmt: skip
+"""By the name that a setting uses."""
+
+
+def shares(headroom: Headroom, target_w: float) -> Floats:
+    """Proportional relief without network limits, in closed form: what a simple aggregator does."""
+    total_w = float(headroom.relief_w.sum())
+    return headroom.relief_w * (min(1.0, max(0.0, target_w) / total_w) if total_w > 0.0 else 0.0)

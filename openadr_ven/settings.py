@@ -19,6 +19,7 @@ FINGERPRINT_HEX_CHARS = 64
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 Positive = Annotated[float, Field(gt=0)]
+PositiveWatts = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -71,16 +72,18 @@ class ProgramSettings(Table):
 class EnvelopeSettings(Table):
     """What no VTN can make the fleet exceed; what each limit means is in ``openadr_ven.dispatch.guard``."""
 
-    event_max_w: Positive
-    ramp_w_per_s: Positive
-    release_ramp_w_per_s: Positive
-    step_max_w: Positive
-    reversals_per_hour: Annotated[int, Field(ge=1)]
-    reserve: Share
-    min_notice_s: Annotated[float, Field(ge=0)] = 0.0
+    event_max_w: PositiveWatts
+    ramp_w_per_s: PositiveWatts
+    release_ramp_w_per_s: PositiveWatts
+    step_max_w: PositiveWatts
+    reversals_per_hour: Annotated[int, Field(ge=2)]
+    reversal_deadband_w: Annotated[int, Field(ge=0)]
+    notice_min_s: Annotated[int, Field(ge=0)]
+    window_start_minute: Annotated[int, Field(ge=0, le=1440)] = 0
+    window_end_minute: Annotated[int, Field(ge=0, le=1440)] = 1440
+    soc_floor: Share
+    feeder_max_w: PositiveWatts | None = None
     on_breach: Literal["clamp", "refuse"] = "clamp"
-    feeder_max_w: Positive | None = None
-    window: tuple[str, str] | None = None
 
 
 class FleetSettings(Table):

@@ -2,17 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest
 from openadr_ven.domain.held import Baseline, Batch, Delivery, HeldEvent, LoadedFleet, Notice, Round, WantedReport
+from openadr_ven.gateways.contract import CommandFrame, Report
 
 
 class UnitOfWork(Protocol):
@@ -61,62 +57,11 @@ class Store(Protocol):
         """Committed when the block ends, rolled back when it raises."""
 
 
-# -- gateways ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commands:
-    """What one gateway is to tell its devices; it carries its own end."""
-
-    gateway: str
-    event_id: str
-    event_version: int
-    sequence: int
-    issued_at: datetime
-    starts_at: datetime
-    ends_at: datetime
-    ramp_s: float
-    slot: NDArray[np.uint16]
-    mode: NDArray[np.uint8]
-    setpoint_w: NDArray[np.float32]
-
-
-class Outcome(IntEnum):
-    """What a gateway says of a command."""
-
-    RECEIVED = 1
-    STARTED = 2
-    COMPLETED = 3
-    REJECTED = 4
-    OPTED_OUT = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledgement:
-    gateway: str
-    sequence: int
-    outcome: Outcome
-    slot: NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
-    gateway: str
-    measured_at: datetime
-    last_sequence: int
-    """The newest command these samples have seen; 0 for none."""
-    slot: NDArray[np.uint16]
-    power_w: NDArray[np.float32]
-    """Net import."""
-    soc: NDArray[np.float32]
-    temperature_c: NDArray[np.float32]
-    plugged: NDArray[np.bool_]
-    online: NDArray[np.bool_]
-
-
 class Gateways(Protocol):
-    async def send(self, commands: Sequence[Commands]) -> None:
+    """The devices, behind the gateway contract."""
+
+    async def send(self, frames: Sequence[CommandFrame]) -> None:
         """Hand over; a DeviceError says that some could not be, and repeating is safe."""
 
-    def receive(self) -> AsyncIterator[Acknowledgement | Telemetry]:
-        """What gateways say, as it comes; what came while we were away comes first."""
+    def receive(self) -> AsyncIterator[Report]:
+        """What gateways say, as it comes; what a broker kept for us while we were away comes first."""

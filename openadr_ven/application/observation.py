@@ -1,0 +1,145 @@
+"""What the devices measure, as it comes in: the newest state of each row, and the recent past.
+
+Two memories, both by the second in which a device measured, not in which we heard it: each row's
+power over the last minute (from which a baseline is taken), and each gateway's sum over the last
+hour (from which reports are made). So telemetry that a broker kept while we were down still lands
+where it belongs.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openadr_ven.fleet.columns import Fleet, FleetState, Mask, gateways
+from openadr_ven.gateways.contract import TelemetryFlag, TelemetryFrame
+
+SILENT_S = 3.0
+"""A row that was not heard for so long is taken to be gone back to its default."""
+SUMS_S = 3_600
+"""Longer than a VEN is down in any outage that still leaves a report worth filling."""
+
+
+class Observation:
+    """The fleet as telemetry shows it."""
+
+    def __init__(self, fleet: Fleet, *, baseline_s: float, started_s: float) -> None:
+        self.fleet = fleet
+        self.state = FleetState.unheard(fleet.size)
+        self.started_s = started_s
+        self.held = np.zeros(fleet.size, dtype=np.bool_)
+        """The device says that it follows a command."""
+        self.sequence = np.zeros(fleet.size, dtype=np.int64)
+        """The newest command that the row's last sample had seen."""
+        self._gateways = gateways(fleet)
+        self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
+        self._ring_s = int(baseline_s) + 4  # samples come late by a second or two
+        self._ring = np.full((self._ring_s, fleet.size), np.nan, dtype=np.float32)
+        self._ring_second = np.full(self._ring_s, -1, dtype=np.int64)
+        self._sums = np.full((SUMS_S, len(fleet.gateway_names)), np.nan)
+        self._sums_second = np.full(SUMS_S, -1, dtype=np.int64)
+        self.measured_until_s = np.full(len(fleet.gateway_names), -np.inf)
+        """By gateway, the newest moment it has measured."""
+
+    def receive(self, frame: TelemetryFrame, *, now: datetime) -> bool:
+        """Take in what a gateway measured; False if it is of no gateway or slot of ours."""
+        code = self._code.get(frame.gateway)
+        if code is None:
+            return False
+        behind = self._gateways.rows(code)
+        samples = frame.rows[frame.rows["slot"] < behind.size]
+        rows = behind[samples["slot"]]
+        measured_s = frame.measured_at.timestamp()
+        self._remember(int(measured_s), code, rows, samples["power_w"], behind)
+        self.measured_until_s[code] = max(self.measured_until_s[code], measured_s)
+        newest = self.state.measured_at_s[rows] <= measured_s
+        self._update(rows[newest], samples[newest], measured_s, now.timestamp())
+        self.sequence[rows[newest]] = frame.command_sequence
+        return samples.size == frame.rows.size
+
+    def live(self, now: datetime) -> Mask:
+        """Rows whose last sample is young enough to act on."""
+        now_s = now.timestamp()
+        silent = np.maximum(now_s - self.state.heard_at_s, now_s - self.state.measured_at_s) > SILENT_S
+        return self.state.online & ~silent
+
+    def mean_power_w(self, *, until: datetime, over_s: float) -> NDArray[np.float64]:
+        """Each row's mean over the seconds before; its last sample where it has none, 0 where it never had."""
+        last = int(until.timestamp())
+        wanted = (self._ring_second > last - over_s) & (self._ring_second <= last)
+        samples = self._ring[wanted]
+        present = ~np.isnan(samples)
+        count = present.sum(axis=0)
+        total = np.where(present, samples, 0).sum(axis=0, dtype=np.float64)
+        return np.where(count > 0, total / np.maximum(count, 1), self.state.power_w)
+
+    def fleet_power_w(self, second: int, *, silent_w: NDArray[np.float64]) -> tuple[float, bool]:
+        """The whole fleet's power in a second, and whether each gateway had measured it.
+
+        ``silent_w`` stands in, by gateway, for those that had not.
+        """
+        place = second % SUMS_S
+        if self._sums_second[place] != second:
+            return float(silent_w.sum()), False
+        sums = self._sums[place]
+        missing = np.isnan(sums)
+        return float(np.where(missing, silent_w, sums).sum()), not bool(missing.any())
+
+    def by_gateway(self, power_w: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rows' powers summed by gateway."""
+        sums = np.bincount(self.fleet.gateway, weights=power_w, minlength=len(self.fleet.gateway_names))
+        return sums.astype(np.float64)
+
+    def measured_by_all(self, until: datetime, *, but_silent_before_s: float) -> bool:
+        """Whether every gateway has measured up to a moment, apart from those silent since long before."""
+        waited_for = self.measured_until_s >= but_silent_before_s
+        return bool((self.measured_until_s[waited_for] >= until.timestamp()).all())
+
+    def _update(self, rows: NDArray[np.intp], samples: NDArray[np.void], measured_s: float, heard_s: float) -> None:
+        state, flags = self.state, samples["flags"]
+        state.power_w[rows] = samples["power_w"]
+        state.soc[rows] = samples["soc"]
+        state.temperature_c[rows] = samples["temperature_c"]
+        state.plugged[rows] = flags & TelemetryFlag.PLUGGED != 0
+        state.online[rows] = flags & TelemetryFlag.ONLINE != 0
+        state.override[rows] = flags & TelemetryFlag.OVERRIDE != 0
+        self.held[rows] = flags & TelemetryFlag.HELD != 0
+        state.measured_at_s[rows] = measured_s
+        state.heard_at_s[rows] = heard_s
+
+    def _remember(
+        self, second: int, code: int, rows: NDArray[np.intp], power_w: NDArray[np.float32], behind: NDArray[np.intp]
+    ) -> None:
+        place = second % SUMS_S
+        if self._sums_second[place] > second:
+            return  # older than the hour we keep
+        if self._sums_second[place] < second:
+            self._sums_second[place] = second
+            self._sums[place] = np.nan
+        unmeasured = self.state.power_w[behind].sum() - self.state.power_w[rows].sum()
+        self._sums[place, code] = power_w.sum(dtype=np.float64) + unmeasured
+        place = second % self._ring_s
+        if self._ring_second[place] > second:
+            return
+        if self._ring_second[place] < second:
+            self._ring_second[place] = second
+            self._ring[place] = np.nan
+        self._ring[place, rows] = power_w
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Fleet power over an interval."""
+
+    power_w: float
+    estimated: bool
+    """Some gateway's part is assumed, not measured."""
+
+
+def measured_between(seen: Observation, starts_s: int, ends_s: int, *, silent_w: NDArray[np.float64]) -> Measured:
+    """The fleet's mean power from one second to another, exclusive."""
+    found = [seen.fleet_power_w(second, silent_w=silent_w) for second in range(starts_s, max(ends_s, starts_s + 1))]
+    return Measured(
+        power_w=float(np.mean([power_w for power_w, _ in found])), estimated=not all(whole for _, whole in found)
+    )

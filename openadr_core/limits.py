@@ -72,3 +72,6 @@ COMMAND_LEASE_MAX_S = 86_400.0
 
 COMMAND_RAMP_MAX_S = 3_600.0
 """Slower ramps are the dispatcher's, round by round."""
+
+BROKER_RETRY_MAX_S = 15.0
+"""Between two tries to reach the broker: half a lease, so that a short outage costs no command its renewal."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, OpenAdrError, Unsupported
 from openadr_core.limits import COMMAND_LEASE_MAX_S, COMMAND_RAMP_MAX_S
+from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import (
     COMMAND_ROW,
     TELEMETRY_ROW,
@@ -27,7 +28,6 @@ from openadr_ven.gateways.contract import (
     Fallback,
     Frame,
     GatewayState,
-    Mode,
     Reason,
     StatusFrame,
     TelemetryFrame,

@@ -53,17 +53,6 @@ class Channel(IntEnum):
     STATUS = 4
 
 
-class Mode(IntEnum):
-    """What a device is asked to do."""
-
-    RELEASE = 0
-    """Go back to the device's own default; the setpoint is 0 and means nothing."""
-    SETPOINT = 1
-    """Follow ``setpoint_w`` (battery, vehicle, inverter)."""
-    SHED = 2
-    """Use as little as comfort allows (thermostat, water heater, charger); the setpoint means nothing."""
-
-
 class Fallback(IntEnum):
     """What a device does after ``end``. One value: any other would be a command without an end."""
 
@@ -116,7 +105,9 @@ class GatewayState(IntEnum):
 
 
 COMMAND_ROW = np.dtype([("slot", "<u2"), ("mode", "u1"), ("flags", "u1"), ("setpoint_w", "<f4")])
-"""Eight bytes a device. ``flags`` is 0 when sent, and ignored when received."""
+"""Eight bytes a device. ``mode`` is a ``Mode`` of the fleet: RELEASE back to the device's own default, SETPOINT
+follow ``setpoint_w``, SHED use as little as comfort allows; the setpoint counts with SETPOINT only. ``flags`` is 0
+when sent, and ignored when received."""
 TELEMETRY_ROW = np.dtype(
     [("slot", "<u2"), ("flags", "<u2"), ("power_w", "<f4"), ("soc", "<f4"), ("temperature_c", "<f4")]
 )
@@ -191,6 +182,12 @@ class StatusFrame:
 Frame = CommandFrame | AckFrame | TelemetryFrame | StatusFrame
 Report = AckFrame | TelemetryFrame | StatusFrame
 """What a gateway sends."""
+CHANNEL_OF: dict[type, Channel] = {
+    CommandFrame: Channel.COMMAND,
+    AckFrame: Channel.ACK,
+    TelemetryFrame: Channel.TELEMETRY,
+    StatusFrame: Channel.STATUS,
+}
 
 
 def command_id_of(event_id: str, event_version: int, sequence: int, gateway: str) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError, Unsupported
+from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.codec import PREFIX, decode, encode
 from openadr_ven.gateways.contract import (
     AckFrame,
@@ -19,7 +20,6 @@ from openadr_ven.gateways.contract import (
     CommandFrame,
     Frame,
     GatewayState,
-    Mode,
     Reason,
     StatusFrame,
     TelemetryFlag,

@@ -1,0 +1,162 @@
+"""The agent's side of the gateway contract: commands out, reports in, through any MQTT 3.1.1 broker.
+
+The session is persistent, and a report is acknowledged to the broker only once it is settled, so
+what gateways send while the agent is dead, or dies with, comes again when it is back.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+import aiomqtt
+import structlog
+
+from openadr_core.errors import MalformedMessage, RemoteProtocolError, Unreachable
+from openadr_core.limits import BROKER_RETRY_MAX_S, RETRY_FIRST_S, RETRY_JITTER
+from openadr_ven.gateways.codec import decode, encode
+from openadr_ven.gateways.contract import CHANNEL_OF, Channel, CommandFrame, Report, parse_topic, topic_of
+
+QOS = 1
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where the broker is, and who we are there."""
+
+    host: str
+    port: int
+    fleet: str
+    """The second name in every topic."""
+    client_id: str
+    """Fixed for ever: the broker keeps this client's queue under it."""
+    tls: ssl.SSLContext | None = None
+    username: str | None = None
+    password: str | None = None
+    keepalive_s: int = 15
+    timeout_s: float = 5.0
+    """How long the broker may take to accept a connection, a subscription or a frame."""
+
+
+class Connection(aiomqtt.Client):
+    """One connection of a persistent session, on which the reader says when a message is settled."""
+
+    def __init__(self, address: BrokerAddress, *, will: aiomqtt.Will | None = None, settles: bool = False) -> None:
+        super().__init__(
+            address.host,
+            address.port,
+            identifier=address.client_id,
+            clean_session=False,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            tls_context=address.tls,
+            username=address.username,
+            password=address.password,
+            keepalive=address.keepalive_s,
+            timeout=address.timeout_s,
+            will=will,
+            # The frames of a round are offered together; what the broker has not taken waits in us.
+            max_inflight_messages=1_000,
+        )
+        self.pending_calls_threshold = 100_000
+        self._client.manual_ack_set(settles)
+        # Whoever waits for a message or an answer is told of the loss; a connection that is idle then has no waiter,
+        # and asyncio would complain about an exception that nobody saw.
+        self._disconnected.add_done_callback(lambda lost: lost.cancelled() or lost.exception())
+
+    def settle(self, message_id: int) -> None:
+        """Tell the broker that it need not send this message again."""
+        self._client.ack(message_id, QOS)
+
+
+class MqttGateways:
+    """The gateways of a fleet, behind a broker."""
+
+    def __init__(self, address: BrokerAddress, *, rng: random.Random, settle_by_caller: bool = False) -> None:
+        """With ``settle_by_caller``, reports stay with the broker until ``settle`` is called."""
+        self._address = address
+        self._rng = rng
+        self._settle_by_caller = settle_by_caller
+        self._connection: Connection | None = None
+        self._unsettled: list[int] = []
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    async def send(self, frames: Sequence[CommandFrame]) -> None:
+        """Hand frames to the broker; Unreachable unless it has taken every one of them.
+
+        Sending the same frames again is harmless: gateways know them by their ids.
+        """
+        connection = self._connection
+        if connection is None:
+            raise Unreachable(f"not connected to the broker at {self._address.host}:{self._address.port}")
+        messages = [(topic_of(self._address.fleet, frame.gateway, Channel.COMMAND), encode(frame)) for frame in frames]
+        sent = await asyncio.gather(
+            *(connection.publish(topic, payload, QOS) for topic, payload in messages), return_exceptions=True
+        )
+        failed = [outcome for outcome in sent if isinstance(outcome, BaseException)]
+        if failed:
+            raise Unreachable(f"the broker took {len(sent) - len(failed)} of {len(sent)} frames: {failed[0]}")
+
+    async def receive(self) -> AsyncGenerator[Report, None]:
+        """Reports as they come, for ever; the connection lives, and comes back, while somebody iterates.
+
+        A report is settled when the next one is asked for, unless the caller settles.
+        """
+        failures = 0
+        while True:
+            try:
+                async with Connection(self._address, settles=True) as connection:
+                    await self._subscribe(connection)
+                    self._connection, self._unsettled, failures = connection, [], 0
+                    log.info("broker connected", host=self._address.host, port=self._address.port)
+                    async for message in connection.messages:
+                        report = self._read(message)
+                        if report is None:
+                            connection.settle(message.mid)
+                            continue
+                        self._unsettled.append(message.mid)
+                        yield report
+                        if not self._settle_by_caller:
+                            self.settle()
+            except aiomqtt.MqttError as error:
+                failures += 1
+                log.warning("broker lost", host=self._address.host, failures=failures, error=str(error))
+            finally:
+                self._connection = None
+            await asyncio.sleep(retry_pause_s(failures, self._rng))
+
+    def settle(self) -> None:
+        """The reports received so far are safe: the broker may forget them."""
+        if self._connection is not None:
+            for message_id in self._unsettled:
+                self._connection.settle(message_id)
+        self._unsettled.clear()
+
+    async def _subscribe(self, connection: Connection) -> None:
+        wanted = (Channel.ACK, Channel.TELEMETRY, Channel.STATUS)
+        await connection.subscribe([(topic_of(self._address.fleet, "+", channel), QOS) for channel in wanted])
+
+    def _read(self, message: aiomqtt.Message) -> Report | None:
+        """The report in a message; None, and one log line, if it is not one that we should get there."""
+        try:
+            _, gateway, channel = parse_topic(message.topic.value)
+            frame = decode(bytes(message.payload)) if isinstance(message.payload, (bytes, bytearray)) else None
+            if frame is None or isinstance(frame, CommandFrame) or CHANNEL_OF[type(frame)] is not channel:
+                raise MalformedMessage(f"not what belongs on {channel.name.lower()}")
+            # A gateway speaks for itself: the broker's access list guards the topic, we guard the name inside.
+            if frame.gateway != gateway:
+                raise MalformedMessage(f"gateway {frame.gateway} on the topic of {gateway}")
+        except RemoteProtocolError as error:
+            log.warning("frame dropped", topic=message.topic.value[:200], error=str(error))
+            return None
+        return frame
+
+
+def retry_pause_s(failures: int, rng: random.Random) -> float:
+    """How long to wait before trying the broker again, after this many failures in a row."""
+    pause_s = min(RETRY_FIRST_S * 2.0 ** min(failures - 1, 10), BROKER_RETRY_MAX_S)
+    return pause_s * rng.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)

@@ -41,6 +41,15 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PowerAttributes:
+    """Decimals are kept as their text."""
+
+    hertz: str
+    voltage: str
+    ac: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """An itemBase: ``powerReal``, ``energyReal``, ``voltage``, ``currencyPerKWh`` …"""
 
@@ -49,10 +58,11 @@ class Unit:
     description: str
     units: str
     si_scale_code: str = "none"
-    hertz: str = "60"
-    voltage: str = "230"
-    ac: bool = True
+    """``pulseCount`` has none on the wire."""
     pulse_factor: float | None = None
+    """``pulseCount`` alone has one."""
+    attributes: PowerAttributes | None = None
+    """``powerReal``, ``powerApparent`` and ``powerReactive`` alone have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,212 @@
+"""Readers of the EiReport payloads."""
+
+from datetime import datetime, timedelta
+
+from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.parts import child, clark, read_response, read_target, read_unit, required, text, texts
+from openadr_core.xml.fields import boolean_of, date_time_of, duration_of, float_of, integer_of, text_of, token_of
+from openadr_core.xml.parse import Element
+
+
+def register_report(payload: Element) -> m.RegisterReport:
+    return m.RegisterReport(
+        request_id=required(payload, "pyld:requestID"),
+        reports=_reports(payload),
+        ven_id=text(payload, "ei:venID"),
+        report_request_id=text(payload, "ei:reportRequestID"),
+    )
+
+
+def registered_report(payload: Element) -> m.RegisteredReport:
+    return m.RegisteredReport(
+        response=read_response(payload),
+        report_requests=_report_requests(payload),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def create_report(payload: Element) -> m.CreateReport:
+    return m.CreateReport(
+        request_id=required(payload, "pyld:requestID"),
+        report_requests=_report_requests(payload),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def created_report(payload: Element) -> m.CreatedReport:
+    return m.CreatedReport(
+        response=read_response(payload),
+        pending_report_request_ids=_pending(payload),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def update_report(payload: Element) -> m.UpdateReport:
+    return m.UpdateReport(
+        request_id=required(payload, "pyld:requestID"),
+        reports=_reports(payload),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def updated_report(payload: Element) -> m.UpdatedReport:
+    cancel = payload.find(clark("oadr:oadrCancelReport"))
+    return m.UpdatedReport(
+        response=read_response(payload),
+        cancel_report=None if cancel is None else cancel_report(cancel),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def cancel_report(payload: Element) -> m.CancelReport:
+    return m.CancelReport(
+        request_id=required(payload, "pyld:requestID"),
+        report_request_ids=texts(payload, "ei:reportRequestID"),
+        report_to_follow=boolean_of(child(payload, "pyld:reportToFollow")),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def canceled_report(payload: Element) -> m.CanceledReport:
+    return m.CanceledReport(
+        response=read_response(payload),
+        pending_report_request_ids=_pending(payload),
+        ven_id=text(payload, "ei:venID"),
+    )
+
+
+def _pending(payload: Element) -> tuple[str, ...]:
+    return texts(child(payload, "oadr:oadrPendingReports"), "ei:reportRequestID")
+
+
+def _reports(payload: Element) -> tuple[m.Report, ...]:
+    return tuple(_report(report) for report in payload.iterfind(clark("oadr:oadrReport")))
+
+
+def _report(element: Element) -> m.Report:
+    intervals = element.find(clark("strm:intervals"))
+    name = element.find(clark("ei:reportName"))
+    return m.Report(
+        dtstart=_moment(element),
+        duration=_length(element),
+        intervals=() if intervals is None else tuple(_interval(interval) for interval in intervals),
+        report_id=text(element, "ei:eiReportID"),
+        descriptions=tuple(_description(found) for found in element.iterfind(clark("oadr:oadrReportDescription"))),
+        report_request_id=required(element, "ei:reportRequestID"),
+        report_specifier_id=required(element, "ei:reportSpecifierID"),
+        report_name=None if name is None else token_of(name),
+        created_date_time=date_time_of(child(element, "ei:createdDateTime")),
+    )
+
+
+def _interval(element: Element) -> m.ReportInterval:
+    uid = element.find(clark("xcal:uid"))
+    return m.ReportInterval(
+        dtstart=_moment(element),
+        duration=_length(element),
+        uid=None if uid is None else text_of(uid[0]),
+        payloads=tuple(_payload(found) for found in element.iterfind(clark("oadr:oadrReportPayload"))),
+    )
+
+
+def _payload(element: Element) -> m.ReportPayload:
+    confidence = element.find(clark("ei:confidence"))
+    accuracy = element.find(clark("ei:accuracy"))
+    quality = element.find(clark("oadr:oadrDataQuality"))
+    status = element.find(clark("oadr:oadrPayloadResourceStatus"))
+    return m.ReportPayload(
+        r_id=required(element, "ei:rID"),
+        confidence=None if confidence is None else integer_of(confidence),
+        accuracy=None if accuracy is None else float_of(accuracy),
+        value=float_of(child(element, "ei:payloadFloat")[0]) if status is None else _status(status),
+        data_quality=None if quality is None else token_of(quality),
+    )
+
+
+def _status(element: Element) -> m.ResourceStatus:
+    state = element.find(clark("oadr:oadrLoadControlState"))
+
+    def value(name: str) -> m.LoadControlValue | None:
+        found = None if state is None else state.find(clark(name))
+        return None if found is None else _load_control_value(found)
+
+    return m.ResourceStatus(
+        online=boolean_of(child(element, "oadr:oadrOnline")),
+        manual_override=boolean_of(child(element, "oadr:oadrManualOverride")),
+        capacity=value("oadr:oadrCapacity"),
+        level_offset=value("oadr:oadrLevelOffset"),
+        percent_offset=value("oadr:oadrPercentOffset"),
+        set_point=value("oadr:oadrSetPoint"),
+    )
+
+
+def _load_control_value(element: Element) -> m.LoadControlValue:
+    def optional(name: str) -> float | None:
+        found = element.find(clark(name))
+        return None if found is None else float_of(found)
+
+    return m.LoadControlValue(
+        minimum=optional("oadr:oadrMin"),
+        maximum=optional("oadr:oadrMax"),
+        current=float_of(child(element, "oadr:oadrCurrent")),
+        normal=optional("oadr:oadrNormal"),
+    )
+
+
+def _description(element: Element) -> m.ReportDescription:
+    subject = element.find(clark("ei:reportSubject"))
+    source = element.find(clark("ei:reportDataSource"))
+    rate = element.find(clark("oadr:oadrSamplingRate"))
+    return m.ReportDescription(
+        r_id=required(element, "ei:rID"),
+        report_subject=None if subject is None else read_target(subject),
+        report_data_source=None if source is None else read_target(source),
+        report_type=token_of(child(element, "ei:reportType")),
+        item_base=read_unit(element),
+        reading_type=token_of(child(element, "ei:readingType")),
+        market_context=text(element, "emix:marketContext"),
+        sampling_rate=None
+        if rate is None
+        else m.SamplingRate(
+            min_period=duration_of(child(rate, "oadr:oadrMinPeriod")),
+            max_period=duration_of(child(rate, "oadr:oadrMaxPeriod")),
+            on_change=boolean_of(child(rate, "oadr:oadrOnChange")),
+        ),
+    )
+
+
+def _report_requests(payload: Element) -> tuple[m.ReportRequest, ...]:
+    return tuple(_report_request(request) for request in payload.iterfind(clark("oadr:oadrReportRequest")))
+
+
+def _report_request(element: Element) -> m.ReportRequest:
+    specifier = child(element, "ei:reportSpecifier")
+    interval = specifier.find(f"{clark('ei:reportInterval')}/{clark('xcal:properties')}")
+    return m.ReportRequest(
+        report_request_id=required(element, "ei:reportRequestID"),
+        specifier=m.ReportSpecifier(
+            report_specifier_id=required(specifier, "ei:reportSpecifierID"),
+            granularity=duration_of(child(specifier, "xcal:granularity")[0]),
+            report_back_duration=duration_of(child(specifier, "ei:reportBackDuration")[0]),
+            dtstart=None if interval is None else _moment(interval),
+            duration=None if interval is None else _length(interval),
+            payloads=tuple(
+                m.SpecifierPayload(
+                    r_id=required(found, "ei:rID"),
+                    item_base=read_unit(found),
+                    reading_type=token_of(child(found, "ei:readingType")),
+                )
+                for found in specifier.iterfind(clark("ei:specifierPayload"))
+            ),
+        ),
+    )
+
+
+def _moment(element: Element) -> datetime | None:
+    found = element.find(clark("xcal:dtstart"))
+    return None if found is None else date_time_of(found[0])
+
+
+def _length(element: Element) -> timedelta | None:
+    found = element.find(clark("xcal:duration"))
+    return None if found is None else duration_of(found[0])

@@ -1,0 +1,98 @@
+"""Readers of the parts that several 2.0b payloads share."""
+
+from openadr_core.errors import SchemaViolation
+from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.names import PREFIXES, UNIT_PREFIX
+from openadr_core.xml.fields import boolean_of, float_of, text_of, token_of
+from openadr_core.xml.parse import Element
+
+_CLARK: dict[str, str] = {}
+
+
+def clark(name: str) -> str:
+    """``ei:venID`` as lxml names it; remembered, because readers ask for the same few again and again."""
+    found = _CLARK.get(name)
+    if found is None:
+        prefix, _, local = name.partition(":")
+        found = _CLARK[name] = f"{{{PREFIXES[prefix]}}}{local}"
+    return found
+
+
+def child(parent: Element, name: str) -> Element:
+    """A child that the schema has made sure of."""
+    found = parent.find(clark(name))
+    if found is None:
+        raise SchemaViolation(f"{name} is missing")
+    return found
+
+
+def required(parent: Element, name: str) -> str:
+    """The text of a child that the schema has made sure of."""
+    return text_of(child(parent, name))
+
+
+def text(parent: Element, name: str) -> str | None:
+    """The text of an optional child; None where there is none."""
+    found = parent.find(clark(name))
+    return None if found is None else text_of(found)
+
+
+def texts(parent: Element, name: str) -> tuple[str, ...]:
+    return tuple(text_of(found) for found in parent.findall(clark(name)))
+
+
+def read_response(payload: Element) -> m.EiResponse:
+    """The payload's eiResponse."""
+    found = child(payload, "ei:eiResponse")
+    return m.EiResponse(
+        response_code=required(found, "ei:responseCode"),
+        response_description=text(found, "ei:responseDescription"),
+        request_id=required(found, "pyld:requestID"),
+    )
+
+
+def read_target(element: Element) -> m.Target:
+    """An EiTargetType. Polygons and transport interfaces are not read: nothing here addresses by them."""
+    return m.Target(
+        aggregated_pnodes=_inner(element, "power:aggregatedPnode"),
+        end_device_assets=_inner(element, "power:endDeviceAsset"),
+        meter_assets=_inner(element, "power:meterAsset"),
+        pnodes=_inner(element, "power:pnode"),
+        service_delivery_points=_inner(element, "power:serviceDeliveryPoint"),
+        group_ids=texts(element, "ei:groupID"),
+        group_names=texts(element, "ei:groupName"),
+        resource_ids=texts(element, "ei:resourceID"),
+        ven_ids=texts(element, "ei:venID"),
+        party_ids=texts(element, "ei:partyID"),
+    )
+
+
+def read_unit(parent: Element) -> m.Unit | None:
+    """The itemBase among the children, whatever it is called; None where there is none."""
+    for candidate in parent:
+        namespace, _, name = candidate.tag[1:].partition("}")
+        prefix = UNIT_PREFIX.get(name)
+        if prefix is not None and PREFIXES[prefix] == namespace:
+            return _unit(candidate, name)
+    return None
+
+
+def _unit(element: Element, name: str) -> m.Unit:
+    values = {found.tag.rpartition("}")[2]: found for found in element.iter()}
+    return m.Unit(
+        name=name,
+        description=text_of(values["itemDescription"]),
+        units=text_of(values["itemUnits"]),
+        si_scale_code=text_of(values["siScaleCode"]) if "siScaleCode" in values else "none",
+        pulse_factor=float_of(values["pulseFactor"]) if "pulseFactor" in values else None,
+        attributes=None
+        if "hertz" not in values
+        else m.PowerAttributes(
+            hertz=token_of(values["hertz"]), voltage=token_of(values["voltage"]), ac=boolean_of(values["ac"])
+        ),
+    )
+
+
+def _inner(element: Element, name: str) -> tuple[str, ...]:
+    """Targets that wrap their one identifier in an element (``mrid``, ``node``)."""
+    return tuple(text_of(found[0]) for found in element.findall(clark(name)))

@@ -6,7 +6,18 @@ Moments are aware UTC datetimes, lengths of time are seconds, lists of texts are
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, ForeignKeyConstraint, Index, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -275,3 +286,8 @@ class AuditRow(Row, table=True):
     action: str
     subject: str
     detail: str = Field(sa_column=_text())
+
+
+def table_of(row: type[Row]) -> Table:
+    """The table behind a row class, for statements without an ORM."""
+    return Row.metadata.tables[str(row.__tablename__)]

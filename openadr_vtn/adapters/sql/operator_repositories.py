@@ -1,0 +1,130 @@
+"""What operators write: programs, events, API clients, and the record of who did what."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, insert, or_, select, update
+
+from openadr_core.errors import Conflict
+from openadr_vtn.adapters.sql import tables
+from openadr_vtn.adapters.sql.repository import Repository
+from openadr_vtn.adapters.sql.rows import Columns, event_of, event_row, program_of, program_row
+from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, StoredEvent, StoredProgram
+
+PROGRAM = tables.table_of(tables.ProgramRow)
+EVENT = tables.table_of(tables.EventRow)
+ARCHIVE = tables.table_of(tables.EventArchiveRow)
+CLIENT = tables.table_of(tables.ApiClientRow)
+KEY = tables.table_of(tables.SigningKeyRow)
+RECEIPT = tables.table_of(tables.ReceiptRow)
+AUDIT = tables.table_of(tables.AuditRow)
+
+
+class SqlPrograms(Repository):
+    async def add(self, stored: StoredProgram) -> None:
+        await self._run(insert(PROGRAM).values(program_row(stored)))
+
+    async def replace(self, stored: StoredProgram) -> None:
+        statement = update(PROGRAM).where(PROGRAM.c.id == stored.program.id).values(program_row(stored))
+        await self._change(statement, "such program")
+
+    async def remove(self, program_id: str) -> None:
+        await self._change(delete(PROGRAM).where(PROGRAM.c.id == program_id), "such program")
+
+    async def by_id(self, program_id: str) -> StoredProgram | None:
+        return _program(await self._row(select(PROGRAM).where(PROGRAM.c.id == program_id)))
+
+    async def by_name(self, name: str) -> StoredProgram | None:
+        return _program(await self._row(select(PROGRAM).where(PROGRAM.c.name == name)))
+
+    async def all(self) -> list[StoredProgram]:
+        query = select(PROGRAM).order_by(PROGRAM.c.created_at.desc(), PROGRAM.c.id)
+        return [program_of(row) for row in await self._rows(query)]
+
+
+class SqlEvents(Repository):
+    async def add(self, stored: StoredEvent) -> None:
+        await self._run(insert(EVENT).values(event_row(stored)))
+
+    async def replace(self, stored: StoredEvent) -> None:
+        event = stored.event
+        names = [column.name for column in ARCHIVE.c]
+        before = (EVENT.c.id == event.id) & (EVENT.c.version == event.version - 1)
+        await self._run(insert(ARCHIVE).from_select(names, select(*(EVENT.c[name] for name in names)).where(before)))
+        if not await self._run(update(EVENT).where(before).values(event_row(stored))):
+            raise Conflict(f"event {event.id} is not at version {event.version - 1}")
+
+    async def by_id(self, event_id: str) -> StoredEvent | None:
+        row = await self._row(self._locked(select(EVENT).where(EVENT.c.id == event_id)))
+        return None if row is None else event_of(row)
+
+    async def by_ids(self, event_ids: Iterable[str]) -> list[StoredEvent]:
+        return await self._events(select(EVENT).where(EVENT.c.id.in_(list(event_ids))))
+
+    async def current(self, now: datetime) -> list[StoredEvent]:
+        not_over = or_(EVENT.c.kept_until.is_(None), EVENT.c.kept_until > now)
+        return await self._events(select(EVENT).where(not_over).order_by(EVENT.c.created_at, EVENT.c.id))
+
+    async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
+        order = (EVENT.c.priority.asc().nulls_last(), EVENT.c.created_at.desc(), EVENT.c.id)
+        query = select(EVENT).order_by(*order).offset(skip).limit(limit)
+        return await self._events(query if program_id is None else query.where(EVENT.c.program_id == program_id))
+
+    async def versions(self, event_id: str) -> list[StoredEvent]:
+        archived = select(ARCHIVE).where(ARCHIVE.c.id == event_id).order_by(ARCHIVE.c.version)
+        return await self._events(archived) + await self._events(select(EVENT).where(EVENT.c.id == event_id))
+
+    async def _events(self, query: Select[Any]) -> list[StoredEvent]:
+        return [event_of(row) for row in await self._rows(query)]
+
+
+class SqlClients(Repository):
+    async def add(self, client: ApiClient) -> None:
+        await self._run(insert(CLIENT).values(asdict(client) | {"scopes": list(client.scopes)}))
+
+    async def remove(self, client_id: str) -> None:
+        await self._change(delete(CLIENT).where(CLIENT.c.client_id == client_id), "such client")
+
+    async def by_id(self, client_id: str) -> ApiClient | None:
+        row = await self._row(select(CLIENT).where(CLIENT.c.client_id == client_id))
+        return None if row is None else _client(row)
+
+    async def all(self) -> list[ApiClient]:
+        return [_client(row) for row in await self._rows(select(CLIENT).order_by(CLIENT.c.created_at))]
+
+
+class SqlKeys(Repository):
+    async def add(self, key: SigningKey) -> None:
+        await self._run(insert(KEY).values(asdict(key)))
+
+    async def all(self) -> list[SigningKey]:
+        query = select(KEY).order_by(KEY.c.created_at.desc(), KEY.c.id)
+        return [SigningKey(**row) for row in await self._rows(query)]
+
+
+class SqlReceipts(Repository):
+    async def add(self, actor: str, key: str, answer: str, now: datetime) -> None:
+        await self._run(insert(RECEIPT).values(actor=actor, key=key, answer=answer, at=now))
+
+    async def by_key(self, actor: str, key: str) -> str | None:
+        row = await self._row(select(RECEIPT.c.answer).where(RECEIPT.c.actor == actor, RECEIPT.c.key == key))
+        return None if row is None else str(row["answer"])
+
+
+class SqlAudit(Repository):
+    async def append(self, entry: AuditEntry) -> None:
+        await self._run(insert(AUDIT).values(asdict(entry)))
+
+    async def newest(self, limit: int) -> list[AuditEntry]:
+        query = select(AUDIT.c.at, AUDIT.c.actor, AUDIT.c.action, AUDIT.c.subject, AUDIT.c.detail)
+        return [AuditEntry(**row) for row in await self._rows(query.order_by(AUDIT.c.id.desc()).limit(limit))]
+
+
+def _program(row: Columns | None) -> StoredProgram | None:
+    return None if row is None else program_of(row)
+
+
+def _client(row: Columns) -> ApiClient:
+    return ApiClient(**{**row, "scopes": tuple(row["scopes"])})

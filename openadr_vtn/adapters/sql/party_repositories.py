@@ -1,0 +1,137 @@
+"""Who the parties are, what they are owed, and what they said."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, select, update
+
+from openadr_core.model.opt import Opt
+from openadr_core.model.party import Party, PartyState
+from openadr_vtn.adapters.sql import tables
+from openadr_vtn.adapters.sql.repository import Repository, grouped
+from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, party_of, party_row, registration_row
+from openadr_vtn.domain.delivery import Delivery, Errand
+
+PARTY = tables.table_of(tables.PartyRow)
+SEEN = tables.table_of(tables.LastSeenRow)
+CERTIFICATE = tables.table_of(tables.CertificateRow)
+REGISTRATION = tables.table_of(tables.RegistrationRow)
+DELIVERY = tables.table_of(tables.DeliveryRow)
+ERRAND = tables.table_of(tables.ErrandRow)
+OPT = tables.table_of(tables.OptRow)
+
+
+class SqlParties(Repository):
+    async def add(self, party: Party) -> None:
+        await self._run(insert(PARTY).values(party_row(party)))
+        await self._add_parts(party)
+
+    async def save(self, party: Party) -> None:
+        await self._change(update(PARTY).where(PARTY.c.id == party.id).values(party_row(party)), "such party")
+        await self._run(delete(CERTIFICATE).where(CERTIFICATE.c.party_id == party.id))
+        await self._run(delete(REGISTRATION).where(REGISTRATION.c.party_id == party.id))
+        await self._add_parts(party)
+
+    async def by_certificate(self, sha256: str) -> Party | None:
+        owner = select(CERTIFICATE.c.party_id).where(CERTIFICATE.c.sha256 == sha256)
+        return await self._party(select(PARTY).where(PARTY.c.id.in_(owner)))
+
+    async def by_id(self, party_id: str) -> Party | None:
+        return await self._party(select(PARTY).where(PARTY.c.id == party_id))
+
+    async def by_name(self, name: str) -> Party | None:
+        return await self._party(select(PARTY).where(PARTY.c.name == name))
+
+    async def all(self, state: PartyState | None = None) -> list[Party]:
+        query = select(PARTY).order_by(PARTY.c.first_seen_at, PARTY.c.id)
+        return await self._parties(query if state is None else query.where(PARTY.c.state == state.value))
+
+    async def count(self, state: PartyState) -> int:
+        row = await self._row(select(func.count().label("parties")).where(PARTY.c.state == state.value))
+        return 0 if row is None else int(row["parties"])
+
+    async def saw(self, seen_at: Mapping[str, datetime]) -> None:
+        await self._upsert(SEEN, [{"party_id": party_id, "at": at} for party_id, at in sorted(seen_at.items())])
+
+    async def last_seen(self) -> dict[str, datetime]:
+        return {row["party_id"]: row["at"] for row in await self._rows(select(SEEN))}
+
+    async def _add_parts(self, party: Party) -> None:
+        if party.certificates:
+            await self._run(insert(CERTIFICATE).values(certificate_rows(party)))
+        if party.registration is not None:
+            await self._run(insert(REGISTRATION).values(registration_row(party.id, party.registration)))
+        self._concerned.party_ids.add(party.id)
+
+    async def _party(self, query: Select[Any]) -> Party | None:
+        parties = await self._parties(self._locked(query))
+        return parties[0] if parties else None
+
+    async def _parties(self, query: Select[Any]) -> list[Party]:
+        rows = await self._rows(query)
+        if not rows:
+            return []
+        certificate_query = select(CERTIFICATE).order_by(CERTIFICATE.c.first_seen_at, CERTIFICATE.c.sha256)
+        registration_query = select(REGISTRATION)
+        if len(rows) == 1:
+            certificate_query = certificate_query.where(CERTIFICATE.c.party_id == rows[0]["id"])
+            registration_query = registration_query.where(REGISTRATION.c.party_id == rows[0]["id"])
+        certificates = grouped(await self._rows(certificate_query), "party_id")
+        registrations = {row["party_id"]: row for row in await self._rows(registration_query)}
+        return [party_of(row, certificates.get(row["id"], []), registrations.get(row["id"])) for row in rows]
+
+
+class SqlDeliveries(Repository):
+    async def owe(self, deliveries: Sequence[Delivery]) -> None:
+        await self._upsert(DELIVERY, [asdict(delivery) for delivery in deliveries], keep=True)
+        self._concern(deliveries)
+
+    async def save(self, deliveries: Sequence[Delivery]) -> None:
+        await self._upsert(DELIVERY, [asdict(delivery) for delivery in deliveries])
+        self._concern(deliveries)
+
+    async def of_party(self, party_id: str, event_ids: Iterable[str]) -> list[Delivery]:
+        theirs = (DELIVERY.c.party_id == party_id) & DELIVERY.c.event_id.in_(list(event_ids))
+        return await self._deliveries(select(DELIVERY).where(theirs))
+
+    async def of_event(self, event_id: str) -> list[Delivery]:
+        return await self._deliveries(select(DELIVERY).where(DELIVERY.c.event_id == event_id))
+
+    async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
+        order = (DELIVERY.c.version, DELIVERY.c.entitled_at, DELIVERY.c.event_id, DELIVERY.c.party_id)
+        return [Delivery(**row) for row in await self._rows(query.order_by(*order))]
+
+    def _concern(self, deliveries: Sequence[Delivery]) -> None:
+        self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
+
+
+class SqlErrands(Repository):
+    async def owe(self, errand: Errand) -> None:
+        await self.save(errand)
+
+    async def save(self, errand: Errand) -> None:
+        await self._upsert(ERRAND, [asdict(errand)])
+        self._concerned.party_ids.add(errand.party_id)
+
+    async def of_party(self, party_id: str) -> list[Errand]:
+        query = select(ERRAND).where(ERRAND.c.party_id == party_id).order_by(ERRAND.c.made_at, ERRAND.c.kind)
+        return [Errand(**row) for row in await self._rows(query)]
+
+    async def settle(self, party_id: str, kind: str | None = None) -> None:
+        statement = delete(ERRAND).where(ERRAND.c.party_id == party_id)
+        await self._run(statement if kind is None else statement.where(ERRAND.c.kind == kind))
+        self._concerned.party_ids.add(party_id)
+
+
+class SqlOpts(Repository):
+    async def add(self, party_id: str, opt: Opt) -> None:
+        await self._run(insert(OPT).values(opt_row(party_id, opt)))
+
+    async def latest(self, event_id: str) -> dict[str, Opt]:
+        return dict(await self.history(event_id))
+
+    async def history(self, event_id: str) -> list[tuple[str, Opt]]:
+        query = select(OPT).where(OPT.c.event_id == event_id).order_by(OPT.c.id)
+        return [(row["party_id"], opt_of(row)) for row in await self._rows(query)]

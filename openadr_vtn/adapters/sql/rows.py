@@ -1,0 +1,298 @@
+"""Values to rows and back: the one place that knows both."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.party import Certificate, Party, PartyState, Registration
+from openadr_core.model.program import Program, ReliefSign
+from openadr_core.model.report import DataPoint, Measurand, Quality, Reading, ReportOffer, ReportRequest
+from openadr_vtn.application.ports import StoredEvent, StoredProgram
+from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
+
+Columns = Mapping[str, Any]
+
+
+def program_row(stored: StoredProgram) -> dict[str, Any]:
+    program = stored.program
+    return {
+        "id": program.id,
+        "name": program.name,
+        "market_context": program.market_context,
+        "relief_sign": program.relief_sign.value if program.relief_sign else None,
+        "targets": list(program.targets),
+        "document": stored.document,
+        "created_at": stored.created_at,
+        "modified_at": stored.modified_at,
+    }
+
+
+def program_of(row: Columns) -> StoredProgram:
+    program = Program(
+        id=row["id"],
+        name=row["name"],
+        market_context=row["market_context"],
+        relief_sign=_sign(row["relief_sign"]),
+        targets=tuple(row["targets"]),
+    )
+    return StoredProgram(
+        program=program, document=row["document"], created_at=row["created_at"], modified_at=row["modified_at"]
+    )
+
+
+def event_row(stored: StoredEvent) -> dict[str, Any]:
+    event = stored.event
+    return {
+        "id": event.id,
+        "program_id": event.program_id,
+        "market_context": event.market_context,
+        "version": event.version,
+        "starts_at": event.starts_at,
+        "duration_s": _seconds(event.duration),
+        "signals": [_signal_json(signal) for signal in event.signals],
+        "priority": event.priority,
+        "relief_sign": event.relief_sign.value if event.relief_sign else None,
+        "targets": list(event.targets),
+        "ramp_up_s": event.ramp_up.total_seconds(),
+        "recovery_s": event.recovery.total_seconds(),
+        "notification_s": event.notification.total_seconds(),
+        "start_after_s": event.start_after.total_seconds(),
+        "response_required": event.response_required,
+        "test": event.test,
+        "comment": event.comment,
+        "created_at": event.created_at,
+        "modified_at": event.modified_at,
+        "cancelled_at": event.cancelled_at,
+        "document": stored.document,
+        "kept_until": event.kept_until(),
+    }
+
+
+def event_of(row: Columns) -> StoredEvent:
+    event = DrEvent(
+        id=row["id"],
+        program_id=row["program_id"],
+        market_context=row["market_context"],
+        version=row["version"],
+        starts_at=row["starts_at"],
+        duration=_length(row["duration_s"]),
+        signals=tuple(_signal_of(signal) for signal in row["signals"]),
+        priority=row["priority"],
+        relief_sign=_sign(row["relief_sign"]),
+        targets=tuple(row["targets"]),
+        ramp_up=timedelta(seconds=row["ramp_up_s"]),
+        recovery=timedelta(seconds=row["recovery_s"]),
+        notification=timedelta(seconds=row["notification_s"]),
+        start_after=timedelta(seconds=row["start_after_s"]),
+        response_required=row["response_required"],
+        test=row["test"],
+        comment=row["comment"],
+        created_at=row["created_at"],
+        modified_at=row["modified_at"],
+        cancelled_at=row["cancelled_at"],
+    )
+    return StoredEvent(event=event, document=row["document"])
+
+
+def party_row(party: Party) -> dict[str, Any]:
+    return {
+        "id": party.id,
+        "name": party.name,
+        "state": party.state.value,
+        "first_seen_at": party.first_seen_at,
+        "targets": list(party.targets),
+        "poll_interval_s": party.poll_interval.total_seconds(),
+    }
+
+
+def certificate_rows(party: Party) -> list[dict[str, Any]]:
+    return [
+        {
+            "sha256": certificate.sha256,
+            "party_id": party.id,
+            "fingerprint_20b": certificate.fingerprint_20b,
+            "lfdi": certificate.lfdi,
+            "subject": certificate.subject,
+            "first_seen_at": certificate.first_seen_at,
+        }
+        for certificate in party.certificates
+    ]
+
+
+def registration_row(party_id: str, registration: Registration) -> dict[str, Any]:
+    return {
+        "party_id": party_id,
+        "registration_id": registration.registration_id,
+        "profile": registration.profile,
+        "transport": registration.transport,
+        "pull": registration.pull,
+        "report_only": registration.report_only,
+        "xml_signature": registration.xml_signature,
+        "registered_at": registration.registered_at,
+        "transport_address": registration.transport_address,
+    }
+
+
+def party_of(row: Columns, certificates: Sequence[Columns], registration: Columns | None) -> Party:
+    return Party(
+        id=row["id"],
+        name=row["name"],
+        state=PartyState(row["state"]),
+        certificates=tuple(Certificate(**_without(certificate, "party_id")) for certificate in certificates),
+        first_seen_at=row["first_seen_at"],
+        targets=tuple(row["targets"]),
+        registration=None if registration is None else Registration(**_without(registration, "party_id")),
+        poll_interval=timedelta(seconds=row["poll_interval_s"]),
+    )
+
+
+def opt_row(party_id: str, opt: Opt) -> dict[str, Any]:
+    return {
+        "party_id": party_id,
+        "event_id": opt.event_id,
+        "version": opt.version,
+        "opt_type": opt.opt_type.value,
+        "at": opt.at,
+        "reason": opt.reason,
+        "code": opt.code,
+    }
+
+
+def opt_of(row: Columns) -> Opt:
+    return Opt(
+        event_id=row["event_id"],
+        version=row["version"],
+        opt_type=OptType(row["opt_type"]),
+        at=row["at"],
+        reason=row["reason"],
+        code=row["code"],
+    )
+
+
+def offer_row(party_id: str, offer: ReportOffer) -> dict[str, Any]:
+    return {
+        "party_id": party_id,
+        "specifier_id": offer.specifier_id,
+        "report_name": offer.report_name,
+        "buffered_s": offer.buffered.total_seconds(),
+    }
+
+
+def data_point_rows(party_id: str, offered: OfferedReport) -> list[dict[str, Any]]:
+    return [
+        {
+            "party_id": party_id,
+            "specifier_id": offered.offer.specifier_id,
+            "r_id": point.r_id,
+            "position": position,
+            "measurand": point.measurand.value,
+            "resource_id": point.resource_id,
+            "min_period_s": point.min_period.total_seconds(),
+            "max_period_s": point.max_period.total_seconds(),
+            "factor": offered.factors.get(point.r_id),
+        }
+        for position, point in enumerate(offered.offer.data_points)
+    ]
+
+
+def offer_of(row: Columns, points: Sequence[Columns]) -> OfferedReport:
+    offer = ReportOffer(
+        specifier_id=row["specifier_id"],
+        report_name=row["report_name"],
+        buffered=timedelta(seconds=row["buffered_s"]),
+        data_points=tuple(
+            DataPoint(
+                r_id=point["r_id"],
+                measurand=Measurand(point["measurand"]),
+                resource_id=point["resource_id"],
+                min_period=timedelta(seconds=point["min_period_s"]),
+                max_period=timedelta(seconds=point["max_period_s"]),
+            )
+            for point in points
+        ),
+    )
+    factors = {point["r_id"]: point["factor"] for point in points if point["factor"] is not None}
+    return OfferedReport(offer=offer, factors=factors)
+
+
+def request_row(party_id: str, requested: RequestedReport) -> dict[str, Any]:
+    request = requested.request
+    return {
+        "party_id": party_id,
+        "id": request.id,
+        "specifier_id": request.specifier_id,
+        "r_ids": list(request.r_ids),
+        "granularity_s": request.granularity.total_seconds(),
+        "report_back_s": request.report_back.total_seconds(),
+        "starts_at": request.starts_at,
+        "duration_s": _seconds(request.duration),
+        "confirmed_at": requested.confirmed_at,
+        "received_at": requested.received_at,
+        "covered_until": requested.covered_until,
+    }
+
+
+def request_of(row: Columns) -> RequestedReport:
+    request = ReportRequest(
+        id=row["id"],
+        specifier_id=row["specifier_id"],
+        r_ids=tuple(row["r_ids"]),
+        granularity=timedelta(seconds=row["granularity_s"]),
+        report_back=timedelta(seconds=row["report_back_s"]),
+        starts_at=row["starts_at"],
+        duration=_length(row["duration_s"]),
+    )
+    return RequestedReport(
+        request=request,
+        confirmed_at=row["confirmed_at"],
+        received_at=row["received_at"],
+        covered_until=row["covered_until"],
+    )
+
+
+def reading_of(row: Columns) -> Reading:
+    return Reading(
+        r_id=row["r_id"],
+        starts_at=row["starts_at"],
+        duration=timedelta(seconds=row["duration_s"]),
+        value=row["value"],
+        quality=Quality(row["quality"]),
+    )
+
+
+def _signal_json(signal: Signal) -> dict[str, Any]:
+    return {
+        "id": signal.id,
+        "kind": signal.kind.value,
+        "intervals": [[_seconds(interval.duration), interval.value] for interval in signal.intervals],
+        "device_classes": list(signal.device_classes),
+    }
+
+
+def _signal_of(signal: Mapping[str, Any]) -> Signal:
+    return Signal(
+        id=signal["id"],
+        kind=SignalKind(signal["kind"]),
+        intervals=tuple(
+            SignalInterval(duration=_length(duration_s), value=value) for duration_s, value in signal["intervals"]
+        ),
+        device_classes=tuple(signal["device_classes"]),
+    )
+
+
+def _sign(value: str | None) -> ReliefSign | None:
+    return None if value is None else ReliefSign(value)
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
+
+
+def _length(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _without(row: Columns, name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}

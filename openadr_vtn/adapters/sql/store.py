@@ -1,0 +1,140 @@
+"""The VTN's store: transactions over the tables, on SQLite or PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from openadr_core.errors import Unavailable
+from openadr_vtn.adapters.sql.engine import engines_of
+from openadr_vtn.adapters.sql.news import Ear, News
+from openadr_vtn.adapters.sql.operator_repositories import (
+    SqlAudit,
+    SqlClients,
+    SqlEvents,
+    SqlKeys,
+    SqlPrograms,
+    SqlReceipts,
+)
+from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrands, SqlOpts, SqlParties
+from openadr_vtn.adapters.sql.report_repositories import SqlReports
+from openadr_vtn.adapters.sql.repository import Concerned
+from openadr_vtn.application.ports import Listener
+
+
+class SqlUnitOfWork:
+    """One transaction; its repositories share it."""
+
+    def __init__(self, connection: AsyncConnection, *, locks: bool) -> None:
+        self.concerned = Concerned()
+        self._connection = connection
+        self._locks = locks
+
+    @cached_property
+    def programs(self) -> SqlPrograms:
+        return SqlPrograms(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def events(self) -> SqlEvents:
+        return SqlEvents(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def parties(self) -> SqlParties:
+        return SqlParties(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def deliveries(self) -> SqlDeliveries:
+        return SqlDeliveries(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def errands(self) -> SqlErrands:
+        return SqlErrands(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def opts(self) -> SqlOpts:
+        return SqlOpts(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def reports(self) -> SqlReports:
+        return SqlReports(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def clients(self) -> SqlClients:
+        return SqlClients(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def keys(self) -> SqlKeys:
+        return SqlKeys(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def receipts(self) -> SqlReceipts:
+        return SqlReceipts(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        return SqlAudit(self._connection, self.concerned, locks=self._locks)
+
+
+class SqlStore:
+    """Use :func:`open_store`; the database must be migrated."""
+
+    def __init__(self, url: str) -> None:
+        self._engines = engines_of(url)
+        self._news = News()
+        postgresql_url = self._engines.postgresql_url
+        self._ear = None if postgresql_url is None else Ear(postgresql_url, self._news)
+
+    async def open(self) -> None:
+        await self.probe()
+        if self._ear is not None:
+            await self._ear.open()
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[SqlUnitOfWork]:
+        async with _transaction(self._engines.writer) as connection:
+            unit = SqlUnitOfWork(connection, locks=True)
+            yield unit
+            if unit.concerned and self._ear is not None:
+                await self._news.notify(connection, unit.concerned)
+        if unit.concerned:
+            self._news.publish(unit.concerned.whom)
+
+    @asynccontextmanager
+    async def view(self) -> AsyncIterator[SqlUnitOfWork]:
+        async with _transaction(self._engines.reader) as connection:
+            yield SqlUnitOfWork(connection, locks=False)
+
+    def changes(self) -> int:
+        return self._news.changes
+
+    def subscribe(self, listener: Listener) -> None:
+        self._news.listeners.append(listener)
+
+    async def probe(self) -> None:
+        async with _transaction(self._engines.reader) as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        if self._ear is not None:
+            await self._ear.close()
+        await self._engines.close()
+
+
+async def open_store(url: str) -> SqlStore:
+    """A store that answers; Unavailable if its database does not."""
+    store = SqlStore(url)
+    await store.open()
+    return store
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise Unavailable(f"the store does not answer: {type(error).__name__}") from error

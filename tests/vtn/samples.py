@@ -1,0 +1,107 @@
+"""Values that VTN tests begin with."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from openadr_core.identity import Peer, peer_of
+from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.party import Certificate, Party, PartyState, Registration
+from openadr_core.model.program import Program, ReliefSign
+from openadr_core.model.report import DataPoint, Measurand, ReportOffer
+from openadr_vtn.application.ports import StoredEvent, StoredProgram
+from openadr_vtn.domain.reporting import OfferedReport
+
+HOUR = timedelta(hours=1)
+
+
+def a_peer(name: str = "ven-one") -> Peer:
+    return peer_of(name.encode(), subject=f"CN={name},O=Test")
+
+
+def a_program(now: datetime, *, number: int = 1) -> StoredProgram:
+    program = Program(
+        id=f"program-{number}",
+        name=f"Program {number}",
+        market_context=f"http://utility.example/program-{number}",
+        relief_sign=ReliefSign.POSITIVE,
+        targets=("zone-a",),
+    )
+    return StoredProgram(program=program, document='{"programName":"Program"}', created_at=now, modified_at=now)
+
+
+def an_event(now: datetime, *, event_id: str = "event-1", **changes: object) -> DrEvent:
+    values: dict[str, object] = {
+        "id": event_id,
+        "program_id": "program-1",
+        "market_context": "http://utility.example/program-1",
+        "version": 0,
+        "starts_at": now,
+        "duration": HOUR,
+        "signals": (
+            Signal(
+                id="s-0",
+                kind=SignalKind.RELIEF,
+                intervals=(
+                    SignalInterval(duration=HOUR / 2, value=5e6),
+                    SignalInterval(duration=HOUR / 2, value=2.5e6),
+                ),
+                device_classes=("Storage",),
+            ),
+        ),
+        "created_at": now,
+        "modified_at": now,
+        "priority": 3,
+        "relief_sign": ReliefSign.POSITIVE,
+    }
+    return DrEvent(**(values | changes))  # type: ignore[arg-type]
+
+
+def a_stored_event(now: datetime, **changes: object) -> StoredEvent:
+    return StoredEvent(event=an_event(now, **changes), document='{"duration": "P9999Y", "n": 1.50}')  # type: ignore[arg-type]
+
+
+def a_certificate(now: datetime, name: str = "ven-one") -> Certificate:
+    peer = a_peer(name)
+    return Certificate(
+        sha256=peer.certificate_sha256,
+        fingerprint_20b=peer.fingerprint_20b,
+        lfdi=peer.lfdi,
+        subject=peer.subject,
+        first_seen_at=now,
+    )
+
+
+def a_party(now: datetime, name: str = "ven-one", *, registered: bool = True, **changes: object) -> Party:
+    values: dict[str, object] = {
+        "id": f"id-{name}",
+        "name": name,
+        "state": PartyState.APPROVED,
+        "certificates": (a_certificate(now, name),),
+        "first_seen_at": now,
+        "targets": ("zone-a",),
+        "registration": a_registration(now, name) if registered else None,
+    }
+    return Party(**(values | changes))  # type: ignore[arg-type]
+
+
+def a_registration(now: datetime, name: str = "ven-one") -> Registration:
+    return Registration(
+        registration_id=hashlib.sha256(name.encode()).hexdigest()[:12],
+        profile="2.0b",
+        transport="simpleHttp",
+        pull=True,
+        report_only=False,
+        xml_signature=False,
+        registered_at=now,
+    )
+
+
+def an_offer(*, specifier_id: str = "telemetry") -> OfferedReport:
+    points = tuple(
+        DataPoint(r_id=r_id, measurand=measurand, min_period=timedelta(seconds=1), max_period=timedelta(minutes=5))
+        for r_id, measurand in (("power", Measurand.REAL_POWER), ("baseline", Measurand.BASELINE))
+    )
+    offer = ReportOffer(
+        specifier_id=specifier_id, report_name="TELEMETRY_USAGE", data_points=points, buffered=timedelta(hours=2)
+    )
+    return OfferedReport(offer=offer, factors={"power": 1000.0, "baseline": 1000.0})

@@ -1,0 +1,357 @@
+"""What the VTN stores comes back, on both databases; what was not committed never was."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from openadr_core.errors import ConfigError, Conflict, NotFound, Unavailable
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.party import PartyState
+from openadr_core.model.report import Measurand, Quality, Reading, ReportRequest
+from openadr_vtn.adapters.sql.engine import engines_of
+from openadr_vtn.adapters.sql.migrate import migrate
+from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.adapters.sql.tables import Row
+from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
+from openadr_vtn.domain.delivery import Delivery, Errand
+from openadr_vtn.domain.reporting import RequestedReport
+from tests.vtn.samples import HOUR, a_certificate, a_party, a_program, a_stored_event, an_offer
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def stocked(store: SqlStore, now: datetime) -> SqlStore:
+    """One program, one event, two parties."""
+    async with store.unit_of_work() as unit:
+        await unit.programs.add(a_program(now))
+        await unit.events.add(a_stored_event(now))
+        await unit.parties.add(a_party(now))
+        await unit.parties.add(a_party(now + SECOND, "ven-two", registered=False, state=PartyState.PENDING))
+    return store
+
+
+async def test_models_and_migrations_are_one(url: str) -> None:
+    await migrate(url)
+    await migrate(url)
+    engines = engines_of(url)
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), Row.metadata))
+
+    async with engines.reader.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engines.close()
+
+
+async def test_a_program_comes_back_as_it_was_written(stocked: SqlStore, now: datetime) -> None:
+    stored = a_program(now)
+    newer = a_program(now + SECOND, number=2)
+    async with stocked.unit_of_work() as unit:
+        await unit.programs.add(newer)
+    async with stocked.view() as view:
+        assert await view.programs.by_id("program-1") == stored
+        assert await view.programs.by_name("Program 1") == stored
+        assert await view.programs.by_id("program-9") is None
+        assert await view.programs.all() == [newer, stored]
+
+
+@pytest.mark.parametrize("taken", ["id", "name", "market_context"])
+async def test_a_program_takes_its_id_name_and_context_alone(stocked: SqlStore, now: datetime, taken: str) -> None:
+    program = a_program(now, number=2).program
+    clash = replace(program, **{taken: getattr(a_program(now).program, taken)})
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.programs.add(replace(a_program(now), program=clash))
+
+
+async def test_a_program_with_events_cannot_be_removed(stocked: SqlStore, now: datetime) -> None:
+    async with stocked.unit_of_work() as unit:
+        await unit.programs.add(a_program(now, number=2))
+    async with stocked.unit_of_work() as unit:
+        await unit.programs.remove("program-2")
+    with pytest.raises(NotFound):
+        async with stocked.unit_of_work() as unit:
+            await unit.programs.remove("program-2")
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.programs.remove("program-1")
+
+
+async def test_an_event_keeps_every_version(stocked: SqlStore, now: datetime) -> None:
+    first = a_stored_event(now)
+    second = replace(first, event=replace(first.event, version=1, cancelled_at=now + SECOND), document='{"v": 1}')
+    async with stocked.unit_of_work() as unit:
+        await unit.events.replace(second)
+    async with stocked.view() as view:
+        assert await view.events.by_id("event-1") == second
+        assert await view.events.by_ids(["event-1", "event-9"]) == [second]
+        assert await view.events.versions("event-1") == [first, second]
+
+
+@pytest.mark.parametrize("version", [0, 2, 7])
+async def test_only_the_next_version_replaces_an_event(stocked: SqlStore, now: datetime, version: int) -> None:
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.events.replace(a_stored_event(now, version=version))
+    async with stocked.view() as view:
+        assert await view.events.versions("event-1") == [a_stored_event(now)]
+
+
+async def test_an_event_needs_its_program(stocked: SqlStore, now: datetime) -> None:
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.events.add(a_stored_event(now, event_id="event-2", program_id="program-9"))
+
+
+async def test_current_events_are_those_that_are_not_over(stocked: SqlStore, now: datetime) -> None:
+    async with stocked.unit_of_work() as unit:
+        await unit.events.add(a_stored_event(now, event_id="for-ever", duration=None))
+        await unit.events.add(a_stored_event(now, event_id="late-start", start_after=HOUR))
+
+    async def current(at: datetime) -> set[str]:
+        async with stocked.view() as view:
+            return {stored.event.id for stored in await view.events.current(at)}
+
+    assert await current(now) == {"event-1", "for-ever", "late-start"}
+    assert await current(now + HOUR) == {"for-ever", "late-start"}
+    assert await current(now + 2 * HOUR) == {"for-ever"}
+
+
+async def test_events_are_listed_by_priority_then_the_newest(stocked: SqlStore, now: datetime) -> None:
+    async with stocked.unit_of_work() as unit:
+        await unit.programs.add(a_program(now, number=2))
+        await unit.events.add(a_stored_event(now, event_id="none", priority=None))
+        await unit.events.add(a_stored_event(now, event_id="newer", created_at=now + SECOND))
+        await unit.events.add(a_stored_event(now, event_id="highest", priority=0, program_id="program-2"))
+    async with stocked.view() as view:
+        listed = [stored.event.id for stored in await view.events.all()]
+        assert listed == ["highest", "newer", "event-1", "none"]
+        assert [stored.event.id for stored in await view.events.all(skip=1, limit=2)] == listed[1:3]
+        assert [stored.event.id for stored in await view.events.all(program_id="program-2")] == ["highest"]
+
+
+async def test_a_party_comes_back_with_certificates_and_registration(stocked: SqlStore, now: datetime) -> None:
+    one, two = a_party(now), a_party(now + SECOND, "ven-two", registered=False, state=PartyState.PENDING)
+    async with stocked.view() as view:
+        assert await view.parties.by_certificate(a_certificate(now).sha256) == one
+        assert await view.parties.by_id("id-ven-one") == one
+        assert await view.parties.by_name("ven-two") == two
+        assert await view.parties.by_name("ven-three") is None
+        assert await view.parties.all() == [one, two]
+        assert await view.parties.all(PartyState.PENDING) == [two]
+        assert await view.parties.count(PartyState.PENDING) == 1
+        assert await view.parties.count(PartyState.REFUSED) == 0
+
+
+async def test_a_saved_party_replaces_certificates_and_registration(stocked: SqlStore, now: datetime) -> None:
+    old, new = a_certificate(now), a_certificate(now + SECOND, "renewed")
+    changed = replace(a_party(now), certificates=(new,), registration=None, targets=("zone-b",))
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.save(changed)
+    async with stocked.view() as view:
+        assert await view.parties.by_id("id-ven-one") == changed
+        assert await view.parties.by_certificate(old.sha256) is None
+        assert await view.parties.by_certificate(new.sha256) == changed
+
+
+async def test_a_certificate_belongs_to_one_party(stocked: SqlStore, now: datetime) -> None:
+    thief = a_party(now, "ven-three", registered=False, certificates=(a_certificate(now),))
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.parties.add(thief)
+    async with stocked.view() as view:
+        assert await view.parties.by_id(thief.id) is None
+
+
+async def test_last_seen_is_written_in_groups_and_changes_no_rights(stocked: SqlStore, now: datetime) -> None:
+    before = stocked.changes()
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.saw({"id-ven-one": now, "id-ven-two": now})
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.saw({"id-ven-two": now + SECOND})
+    async with stocked.view() as view:
+        assert await view.parties.last_seen() == {"id-ven-one": now, "id-ven-two": now + SECOND}
+    assert stocked.changes() == before
+
+
+async def test_owing_twice_changes_nothing_and_saving_does(stocked: SqlStore, now: datetime) -> None:
+    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    sent = replace(owed, notified_at=now, sent_at=now, attempts=1)
+    async with stocked.unit_of_work() as unit:
+        await unit.deliveries.owe([owed])
+        await unit.deliveries.save([sent])
+        await unit.deliveries.owe([replace(owed, entitled_at=now + SECOND), replace(owed, party_id="id-ven-two")])
+    async with stocked.view() as view:
+        assert await view.deliveries.of_party("id-ven-one", ["event-1", "event-9"]) == [sent]
+        assert await view.deliveries.of_party("id-ven-one", []) == []
+        assert await view.deliveries.of_event("event-1") == [sent, replace(owed, party_id="id-ven-two")]
+
+
+async def test_an_errand_is_owed_until_it_is_settled(stocked: SqlStore, now: datetime) -> None:
+    errand = Errand(party_id="id-ven-one", kind="RegisterReport", made_at=now)
+    async with stocked.unit_of_work() as unit:
+        await unit.errands.owe(errand)
+        await unit.errands.owe(replace(errand, kind="Other"))
+        await unit.errands.save(replace(errand, sent_at=now, attempts=1))
+        await unit.errands.settle("id-ven-one", "Other")
+    async with stocked.view() as view:
+        assert await view.errands.of_party("id-ven-one") == [replace(errand, sent_at=now, attempts=1)]
+    async with stocked.unit_of_work() as unit:
+        await unit.errands.settle("id-ven-one")
+    async with stocked.view() as view:
+        assert await view.errands.of_party("id-ven-one") == []
+
+
+async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: datetime) -> None:
+    yes = Opt(event_id="event-1", version=0, opt_type=OptType.IN, at=now)
+    no = Opt(event_id="event-1", version=0, opt_type=OptType.OUT, at=now + SECOND, reason="tired", code="469")
+    async with stocked.unit_of_work() as unit:
+        await unit.opts.add("id-ven-one", yes)
+        await unit.opts.add("id-ven-two", yes)
+        await unit.opts.add("id-ven-one", no)
+    async with stocked.view() as view:
+        assert await view.opts.latest("event-1") == {"id-ven-one": no, "id-ven-two": yes}
+        assert await view.opts.history("event-1") == [("id-ven-one", yes), ("id-ven-two", yes), ("id-ven-one", no)]
+
+
+async def test_new_offers_replace_old_ones_and_their_requests(stocked: SqlStore, now: datetime) -> None:
+    requested = RequestedReport(
+        request=ReportRequest(
+            id="r1",
+            specifier_id="telemetry",
+            r_ids=("power", "baseline"),
+            granularity=5 * SECOND,
+            report_back=5 * SECOND,
+            starts_at=now,
+            duration=None,
+        )
+    )
+    async with stocked.unit_of_work() as unit:
+        await unit.reports.replace_offers("id-ven-one", [an_offer(), an_offer(specifier_id="history")])
+        await unit.reports.save_requests("id-ven-one", [requested])
+        await unit.reports.save_requests("id-ven-one", [replace(requested, confirmed_at=now)])
+    async with stocked.view() as view:
+        assert await view.reports.offers("id-ven-one") == [an_offer(specifier_id="history"), an_offer()]
+        assert await view.reports.requests("id-ven-one") == [replace(requested, confirmed_at=now)]
+    async with stocked.unit_of_work() as unit:
+        await unit.reports.replace_offers("id-ven-one", [an_offer(specifier_id="new")])
+    async with stocked.view() as view:
+        assert await view.reports.offers("id-ven-one") == [an_offer(specifier_id="new")]
+        assert await view.reports.requests("id-ven-one") == []
+
+
+async def test_a_corrected_reading_replaces_the_earlier_one(stocked: SqlStore, now: datetime) -> None:
+    readings = [
+        Reading(r_id="power", starts_at=now + number * SECOND, duration=SECOND, value=float(number))
+        for number in range(1_200)
+    ]
+    corrected = replace(readings[7], value=-1.0, quality=Quality.ESTIMATED)
+    async with stocked.unit_of_work() as unit:
+        await unit.reports.add_readings("id-ven-one", Measurand.REAL_POWER, "", readings, now)
+        await unit.reports.add_readings("id-ven-one", Measurand.REAL_POWER, "", [readings[7], corrected], now)
+        await unit.reports.add_readings("id-ven-one", Measurand.REAL_POWER, "meter-2", readings[:1], now)
+    async with stocked.view() as view:
+        series = await view.reports.series("id-ven-one", Measurand.REAL_POWER, now, now + 10 * SECOND)
+        assert series == [*readings[:7], corrected, *readings[8:10]]
+        assert await view.reports.series("id-ven-one", Measurand.BASELINE, now, now + HOUR) == []
+
+
+async def test_clients_keys_receipts_and_audit(store: SqlStore, now: datetime) -> None:
+    client = ApiClient(client_id="bl", name="console", secret_hash="h", scopes=("read_all",), created_at=now)  # noqa: S106
+    keys = [SigningKey(id="old", pem="p", created_at=now), SigningKey(id="new", pem="q", created_at=now + SECOND)]
+    entries = [AuditEntry(at=now, actor="client:bl", action=action, subject="x") for action in ("one", "two", "three")]
+    async with store.unit_of_work() as unit:
+        await unit.clients.add(client)
+        await unit.receipts.add("client:bl", "key", "answer", now)
+        for key in keys:
+            await unit.keys.add(key)
+        for entry in entries:
+            await unit.audit.append(entry)
+    async with store.view() as view:
+        assert await view.clients.by_id("bl") == client
+        assert await view.clients.all() == [client]
+        assert await view.keys.all() == keys[::-1]
+        assert await view.receipts.by_key("client:bl", "key") == "answer"
+        assert await view.receipts.by_key("client:other", "key") is None
+        assert await view.audit.newest(2) == entries[:0:-1]
+    with pytest.raises(Conflict):
+        async with store.unit_of_work() as unit:
+            await unit.receipts.add("client:bl", "key", "another", now)
+    async with store.unit_of_work() as unit:
+        await unit.clients.remove("bl")
+    async with store.view() as view:
+        assert await view.clients.by_id("bl") is None
+
+
+async def test_a_failed_unit_of_work_leaves_nothing_and_tells_nobody(stocked: SqlStore, now: datetime) -> None:
+    heard: list[frozenset[str] | None] = []
+    stocked.subscribe(heard.append)
+    with pytest.raises(NotFound):  # noqa: PT012  # what is written before the failure is the point
+        async with stocked.unit_of_work() as unit:
+            await unit.parties.add(a_party(now, "ven-three"))
+            await unit.programs.remove("program-9")
+    async with stocked.view() as view:
+        assert len(await view.parties.all()) == 2
+    assert heard == []
+
+
+async def test_a_commit_tells_whom_it_concerns(stocked: SqlStore, now: datetime) -> None:
+    heard: list[frozenset[str] | None] = []
+    stocked.subscribe(heard.append)
+    before = stocked.changes()
+    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    async with stocked.unit_of_work() as unit:
+        await unit.deliveries.owe([owed, replace(owed, party_id="id-ven-two")])
+    assert heard == [frozenset({"id-ven-one", "id-ven-two"})]
+    assert stocked.changes() == before + 1
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_another_process_on_postgresql_hears_of_a_commit(url: str, stocked: SqlStore, now: datetime) -> None:
+    other = await open_store(url)
+    heard: asyncio.Queue[frozenset[str] | None] = asyncio.Queue()
+    other.subscribe(heard.put_nowait)
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.add(a_party(now, "ven-three"))
+    assert await asyncio.wait_for(heard.get(), 5) == frozenset({"id-ven-three"})
+    await other.close()
+
+
+async def test_a_view_waits_for_no_writer(stocked: SqlStore) -> None:
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.by_id("id-ven-one")
+        async with asyncio.timeout(5), stocked.view() as view:
+            assert await view.parties.by_id("id-ven-one") is not None
+
+
+async def test_writers_do_not_lose_each_others_work(stocked: SqlStore) -> None:
+    async def add_target(name: str) -> None:
+        async with stocked.unit_of_work() as unit:
+            party = await unit.parties.by_id("id-ven-one")
+            assert party is not None
+            await asyncio.sleep(0)
+            await unit.parties.save(replace(party, targets=(*party.targets, name)))
+
+    await asyncio.gather(*(add_target(f"t{number}") for number in range(8)))
+    async with stocked.view() as view:
+        party = await view.parties.by_id("id-ven-one")
+    assert party is not None
+    assert set(party.targets) == {"zone-a", *(f"t{number}" for number in range(8))}
+
+
+@pytest.mark.parametrize("wrong", ["", "vtn.db", "sqlite://", "sqlite:///", "mysql://localhost/x", "postgres"])
+def test_a_wrong_url_names_the_setting(wrong: str) -> None:
+    with pytest.raises(ConfigError, match=r"store\.url"):
+        engines_of(wrong)
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:9/none", "sqlite:////nowhere/at/all/vtn.db"])
+async def test_a_database_that_is_not_there_is_unavailable(url: str) -> None:
+    with pytest.raises(Unavailable):
+        await open_store(url)

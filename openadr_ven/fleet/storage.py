@@ -18,7 +18,7 @@ def within_reach(fleet: Fleet, soc: Floats, rows: Rows, wanted_w: Floats, dt_s: 
     energy_wh = fleet.energy_wh[rows]
     feed_w = np.maximum(soc - fleet.reserve[rows], 0.0) * energy_wh * fleet.discharge_efficiency[rows] / hours
     draw_w = np.maximum(1.0 - soc, 0.0) * energy_wh / (fleet.charge_efficiency[rows] * hours)
-    lowest_w = -np.minimum(fleet.export_max_w[rows], feed_w)
+    lowest_w = -np.fmin(fleet.export_max_w[rows], feed_w)  # a one-way charger has no feed, hence NaN
     highest_w = np.minimum(fleet.import_max_w[rows], draw_w)
     return np.clip(wanted_w, lowest_w, highest_w)
 

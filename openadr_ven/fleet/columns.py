@@ -177,21 +177,32 @@ class FleetState:
 class Gateways:
     """Which rows are behind which gateway, in the order of their slots."""
 
-    order: Rows
-    """All rows, gateway after gateway, slot after slot."""
+    by_slot: Rows
+    """Gateway after gateway, slot after slot: the row of each, or -1 for a slot that the fleet does not know."""
     starts: Rows
-    """By gateway code, where its rows begin in ``order``; one more entry ends the last."""
+    """By gateway code, where its slots begin in ``by_slot``; one more entry ends the last."""
 
     def rows(self, gateway: int) -> Rows:
-        """Rows of a gateway: slot ``j`` of its frames is row ``rows[j]``."""
-        return self.order[self.starts[gateway] : self.starts[gateway + 1]]
+        """The fleet's rows behind a gateway."""
+        slots = self.by_slot[self.starts[gateway] : self.starts[gateway + 1]]
+        return slots[slots >= 0]
+
+    def at(self, gateway: int, slots: ArrayLike) -> Rows:
+        """The row at each of these slots of a gateway's frame; -1 for one that is not in the fleet."""
+        slot = np.asarray(slots, dtype=np.intp)
+        first, end = self.starts[gateway], self.starts[gateway + 1]
+        known = slot < end - first
+        return np.where(known, self.by_slot[first + np.where(known, slot, 0)] if end > first else -1, -1)
 
 
 def gateways(fleet: Fleet) -> Gateways:
     """The fleet's rows by gateway; computed once, when a fleet is loaded."""
-    order = np.lexsort((fleet.slot, fleet.gateway))
-    counts = np.bincount(fleet.gateway, minlength=len(fleet.gateway_names))
-    return Gateways(order=order, starts=np.concatenate(([0], np.cumsum(counts))))
+    slots = np.zeros(len(fleet.gateway_names), dtype=np.intp)
+    np.maximum.at(slots, fleet.gateway, fleet.slot.astype(np.intp) + 1)
+    starts = np.concatenate(([0], np.cumsum(slots)))
+    by_slot = np.full(int(starts[-1]), -1, dtype=np.intp)
+    by_slot[starts[fleet.gateway] + fleet.slot] = np.arange(fleet.size)
+    return Gateways(by_slot=by_slot, starts=starts)
 
 
 def in_network_order(fleet: Fleet) -> Fleet:

@@ -1,0 +1,62 @@
+"""The documented header of fleet files: names, units, meaning, and which classes need a value."""
+
+from dataclasses import dataclass
+
+from openadr_ven.fleet.columns import DeviceClass
+
+SLOTS_MAX = 65_535
+BATTERY, THERMOSTAT, WATER = DeviceClass.BATTERY, DeviceClass.THERMOSTAT, DeviceClass.WATER_HEATER
+TWO_WAY, ONE_WAY = DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER
+EVERY, THERMAL = tuple(DeviceClass), (THERMOSTAT, WATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a fleet file that holds a number."""
+
+    name: str
+    unit: str
+    meaning: str
+    needed_by: tuple[DeviceClass, ...] = ()
+    lowest: float = 0.0
+    highest: float = 1e9
+
+
+TEXT_COLUMNS: dict[str, str] = {
+    "device_id": "its name, unique in the fleet",
+    "device_class": "one of " + ", ".join(one.name.lower() for one in DeviceClass),
+    "vendor": "who made it, or whose cloud it hangs on",
+    "gateway": "what it is reached through; one vendor's devices, a few hundred of them",
+    "site": "the home or business behind one meter",
+    "transformer": "the service transformer above the site",
+    "feeder": "the feeder above the transformer",
+}
+NUMBER_COLUMNS: tuple[Column, ...] = (
+    Column("slot", "", "its number inside its gateway, from 0", EVERY, 0, SLOTS_MAX - 1),
+    Column("transformer_limit_w", "W", "the transformer's rating; empty if unknown", (), 1.0, 1e12),
+    Column("feeder_limit_w", "W", "the feeder's rating; empty if unknown", (), 1.0, 1e12),
+    Column("import_max_w", "W", "the most it draws", (BATTERY, TWO_WAY, ONE_WAY, *THERMAL)),
+    Column("export_max_w", "W", "the most it feeds", (BATTERY, TWO_WAY, DeviceClass.SOLAR_INVERTER)),
+    Column("energy_wh", "Wh", "storage when full", (BATTERY, TWO_WAY, ONE_WAY), 1.0),
+    Column("charge_efficiency", "0 to 1", "from meter to cell", (BATTERY, TWO_WAY, ONE_WAY), 0.1, 1.0),
+    Column("discharge_efficiency", "0 to 1", "from cell to meter", (BATTERY, TWO_WAY), 0.1, 1.0),
+    Column("reserve", "0 to 1", "state of charge that the owner keeps", (BATTERY, TWO_WAY), 0.0, 1.0),
+    Column("departure_s", "s", "second of the day (UTC) of the vehicle's departure", (TWO_WAY, ONE_WAY), 0.0, 86_400.0),
+    Column("target_soc", "0 to 1", "state of charge wanted at departure", (TWO_WAY, ONE_WAY), 0.0, 1.0),
+    Column("resistance_c_per_w", "°C/W", "house or tank to its surroundings", THERMAL, 1e-6, 1e3),
+    Column("capacity_wh_per_c", "Wh/°C", "heat that one degree stores", THERMAL, 1e-3),
+    Column("cop", "", "heat moved per unit of electricity", THERMAL, 0.1, 20.0),
+    Column("gain_w", "W", "heat from people and appliances; a tank's draw, negative", THERMAL, -1e6, 1e6),
+    Column("setpoint_c", "°C", "what the thermostat is set to", THERMAL, -50.0, 120.0),
+    Column("deadband_c", "°C", "from on to off", THERMAL, 0.01, 50.0),
+    Column("comfort_c", "°C", "how far an event may let it drift", THERMAL, 0.0, 50.0),
+    Column("ask_per_kwh", "currency/kWh", "what the owner wants for relief", (), -100.0, 1e4),
+)
+FLEET_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    *((name, "text", meaning) for name, meaning in TEXT_COLUMNS.items()),
+    *((column.name, column.unit, column.meaning) for column in NUMBER_COLUMNS),
+)
+"""The header, for people: name, unit, meaning."""
+
+ZERO_WHEN_EMPTY = ("import_max_w", "export_max_w", "ask_per_kwh")
+"""A device without it does nothing of the kind; elsewhere an empty cell is no value at all."""

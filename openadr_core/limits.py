@@ -37,6 +37,9 @@ HTTP_HEADERS_MAX = 64
 
 TLS_HANDSHAKE_WAIT_S = 10.0
 
+TLS_SHUTDOWN_WAIT_S = 5.0
+"""A peer that is told goodbye and does not answer holds its socket no longer (Python's own wait is 30 s)."""
+
 CERTIFICATE_LEFT_MIN_S = 24 * 3600
 """A service whose own certificate ends within a day does not start: it would fall silent unattended."""
 
@@ -51,6 +54,18 @@ IDENTIFIER_MAX_CHARS = 128
 
 LOG_VALUE_MAX_CHARS = 512
 """Peer text in a log record is cut here: a flood must not fill the disk."""
+
+LOG_TRACE_MAX_CHARS = 8192
+"""The end of a traceback: a dozen frames."""
+
+LOG_ITEMS_MAX = 64
+LOG_NESTING_MAX = 4
+"""Lists and mappings in a log record, likewise."""
+
+# -- events --------------------------------------------------------------------------
+
+EVENT_INTERVALS_MAX = 288
+"""A day in steps of five minutes: what a market publishes at once, and a 2.0b payload still carries easily."""
 
 # -- parties -------------------------------------------------------------------------
 
@@ -75,3 +90,14 @@ COMMAND_RAMP_MAX_S = 3_600.0
 
 BROKER_RETRY_MAX_S = 15.0
 """Between two tries to reach the broker: half a lease, so that a short outage costs no command its renewal."""
+
+# -- deliveries to 2.0b parties ------------------------------------------------------
+
+DELIVERY_RESEND_FIRST_S = 2.0
+"""A VEN that drains the queue polls again at once; its answer needs a moment before we say it again."""
+
+DELIVERY_RESEND_MAX_S = 60.0
+"""Each repeat waits twice as long as the one before, up to here: an event of minutes must still get through."""
+
+UNANSWERED_SENDS_MAX = 5
+"""What needs no answer, or gets none it should have, is said this often and then taken as known."""

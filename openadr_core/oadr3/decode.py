@@ -1,0 +1,114 @@
+"""Bytes of a request's body to messages. What is wrong is said with its place, for a human to mend."""
+
+from typing import TypeGuard
+
+from openadr_core.errors import SchemaViolation
+from openadr_core.oadr3.fields import Fields
+from openadr_core.oadr3.json_text import Json, parse_object, without_members
+from openadr_core.oadr3.messages import (
+    EventRequest,
+    Interval,
+    IntervalPeriod,
+    PayloadDescriptor,
+    Point,
+    ProgramRequest,
+    Value,
+    ValuesMap,
+)
+from openadr_core.oadr3.times import parse_length, parse_start
+
+SERVER_MEMBERS = frozenset({"id", "createdDateTime", "modificationDateTime", "objectType"})
+"""OpenADR 3.1: whatever a client sends for these is ignored; the VTN sets them."""
+
+EVENT_DESCRIPTOR = "EVENT_PAYLOAD_DESCRIPTOR"
+REPORT_DESCRIPTOR = "REPORT_PAYLOAD_DESCRIPTOR"
+
+
+def decode_program(body: bytes) -> ProgramRequest:
+    """A program; MalformedMessage or SchemaViolation says what is wrong, and where."""
+    members, text = parse_object(body)
+    program = Fields.of(members, "")
+    return ProgramRequest(
+        name=program.required("programName", program.name),
+        document=without_members(text, SERVER_MEMBERS),
+        attributes=tuple(_values_map(attribute) for attribute in program.objects("attributes")),
+        payload_descriptors=_payload_descriptors(program),
+        targets=program.names("targets"),
+    )
+
+
+def decode_event(body: bytes) -> EventRequest:
+    """An event; MalformedMessage or SchemaViolation says what is wrong, and where."""
+    members, text = parse_object(body)
+    event = Fields.of(members, "")
+    for report_descriptor in event.objects("reportDescriptors"):
+        report_descriptor.required("payloadType", report_descriptor.name)
+    return EventRequest(
+        program_id=event.required("programID", event.identifier),
+        document=without_members(text, SERVER_MEMBERS),
+        name=event.optional("eventName", event.text) or "",
+        duration=event.optional("duration", event.parsed(parse_length)),
+        priority=event.optional("priority", event.natural),
+        targets=event.names("targets"),
+        payload_descriptors=_payload_descriptors(event),
+        period=_period(event),
+        intervals=tuple(_interval(interval) for interval in event.objects("intervals")),
+    )
+
+
+def _interval(interval: Fields) -> Interval:
+    if interval.members.get("payloads") is None:
+        raise interval.wrong("payloads", "is missing")
+    return Interval(
+        id=interval.required("id", interval.integer),
+        payloads=tuple(_values_map(payload) for payload in interval.objects("payloads")),
+        period=_period(interval),
+    )
+
+
+def _period(holder: Fields) -> IntervalPeriod | None:
+    period = holder.optional("intervalPeriod", holder.object)
+    if period is None:
+        return None
+    return IntervalPeriod(
+        start=period.optional("start", period.parsed(parse_start)),
+        duration=period.optional("duration", period.parsed(parse_length)),
+        randomize_start=period.optional("randomizeStart", period.parsed(parse_length)),
+    )
+
+
+def _payload_descriptors(holder: Fields) -> tuple[PayloadDescriptor, ...]:
+    """Those of events. An absent objectType is taken for theirs: the User Guide's samples leave it out."""
+    found = []
+    for descriptor in holder.objects("payloadDescriptors"):
+        kind = descriptor.optional("objectType", descriptor.text) or EVENT_DESCRIPTOR
+        if kind not in {EVENT_DESCRIPTOR, REPORT_DESCRIPTOR}:
+            raise descriptor.wrong("objectType", f"must be {EVENT_DESCRIPTOR} or {REPORT_DESCRIPTOR}")
+        payload_type = descriptor.required("payloadType", descriptor.name)
+        units = descriptor.optional("units", descriptor.text)
+        if kind == EVENT_DESCRIPTOR:
+            found.append(PayloadDescriptor(payload_type=payload_type, units=units))
+    return tuple(found)
+
+
+def _values_map(values_map: Fields) -> ValuesMap:
+    if values_map.members.get("values") is None:
+        raise values_map.wrong("values", "is missing")
+    return ValuesMap(
+        type=values_map.required("type", values_map.name),
+        values=tuple(_value(item, place) for item, place in values_map.items("values")),
+    )
+
+
+def _value(item: Json, place: str) -> Value:
+    if isinstance(item, bool | int | float | str):
+        return item
+    if isinstance(item, dict):
+        x, y = item.get("x"), item.get("y")
+        if _is_number(x) and _is_number(y):
+            return Point(x=float(x), y=float(y))
+    raise SchemaViolation(f"{place}: must be a number, a text, true, false or a point with x and y")
+
+
+def _is_number(item: Json) -> TypeGuard[int | float]:
+    return isinstance(item, int | float) and not isinstance(item, bool)

@@ -1,0 +1,73 @@
+"""Values to the JSON text of OpenADR 3.1 objects. A stored document goes out as it came in."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from openadr_core.model.party import Party
+from openadr_core.model.report import Measurand, Reading
+from openadr_core.oadr3.times import length_text, moment_text
+
+REPORT_TYPES = {Measurand.REAL_POWER: "DEMAND", Measurand.BASELINE: "BASELINE"}
+"""Our measurands by the standard's report payload types."""
+
+
+def object_text(kind: str, object_id: str, created_at: datetime, modified_at: datetime, document: str) -> str:
+    """A stored document with the members that are the VTN's to set; ``kind`` is ``EVENT``, ``PROGRAM``…"""
+    ours = json.dumps(
+        {
+            "id": object_id,
+            "createdDateTime": moment_text(created_at),
+            "modificationDateTime": moment_text(modified_at),
+            "objectType": kind,
+        }
+    )
+    theirs = document.strip().removeprefix("{").removesuffix("}").strip()
+    return f"{ours[:-1]}, {theirs}}}" if theirs else ours
+
+
+def list_text(objects: Iterable[str]) -> str:
+    """A list of objects that are JSON texts already."""
+    return "[" + ", ".join(objects) + "]"
+
+
+def ven_text(party: Party, modified_at: datetime) -> str:
+    """A party as a 3.1 ven. Its client id is its certificate's: that is what it is known by."""
+    document = {
+        "clientID": party.certificates[0].lfdi if party.certificates else party.id,
+        "venName": party.name,
+        "targets": list(party.targets),
+        "attributes": [{"type": "ENROLMENT", "values": [party.state.value.upper()]}],
+    }
+    return object_text("VEN", party.id, party.first_seen_at, modified_at, json.dumps(document))
+
+
+def report_text(
+    report_id: str, event_id: str, party: Party, series: Mapping[Measurand, list[Reading]], modified_at: datetime
+) -> str:
+    """What a party measured during an event, as a 3.1 report: one interval for each reading, in kW."""
+    intervals: list[dict[str, Any]] = []
+    for measurand, readings in series.items():
+        for reading in readings:
+            intervals.append(
+                {
+                    "id": len(intervals),
+                    "intervalPeriod": {
+                        "start": moment_text(reading.starts_at),
+                        "duration": length_text(reading.duration),
+                    },
+                    "payloads": [{"type": REPORT_TYPES[measurand], "values": [reading.value / 1000]}],
+                }
+            )
+    document = {
+        "eventID": event_id,
+        "clientName": party.name,
+        "clientID": party.certificates[0].lfdi if party.certificates else party.id,
+        "payloadDescriptors": [
+            {"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": REPORT_TYPES[measurand], "units": "KW"}
+            for measurand in series
+        ],
+        "resources": [{"resourceName": "AGGREGATED_REPORT", "intervals": intervals}],
+    }
+    return object_text("REPORT", report_id, modified_at, modified_at, json.dumps(document))

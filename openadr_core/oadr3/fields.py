@@ -1,0 +1,114 @@
+"""Reads the members of a JSON object into values; what is wrong is said with the member's place."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from openadr_core.errors import SchemaViolation
+from openadr_core.limits import IDENTIFIER_MAX_CHARS
+from openadr_core.oadr3.json_text import Json
+
+T = TypeVar("T")
+
+NAME_MAX_CHARS = 128
+TEXT_MAX_CHARS = 8000
+"""OpenADR 3.1 bounds URLs by this; other free texts have no bound of their own there."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object inside a message. A member that is null counts as absent."""
+
+    members: dict[str, Json]
+    place: str
+    """Where it stands, with a dot at its end: ``intervals[2].``; empty for the message itself."""
+
+    @classmethod
+    def of(cls, value: Json, place: str) -> "Fields":
+        if not isinstance(value, dict):
+            raise SchemaViolation(f"{place}: is not an object")
+        return cls(value, f"{place}." if place else "")
+
+    def wrong(self, name: str, reason: str) -> SchemaViolation:
+        return SchemaViolation(f"{self.place}{name}: {reason}")
+
+    def required(self, name: str, read: Callable[[str], T]) -> T:
+        if self.members.get(name) is None:
+            raise self.wrong(name, "is missing")
+        return read(name)
+
+    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
+        return None if self.members.get(name) is None else read(name)
+
+    def text(self, name: str) -> str:
+        value = self.members[name]
+        if not isinstance(value, str):
+            raise self.wrong(name, "is not a text")
+        if len(value) > TEXT_MAX_CHARS:
+            raise self.wrong(name, f"is longer than {TEXT_MAX_CHARS} characters")
+        return value
+
+    def name(self, name: str) -> str:
+        """A text of 1 to 128 characters."""
+        value = self.text(name)
+        if not 1 <= len(value) <= NAME_MAX_CHARS:
+            raise self.wrong(name, f"must have 1 to {NAME_MAX_CHARS} characters")
+        return value
+
+    def identifier(self, name: str) -> str:
+        """3.1 objectID: 1 to 128 of letters, digits, ``_`` and ``-``."""
+        value = self.text(name)
+        if len(value) > IDENTIFIER_MAX_CHARS or not _IDENTIFIER.fullmatch(value):
+            raise self.wrong(name, f"must be 1 to {IDENTIFIER_MAX_CHARS} letters, digits, '_' or '-'")
+        return value
+
+    def integer(self, name: str) -> int:
+        value = self.members[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(name, "is not a whole number")
+        return value
+
+    def natural(self, name: str) -> int:
+        value = self.integer(name)
+        if not 0 <= value < 2**31:
+            raise self.wrong(name, "must be from 0 to 2147483647")
+        return value
+
+    def parsed(self, parse: Callable[[str], T]) -> Callable[[str], T]:
+        """A reader of a text that is more than a text; ``parse`` raises ValueError with the reason."""
+
+        def read(name: str) -> T:
+            try:
+                return parse(self.text(name))
+            except ValueError as error:
+                raise self.wrong(name, str(error)) from None
+
+        return read
+
+    def object(self, name: str) -> "Fields":
+        return Fields.of(self.members[name], f"{self.place}{name}")
+
+    def items(self, name: str) -> Iterator[tuple[Json, str]]:
+        """The items of a list, each with its place; none if the member is absent."""
+        value = self.members.get(name)
+        if value is None:
+            return
+        if not isinstance(value, list):
+            raise self.wrong(name, "is not a list")
+        for index, item in enumerate(value):
+            yield item, f"{self.place}{name}[{index}]"
+
+    def objects(self, name: str) -> Iterator["Fields"]:
+        return (Fields.of(item, place) for item, place in self.items(name))
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list of texts of 1 to 128 characters."""
+        found = []
+        for item, place in self.items(name):
+            if not isinstance(item, str) or not 1 <= len(item) <= NAME_MAX_CHARS:
+                raise SchemaViolation(f"{place}: must be a text of 1 to {NAME_MAX_CHARS} characters")
+            found.append(item)
+        return tuple(found)

@@ -1,0 +1,111 @@
+"""The JSON gate: one object, strictly read, and its text as it was written.
+
+Python's own reader takes repeated names, NaN, numbers that become infinite, and characters that
+no text may hold. Two readers of one such message can see two messages, so it is refused here.
+"""
+
+import json
+from collections import Counter
+from math import isfinite
+from typing import NoReturn
+
+from openadr_core.errors import MalformedMessage
+from openadr_core.limits import JSON_BODY_MAX_BYTES, JSON_DEPTH_MAX
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+_INTEGER_MAX = 2**63 - 1
+_SPACE = " \t\n\r"
+
+
+def parse_object(body: bytes) -> tuple[dict[str, Json], str]:
+    """The object in this body, and its text; MalformedMessage says why it is none."""
+    if len(body) > JSON_BODY_MAX_BYTES:
+        raise MalformedMessage(f"the body is longer than {JSON_BODY_MAX_BYTES} bytes")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedMessage(f"the body is not UTF-8 at byte {error.start}") from None
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=_number,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        raise MalformedMessage(f"the body is not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise MalformedMessage(f"the body nests deeper than {JSON_DEPTH_MAX} levels") from None
+    if not isinstance(value, dict):
+        raise MalformedMessage("the body is not a JSON object")
+    _check(value, 1)
+    return value, text
+
+
+def without_members(text: str, dropped: frozenset[str]) -> str:
+    """The object that ``parse_object`` has read from this text, its members as they were written, but for some."""
+    decoder = json.JSONDecoder()
+    kept = []
+    at = _past_space(text, text.index("{") + 1)
+    while text[at] != "}":
+        name, end = decoder.raw_decode(text, at)
+        _, value_end = decoder.raw_decode(text, _past_space(text, _past_space(text, end) + 1))
+        if name not in dropped:
+            kept.append(text[at:value_end])
+        at = _past_space(text, value_end)
+        if text[at] == ",":
+            at = _past_space(text, at + 1)
+    return "{" + ",".join(kept) + "}"
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise MalformedMessage(f"the name {repeated[:64]!r} stands twice in one object")
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise MalformedMessage(f"the number {text[:32]} is out of range")
+    return value
+
+
+def _integer(text: str) -> int:
+    # Twenty characters hold every 64-bit integer; a longer text is not even converted.
+    if len(text) > 20 or abs(int(text)) > _INTEGER_MAX:
+        raise MalformedMessage(f"the number {text[:32]} is out of range")
+    return int(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedMessage(f"{name} is no JSON number")
+
+
+def _check(value: Json, depth: int) -> None:
+    if depth > JSON_DEPTH_MAX:
+        raise MalformedMessage(f"the body nests deeper than {JSON_DEPTH_MAX} levels")
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_text(name)
+            _check(item, depth + 1)
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise MalformedMessage("a text holds a character that no text may hold (NUL or half a surrogate pair)")
+
+
+def _past_space(text: str, at: int) -> int:
+    while text[at] in _SPACE:
+        at += 1
+    return at

@@ -1,0 +1,70 @@
+"""What a utility's system writes: programs and events of OpenADR 3.1, as values in the standard's nouns."""
+
+from dataclasses import dataclass
+
+from openadr_core.oadr3.times import Length, Start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    x: float
+    y: float
+
+
+Value = bool | int | float | str | Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesMap:
+    """A payload, or an attribute of a program."""
+
+    type: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalPeriod:
+    start: Start | None = None
+    duration: Length | None = None
+    randomize_start: Length | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    id: int
+    payloads: tuple[ValuesMap, ...]
+    period: IntervalPeriod | None = None
+    """What it gives overrides the event's period, member by member."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadDescriptor:
+    """What the payloads of one type are measured in."""
+
+    payload_type: str
+    units: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramRequest:
+    name: str
+    document: str
+    """The JSON text as it was written, without the members that are the VTN's to set."""
+    attributes: tuple[ValuesMap, ...] = ()
+    payload_descriptors: tuple[PayloadDescriptor, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRequest:
+    program_id: str
+    document: str
+    """The JSON text as it was written, without the members that are the VTN's to set."""
+    name: str = ""
+    duration: Length | None = None
+    """Of the whole event: longer than its intervals repeats them, shorter cuts them."""
+    priority: int | None = None
+    targets: tuple[str, ...] = ()
+    payload_descriptors: tuple[PayloadDescriptor, ...] = ()
+    period: IntervalPeriod | None = None
+    intervals: tuple[Interval, ...] = ()

@@ -1,0 +1,60 @@
+"""The peer at the other end of a connection, from its TLS certificate; worked out once per connection.
+
+It serves any asyncio transport, uvloop's included, and so any aiohttp request by its ``transport``.
+"""
+
+import ssl
+import time
+from asyncio import BaseTransport
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from cryptography import x509
+
+from openadr_core.identity import Peer, peer_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    peer: Peer
+    ends_at_s: float
+    """Seconds of the Unix epoch."""
+
+
+# Keyed by the connection's TLS object, with which an entry dies.
+_known_by_connection: WeakKeyDictionary[ssl.SSLObject, _Known] = WeakKeyDictionary()
+
+
+def peer_of_transport(transport: BaseTransport | None, *, clock_s: Callable[[], float] = time.time) -> Peer | None:
+    """Who is at the other end; None without TLS, without a client certificate, or once that has expired.
+
+    The handshake verified chain and dates. The end is looked at again on every call, because a
+    connection, or a resumed session, can outlive the certificate, and no application traffic may
+    go on with an expired one (OpenADR 2.0b R516).
+    """
+    if transport is None:
+        return None
+    connection = transport.get_extra_info("ssl_object")
+    if connection is None:
+        return None
+    known = _known_by_connection.get(connection)
+    if known is None:
+        certificate = connection.getpeercert(binary_form=True)
+        known = _read(certificate) if certificate else None
+        if known is None:
+            return None
+        _known_by_connection[connection] = known
+    return known.peer if clock_s() < known.ends_at_s else None
+
+
+def _read(certificate_der: bytes) -> _Known | None:
+    try:
+        certificate = x509.load_der_x509_certificate(certificate_der)
+    except ValueError:
+        # OpenSSL forgives some DER that is not; a party that cannot be named is nobody.
+        return None
+    return _Known(
+        peer=peer_of(certificate_der, subject=certificate.subject.rfc4514_string()),
+        ends_at_s=certificate.not_valid_after_utc.timestamp(),
+    )

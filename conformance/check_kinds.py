@@ -1,0 +1,103 @@
+"""How each kind of check is written in a procedure file.
+
+A check has an ``id``, the ``clause`` it stands on, and exactly one of the keys of ``KINDS``.
+"""
+
+import re
+from collections.abc import Callable
+
+from conformance.checks import (
+    Check,
+    DurationsSum,
+    ElapsedBelow,
+    HandshakeRefused,
+    HeaderIs,
+    Holds,
+    Kind,
+    Occurs,
+    PayloadIs,
+    QueryGives,
+    ResponseCodeIs,
+    SchemaValid,
+    StatusIs,
+    TextRule,
+)
+from conformance.queries import Query
+from conformance.yaml_nodes import Section
+from openadr_core.errors import ConfigError
+
+
+def read_check(section: Section) -> Check:
+    kind = KINDS[section.the_one(KINDS)](section)
+    check = Check(id=section.text("id"), clauses=section.texts("clause"), kind=kind)
+    section.finish()
+    return check
+
+
+def read_query(section: Section, key: str) -> Query:
+    try:
+        return Query(section.text(key))
+    except ConfigError as fault:
+        raise section.fault(key, str(fault)) from None
+
+
+def _status(section: Section) -> Kind:
+    return StatusIs(tuple(int(number) for number in section.numbers("status")))
+
+
+def _header(section: Section) -> Kind:
+    if section.flag("missing", default=False):
+        return HeaderIs(section.text("header"), None)
+    return HeaderIs(section.text("header"), _text_rule(section))
+
+
+def _xpath(section: Section) -> Kind:
+    return QueryGives(read_query(section, "xpath"), _text_rule(section))
+
+
+def _schema(section: Section) -> Kind:
+    if section.text("schema") != "valid":
+        raise section.fault("schema", "the only thing to ask is: valid")
+    return SchemaValid()
+
+
+def _handshake(section: Section) -> Kind:
+    if section.text("handshake") != "refused":
+        raise section.fault("handshake", "the only thing to ask is: refused")
+    return HandshakeRefused()
+
+
+def _durations_sum(section: Section) -> Kind:
+    inner = section.section("durations_sum")
+    kind = DurationsSum(read_query(inner, "each"), read_query(inner, "parts"), read_query(inner, "whole"))
+    inner.finish()
+    return kind
+
+
+def _text_rule(section: Section) -> TextRule:
+    if section.the_one(("equals", "matches")) == "equals":
+        return TextRule(equals=section.texts("equals"))
+    return TextRule(pattern=_pattern(section, "matches"))
+
+
+def _pattern(section: Section, key: str) -> re.Pattern[str]:
+    try:
+        return re.compile(section.text(key))
+    except re.error as fault:
+        raise section.fault(key, f"not a pattern: {fault}") from None
+
+
+KINDS: dict[str, Callable[[Section], Kind]] = {
+    "status": _status,
+    "header": _header,
+    "payload": lambda section: PayloadIs(section.texts("payload")),
+    "response_code": lambda section: ResponseCodeIs(_pattern(section, "response_code")),
+    "xpath": _xpath,
+    "present": lambda section: Occurs(read_query(section, "present"), wanted=True),
+    "absent": lambda section: Occurs(read_query(section, "absent"), wanted=False),
+    "holds": lambda section: Holds(read_query(section, "holds")),
+    "schema": _schema,
+    "elapsed_below_s": lambda section: ElapsedBelow(section.number("elapsed_below_s")),
+    "durations_sum": _durations_sum,
+    "handshake": _handshake,
+}

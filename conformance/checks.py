@@ -1,0 +1,225 @@
+"""Every kind of check, as a pure judgement of one answer.
+
+A check that cannot see what it judges (no answer, no XML) has failed: silence never passes.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from conformance import openadr20b
+from conformance.answers import Sight, Unseen
+from conformance.durations import seconds_of
+from conformance.queries import Query, rendered
+from openadr_core.limits import LOG_VALUE_MAX_CHARS
+
+
+class Kind(Protocol):
+    @property
+    def expected(self) -> str:
+        """For a report; a template."""
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        """Whether it passed, and what was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    passed: bool
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    id: str
+    clauses: tuple[str, ...]
+    kind: Kind
+
+    def judge(self, sight: Sight) -> Judgement:
+        try:
+            passed, found = self.kind.look(sight)
+        except Unseen as unseen:
+            passed, found = False, str(unseen)
+        expected = rendered(self.kind.expected, sight.variables)
+        return Judgement(passed=passed, expected=expected, found=found[:LOG_VALUE_MAX_CHARS])
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """How a text is compared: with one of some templates, or with a pattern."""
+
+    equals: tuple[str, ...] = ()
+    pattern: re.Pattern[str] | None = None
+
+    @property
+    def expected(self) -> str:
+        return f"matching {self.pattern.pattern}" if self.pattern else _either(self.equals)
+
+    def fits(self, text: str, variables: Mapping[str, str]) -> bool:
+        if self.pattern:
+            return self.pattern.search(text) is not None
+        return text in {rendered(value, variables) for value in self.equals}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusIs:
+    allowed: tuple[int, ...]
+
+    @property
+    def expected(self) -> str:
+        return f"HTTP {_either(self.allowed)}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        return sight.status in self.allowed, f"HTTP {sight.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderIs:
+    name: str
+    rule: TextRule | None
+    """None: the header must not be there."""
+
+    @property
+    def expected(self) -> str:
+        return f"{self.name}: {self.rule.expected if self.rule else 'absent'}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        value = sight.answer.header(self.name) if sight.status else None
+        if self.rule is None or value is None:
+            passed = self.rule is None and value is None
+        else:
+            passed = self.rule.fits(value, sight.variables)
+        return passed, f"{self.name}: {'absent' if value is None else value}"
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadIs:
+    names: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return _either(self.names)
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        name = openadr20b.payload_name(sight.root)
+        return name in self.names, name or "no oadrPayload with a payload"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCodeIs:
+    pattern: re.Pattern[str]
+
+    @property
+    def expected(self) -> str:
+        return f"responseCode {self.pattern.pattern}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        code = openadr20b.response_code(sight.root)
+        found = f"responseCode {code}" if code else f"no eiResponse in {openadr20b.payload_name(sight.root)}"
+        return self.pattern.fullmatch(code) is not None, found
+
+
+@dataclass(frozen=True, slots=True)
+class QueryGives:
+    query: Query
+    rule: TextRule
+
+    @property
+    def expected(self) -> str:
+        return f"{self.query.text} = {self.rule.expected}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        found = self.query.string(sight.root, sight.variables).strip()
+        return self.rule.fits(found, sight.variables), found or "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurs:
+    query: Query
+    wanted: bool
+
+    @property
+    def expected(self) -> str:
+        return f"{self.query.text} {'present' if self.wanted else 'absent'}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        count = len(self.query.nodes(sight.root, sight.variables))
+        return (count > 0) is self.wanted, f"{count} found"
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    query: Query
+
+    @property
+    def expected(self) -> str:
+        return self.query.text
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        truth = self.query.truth(sight.root, sight.variables)
+        return truth, str(truth).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaValid:
+    @property
+    def expected(self) -> str:
+        return "valid by the schema"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        fault = sight.schema_fault(sight.root)
+        return not fault, fault or "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class ElapsedBelow:
+    seconds: float
+
+    @property
+    def expected(self) -> str:
+        return f"an answer within {self.seconds * 1000:.0f} ms"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        quick = sight.status > 0 and sight.answer.elapsed_s <= self.seconds + sight.latency_s
+        return quick, f"{sight.answer.elapsed_s * 1000:.0f} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class DurationsSum:
+    """In each node, the durations of the parts add up to the whole; XPath 1.0 cannot add them."""
+
+    each: Query
+    parts: Query
+    whole: Query
+
+    @property
+    def expected(self) -> str:
+        return f"in each {self.each.text}, {self.parts.text} add up to {self.whole.text}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        nodes = self.each.nodes(sight.root, sight.variables)
+        if not nodes:
+            raise Unseen(f"no {self.each.text}")
+        for node in nodes:
+            parts = [part.text or "" for part in self.parts.nodes(node, sight.variables)]
+            whole = self.whole.string(node, sight.variables)
+            if not parts or sum(seconds_of(part) for part in parts) != seconds_of(whole):
+                return False, f"{' + '.join(parts) or 'none'} for {whole}"
+        return True, f"{len(nodes)} add up"
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRefused:
+    @property
+    def expected(self) -> str:
+        return "the handshake ended by the peer"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        answer = sight.answer
+        return answer.refused, answer.failure if answer.status is None else f"HTTP {answer.status}"
+
+
+def _either(values: tuple[object, ...]) -> str:
+    return " or ".join(str(value) for value in values)

@@ -1,0 +1,123 @@
+"""Every kind of check passes what it should and, which matters more, fails what it should."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance.answers import Answer, Sight
+from conformance.check_kinds import KINDS, read_check
+from conformance.checks import Check
+from conformance.openadr20b import envelope
+from conformance.yaml_nodes import Section
+from openadr_core.errors import ConfigError
+from openadr_core.xml.parse import parse
+
+POLLED = """<oadr:oadrResponse ei:schemaVersion="2.0b"><ei:eiResponse><ei:responseCode>452</ei:responseCode>
+<pyld:requestID>r1</pyld:requestID></ei:eiResponse><ei:venID>ven-1</ei:venID></oadr:oadrResponse>"""
+
+EVENT = """<oadr:oadrDistributeEvent><oadr:oadrEvent><ei:eiEvent>
+<ei:eiActivePeriod><xcal:properties><xcal:duration><xcal:duration>PT30M</xcal:duration></xcal:duration></xcal:properties>
+</ei:eiActivePeriod><ei:eiEventSignals><ei:eiEventSignal><strm:intervals>
+<ei:interval><xcal:duration><xcal:duration>PT10M</xcal:duration></xcal:duration></ei:interval>
+<ei:interval><xcal:duration><xcal:duration>{second}</xcal:duration></xcal:duration></ei:interval>
+</strm:intervals></ei:eiEventSignal></ei:eiEventSignals></ei:eiEvent></oadr:oadrEvent></oadr:oadrDistributeEvent>"""
+
+SUM = """durations_sum:
+  each: //ei:eiEventSignal
+  parts: strm:intervals/ei:interval/xcal:duration/xcal:duration
+  whole: string(ancestor::ei:eiEvent/ei:eiActivePeriod/xcal:properties/xcal:duration/xcal:duration)
+"""
+
+
+def answered(payload: str = POLLED, *, status: int = 200, elapsed_s: float = 0.01, **headers: str) -> Answer:
+    body = envelope(payload).encode()
+    named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return Answer(status=status, headers=named, body=body, elapsed_s=elapsed_s, root=parse(body))
+
+
+SILENCE = Answer(failure="no answer: timed out")
+REFUSED = Answer(failure="closed", refused=True)
+
+# The check as a procedure writes it, an answer that it passes, and answers that it fails.
+TABLE: list[tuple[str, Answer, list[Answer]]] = [
+    ("status: 200", answered(), [answered(status=500), SILENCE]),
+    ("status: [404, 406]", answered(status=406), [answered(status=200), SILENCE]),
+    ("{header: Content-Type, equals: application/xml}", answered(Content_Type="application/xml"),
+     [answered(Content_Type="text/xml"), answered(), SILENCE]),
+    ("{header: Content-Length, matches: '^[0-9]+$'}", answered(content_length="12"),
+     [answered(content_length="many"), answered(), SILENCE]),
+    ("{header: Transfer-Encoding, missing: true}", answered(), [answered(Transfer_Encoding="chunked"), SILENCE]),
+    ("payload: oadrResponse", answered(), [answered(EVENT), answered("<ei:venID/>"), SILENCE]),
+    ("payload: [oadrResponse, oadrDistributeEvent]", answered(EVENT), [answered("<oadr:oadrPoll/>"), SILENCE]),
+    ("response_code: '452|463'", answered(), [answered(POLLED.replace("452", "200")), answered(EVENT), SILENCE]),
+    ("{xpath: string(//ei:venID), equals: '${ven_id}'}", answered(), [answered(POLLED.replace("ven-1", "x")), SILENCE]),
+    ("{xpath: count(//ei:venID), equals: '1'}", answered(), [answered(EVENT), SILENCE]),
+    ("{xpath: //ei:venID, matches: '^ven-'}", answered(), [answered(POLLED.replace("ven-1", "x")), answered(EVENT)]),
+    ("present: //ei:venID[. = $ven_id]", answered(), [answered(POLLED.replace("ven-1", "x")), SILENCE]),
+    ("absent: //ei:eiEvent", answered(), [answered(EVENT), SILENCE]),
+    ("holds: count(//ei:interval) = 2", answered(EVENT.format(second="PT1M")), [answered(), SILENCE]),
+    ("schema: valid", answered(), [answered(EVENT), SILENCE]),
+    ("elapsed_below_s: 0.1", answered(elapsed_s=0.09), [answered(elapsed_s=0.2), SILENCE]),
+    (SUM, answered(EVENT.format(second="PT20M")),
+     [answered(EVENT.format(second="PT19M")), answered(EVENT.format(second="soon")), answered(), SILENCE]),
+    ("handshake: refused", REFUSED, [SILENCE, answered()]),
+]  # fmt: skip
+
+
+def checked(text: str) -> Check:
+    node = yaml.compose(f"id: it\nclause: R1\n{text}" if text[0] != "{" else f"{{id: it, clause: R1, {text[1:]}")
+    assert node is not None
+    return read_check(Section(Path("test.yaml"), node))
+
+
+def sight(answer: Answer) -> Sight:
+    def only_responses(root: object) -> str:
+        return "" if "oadrResponse" in str(answer.body) else "not an oadrResponse"
+
+    return Sight(answer=answer, variables={"ven_id": "ven-1"}, schema_fault=only_responses)
+
+
+@pytest.mark.parametrize(("text", "good", "bad"), TABLE, ids=[row[0].split(":")[0].strip("{") for row in TABLE])
+def test_a_check_can_pass_and_can_fail(text: str, good: Answer, bad: list[Answer]) -> None:
+    check = checked(text)
+    assert check.judge(sight(good)).passed
+    for answer in bad:
+        judged = check.judge(sight(answer))
+        assert not judged.passed
+        assert judged.expected
+        assert judged.found
+
+
+def test_every_kind_is_in_the_table() -> None:
+    assert {kind for kind in KINDS for row in TABLE if kind in row[0]} == set(KINDS)
+
+
+def test_the_network_is_allowed_its_time() -> None:
+    slow = Sight(answer=answered(elapsed_s=0.2), variables={}, schema_fault=str, latency_s=0.15)
+    assert checked("elapsed_below_s: 0.1").judge(slow).passed
+
+
+def test_an_answer_that_is_no_xml_says_so() -> None:
+    answer = Answer(status=200, body=b"hello", no_root_because="no XML: not well-formed XML")
+    assert checked("payload: oadrResponse").judge(sight(answer)).found == "no XML: not well-formed XML"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("status: 200\npayload: oadrPoll", "test.yaml:1: there must be exactly one of status"),
+        ("nothing: at all", "test.yaml:1: there must be exactly one of status"),
+        ("status: many", "test.yaml:3: status: expected a number"),
+        ("holds: //ei:[", "test.yaml:3: holds: XPath"),
+        ("response_code: '['", "test.yaml:3: response_code: not a pattern"),
+        ("schema: odd", "test.yaml:3: schema:"),
+        ("handshake: fine", "test.yaml:3: handshake:"),
+        ("xpath: //ei:venID", "test.yaml:1: there must be exactly one of equals, matches"),
+        ("status: 200\nwhy: not", "test.yaml:4: why: no such key here"),
+    ],
+)
+def test_a_check_that_is_written_wrong_is_refused_with_its_line(text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        checked(text)
+    assert str(refused.value).startswith(complaint)

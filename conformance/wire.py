@@ -1,0 +1,168 @@
+"""HTTP over mutual TLS as a test needs it: nothing is added, nothing is hidden, every byte is recorded.
+
+A browser-like client would correct what a procedure gets wrong on purpose, so this one stands on ``http.client``.
+"""
+
+import http.client
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from conformance.answers import Answer
+from conformance.procedure import Identity
+from conformance.target import Target
+from openadr_core.errors import MalformedMessage
+from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
+from openadr_core.shell.tls import client_context
+from openadr_core.xml.parse import parse
+
+ANSWER_MAX_BYTES = XML_REPORT_BODY_MAX_BYTES
+"""The peer may be anyone's: what it says is bounded like any other message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRequest:
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    chunked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request with its answer, for the transcript."""
+
+    at: datetime
+    identity: Identity
+    tls: str
+    """Version and suite; empty if there was no connection."""
+    request: RawRequest
+    answer: Answer
+
+
+class Line:
+    """A connection to the target under one identity, opened when needed and kept while the peer allows."""
+
+    def __init__(self, target: Target, identity: Identity) -> None:
+        self._target = target
+        self._identity = identity
+        self._context = tls_context(target, identity)
+        self._http: http.client.HTTPConnection | None = None
+        self._tls = ""
+
+    def exchange(self, request: RawRequest) -> Exchange:
+        """Send the request and wait for the answer, on the open connection if there is one."""
+        at = datetime.now(UTC)
+        reused = self._http is not None
+        answer = self._attempt(request)
+        if reused and answer.refused:
+            # The peer had closed an idle connection, which is its right: the same once more on a new one.
+            again = self._attempt(request)
+            answer = again if again.status else replace(again, failure=f"{answer.failure}, and then {again.failure}")
+        return Exchange(at=at, identity=self._identity, tls=self._tls, request=request, answer=answer)
+
+    def close(self) -> None:
+        if self._http is not None:
+            self._http.close()
+        self._http = None
+
+    def _attempt(self, request: RawRequest) -> Answer:
+        connection = self._http or self._connect()
+        if isinstance(connection, Answer):
+            return connection
+        started = time.perf_counter()
+        try:
+            response = _sent(connection, request)
+        except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected) as fault:
+            # With TLS 1.3 a server says no to a certificate only after the client's handshake is over.
+            self.close()
+            return Answer(failure=f"closed without an answer: {_said(fault)}", refused=True)
+        except (OSError, http.client.HTTPException) as fault:
+            self.close()
+            return Answer(failure=f"no answer: {_said(fault)}")
+        try:
+            body = response.read(ANSWER_MAX_BYTES + 1)
+        except (OSError, http.client.HTTPException) as fault:
+            self.close()
+            return Answer(failure=f"the answer breaks off: {_said(fault)}")
+        elapsed_s = time.perf_counter() - started
+        if response.will_close or not response.isclosed():
+            self.close()
+        return _answer(response.status, response.getheaders(), body, elapsed_s)
+
+    def _connect(self) -> http.client.HTTPConnection | Answer:
+        """A secured connection, or why there is none."""
+        target = self._target
+        try:
+            plain = socket.create_connection((target.host, target.port), timeout=target.timeout_s)
+        except OSError as fault:
+            return Answer(failure=f"no connection to {target.host}:{target.port}: {_said(fault)}")
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            secured = self._context.wrap_socket(plain, server_hostname=target.server_name or target.host)
+        except ssl.SSLCertVerificationError as fault:
+            plain.close()
+            return Answer(failure=f"its certificate is not acceptable: {fault.verify_message}")
+        except OSError as fault:
+            plain.close()
+            return Answer(failure=f"TLS handshake: {_said(fault)}", refused=not isinstance(fault, TimeoutError))
+        self._tls = f"{secured.version()} {(secured.cipher() or ('',))[0]}"
+        self._http = http.client.HTTPConnection(target.host, target.port)
+        self._http.sock = secured
+        self._http.auto_open = 0
+        return self._http
+
+
+def tls_context(target: Target, identity: Identity) -> ssl.SSLContext:
+    chain = None if identity is Identity.NONE else target.certificates[identity]
+    return client_context("modern-2.0b", chain, [target.trust])
+
+
+def _sent(connection: http.client.HTTPConnection, request: RawRequest) -> http.client.HTTPResponse:
+    connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
+    for name, value in request.headers:
+        connection.putheader(name, value)
+    connection.endheaders(request.body or None, encode_chunked=request.chunked)
+    return connection.getresponse()
+
+
+def _answer(status: int, headers: Sequence[tuple[str, str]], body: bytes, elapsed_s: float) -> Answer:
+    root, because = None, ""
+    try:
+        body = _inflated(body, _content_encoding(headers))
+        root = parse(body, max_bytes=ANSWER_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
+    except (MalformedMessage, zlib.error, ValueError) as fault:
+        because = f"no XML: {fault}"
+    return Answer(
+        status=status,
+        headers=headers,
+        body=body[:ANSWER_MAX_BYTES],
+        elapsed_s=elapsed_s,
+        root=root,
+        no_root_because=because,
+    )
+
+
+def _content_encoding(headers: Sequence[tuple[str, str]]) -> str:
+    return next((value.lower() for name, value in headers if name.lower() == "content-encoding"), "identity")
+
+
+def _inflated(body: bytes, encoding: str) -> bytes:
+    if encoding == "identity":
+        return body
+    if encoding not in {"gzip", "deflate"}:
+        raise ValueError(f"Content-Encoding {encoding} was not asked for")
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, as its header says
+    inflated = inflater.decompress(body, ANSWER_MAX_BYTES)
+    if inflater.unconsumed_tail:
+        raise ValueError(f"more than {ANSWER_MAX_BYTES} bytes")
+    return inflated
+
+
+def _said(fault: Exception) -> str:
+    return str(fault) or type(fault).__name__

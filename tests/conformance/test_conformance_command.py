@@ -1,0 +1,95 @@
+"""The command as a stranger types it: what it prints, what it writes, how it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openadr_core.xml.parse import parse
+
+from .conftest import Lab, ScriptedVtn
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "conformance", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def options(lab: Lab, url: str) -> list[str]:
+    ven = lab.chain("ven")
+    return ["--url", url, "--certificate", str(ven.certificate), "--key", str(ven.key), "--trust", str(lab.trust)]
+
+
+def test_help_can_be_followed() -> None:
+    assert "run" in command("--help").stdout
+    told = " ".join(command("run", "--help").stdout.split())
+    for word in ("--event-hook CMD", "CONFORMANCE_EVENT_ACTION", "exit status", "test system"):
+        assert word in told
+
+
+def test_list_and_rules_tell_what_would_be_asked() -> None:
+    assert "openadr20b-vtn: " in command("list").stdout
+    listed = command("list", "openadr20b-vtn").stdout
+    assert "registration-query" in listed
+    assert "R404" in listed
+    rules = command("rules", "openadr20b").stdout
+    assert "registration-query/no-ven-id" in rules
+    assert "rules are tried by a procedure" in rules
+    assert "R404 " not in command("rules", "openadr20b", "--untried").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "openadr20b-vtn"], "Missing option"),
+        (["run", "openadr99-vtn"], "is not 'openadr20b-vtn'"),
+        (["list", "nothing"], "is not 'openadr20b-vtn'"),
+    ],
+)
+def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:
+    ended = command(*arguments)
+    assert (ended.returncode, told in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (["--only", "nothing"], "--only: no procedure nothing"),
+        (["--url", "http://127.0.0.1"], "--url: https://host"),
+        (["--target", "nobody"], "no section [targets.nobody]"),
+        (["--other-certificate", __file__], "--other-certificate and --other-key go together"),
+        (["--certificate", __file__], "test_conformance_command.py"),
+    ],
+)
+def test_a_wrong_setting_is_named(lab: Lab, extra: list[str], told: str) -> None:
+    ended = command("run", "openadr20b-vtn", *options(lab, "https://127.0.0.1:1"), *extra)
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_run_prints_and_writes_what_it_found(lab: Lab, scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
+    ended = command(
+        "run", "openadr20b-vtn", *options(lab, scripted_vtn.target.url),
+        "--only", "identity-none", "--only", "poll-empty", "--only", "event-answers",
+        "--junit", str(tmp_path / "j.xml"), "--html", str(tmp_path / "h.html"), "--transcript", str(tmp_path / "t"),
+    )  # fmt: skip
+    assert ended.returncode == 1
+    lines = {line.split()[0]: line for line in ended.stdout.splitlines()}
+    assert "passed" in lines["identity-none"]
+    assert "blocked" in lines["poll-empty"]
+    assert "not run" in lines["event-answers"]
+    assert "needs --event-hook" in ended.stdout
+    assert parse((tmp_path / "j.xml").read_bytes()).get("failures") == "2"
+    assert "poll-empty" in (tmp_path / "h.html").read_text()
+    assert sorted(file.name for file in (tmp_path / "t").iterdir()) == [
+        "event-answers.txt", "identity-none.txt", "poll-empty.txt",
+    ]  # fmt: skip
+
+
+def test_a_run_without_surprises_ends_with_nought(lab: Lab, scripted_vtn: ScriptedVtn) -> None:
+    ended = command("run", "openadr20b-vtn", *options(lab, scripted_vtn.target.url), "--only", "identity-none")
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-1] == "1 passed; all as expected"

@@ -1,0 +1,106 @@
+"""The procedures that ship, and what is said about one that is written wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conformance.loading import load_folder, load_suite, suite_names
+from conformance.procedure import Procedure
+from conformance.rules import coverage, load_rules
+from openadr_core.errors import ConfigError
+
+SUITE = load_suite("openadr20b-vtn")
+
+MESSAGES = "poll: {service: OadrPoll, payload: '<oadr:oadrPoll/>'}\n"
+SEQUENCES = "registered:\n  - send: {message: poll}\n"
+GOOD = """id: one
+title: One
+preconditions: [registered]
+steps:
+  - send: {message: poll}
+    expect:
+      - {id: ok, clause: R500, status: 200}
+"""
+
+
+def folder_of(tmp_path: Path, procedure: str) -> Path:
+    (tmp_path / "messages.yaml").write_text(MESSAGES)
+    (tmp_path / "sequences.yaml").write_text(SEQUENCES)
+    (tmp_path / "10-one.yaml").write_text(procedure)
+    return tmp_path
+
+
+def test_a_suite_is_found_by_its_folder() -> None:
+    assert "openadr20b-vtn" in suite_names()
+    with pytest.raises(ConfigError, match="no suite 'openadr20b-ven'; there are openadr20b-vtn"):
+        load_suite("openadr20b-ven")
+
+
+def test_the_first_ten_procedures_are_there() -> None:
+    assert len(SUITE.procedures) >= 10
+
+
+@pytest.mark.parametrize("procedure", SUITE.procedures, ids=lambda procedure: procedure.id)
+def test_every_check_cites_a_clause_that_exists(procedure: Procedure) -> None:
+    rules = {rule.id for rule in load_rules("openadr20b")}
+    sections = re.compile(r"(8|9|10)(\.\d+)+|robustness")
+    assert [clause for clause in procedure.clauses if clause not in rules and not sections.fullmatch(clause)] == []
+
+
+def test_rules_and_the_checks_that_try_them_find_each_other() -> None:
+    covered = {item.rule.id: item for item in coverage(load_rules("openadr20b"), (SUITE,), {"R507": "not yet"})}
+    assert "registration-query/no-registration-id" in covered["R404"].checks
+    assert covered["R3"].checks == ()
+    assert covered["R507"].not_done == "not yet"
+
+
+def test_a_procedure_is_read(tmp_path: Path) -> None:
+    (procedure,) = load_folder(folder_of(tmp_path, GOOD), name="test").procedures
+    assert (procedure.id, procedure.preconditions, procedure.clauses) == ("one", ("registered",), ("R500",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("title: One", "titel: One", "10-one.yaml:1: title: is missing"),
+        ("title: One", "title: One\ncolour: red", "10-one.yaml:3: colour: no such key here"),
+        ("title: One", "title: One\nid: two", "10-one.yaml:3: id: given twice"),
+        ("title: One", "title: [One", "10-one.yaml:"),
+        ("title: One", "title: {}", "10-one.yaml:2: title: expected a text"),
+        ("[registered]", "[married]", "10-one.yaml:3: preconditions: married: not in sequences.yaml"),
+        ("steps:", "steps: 3\nsteps2:", "10-one.yaml:4: steps: expected a list"),
+        ("{message: poll}", "{message: pool}", "10-one.yaml:5: message: 'pool' is none of poll"),
+        ("{message: poll}", "{service: Poll}", "10-one.yaml:5: service: 'Poll' is none of EiRegisterParty"),
+        ("{message: poll}", "{message: poll, identity: nobody}", "10-one.yaml:5: identity: 'nobody' is none of"),
+        ("{message: poll}", "{message: poll, chunked: perhaps}", "10-one.yaml:5: chunked: expected true or false"),
+        ("{message: poll}", "{message: poll, times: often}", "10-one.yaml:5: times: expected a number"),
+        ("- send: {message: poll}", "- wait_s: 1\n    send: {message: poll}", "10-one.yaml:5: there must be exactly"),
+        ("    expect:\n", "    take: {a: //b}\n    expect:\n", "10-one.yaml:6: take: only together with for_each"),
+        ("{id: ok, clause: R500, status: 200}", "{id: ok, status: 200}", "10-one.yaml:7: clause: is missing"),
+        ("    expect:\n      - {id: ok, clause: R500, status: 200}\n", "", "10-one.yaml:5: steps: nothing is checked"),
+        ("      - {id: ok, clause: R500, status: 200}\n", "      - {id: ok, clause: R500, status: 200}\n" * 2,
+         "10-one.yaml:5: steps: two checks have the same id: ok"),
+    ],
+)  # fmt: skip
+def test_what_is_written_wrong_is_told_with_its_line_and_key(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as refused:
+        load_folder(folder_of(tmp_path, GOOD.replace(old, new)), name="test")
+    assert str(refused.value).removeprefix(f"{tmp_path}/").startswith(complaint)
+
+
+def test_two_procedures_may_not_share_an_id(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, GOOD)
+    (folder / "11-two.yaml").write_text(GOOD)
+    with pytest.raises(ConfigError, match="two procedures have the same id: one"):
+        load_folder(folder, name="test")
+
+
+def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"10-one\.yaml:1: the file is empty"):
+        load_folder(folder_of(tmp_path, ""), name="test")
+    with pytest.raises(ConfigError, match=r"messages\.yaml"):
+        load_folder(tmp_path / "nowhere", name="test")

@@ -101,3 +101,15 @@ DELIVERY_RESEND_MAX_S = 60.0
 
 UNANSWERED_SENDS_MAX = 5
 """What needs no answer, or gets none it should have, is said this often and then taken as known."""
+
+# -- clocks --------------------------------------------------------------------------
+
+CLOCK_DRIFT_MAX_S = 2.0
+"""A leap second and a slow time server stay below; a step beyond freezes new starts."""
+
+CLOCK_SLEW_MAX = 500e-6
+"""Seconds a second by which a small difference is followed: what NTP itself allows."""
+
+WATCHDOG_BEAT_S = 1.0
+WATCHDOG_STALL_S = 2.0
+"""A loop that is later than this could not have answered a fast-response event in time."""

@@ -118,6 +118,9 @@ class Parties(Protocol):
     async def save(self, party: Party) -> None:
         """Put this value in place of the stored one: certificates, targets and registration too."""
 
+    async def remove(self, party_id: str) -> None:
+        """Forget a party and all that is its own, so that its certificate may become another's."""
+
     async def by_certificate(self, sha256: str) -> Party | None: ...
     async def by_id(self, party_id: str) -> Party | None: ...
     async def by_name(self, name: str) -> Party | None: ...
@@ -164,7 +167,7 @@ class Opts(Protocol):
         """By party id."""
 
     async def history(self, event_id: str) -> list[tuple[str, Opt]]:
-        """Party id and opt, the first first."""
+        """Party id and opt: by version, then in the order they came."""
 
 
 class Reports(Protocol):

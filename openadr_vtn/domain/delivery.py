@@ -4,8 +4,12 @@ A row is written when an event is, in the same transaction, so it is the outbox 
 now is derived from the rows and the time; nothing else remembers it.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from openadr_core.limits import DELIVERY_RESEND_FIRST_S, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.model.event import DrEvent, delivery_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,110 @@ class Errand:
     made_at: datetime
     sent_at: datetime | None = None
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An event and its row in a party's ledger, at the same version."""
+
+    event: DrEvent
+    delivery: Delivery
+
+
+def owed(events: Iterable[DrEvent], deliveries: Iterable[Delivery]) -> list[Due]:
+    """Each event with the row for its latest version; rows for earlier versions are settled by it."""
+    rows = {(delivery.event_id, delivery.version): delivery for delivery in deliveries}
+    return [
+        Due(event=event, delivery=rows[event.id, event.version])
+        for event in events
+        if (event.id, event.version) in rows
+    ]
+
+
+def as_seen(due: Due) -> DrEvent:
+    """The event as the party is to see it: what is withdrawn from it is cancelled."""
+    if not due.delivery.withdrawn:
+        return due.event
+    return replace(due.event, cancelled_at=due.event.cancelled_at or due.delivery.entitled_at)
+
+
+def is_over(event: DrEvent, now: datetime) -> bool:
+    """Whether nothing of it can still happen (2.0b R66)."""
+    until = event.kept_until()
+    return until is not None and until <= now
+
+
+def is_outstanding(due: Due, now: datetime) -> bool:
+    """Whether the party must still be told: until it answers (2.0b R50, R52), or, asked for no answer, has it."""
+    delivery = due.delivery
+    if is_over(due.event, now) or delivery.answered_at is not None:
+        return False
+    if due.event.response_required:
+        return True
+    return delivery.fetched_at is None and delivery.attempts < UNANSWERED_SENDS_MAX
+
+
+def resend_at(made_at: datetime, sent_at: datetime | None, attempts: int) -> datetime:
+    """When to say it (again): at once, then after pauses that double up to a cap."""
+    if sent_at is None:
+        return made_at
+    doublings = min(attempts - 1, 16)
+    return sent_at + timedelta(seconds=min(DELIVERY_RESEND_FIRST_S * 2**doublings, DELIVERY_RESEND_MAX_S))
+
+
+def next_telling(dues: Iterable[Due], now: datetime) -> datetime | None:
+    """When a poll must be answered with events; None while there is nothing to tell.
+
+    A change of status alone is no news (2.0b R502).
+    """
+    return min(
+        (
+            resend_at(due.delivery.entitled_at, due.delivery.sent_at, due.delivery.attempts)
+            for due in dues
+            if is_outstanding(due, now)
+        ),
+        default=None,
+    )
+
+
+def snapshot(dues: Iterable[Due], now: datetime) -> list[Due]:
+    """Everything the party is to hold now, in the order of 2.0b R15.
+
+    All far, near and active events; a completed one until its start tolerance has passed (R66); a
+    cancelled one until it is acknowledged (R50), in the place it had.
+    """
+    shown = [due for due in dues if _is_shown(due, now)]
+    return sorted(shown, key=lambda due: delivery_order(replace(due.event, cancelled_at=None), now))
+
+
+def _is_shown(due: Due, now: datetime) -> bool:
+    if is_over(due.event, now):
+        return False
+    return as_seen(due).cancelled_at is None or is_outstanding(due, now)
+
+
+def sent(delivery: Delivery, now: datetime) -> Delivery:
+    return replace(delivery, notified_at=delivery.notified_at or now, sent_at=now, attempts=delivery.attempts + 1)
+
+
+def fetched(delivery: Delivery, now: datetime) -> Delivery:
+    return replace(delivery, fetched_at=delivery.fetched_at or now)
+
+
+def answered(delivery: Delivery, now: datetime) -> Delivery:
+    """An answer proves that the event arrived, however it came."""
+    return replace(fetched(delivery, now), answered_at=delivery.answered_at or now)
+
+
+def errand_sent(errand: Errand, now: datetime) -> Errand:
+    return replace(errand, sent_at=now, attempts=errand.attempts + 1)
+
+
+def next_errand(errands: Iterable[Errand]) -> tuple[datetime, Errand] | None:
+    """The errand to run first, and when; one that was run in vain often enough is given up."""
+    waiting = [errand for errand in errands if errand.attempts < UNANSWERED_SENDS_MAX]
+    return min(
+        ((resend_at(errand.made_at, errand.sent_at, errand.attempts), errand) for errand in waiting),
+        key=lambda pair: pair[0],
+        default=None,
+    )

@@ -169,6 +169,16 @@ async def test_a_certificate_belongs_to_one_party(stocked: SqlStore, now: dateti
         assert await view.parties.by_id(thief.id) is None
 
 
+async def test_a_removed_party_leaves_its_certificate_to_another(stocked: SqlStore, now: datetime) -> None:
+    heir = a_party(now, "heir", registered=False, certificates=(a_certificate(now),))
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.remove("id-ven-one")
+        await unit.parties.add(heir)
+    async with stocked.view() as view:
+        assert await view.parties.by_certificate(a_certificate(now).sha256) == heir
+        assert await view.parties.by_id("id-ven-one") is None
+
+
 async def test_last_seen_is_written_in_groups_and_changes_no_rights(stocked: SqlStore, now: datetime) -> None:
     before = stocked.changes()
     async with stocked.unit_of_work() as unit:

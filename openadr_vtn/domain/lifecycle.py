@@ -1,0 +1,124 @@
+"""How an event comes to be, changes and ends: what may be written when, and under which number."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from openadr_core.errors import InvalidEvent, WrongState
+from openadr_core.model.event import DrEvent, EventStatus, Signal
+
+SECOND = timedelta(seconds=1)
+ZERO = timedelta(0)
+
+
+def new_event(event: DrEvent, now: datetime) -> DrEvent:
+    """The event as it is first written, at version 0 (2.0b R4); InvalidEvent says why it cannot be."""
+    _check(event, now)
+    return replace(event, version=0, created_at=now, modified_at=now, cancelled_at=None)
+
+
+def revised(old: DrEvent, new: DrEvent, now: datetime) -> DrEvent:
+    """What ``new`` makes of ``old``: one version more (2.0b R5), or ``old`` itself where nothing differs.
+
+    A pending or active event may change in anything but its past (R20).
+    """
+    _check_open(old, now)
+    changed = replace(
+        new,
+        id=old.id,
+        version=old.version,
+        created_at=old.created_at,
+        modified_at=old.modified_at,
+        cancelled_at=None,
+    )
+    if changed == old:
+        return old
+    _check(changed, now)
+    if old.starts_at <= now:
+        _check_past(old, changed, now)
+    return replace(changed, version=old.version + 1, modified_at=now)
+
+
+def cancelled(old: DrEvent, now: datetime) -> DrEvent:
+    """The event, cancelled, one version more (2.0b R10). To cancel it again changes nothing."""
+    if old.cancelled_at is not None:
+        return old
+    _check_open(old, now)
+    return replace(old, version=old.version + 1, modified_at=now, cancelled_at=now)
+
+
+def _check_open(event: DrEvent, now: datetime) -> None:
+    if event.cancelled_at is not None:
+        raise WrongState(f"event {event.id} was cancelled at {event.cancelled_at:%Y-%m-%d %H:%M:%S} UTC")
+    if event.status_at(now) is EventStatus.COMPLETED:
+        raise WrongState(f"event {event.id} ended at {event.ends_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _check(event: DrEvent, now: datetime) -> None:
+    if not event.signals:
+        raise InvalidEvent("an event has at least one signal")
+    if event.ends_at is not None and event.ends_at <= now:
+        raise InvalidEvent(f"the event would end at {event.ends_at:%Y-%m-%d %H:%M:%S} UTC, which is past")
+    if event.duration is not None and event.duration <= ZERO:
+        raise InvalidEvent("an event lasts longer than nothing; leave the duration out for an open-ended one")
+    lengths = {
+        "duration": event.duration,
+        "ramp-up": event.ramp_up,
+        "recovery": event.recovery,
+        "notification": event.notification,
+        "start tolerance": event.start_after,
+    }
+    for name, length in lengths.items():
+        _check_whole_seconds(name, length)
+    if event.start_after < ZERO or event.notification < ZERO:
+        raise InvalidEvent("start tolerance and notification are not negative")
+    if len({signal.id for signal in event.signals}) < len(event.signals):
+        raise InvalidEvent("signals of one event have different ids")  # 2.0b R107
+    for signal in event.signals:
+        _check_intervals(event, signal)
+
+
+def _check_intervals(event: DrEvent, signal: Signal) -> None:
+    if not signal.intervals:
+        raise InvalidEvent(f"signal {signal.id} has no interval")
+    total: timedelta | None = ZERO
+    for index, interval in enumerate(signal.intervals):
+        where = f"interval {index} of signal {signal.id}"
+        _check_whole_seconds(where, interval.duration)
+        if total is None:
+            raise InvalidEvent(f"{where} comes after one that lasts for ever")
+        if interval.duration is not None and interval.duration <= ZERO:
+            raise InvalidEvent(f"{where} lasts no time")
+        total = None if interval.duration is None else total + interval.duration
+    if total != event.duration:  # 2.0b R8, and R47 for the open-ended
+        raise InvalidEvent(f"the intervals of signal {signal.id} do not add up to the event's duration")
+
+
+def _check_whole_seconds(name: str, length: timedelta | None) -> None:
+    if length is not None and length % SECOND:
+        raise InvalidEvent(f"{name}: 2.0b knows no fractions of a second")  # 2.0b R1
+
+
+def _check_past(old: DrEvent, new: DrEvent, now: datetime) -> None:
+    """What has already been asked of anybody stays what it was (2.0b R20, code 451)."""
+    if new.starts_at != old.starts_at:
+        raise InvalidEvent("the event has begun: its start cannot move")
+    before = {signal.id: list(_elapsed(signal, now - old.starts_at)) for signal in old.signals}
+    after = {signal.id: list(_elapsed(signal, now - new.starts_at)) for signal in new.signals}
+    if before != after:
+        raise InvalidEvent("the event has begun: what its signals asked until now cannot change")
+
+
+def _elapsed(signal: Signal, elapsed: timedelta) -> Iterator[tuple[timedelta, float]]:
+    """What the signal asked, for how long, in the time that has gone; equal neighbours are one."""
+    at, value, since = ZERO, None, ZERO
+    for interval in signal.intervals:
+        if at >= elapsed:
+            break
+        if value is not None and value != interval.value:
+            yield (at - since, value)
+            since = at
+        value = interval.value
+        at = elapsed if interval.duration is None else min(at + interval.duration, elapsed)
+    if value is not None:
+        yield (at - since, value)

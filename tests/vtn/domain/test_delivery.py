@@ -1,0 +1,147 @@
+"""What a party is owed follows from its ledger and the time; nothing is lost by being said and not heard."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openadr_core.limits import DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.model.party import PartyState
+from openadr_vtn.domain import delivery as ledger
+from openadr_vtn.domain.delivery import Delivery, Due, Errand, next_telling, owed, snapshot
+from openadr_vtn.domain.targeting import dues
+from tests.vtn.samples import HOUR, a_party, a_program, an_event
+
+NOW = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def a_due(*, event_id: str = "event-1", **changes: object) -> Due:
+    event = an_event(NOW, event_id=event_id, **changes)
+    row = Delivery(event_id=event_id, version=event.version, party_id="p", entitled_at=NOW)
+    return Due(event=event, delivery=row)
+
+
+def test_what_was_never_sent_is_owed_at_once() -> None:
+    assert next_telling([a_due()], NOW) == NOW
+
+
+def test_what_was_sent_is_said_again_after_growing_pauses_until_it_is_answered() -> None:
+    due, now, pauses = a_due(duration=None), NOW, []
+    for _ in range(9):
+        due = replace(due, delivery=ledger.sent(due.delivery, now))
+        again = next_telling([due], now)
+        assert again is not None
+        pauses.append((again - now).total_seconds())
+        now = again
+    assert pauses == [2, 4, 8, 16, 32, *[DELIVERY_RESEND_MAX_S] * 4]
+    assert next_telling([replace(due, delivery=ledger.answered(due.delivery, now))], now) is None
+
+
+def test_a_fetched_event_that_must_be_answered_is_still_owed() -> None:
+    due = a_due()
+    fetched = ledger.fetched(ledger.sent(due.delivery, NOW), NOW)
+    assert next_telling([replace(due, delivery=fetched)], NOW) is not None
+
+
+def test_an_event_without_answer_is_owed_until_it_was_fetched_or_said_often() -> None:
+    due = a_due(response_required=False)
+    row = ledger.sent(due.delivery, NOW)
+    assert next_telling([replace(due, delivery=row)], NOW) is not None
+    assert next_telling([replace(due, delivery=ledger.fetched(row, NOW))], NOW) is None
+    for _ in range(UNANSWERED_SENDS_MAX - 1):
+        row = ledger.sent(row, NOW)
+    assert next_telling([replace(due, delivery=row)], NOW) is None
+
+
+def test_an_event_that_is_over_is_owed_no_more() -> None:
+    assert next_telling([a_due()], NOW + HOUR) is None
+    assert next_telling([a_due(start_after=HOUR)], NOW + HOUR) is not None
+
+
+def test_only_the_latest_version_counts() -> None:
+    old, new = a_due(), a_due(version=1)
+    assert owed([new.event], [old.delivery]) == []
+    assert owed([new.event], [old.delivery, new.delivery]) == [new]
+
+
+def test_a_snapshot_is_whole_and_in_order() -> None:
+    """2.0b R50 and R15: all far, near and active events; active ones first by priority, the rest by start."""
+    later = a_due(event_id="later", starts_at=NOW + 2 * HOUR)
+    sooner = a_due(event_id="sooner", starts_at=NOW + HOUR, priority=1)
+    urgent = a_due(event_id="urgent", priority=0)
+    plain = a_due(event_id="plain", priority=None)
+    done = a_due(event_id="done", starts_at=NOW - 2 * HOUR)
+    waiting = a_due(event_id="waiting", starts_at=NOW - HOUR, start_after=HOUR)
+    answered = replace(urgent, delivery=ledger.answered(urgent.delivery, NOW))
+    shown = snapshot([later, plain, done, sooner, answered, waiting], NOW)
+    assert [due.event.id for due in shown] == ["urgent", "plain", "waiting", "sooner", "later"]
+
+
+def test_a_cancelled_event_keeps_its_place_until_it_is_acknowledged() -> None:
+    first = a_due(event_id="first", priority=1, version=1, cancelled_at=NOW)
+    second = a_due(event_id="second", priority=2)
+    assert [due.event.id for due in snapshot([second, first], NOW)] == ["first", "second"]
+    acknowledged = replace(first, delivery=ledger.answered(first.delivery, NOW))
+    assert [due.event.id for due in snapshot([second, acknowledged], NOW)] == ["second"]
+
+
+def test_each_entitled_party_is_owed_each_version_once(now: datetime) -> None:
+    program, event = a_program(now).program, an_event(now)
+    one, two = a_party(now), a_party(now, "ven-two", registered=False)
+    strangers = [
+        a_party(now, "pending", state=PartyState.PENDING),
+        a_party(now, "refused", state=PartyState.REFUSED),
+        a_party(now, "elsewhere", targets=()),
+    ]
+    rows = list(dues(event, program, [one, two, *strangers], [], now))
+    assert [row.party_id for row in rows] == [one.id, two.id]
+    assert list(dues(event, program, [one, two], rows, now)) == []
+    assert [row.version for row in dues(replace(event, version=1), program, [one, two], rows, now)] == [1, 1]
+
+
+def test_a_party_that_reports_only_gets_no_events(now: datetime) -> None:
+    party = a_party(now)
+    assert party.registration is not None
+    party = replace(party, registration=replace(party.registration, report_only=True))
+    assert list(dues(an_event(now), a_program(now).program, [party], [], now)) == []
+
+
+def test_a_party_that_an_event_no_longer_addresses_sees_it_cancelled(now: datetime) -> None:
+    program, party = a_program(now).program, a_party(now)
+    had = list(dues(an_event(now), program, [party], [], now))
+    moved = an_event(now, version=1, targets=("zone-b",))
+    (row,) = dues(moved, program, [party], had, now)
+    assert row.withdrawn
+    assert ledger.as_seen(Due(event=moved, delivery=row)).cancelled_at == now
+    (again,) = dues(replace(moved, version=2), program, [party], [*had, row], now)
+    assert again.withdrawn
+    knows = ledger.answered(row, now)
+    assert list(dues(replace(moved, version=2), program, [party], [*had, knows], now)) == []
+    assert not next(dues(an_event(now, version=2), program, [party], [*had, row], now)).withdrawn
+
+
+def test_errands_are_run_in_order_and_given_up_in_the_end() -> None:
+    first = Errand(party_id="p", kind="A", made_at=NOW)
+    second = Errand(party_id="p", kind="B", made_at=NOW + SECOND)
+    assert ledger.next_errand([second, first]) == (NOW, first)
+    first = ledger.errand_sent(first, NOW)
+    assert ledger.next_errand([second, first]) == (NOW + SECOND, second)
+    assert ledger.next_errand([replace(first, attempts=UNANSWERED_SENDS_MAX)]) is None
+    assert ledger.next_errand([]) is None
+
+
+@given(st.lists(st.sampled_from(["poll heard", "poll lost", "answer heard", "answer lost", "wait"]), max_size=30))
+def test_no_loss_of_messages_loses_an_event(happenings: list[str]) -> None:
+    """Whatever gets lost, a poll that is heard in the end brings the event, unless the party's answer was heard."""
+    due, now, party_has_it = a_due(duration=None), NOW, False
+    for happening in [*happenings, "wait", "poll heard"]:
+        now += timedelta(seconds=DELIVERY_RESEND_MAX_S) if happening == "wait" else SECOND
+        telling = next_telling([due], now)
+        if happening.startswith("poll") and telling is not None and telling <= now:
+            due = replace(due, delivery=ledger.sent(due.delivery, now))
+            party_has_it = party_has_it or happening == "poll heard"
+        if happening == "answer heard" and party_has_it:
+            due = replace(due, delivery=ledger.answered(due.delivery, now))
+    assert party_has_it

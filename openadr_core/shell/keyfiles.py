@@ -12,7 +12,7 @@ from openadr_core.shell.tls import Chain
 
 def certificate_profile(name: str) -> Profile:
     """A profile that ships with the package: ``openadr-rsa-vtn``, ``sep2-device`` and so on."""
-    folder = Path(data_path("certs/profiles"))
+    folder = data_path("certs/profiles")
     known = {path.stem: path for path in sorted(folder.glob("*.toml"))}
     if name not in known:
         raise ConfigError(f"there is no certificate profile {name!r}; there are {', '.join(known)}")

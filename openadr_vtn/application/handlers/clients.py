@@ -1,0 +1,120 @@
+"""Who may use the operator's API, and the tokens they are given for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from openadr_core.errors import Forbidden, RuleBroken, UnknownPeer
+from openadr_core.oadr3.tokens import Token, secret_hash, secret_matches, sign_token, verify_token
+from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, Store
+
+READ_ALL = "read_all"
+WRITE_PROGRAMS = "write_programs"
+WRITE_EVENTS = "write_events"
+MANAGE_PARTIES = "manage_parties"
+STOP = "stop"
+SCOPES: Mapping[str, str] = {
+    READ_ALL: "read programs, events, reports, parties and ledgers (OpenADR 3.1)",
+    WRITE_PROGRAMS: "write programs (OpenADR 3.1)",
+    WRITE_EVENTS: "write events (OpenADR 3.1)",
+    MANAGE_PARTIES: "approve and refuse parties, replace their certificates",
+    STOP: "stop events",
+}
+"""The first three are the standard's; what it has no word for has a scope of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRules:
+    issuer: str
+    audience: str
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A client whose token was found good."""
+
+    client_id: str
+    scopes: tuple[str, ...]
+
+    @property
+    def actor(self) -> str:
+        return f"client:{self.client_id}"
+
+    def require(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Forbidden(f"the token lacks the scope {scope}")
+
+
+async def ensure_signing_key(store: Store, fresh: SigningKey) -> dict[str, str]:
+    """The keys that tokens are judged by (PEM by id), the one that signs first; ``fresh`` is taken if there is none."""
+    async with store.unit_of_work() as uow:
+        keys = await uow.keys.all()
+        if not keys:
+            await uow.keys.add(fresh)
+            keys = [fresh]
+    return {key.id: key.pem for key in keys}
+
+
+async def add_client(
+    store: Store, *, client_id: str, name: str, secret: str, scopes: tuple[str, ...], now: datetime
+) -> ApiClient:
+    """Conflict if the id is taken, RuleBroken if a scope is unknown."""
+    if unknown := set(scopes) - set(SCOPES):
+        raise RuleBroken(f"there is no scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}")
+    client = ApiClient(client_id=client_id, name=name, secret_hash=secret_hash(secret), scopes=scopes, created_at=now)
+    async with store.unit_of_work() as uow:
+        await uow.clients.add(client)
+        await uow.audit.append(
+            AuditEntry(at=now, actor="system", action="create client", subject=client_id, detail=" ".join(scopes))
+        )
+    return client
+
+
+async def issue_token(
+    store: Store,
+    keys: Mapping[str, str],
+    rules: TokenRules,
+    *,
+    client_id: str,
+    secret: str,
+    scopes: tuple[str, ...],
+    token_id: str,
+    now: datetime,
+) -> tuple[str, Token]:
+    """A token for a client that knows its secret: for the scopes it asks for, or for all it has.
+
+    UnknownPeer if client or secret is wrong, and it does not say which; Forbidden for a scope it lacks.
+    """
+    async with store.view() as view:
+        client = await view.clients.by_id(client_id)
+    # Compared in any case, so that an unknown client takes as long as a wrong secret.
+    matches = secret_matches(secret, client.secret_hash if client else secret_hash(""))
+    if client is None or not matches:
+        raise UnknownPeer("client id or secret is wrong")
+    if missing := set(scopes) - set(client.scopes):
+        raise Forbidden(f"the client lacks the scope {', '.join(sorted(missing))}")
+    token = Token(
+        issuer=rules.issuer,
+        audience=rules.audience,
+        client_id=client_id,
+        scopes=scopes or client.scopes,
+        issued_at=now,
+        expires_at=now + rules.lifetime,
+        id=token_id,
+    )
+    key_id, key_pem = next(iter(keys.items()))
+    return sign_token(token, key_id=key_id, key_pem=key_pem), token
+
+
+async def caller_of(store: Store, text: str, keys: Mapping[str, str], rules: TokenRules, now: datetime) -> Caller:
+    """Who holds this token; UnknownPeer if it is not good, or if its client is no more.
+
+    A token is worth no more than its client has now: scopes that were taken away are gone at once.
+    """
+    token = verify_token(text, keys, issuer=rules.issuer, audience=rules.audience, now=now)
+    async with store.view() as view:
+        client = await view.clients.by_id(token.client_id)
+    if client is None:
+        raise UnknownPeer("the token's client is no more")
+    return Caller(client_id=client.client_id, scopes=tuple(scope for scope in token.scopes if scope in client.scopes))

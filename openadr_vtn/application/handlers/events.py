@@ -1,0 +1,192 @@
+"""Events, as operators write them: each command is one transaction of event, archive, delivery rows and audit."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from openadr_core.errors import Conflict, NotFound
+from openadr_core.model.event import DrEvent, EventStatus
+from openadr_core.oadr3.decode import decode_event, decode_program
+from openadr_core.oadr3.messages import EventRequest
+from openadr_core.oadr3.translate import event_of, starts_now
+from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
+from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
+from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatKey:
+    """What makes a repeated POST one event: the sender's key, and the digest of what it sent under it."""
+
+    key: str
+    digest: str
+
+
+async def create_event(
+    store: Store,
+    request: EventRequest,
+    *,
+    actor: str,
+    event_id: str,
+    rails: GuardRails,
+    now: datetime,
+    repeat: RepeatKey | None = None,
+) -> StoredEvent:
+    """The event as it is stored, and owed to every party that it is for.
+
+    InvalidEvent or GuardTripped says why it cannot be; Conflict if its program is not there. A
+    repeat is answered with the event that the first one made, and makes none.
+    """
+    async with store.unit_of_work() as uow:
+        if repeat is not None and (known := await _known(uow, actor, repeat)) is not None:
+            return known
+        program = await _program(uow, request.program_id)
+        event = new_event(_translated(request, program, event_id=event_id, version=0, created_at=now, now=now), now)
+        check_guard_rails(event, rails)
+        stored = StoredEvent(event=event, document=request.document)
+        await uow.events.add(stored)
+        parties = await publish(uow, event, program.program, now)
+        await uow.audit.append(_entry(now, actor, "create event", event, f"owed to {parties} parties"))
+        if repeat is not None:
+            await uow.receipts.add(actor, repeat.key, f"{repeat.digest} {event_id}", now)
+    return stored
+
+
+async def replace_event(
+    store: Store, event_id: str, request: EventRequest, *, actor: str, rails: GuardRails, now: datetime
+) -> StoredEvent:
+    """The event at its next version, owed anew; as it was, if nothing that parties see differs.
+
+    WrongState if it is over; InvalidEvent if its past would change.
+    """
+    async with store.unit_of_work() as uow:
+        before = await _live(uow, event_id)
+        if request.program_id != before.event.program_id:
+            raise Conflict("an event stays in its program: delete it, and write a new one")
+        program = await _program(uow, request.program_id)
+        # "At once" was settled when the event was first written: to say it again moves nothing.
+        said_before = starts_now(decode_event(before.document.encode()))
+        at_once = before.event.starts_at if said_before else now
+        wanted = _translated(
+            request, program, event_id=event_id, version=before.event.version, created_at=before.event.created_at,
+            now=at_once,
+        )  # fmt: skip
+        event = revised(before.event, wanted, now)
+        if event == before.event:
+            return before
+        check_guard_rails(event, rails)
+        stored = StoredEvent(event=event, document=request.document)
+        await uow.events.replace(stored)
+        parties = await publish(uow, event, program.program, now)
+        await uow.audit.append(_entry(now, actor, "replace event", event, f"owed to {parties} parties"))
+    return stored
+
+
+async def cancel_events(
+    store: Store, event_ids: Iterable[str], *, actor: str, reason: str, now: datetime
+) -> list[StoredEvent]:
+    """These events, cancelled, all or none; NotFound or WrongState names the one that cannot be."""
+    async with store.unit_of_work() as uow:
+        before = [await _live(uow, event_id) for event_id in event_ids]
+        return await cancel_in(uow, before, actor=actor, reason=reason, now=now)
+
+
+async def cancel_in(
+    uow: UnitOfWork, before: Iterable[StoredEvent], *, actor: str, reason: str, now: datetime
+) -> list[StoredEvent]:
+    """Cancel within a transaction, and owe the news."""
+    done = []
+    for stored in before:
+        event = cancelled(stored.event, now)
+        after = replace(stored, event=event)
+        await uow.events.replace(after)
+        program = await _program(uow, event.program_id)
+        await publish(uow, event, program.program, now)
+        await uow.audit.append(_entry(now, actor, "cancel event", event, reason))
+        done.append(after)
+    return done
+
+
+async def event_by_id(store: Store, event_id: str) -> StoredEvent:
+    """NotFound for a cancelled one too: in 3.1 it is deleted."""
+    async with store.view() as view:
+        return await _live(view, event_id)
+
+
+async def events(
+    store: Store,
+    *,
+    now: datetime,
+    program_id: str | None = None,
+    targets: tuple[str, ...] = (),
+    active: bool | None = None,
+    skip: int = 0,
+    limit: int = PAGE,
+) -> list[StoredEvent]:
+    """3.1's list: the highest priority first, without the cancelled; every filter given must hold.
+
+    ``active``: those that have not transpired.
+    """
+    found: list[StoredEvent] = []
+    read = 0
+    async with store.view() as view:
+        while len(found) < skip + limit:
+            page = await view.events.all(program_id=program_id, skip=read, limit=PAGE)
+            found += [stored for stored in page if _is_listed(stored.event, targets, active, now)]
+            read += PAGE
+            if len(page) < PAGE:
+                break
+    return found[skip : skip + limit]
+
+
+def _is_listed(event: DrEvent, targets: tuple[str, ...], active: bool | None, now: datetime) -> bool:
+    status = event.status_at(now)
+    if status is EventStatus.CANCELLED or (targets and set(targets).isdisjoint(event.targets)):
+        return False
+    return active is None or active == (status is not EventStatus.COMPLETED)
+
+
+async def _known(uow: UnitOfWork, actor: str, repeat: RepeatKey) -> StoredEvent | None:
+    receipt = await uow.receipts.by_key(actor, repeat.key)
+    if receipt is None:
+        return None
+    digest, _, event_id = receipt.partition(" ")
+    if digest != repeat.digest:
+        raise Conflict("this Idempotency-Key came before, with another body")
+    return await uow.events.by_id(event_id)
+
+
+async def _program(uow: UnitOfWork, program_id: str) -> StoredProgram:
+    program = await uow.programs.by_id(program_id)
+    if program is None:
+        raise Conflict(f"there is no program {program_id}")
+    return program
+
+
+async def _live(uow: UnitOfWork, event_id: str) -> StoredEvent:
+    stored = await uow.events.by_id(event_id)
+    if stored is None or stored.event.cancelled_at is not None:
+        raise NotFound(f"there is no event {event_id}")
+    return stored
+
+
+def _translated(
+    request: EventRequest, program: StoredProgram, *, event_id: str, version: int, created_at: datetime, now: datetime
+) -> DrEvent:
+    return event_of(
+        request,
+        program.program,
+        decode_program(program.document.encode()),
+        event_id=event_id,
+        version=version,
+        created_at=created_at,
+        modified_at=now,
+        now=now,
+    )
+
+
+def _entry(now: datetime, actor: str, action: str, event: DrEvent, detail: str) -> AuditEntry:
+    return AuditEntry(at=now, actor=actor, action=action, subject=event.id, detail=detail)

@@ -1,0 +1,224 @@
+"""What an operator sees: parties, events, who answered what, and target against delivered. It only reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from openadr_core.errors import NotFound
+from openadr_core.model.event import DrEvent, EventStatus
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.party import Party
+from openadr_core.model.report import Measurand, Reading
+from openadr_vtn.application.ports import StoredProgram, UnitOfWork
+from openadr_vtn.domain.delivery import Delivery
+from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
+from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by
+
+BEFORE = timedelta(seconds=30)
+"""How much of the time before an event its curves show."""
+AFTER = timedelta(minutes=2)
+"""How long after its end it is still worth watching."""
+GAP_MIN = timedelta(seconds=1)
+"""A shorter hole between readings is rounding."""
+SERIES_MAX = timedelta(hours=6)
+"""The newest part of a long event is what a page shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyView:
+    party: Party
+    last_seen_at: datetime | None
+    reports: tuple[RequestedReport, ...]
+    late_by: timedelta
+    """How long the latest of its reports has been due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    event: DrEvent
+    program_name: str
+    status: EventStatus
+    entitled: int
+    fetched: int
+    opted_in: int
+    opted_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """What happened between us and one party about one version of an event."""
+
+    party: Party
+    delivery: Delivery
+    opt: Opt | None
+    """The party's answer to this version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyPerformance:
+    """What one party reported about an event."""
+
+    party: Party
+    opt: Opt | None
+    """Its latest answer, whichever version that was for."""
+    delivered: tuple[Delivered, ...]
+    missing: tuple[tuple[datetime, datetime], ...]
+    """Stretches of the event that no reading covers, though they are long enough past."""
+    late_by: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDetail:
+    view: EventView
+    versions: int
+    ledger: tuple[LedgerRow, ...]
+    parties: tuple[PartyPerformance, ...]
+    target: tuple[Step, ...]
+    delivered: tuple[Delivered, ...]
+    """All parties together."""
+    target_w: float | None
+    """Now; None for an event that asks for no relief."""
+    delivered_w: float | None
+    """By the latest reports; None before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReport:
+    """What a party measured during an event, as 3.1 reports it to the operator."""
+
+    event: DrEvent
+    party: Party
+    series: Mapping[Measurand, list[Reading]]
+    until: datetime
+
+
+async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
+    """Those that wait for an operator first, then by name."""
+    last_seen = await uow.parties.last_seen()
+    views = []
+    for party in await uow.parties.all():
+        reports = await uow.reports.requests(party.id)
+        views.append(
+            PartyView(
+                party=party, last_seen_at=last_seen.get(party.id), reports=tuple(reports), late_by=_latest(reports, now)
+            )
+        )
+    return sorted(views, key=lambda view: (view.party.state != "pending", view.party.name))
+
+
+async def event_views(uow: UnitOfWork, now: datetime, *, skip: int = 0, limit: int = 50) -> list[EventView]:
+    """The newest first, the cancelled among them."""
+    programs = {stored.program.id: stored for stored in await uow.programs.all()}
+    page = await uow.events.all(skip=skip, limit=limit)
+    views = [await _event_view(uow, stored.event, programs.get(stored.event.program_id), now) for stored in page]
+    return sorted(views, key=lambda view: view.event.created_at, reverse=True)
+
+
+async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDetail:
+    """Everything that is known about one event; NotFound if there is none."""
+    stored = await uow.events.by_id(event_id)
+    if stored is None:
+        raise NotFound(f"there is no event {event_id}")
+    event = stored.event
+    parties = {party.id: party for party in await uow.parties.all()}
+    history = await uow.opts.history(event_id)
+    ledger = [
+        LedgerRow(
+            party=parties[delivery.party_id],
+            delivery=delivery,
+            opt=next((opt for party_id, opt in reversed(history) if _answers(party_id, opt, delivery)), None),
+        )
+        for delivery in await uow.deliveries.of_event(event_id)
+        if delivery.party_id in parties
+    ]
+    latest = dict(history)
+    concerned = {row.party.id: row.party for row in ledger if not row.delivery.withdrawn}
+    performances = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
+    steps = target_steps(event, now + SERIES_MAX)
+    total = together({each.party.id: each.delivered for each in performances}, _window(event, now)[0])
+    return EventDetail(
+        view=await _event_view(uow, event, await uow.programs.by_id(event.program_id), now),
+        versions=event.version + 1,
+        ledger=tuple(ledger),
+        parties=tuple(performances),
+        target=tuple(steps),
+        delivered=tuple(total),
+        target_w=asked_at(steps, now),
+        delivered_w=total[-1].delivered_w if total else None,
+    )
+
+
+async def event_reports(
+    uow: UnitOfWork, now: datetime, *, program_id: str | None = None, event_id: str | None = None
+) -> list[EventReport]:
+    """What each party measured during each event that has begun, the newest event first."""
+    if event_id is None:
+        stored = await uow.events.all(program_id=program_id)
+    else:
+        stored = [one for one in await uow.events.by_ids([event_id]) if program_id in {None, one.event.program_id}]
+    parties = {party.id: party for party in await uow.parties.all()}
+    found = []
+    for event in sorted((one.event for one in stored), key=lambda event: event.created_at, reverse=True):
+        rows = await uow.deliveries.of_event(event.id)
+        for party_id in dict.fromkeys(row.party_id for row in rows if not row.withdrawn):
+            since, until = event.starts_at, _over_at(event, now)
+            series = {measurand: await uow.reports.series(party_id, measurand, since, until) for measurand in Measurand}
+            if party_id in parties and any(series.values()):
+                found.append(EventReport(event=event, party=parties[party_id], series=series, until=until))
+    return found
+
+
+async def _event_view(uow: UnitOfWork, event: DrEvent, program: StoredProgram | None, now: datetime) -> EventView:
+    rows = [row for row in await uow.deliveries.of_event(event.id) if row.version == event.version]
+    opts = await uow.opts.latest(event.id)
+    return EventView(
+        event=event,
+        program_name=program.program.name if program else event.program_id,
+        status=event.status_at(now),
+        entitled=len(rows),
+        fetched=sum(row.fetched_at is not None for row in rows),
+        opted_in=sum(opt.opt_type is OptType.IN for opt in opts.values()),
+        opted_out=sum(opt.opt_type is OptType.OUT for opt in opts.values()),
+    )
+
+
+async def _performance(
+    uow: UnitOfWork, event: DrEvent, party: Party, opt: Opt | None, now: datetime
+) -> PartyPerformance:
+    since, until = _window(event, now)
+    metered = await uow.reports.series(party.id, Measurand.REAL_POWER, since, until)
+    baseline = await uow.reports.series(party.id, Measurand.BASELINE, since, until)
+    reports = await uow.reports.requests(party.id)
+    allowed = max((requested.request.report_back for requested in reports), default=timedelta()) * 2
+    judged_until = min(_over_at(event, now), now - allowed)
+    expects_data = bool(reports) and (opt is None or opt.opt_type is OptType.IN)
+    return PartyPerformance(
+        party=party,
+        opt=opt,
+        delivered=tuple(delivered(metered, baseline)),
+        missing=tuple(
+            (start, end)
+            for start, end in gaps(metered, max(event.starts_at, since), judged_until)
+            if end - start >= GAP_MIN
+        )
+        if expects_data and judged_until > event.starts_at
+        else (),
+        late_by=_latest(reports, now),
+    )
+
+
+def _answers(party_id: str, opt: Opt, delivery: Delivery) -> bool:
+    return party_id == delivery.party_id and opt.version == delivery.version
+
+
+def _latest(reports: list[RequestedReport], now: datetime) -> timedelta:
+    return max((late_by(requested, now) for requested in reports), default=timedelta())
+
+
+def _over_at(event: DrEvent, now: datetime) -> datetime:
+    return min(moment for moment in (event.ends_at, event.cancelled_at, now) if moment is not None)
+
+
+def _window(event: DrEvent, now: datetime) -> tuple[datetime, datetime]:
+    until = max(min(_over_at(event, now) + AFTER, now), event.starts_at)
+    return max(event.starts_at - BEFORE, until - SERIES_MAX), until

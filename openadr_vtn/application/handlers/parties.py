@@ -1,0 +1,85 @@
+"""Enrolment by an operator: who is let in, under which name and certificate."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from openadr_core.errors import Conflict, NotFound
+from openadr_core.identity import Peer
+from openadr_core.model.party import Party, PartyState
+from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
+from openadr_vtn.domain.enrolment import approved, certificate_of, refused, with_certificate
+
+
+async def parties(store: Store, state: PartyState | None = None) -> list[Party]:
+    async with store.view() as view:
+        return await view.parties.all(state)
+
+
+async def approve_party(
+    store: Store,
+    named: str,
+    *,
+    actor: str,
+    now: datetime,
+    name: str | None = None,
+    targets: tuple[str, ...] | None = None,
+) -> Party:
+    """Let a party in: from now on it is owed every current event that addresses it.
+
+    ``named`` is its id or its name. Conflict if the new name is another's.
+    """
+    async with store.unit_of_work() as uow:
+        party = approved(await party_named(uow, named), name=name, targets=targets)
+        other = await uow.parties.by_name(party.name)
+        if other is not None and other.id != party.id:
+            raise Conflict(f"another party is called {party.name}")
+        await uow.parties.save(party)
+        for stored in await uow.events.current(now):
+            program = await uow.programs.by_id(stored.event.program_id)
+            if program is not None and stored.event.cancelled_at is None:
+                await publish(uow, stored.event, program.program, now)
+        await uow.audit.append(_entry(now, actor, "approve party", party, f"as {party.name}"))
+    return party
+
+
+async def refuse_party(store: Store, named: str, *, actor: str, reason: str, now: datetime) -> Party:
+    """Shut a party out, at once; its registration ends."""
+    async with store.unit_of_work() as uow:
+        party = refused(await party_named(uow, named))
+        await uow.parties.save(party)
+        await uow.audit.append(_entry(now, actor, "refuse party", party, reason))
+    return party
+
+
+async def replace_certificate(store: Store, named: str, peer: Peer, *, actor: str, keep: bool, now: datetime) -> Party:
+    """Give a party another certificate; with ``keep`` the one it has counts too, until the next change.
+
+    A pending party that came with that certificate was this one: it is closed. Conflict if the
+    certificate is that of a party which an operator has decided on.
+    """
+    certificate = certificate_of(peer, now)
+    async with store.unit_of_work() as uow:
+        party = await party_named(uow, named)
+        holder = await uow.parties.by_certificate(certificate.sha256)
+        if holder is not None and holder.id != party.id:
+            if holder.state is not PartyState.PENDING:
+                raise Conflict(f"that certificate is party {holder.name}'s")
+            await uow.parties.save(replace(refused(holder), certificates=()))
+            await uow.audit.append(_entry(now, actor, "close party", holder, f"its certificate is {party.name}'s"))
+        party = with_certificate(party, certificate, keep=keep)
+        await uow.parties.save(party)
+        await uow.audit.append(_entry(now, actor, "replace certificate", party, certificate.sha256))
+    return party
+
+
+async def party_named(uow: UnitOfWork, named: str) -> Party:
+    """The party with this id, or else with this name."""
+    party = await uow.parties.by_id(named) or await uow.parties.by_name(named)
+    if party is None:
+        raise NotFound(f"there is no party {named}")
+    return party
+
+
+def _entry(now: datetime, actor: str, action: str, party: Party, detail: str) -> AuditEntry:
+    return AuditEntry(at=now, actor=actor, action=action, subject=party.id, detail=detail)

@@ -1,0 +1,70 @@
+"""Programs, as operators write them."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from openadr_core.errors import NotFound
+from openadr_core.oadr3.messages import ProgramRequest
+from openadr_core.oadr3.translate import program_of
+from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram
+
+
+async def create_program(
+    store: Store, request: ProgramRequest, *, actor: str, program_id: str, now: datetime
+) -> StoredProgram:
+    """Conflict if another program has its name or its market context."""
+    stored = StoredProgram(
+        program=program_of(request, program_id), document=request.document, created_at=now, modified_at=now
+    )
+    async with store.unit_of_work() as uow:
+        await uow.programs.add(stored)
+        await uow.audit.append(AuditEntry(at=now, actor=actor, action="create program", subject=program_id))
+    return stored
+
+
+async def replace_program(
+    store: Store, program_id: str, request: ProgramRequest, *, actor: str, now: datetime
+) -> StoredProgram:
+    """Its events stay as they are; whom they are for follows the program's targets."""
+    async with store.unit_of_work() as uow:
+        before = await uow.programs.by_id(program_id)
+        if before is None:
+            raise NotFound(f"there is no program {program_id}")
+        stored = replace(
+            before,
+            program=program_of(request, program_id, before=before.program),
+            document=request.document,
+            modified_at=now,
+        )
+        await uow.programs.replace(stored)
+        if stored.program.targets != before.program.targets:
+            for current in await uow.events.current(now):
+                if current.event.program_id == program_id:
+                    await publish(uow, current.event, stored.program, now)
+        await uow.audit.append(AuditEntry(at=now, actor=actor, action="replace program", subject=program_id))
+    return stored
+
+
+async def remove_program(store: Store, program_id: str, *, actor: str, now: datetime) -> StoredProgram:
+    """Conflict while events belong to it: what was asked of parties is kept."""
+    async with store.unit_of_work() as uow:
+        stored = await uow.programs.by_id(program_id)
+        if stored is None:
+            raise NotFound(f"there is no program {program_id}")
+        await uow.programs.remove(program_id)
+        await uow.audit.append(AuditEntry(at=now, actor=actor, action="remove program", subject=program_id))
+    return stored
+
+
+async def program_by_id(store: Store, program_id: str) -> StoredProgram:
+    async with store.view() as view:
+        stored = await view.programs.by_id(program_id)
+    if stored is None:
+        raise NotFound(f"there is no program {program_id}")
+    return stored
+
+
+async def programs(store: Store) -> list[StoredProgram]:
+    async with store.view() as view:
+        return await view.programs.all()

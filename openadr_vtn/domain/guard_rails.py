@@ -1,0 +1,39 @@
+"""What no operator's event may ask for, however it was typed: size and step.
+
+The VEN has an envelope of its own; these are the utility's, so that a slip (kW for MW) ends at the
+operator's desk and not in the field.
+"""
+
+from dataclasses import dataclass
+
+from openadr_core.errors import GuardTripped
+from openadr_core.model.event import DrEvent, SignalKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRails:
+    event_max_w: float
+    """The most that one interval may ask for, up or down."""
+    step_max_w: float
+    """The most by which an interval may differ from the one before it."""
+
+
+def check_guard_rails(event: DrEvent, rails: GuardRails) -> None:
+    """GuardTripped names the interval and the rail. Levels are no power, and have none."""
+    for signal in event.signals:
+        if signal.kind is SignalKind.LEVEL:
+            continue
+        before_w: float | None = None
+        for index, interval in enumerate(signal.intervals):
+            value_w = interval.value
+            if abs(value_w) > rails.event_max_w:
+                raise GuardTripped(
+                    f"interval {index} of {signal.id} asks for {value_w / 1000:,.0f} kW; "
+                    f"guard.event_max_kw is {rails.event_max_w / 1000:,.0f}"
+                )
+            if before_w is not None and abs(value_w - before_w) > rails.step_max_w:
+                raise GuardTripped(
+                    f"interval {index} of {signal.id} is {abs(value_w - before_w) / 1000:,.0f} kW from the one before; "
+                    f"guard.step_max_kw is {rails.step_max_w / 1000:,.0f}"
+                )
+            before_w = value_w

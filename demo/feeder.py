@@ -39,9 +39,13 @@ VENDORS: dict[str, dict[str, float]] = {
 }
 """Ten vendors. Eastwind makes a tenth of the batteries and nothing else: the one that will fall silent."""
 
+CONNECTED_W = {"ev_bidirectional": 7_200.0, "ev_charger": 7_200.0, "thermostat": 5_000.0, "water_heater": 4_500.0}
+"""What a utility counts on when it connects one."""
+CONNECTED_SHARE = 0.95
+"""Of a transformer's rating, all devices drawing at once."""
+
 GATEWAY_DEVICES = 250
 """The most behind one gateway; a gateway is one vendor's."""
-CHARGER_W = 7_200.0
 BATTERIES = ((5_000.0, 13_500.0), (3_840.0, 10_000.0), (7_600.0, 16_000.0), (11_500.0, 13_500.0))
 BATTERY_SHARES = (0.45, 0.20, 0.20, 0.15)
 AWAY_AFTER_S = (11 * 3600.0, 14 * 3600.0)
@@ -85,19 +89,18 @@ def write_demo_fleet(folder: Path, *, seed: int, at_s: float) -> Fleet:
 
 
 def _placed(network: Network, rng: np.random.Generator) -> dict[str, list[Home]]:
-    """Which homes have which device. A charger comes only where the transformer can carry it, as utilities ask."""
-    spare_w = dict(network.rating_w)
+    """Which homes have which device: what draws comes only where its transformer carries it with all else running."""
+    spare_w = {name: CONNECTED_SHARE * rating_w for name, rating_w in network.rating_w.items()}
     for home in network.homes:
-        spare_w[home.transformer] -= home.nominal_w
+        spare_w[home.transformer] -= BACKGROUND * home.nominal_w
     placed: dict[str, list[Home]] = {}
     for device_class, share in SHARES.items():
-        needs_w = CHARGER_W if device_class.startswith("ev_") else 0.0
         homes = placed[device_class] = []
         for row in rng.permutation(len(network.homes)):
-            home = network.homes[row]
-            if needs_w and spare_w[home.transformer] < needs_w:
+            home, draws_w = network.homes[row], CONNECTED_W.get(device_class, 0.0)
+            if draws_w and spare_w[home.transformer] < draws_w:
                 continue
-            spare_w[home.transformer] -= needs_w
+            spare_w[home.transformer] -= draws_w
             homes.append(home)
             if len(homes) == round(share * len(network.homes)):
                 break
@@ -152,7 +155,7 @@ def _battery(rng: np.random.Generator, _at_s: float) -> Row:
 
 def _ev_charger(rng: np.random.Generator, at_s: float) -> Row:
     return {
-        "import_max_w": CHARGER_W,
+        "import_max_w": CONNECTED_W["ev_charger"],
         "energy_wh": float(rng.choice([58e3, 66e3, 77e3, 82e3])),
         "charge_efficiency": 0.92,
         "departure_s": (at_s + rng.uniform(*AWAY_AFTER_S)) % 86_400.0 // 1.0,
@@ -162,12 +165,16 @@ def _ev_charger(rng: np.random.Generator, at_s: float) -> Row:
 
 
 def _ev_bidirectional(rng: np.random.Generator, at_s: float) -> Row:
-    return _ev_charger(rng, at_s) | {"export_max_w": CHARGER_W, "discharge_efficiency": 0.92, "reserve": 0.3}
+    return _ev_charger(rng, at_s) | {
+        "export_max_w": CONNECTED_W["ev_bidirectional"],
+        "discharge_efficiency": 0.92,
+        "reserve": 0.3,
+    }
 
 
 def _thermostat(rng: np.random.Generator, _at_s: float) -> Row:
     return {
-        "import_max_w": round(float(np.clip(rng.lognormal(np.log(3_500.0), 0.2), 2_000.0, 6_000.0))),
+        "import_max_w": round(float(np.clip(rng.lognormal(np.log(3_500.0), 0.2), 2_000.0, 5_000.0))),
         "resistance_c_per_w": round(rng.lognormal(np.log(0.002), 0.2), 6),
         "capacity_wh_per_c": round(rng.lognormal(np.log(6_000.0), 0.25)),
         "cop": round(rng.uniform(2.8, 4.0), 2),

@@ -89,6 +89,8 @@ class GuardState:
     """Which way relief last moved by more than the deadband; None before it ever did."""
     extreme_w: int = 0
     """The largest relief since it grows, or the smallest since it shrinks (magnitude)."""
+    side: int = 0
+    """1 or -1: whether relief or extra load was last given; 0 before either ever was."""
     turned_ms: tuple[int, ...] = ()
     """Reversals of the last hour, in the guard's own time."""
     wanted_since_ms: int | None = None
@@ -191,8 +193,10 @@ def _without_new_excursion(envelope: Envelope, state: GuardState, allowed_w: int
 
     Shrinking is never refused: whatever happened before, the fleet can be let go.
     """
-    needed = 1 if state.growing is None else 2
-    if state.growing or len(state.turned_ms) + needed <= envelope.reversals_per_hour:
+    room = envelope.reversals_per_hour - len(state.turned_ms)
+    if _crosses(state, allowed_w) and room < 2:
+        return 0
+    if state.growing or room >= (1 if state.growing is None else 2):
         return allowed_w
     ceiling_w = max(state.extreme_w + envelope.reversal_deadband_w, abs(state.allowed_w))
     return _signed(min(abs(allowed_w), ceiling_w), allowed_w)
@@ -200,7 +204,12 @@ def _without_new_excursion(envelope: Envelope, state: GuardState, allowed_w: int
 
 def _moved(envelope: Envelope, state: GuardState, allowed_w: int) -> GuardState:
     """Remember the move, and whether it turned."""
-    size_w, state = abs(allowed_w), replace(state, allowed_w=allowed_w)
+    size_w = abs(allowed_w)
+    crossed = _crosses(state, allowed_w)
+    side = _signed(1, allowed_w) if allowed_w else state.side
+    state = replace(state, allowed_w=allowed_w, side=side)
+    if crossed:
+        return replace(state, growing=True, extreme_w=size_w, turned_ms=(*state.turned_ms, state.elapsed_ms))
     if state.growing is None:
         return replace(state, growing=True, extreme_w=size_w) if size_w > envelope.reversal_deadband_w else state
     leading = max if state.growing else min
@@ -209,6 +218,11 @@ def _moved(envelope: Envelope, state: GuardState, allowed_w: int) -> GuardState:
         return replace(state, extreme_w=extreme_w)
     turned_ms = (*state.turned_ms, state.elapsed_ms)
     return replace(state, growing=not state.growing, extreme_w=size_w, turned_ms=turned_ms)
+
+
+def _crosses(state: GuardState, allowed_w: int) -> bool:
+    """Whether relief becomes extra load, or the other way round: a turn, however small."""
+    return state.side * allowed_w < 0
 
 
 def _signed(size_w: int, like_w: int) -> int:

@@ -72,7 +72,7 @@ def plan_round(
     """Share ``target_w`` (what the guard admitted) over the fleet.
 
     ``levels`` are the network's limits, ``uniform`` the event's one draw for devices that are shed
-    whole, ``asked_w`` what was asked before the guard, ``shed_before`` what the last round shed, and
+    whole, ``asked_w`` what the guard was asked to admit, ``shed_before`` what the last round shed, and
     ``excluded`` devices that are not to be used (``trim.failing``). A target below nothing counts as
     nothing: extra load is no relief.
     """

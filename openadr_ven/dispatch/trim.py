@@ -25,7 +25,7 @@ SETTLE_S = 3.0
 """A target must have stood so long, beyond the delay, before its error is believed."""
 STEADY = 0.01
 """A target that moved less than this, relatively, stood still."""
-DECAY_S = 2.0
+DECAY_S = 1.0
 """After silence is noticed, what a device was last seen to give fades this fast to what it is asked for."""
 RATIO_S = 10.0
 """How fast a pool's response ratio is learnt …"""

@@ -31,6 +31,9 @@ HTTP_BODY_WAIT_S = 5.0
 HTTP_KEEPALIVE_S = 75.0
 """Longer than any poll interval in armed periods, so that polls reuse their connection."""
 
+HTTP_LINGER_S = 1.0
+"""What a refused peer still sends is thrown away for so long, so that it gets to read why."""
+
 HTTP_LINE_MAX_BYTES = 4096
 HTTP_FIELD_MAX_BYTES = 8190
 HTTP_HEADERS_MAX = 64
@@ -42,6 +45,9 @@ TLS_SHUTDOWN_WAIT_S = 5.0
 
 CERTIFICATE_LEFT_MIN_S = 24 * 3600
 """A service whose own certificate ends within a day does not start: it would fall silent unattended."""
+
+CERTIFICATE_WARNING_DAYS = 60
+"""Time enough for the slowest of certificate authorities."""
 
 JSON_BODY_MAX_BYTES = 256 * 1024
 JSON_DEPTH_MAX = 32
@@ -113,3 +119,6 @@ CLOCK_SLEW_MAX = 500e-6
 WATCHDOG_BEAT_S = 1.0
 WATCHDOG_STALL_S = 2.0
 """A loop that is later than this could not have answered a fast-response event in time."""
+
+CANCELLED_TOLD_S = 7 * 86_400.0
+"""An event without an end that was cancelled has no end after which it need not be told: a week, then."""

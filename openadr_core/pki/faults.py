@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from openadr_core.errors import CertificateRejected
@@ -39,14 +40,18 @@ def profile_faults(certificate: bytes, profile: Profile) -> list[str]:
     The chain and the dates are not judged here: the TLS handshake does that.
     """
     try:
-        loaded = _load(certificate)
-        extensions = loaded.extensions
-    except (ValueError, x509.DuplicateExtension) as error:
+        return _faults(_load(certificate), profile)
+    except (CertificateRejected, ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+        # The parts of a certificate are read when they are asked for, so any of them may turn out to be none.
         return [f"unreadable: {error}"]
+
+
+def _faults(certificate: x509.Certificate, profile: Profile) -> list[str]:
+    extensions = certificate.extensions
     return [
-        *_signature_faults(loaded),
-        *_key_faults(loaded, profile),
-        *_name_faults(loaded, extensions, profile),
+        *_signature_faults(certificate),
+        *_key_faults(certificate, profile),
+        *_name_faults(certificate, extensions, profile),
         *_constraint_faults(extensions, profile),
         *_usage_faults(extensions, profile),
         *_policy_faults(extensions, profile),

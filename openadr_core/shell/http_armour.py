@@ -23,7 +23,7 @@ from aiohttp import StreamReader, web
 from openadr_core import limits as bounds
 from openadr_core.shell.sampling import Sampler
 
-SWEEP_S = 0.5
+SWEEP_S = 0.25
 """Deadlines are looked at this often: late by at most that."""
 
 SHUTDOWN_WAIT_S = 5.0
@@ -74,16 +74,21 @@ async def serve(
     port: int,
     tls: ssl.SSLContext | None = None,
     limits: HttpLimits | None = None,
+    on_refusal: Callable[[str], None] = lambda _: None,
     reuse_port: bool = False,
 ) -> Running:
-    """Serve ``app`` at once; port 0 takes a free one. Raises OSError if the address cannot be had."""
+    """Serve ``app`` at once; port 0 takes a free one. Raises OSError if the address cannot be had.
+
+    ``on_refusal`` is told, in a word or two, of every request refused and every connection cut off
+    before a route saw it: for a counter.
+    """
     limits = limits or HttpLimits()
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_WAIT_S)
     await runner.setup()
     server = cast("web.Server", runner.server)
-    server.request_handler = _guarded(server.request_handler, limits)
-    sweep = _Sweep(loop=loop, limits=limits)
+    server.request_handler = _guarded(server.request_handler, limits, on_refusal)
+    sweep = _Sweep(loop=loop, limits=limits, on_refusal=on_refusal)
 
     def connection() -> _Connection:
         return _Connection(
@@ -93,8 +98,8 @@ async def serve(
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=limits.keepalive_s,
-            # Never read on after a refusal: what was refused would be paid for all the same.
-            lingering_time=0,
+            # A peer that is still sending sees a reset instead of our refusal, unless it is read from for a moment.
+            lingering_time=bounds.HTTP_LINGER_S,
             max_line_size=bounds.HTTP_LINE_MAX_BYTES,
             max_field_size=bounds.HTTP_FIELD_MAX_BYTES,
             max_headers=bounds.HTTP_HEADERS_MAX,
@@ -166,30 +171,30 @@ def _closing(refused: web.HTTPException) -> web.HTTPException:
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-def _guarded(handler: Handler, limits: HttpLimits) -> Handler:
+def _guarded(handler: Handler, limits: HttpLimits, on_refusal: Callable[[str], None]) -> Handler:
     """The application's handler behind what is refused before any route is looked for."""
+
+    async def refuse(status: int, reason: str) -> web.StreamResponse:
+        on_refusal(reason)
+        return refusal(status)
 
     def guarded(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         connection = cast("_Connection", request.protocol)
         connection.heard = True
-        if not request.content.is_eof():
-            connection.sweep.watch_body(connection, request.content)
         # An absolute-form target would name a host of the peer's choice.
         if not request.raw_path.startswith("/"):
-            return _answer(404)
+            return refuse(404, "foreign target")
         # Inflating is the peer's way to spend our memory: 1 MB of it can be 1 GB.
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            return _answer(415)
+            return refuse(415, "compressed body")
         length = request.content_length
         if length is not None and length > limits.body_max_bytes:
-            return _answer(413)
+            return refuse(413, "large body")
+        if not request.content.is_eof():
+            connection.sweep.watch_body(connection, request.content)
         return handler(request)
 
     return guarded
-
-
-async def _answer(status: int) -> web.StreamResponse:
-    return refusal(status)
 
 
 class _Connection(web.RequestHandler):
@@ -218,6 +223,8 @@ class _Connection(web.RequestHandler):
         reference = secrets.token_hex(8)
         ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         kind = type(exc).__name__ if exc else str(status)
+        if not ours:
+            self.sweep.on_refusal("malformed request")
         left_out = self.sweep.sampler.take(kind, self.sweep.loop.time())
         if left_out is not None:
             log.log(
@@ -237,6 +244,7 @@ class _Sweep:
 
     loop: asyncio.AbstractEventLoop
     limits: HttpLimits
+    on_refusal: Callable[[str], None]
     sampler: Sampler = field(default_factory=Sampler)
     _silent: list[tuple[float, _Connection]] = field(default_factory=list)
     _unfinished: list[tuple[float, _Connection, StreamReader]] = field(default_factory=list)
@@ -277,6 +285,7 @@ class _Sweep:
         transport = connection.transport
         if transport is None:
             return
+        self.on_refusal(reason)
         left_out = self.sampler.take(reason, self.loop.time())
         if left_out is not None:
             log.info("slow peer cut off", reason=reason, peer=transport.get_extra_info("peername"), left_out=left_out)

@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from openadr_core.errors import CertificateRejected, ConfigError
-from openadr_core.limits import CERTIFICATE_LEFT_MIN_S
+from openadr_core.limits import CERTIFICATE_LEFT_MIN_S, CERTIFICATE_WARNING_DAYS
 from openadr_core.pki import expires_at
+
+log = structlog.get_logger(__name__)
 
 PresetName = Literal["certification-2.0b", "modern-2.0b", "sep2-strict", "sep2-compat", "oadr3"]
 ClientCertificates = Literal["required", "optional", "none"]
@@ -138,11 +141,18 @@ def reload(context: ssl.SSLContext, preset: PresetName, chains: Sequence[Chain],
 
 
 def refuse_expired(chains: Sequence[Chain], now: datetime, *, forced: bool = False) -> dict[Path, datetime]:
-    """When our certificates end, by file; ConfigError if one has less than a day left, unless that is ``forced``."""
+    """When our certificates end, by file; ConfigError if one has less than a day left, unless that is ``forced``.
+
+    One that ends within two months is logged as a warning (OpenADR 2.0b 10.4): call it at start,
+    and then every day with ``forced``.
+    """
     ends = {chain.certificate: _expires_at(chain) for chain in chains}
     for certificate, end in ends.items():
-        if not forced and end - now < timedelta(seconds=CERTIFICATE_LEFT_MIN_S):
+        left = end - now
+        if not forced and left < timedelta(seconds=CERTIFICATE_LEFT_MIN_S):
             raise ConfigError(f"{certificate} ends at {end.isoformat()}: renew it, or start with the force option")
+        if left < timedelta(days=CERTIFICATE_WARNING_DAYS):
+            log.warning("certificate ends soon", file=str(certificate), ends=end.isoformat(), days_left=left.days)
     return ends
 
 

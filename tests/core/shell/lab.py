@@ -29,6 +29,7 @@ class Lab:
     folder: Path
     now: datetime
     authorities: dict[str, Authority] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
 
     def write(self, name: str, certificate_pem: bytes, key_pem: bytes) -> Chain:
         chain = Chain(certificate=self.folder / f"{name}.pem", key=self.folder / f"{name}.key")
@@ -64,8 +65,12 @@ class Lab:
         return issue(wanted, name, self.authority(kind), self.now, days=days, **hosts)
 
     def chain(self, profile_name: str, name: str = "party", *, days: int | None = None) -> Chain:
-        made = self.issued(profile_name, name, days=days)
-        return self.write(f"{profile_name}.{name}", made.chain_pem, made.key_pem)
+        """Files of such a certificate; the same ones for the same names."""
+        file_name = f"{profile_name}.{name}"
+        if file_name not in self.chains:
+            made = self.issued(profile_name, name, days=days)
+            self.chains[file_name] = self.write(file_name, made.chain_pem, made.key_pem)
+        return self.chains[file_name]
 
     def bad(self, fault: str) -> Chain:
         """A client certificate that the authorities of this lab would seem to have signed, with one thing wrong.

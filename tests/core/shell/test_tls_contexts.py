@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives import serialization
 
 from openadr_core.errors import ConfigError
@@ -214,7 +215,11 @@ def test_a_service_does_not_start_on_its_last_day(lab: Lab) -> None:
     late = lab.now + timedelta(days=1, seconds=1)
     with pytest.raises(ConfigError, match=r"short\.pem ends at"):
         tls.refuse_expired([short, long], late)
-    assert set(tls.refuse_expired([short, long], late, forced=True)) == {short.certificate, long.certificate}
+    with structlog.testing.capture_logs() as records:
+        assert set(tls.refuse_expired([short, long], late, forced=True)) == {short.certificate, long.certificate}
+    assert [(record["event"], record["file"], record["days_left"]) for record in records] == [
+        ("certificate ends soon", str(short.certificate), 0)
+    ]
 
 
 def test_a_renewed_chain_is_served_without_a_restart(lab: Lab) -> None:

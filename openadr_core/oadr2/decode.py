@@ -26,6 +26,7 @@ class Limits:
 
 
 PLAIN = Limits()
+_ENVELOPE = clark("oadr:oadrPayload")
 
 
 def decode(body: bytes, schema: Schema, *, limits: Limits = PLAIN) -> m.Message:
@@ -35,6 +36,9 @@ def decode(body: bytes, schema: Schema, *, limits: Limits = PLAIN) -> m.Message:
     for XML that the 2.0b schema refuses.
     """
     root = parse(body, max_bytes=limits.max_bytes, max_markup=limits.max_markup)
+    if root.tag != _ENVELOPE:
+        # A schema has no say in which of its elements is the root: bare payloads, and mere parts, would pass it.
+        raise SchemaViolation("the root must be oadrPayload", clause="E1")
     schema.validate(root)
     return read(root)
 

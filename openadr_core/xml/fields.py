@@ -12,8 +12,8 @@ from openadr_core.errors import LocalProtocolError, SchemaViolation
 from openadr_core.xml.parse import Element
 
 _DURATION = re.compile(
-    r"(?P<sign>[+-])?P?(?:(?P<w>\d+)W|(?:(?P<y>\d+)Y)?(?:(?P<mo>\d+)M)?(?:(?P<d>\d+)D)?"
-    r"(?:T?(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?))"
+    r"(?P<sign>[+-])?P?(?:(?P<w>\d{1,12})W|(?:(?P<y>\d{1,12})Y)?(?:(?P<mo>\d{1,12})M)?(?:(?P<d>\d{1,12})D)?"
+    r"(?:T?(?:(?P<h>\d{1,12})H)?(?:(?P<m>\d{1,12})M)?(?:(?P<s>\d{1,12})S)?))"
 )
 _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d*))?Z?")
 _DAYS_MAX = 36_525_00
@@ -42,7 +42,8 @@ def float_of(element: Element) -> float:
 
 
 def integer_of(element: Element) -> int:
-    return int(token_of(element))
+    """An ``xs:unsignedInt``: ``-0`` is one, and so are ten thousand zeros, at which ``int`` would give up."""
+    return int(token_of(element).lstrip("+-0") or "0")
 
 
 def date_time_of(element: Element) -> datetime:

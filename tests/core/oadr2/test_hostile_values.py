@@ -1,0 +1,73 @@
+"""What the schema lets through and Python stumbles over is refused by name, never by a stray exception."""
+
+import pytest
+
+from openadr_core.errors import MalformedMessage, SchemaViolation
+from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.encode import encode
+from openadr_core.oadr2.names import EI, OADR, PYLD
+from openadr_core.shell.datafiles import load_schema
+from openadr_core.xml.parse import parse
+
+SCHEMA = load_schema()
+REQUEST = encode(m.RequestEvent(request_id="r", ven_id="v", reply_limit=7))
+REPORT_REQUEST = encode(
+    m.CreateReport(
+        request_id="r",
+        report_requests=(
+            m.ReportRequest(
+                report_request_id="q",
+                specifier=m.ReportSpecifier(
+                    report_specifier_id="s",
+                    granularity=m.ZERO,
+                    report_back_duration=m.ZERO,
+                    payloads=(m.SpecifierPayload(r_id="0", reading_type="x-notApplicable"),),
+                ),
+            ),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        f'<o:oadrPoll xmlns:o="{OADR}" xmlns:e="{EI}"><e:venID>v</e:venID></o:oadrPoll>',
+        f'<e:venID xmlns:e="{EI}">v</e:venID>',
+        f'<p:requestID xmlns:p="{PYLD}"/>',
+    ],
+)
+def test_only_the_envelope_is_a_message(bare: str) -> None:
+    # The schema itself takes any of its global elements for a root.
+    SCHEMA.validate(parse(bare.encode()))
+    with pytest.raises(SchemaViolation, match="oadrPayload"):
+        decode(bare.encode(), SCHEMA)
+
+
+@pytest.mark.parametrize("length", [f"P{'9' * 5000}D", f"{'9' * 5000}W", f"PT{'9' * 13}S", f"P{'9' * 12}Y"])
+def test_a_duration_of_many_digits_is_refused(length: str) -> None:
+    body = REPORT_REQUEST.replace(b"PT0S", length.encode())
+    SCHEMA.validate(parse(body))
+    with pytest.raises(SchemaViolation):
+        decode(body, SCHEMA)
+
+
+@pytest.mark.parametrize(("written", "meant"), [("0" * 5000 + "7", 7), ("-0", 0), ("+7", 7), (" 7 ", 7), ("0", 0)])
+def test_an_unsigned_integer_is_read_however_it_is_spelt(written: str, meant: int) -> None:
+    decoded = decode(REQUEST.replace(b">7<", f">{written}<".encode()), SCHEMA)
+    assert isinstance(decoded, m.RequestEvent)
+    assert decoded.reply_limit == meant
+
+
+@pytest.mark.parametrize("padding", ["", " " * 5000, "\n" * 300])
+@pytest.mark.parametrize("name", ["UTF-7", "utf-16", "ISO-8859-1", "x" * 60, "cp037"])
+def test_a_wrong_encoding_label_is_found_however_far_it_is_pushed(padding: str, name: str) -> None:
+    body = f'<?xml version="1.0" {padding}encoding = "{name}"?><a/>'
+    with pytest.raises(MalformedMessage):
+        parse(body.encode())
+
+
+@pytest.mark.parametrize("name", ["UTF-8", "utf-8", "us-ascii"])
+def test_a_right_encoding_label_is_taken(name: str) -> None:
+    assert parse(f"<?xml version='1.0' encoding='{name}'?><a/>".encode()).tag == "a"

@@ -220,6 +220,8 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to bytes that are no HTTP, and to an exception of ours: nothing of either is told."""
+        if isinstance(exc, ConnectionError) and self.transport is None:
+            raise exc  # the peer left, or was cut off: nobody is there to be answered
         reference = secrets.token_hex(8)
         ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         kind = type(exc).__name__ if exc else str(status)

@@ -1,6 +1,7 @@
 """HTTP armour over real sockets: slow, large, compressed and malformed requests (security T30-T32, T34, T35, T38)."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import resource
@@ -103,9 +104,22 @@ async def linger(port: int, kind: str, *, wait_s: float) -> float:
 
 @pytest.mark.parametrize("kind", SLOWNESS)
 async def test_the_slow_are_cut_off(kind: str) -> None:
-    async with running(HASTY) as server:
-        took_s = await linger(server.port, kind, wait_s=5.0)
+    with structlog.testing.capture_logs() as records:
+        async with running(replace(HASTY, keepalive_s=30.0)) as server:
+            took_s = await linger(server.port, kind, wait_s=5.0)
     assert HASTY.body_wait_s <= took_s <= HASTY.body_wait_s + SWEEP_S + 1.0
+    assert [record["event"] for record in records] == ["slow peer cut off"], "and nothing is blamed on us"
+
+
+async def test_a_peer_that_leaves_in_the_middle_is_no_error_of_ours() -> None:
+    with structlog.testing.capture_logs() as records:
+        async with running() as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST /plain HTTP/1.1\r\nHost: vtn\r\nContent-Length: 90000\r\n\r\nhalf")
+            await asyncio.sleep(0.1)
+            writer.transport.abort()
+            await asyncio.sleep(0.1)
+    assert records == []
 
 
 async def test_as_shipped_the_slow_are_cut_off_within_six_seconds() -> None:
@@ -266,6 +280,19 @@ async def test_what_two_servers_might_read_differently_is_refused(name: str) -> 
     assert records[0]["reference"].encode() in answer
 
 
+async def test_a_chunk_that_goes_wrong_later_ends_the_connection() -> None:
+    """aiohttp tells the handler nothing of it: to the sweep it is a body that does not end."""
+    async with running(HASTY) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: vtn\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")
+        await asyncio.sleep(0.1)
+        writer.write(b"nonsense\r\n")
+        async with asyncio.timeout(2.0):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -308,7 +335,8 @@ async def test_every_refusal_is_counted() -> None:
     reasons: list[str] = []
     head = b"POST /echo HTTP/1.1\r\nHost: vtn\r\n"
     app = web.Application()
-    server = await serve(app, host="127.0.0.1", port=0, limits=HASTY, on_refusal=reasons.append)
+    limits = replace(HASTY, keepalive_s=30.0)
+    server = await serve(app, host="127.0.0.1", port=0, limits=limits, on_refusal=reasons.append)
     try:
         await tell(server.port, b"nonsense\r\n\r\n")
         await tell(server.port, b"GET http://evil.example/ HTTP/1.1\r\nHost: vtn\r\n\r\n")

@@ -54,7 +54,7 @@ KILOWATTS = Unit(
     si_scale_code="k",
     attributes=PowerAttributes(hertz="60", voltage="240", ac=True),
 )
-"""Interpretation: powerAttributes are mandatory and about the service, not the event; ours are a North American home's."""
+"""Interpretation: powerAttributes are mandatory and about the service, not the event: a North American home's."""
 
 BY_KIND: dict[SignalKind, WireSignal] = {
     SignalKind.LEVEL: WireSignal(name="SIMPLE", type="level", unit=None),

@@ -99,8 +99,10 @@ def server_context(
         raise ConfigError("a TLS server needs at least one certificate chain")
     if client_certificates != "none" and not trust:
         raise ConfigError("client certificates are asked for, and no authority is trusted to sign them")
-    for chain in chains:
-        _prove(preset, chain)
+    proven = {_prove(preset, chain).suite for chain in chains}
+    if preset == "certification-2.0b" and (missing := set(PRESETS[preset].suites) - proven):
+        # R67, R68: a VTN has an RSA and an ECC certificate, a VEN only one of them.
+        log.warning("no certificate for a suite that a VEN may insist on", preset=preset, suites=sorted(missing))
     context = _context(ssl.PROTOCOL_TLS_SERVER, preset)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     for chain in chains:
@@ -196,7 +198,7 @@ def _context(protocol: "ssl._SSLMethod", preset: PresetName) -> ssl.SSLContext:
     return context
 
 
-def _prove(preset: PresetName, chain: Chain) -> None:
+def _prove(preset: PresetName, chain: Chain) -> Negotiated:
     """Shake hands in memory with this chain alone: a suite that OpenSSL lists is not yet one that it can use."""
     server, client = _context(ssl.PROTOCOL_TLS_SERVER, preset), _context(ssl.PROTOCOL_TLS_CLIENT, preset)
     _load_chain(server, chain)
@@ -204,7 +206,7 @@ def _prove(preset: PresetName, chain: Chain) -> None:
     # The suites of TLS 1.2 are what depends on the certificate; every preset has them.
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
-        handshake(server, client)
+        return handshake(server, client)
     except ssl.SSLError as error:
         raise ConfigError(
             f"{chain.certificate} ({_key_kind(chain)} key) cannot serve {preset}, which wants "

@@ -281,7 +281,7 @@ async def test_what_two_servers_might_read_differently_is_refused(name: str) -> 
 
 
 async def test_a_chunk_that_goes_wrong_later_ends_the_connection() -> None:
-    """aiohttp tells the handler nothing of it: to the sweep it is a body that does not end."""
+    """The handler is told nothing of it by aiohttp: to the sweep it is a body that does not end."""
     async with running(HASTY) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"POST /echo HTTP/1.1\r\nHost: vtn\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")

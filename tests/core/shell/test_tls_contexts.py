@@ -107,6 +107,17 @@ def test_a_ven_needs_one_of_the_two_suites_of_2_0b(lab: Lab) -> None:
         assert tls.handshake(server, client, server_name="localhost").suite == suite
 
 
+def test_a_vtn_with_one_certificate_is_told_whom_it_cannot_serve(lab: Lab) -> None:
+    chains = {"AES128-SHA256": lab.chain("openadr-ecc-vtn"), "ECDHE-ECDSA-AES128-SHA256": lab.chain("openadr-rsa-vtn")}
+    for suite, other in chains.items():
+        with structlog.testing.capture_logs() as records:
+            tls.server_context("certification-2.0b", [other], [lab.trust("rsa")])
+        assert [record["suites"] for record in records] == [[suite]]
+    with structlog.testing.capture_logs() as records:
+        tls.server_context("certification-2.0b", list(chains.values()), [lab.trust("rsa")])
+    assert records == []
+
+
 def test_a_device_chain_is_taken_from_leaf_to_serca(lab: Lab) -> None:
     server = server_of(lab, "sep2-strict")
     client = tls.client_context("sep2-strict", lab.chain("sep2-device"), [lab.trust("sep2")])

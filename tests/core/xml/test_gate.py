@@ -155,7 +155,7 @@ def test_the_gate_is_the_only_way_in() -> None:
                 if isinstance(node, ast.Attribute) and node.attr in forbidden:
                     guilty.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.attr}")
                 if _composes_an_xpath(node):
-                    guilty.append(f"{path.relative_to(ROOT)}:{node.lineno} composed xpath")
+                    guilty.append(f"{path.relative_to(ROOT)}: composed xpath {ast.unparse(node)}")
     assert not guilty
 
 

@@ -59,7 +59,7 @@ def wanted(wish: MakeEvent, variables: Mapping[str, str], *, now: datetime) -> d
     start = (now + timedelta(seconds=wish.starts_in_s)).replace(microsecond=0)
     return {
         "CONFORMANCE_EVENT_ACTION": wish.action,
-        "CONFORMANCE_EVENT_ID": variables.get("event_id", ""),
+        "CONFORMANCE_EVENT_ID": variables.get(wish.variable, ""),
         "CONFORMANCE_VEN_ID": variables.get("ven_id", ""),
         "CONFORMANCE_VEN_NAME": variables.get("ven_name", ""),
         "CONFORMANCE_EVENT_SIGNAL_NAME": wish.signal_name,

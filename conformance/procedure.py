@@ -59,6 +59,8 @@ class MakeEvent:
 
     line: int
     action: EventAction
+    variable: str = "event_id"
+    """Holds the eventID: of the event made, or of the one to end."""
     signal_name: str = "SIMPLE"
     signal_type: str = "level"
     starts_in_s: float = 3600.0
@@ -79,6 +81,8 @@ class Repeat:
     line: int
     until: Query
     at_most: int
+    pause_s: float
+    """Between one time and the next."""
     steps: "tuple[Step, ...]"
 
 

@@ -28,7 +28,7 @@ from conformance.procedure import (
 )
 from conformance.queries import Query, rendered
 from conformance.target import Target
-from conformance.wire import Exchange, Line, RawRequest
+from conformance.wire import Carrier, Connect, Exchange, Line, RawRequest
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -38,20 +38,27 @@ class Stopped(Exception):
 
 
 def run_suite(
-    suite: Suite, target: Target, schema_fault: SchemaFault, *, only: Iterable[str] = ()
+    suite: Suite,
+    target: Target,
+    schema_fault: SchemaFault,
+    *,
+    only: Iterable[str] = (),
+    connect: Connect = Line,
 ) -> Iterator[Outcome]:
     """The outcomes in order, each as soon as it is there."""
     chosen = set(only)
     for procedure in suite.procedures:
         if not chosen or procedure.id in chosen:
-            yield run_procedure(procedure, suite, target, schema_fault)
+            yield run_procedure(procedure, suite, target, schema_fault, connect)
 
 
-def run_procedure(procedure: Procedure, suite: Suite, target: Target, schema_fault: SchemaFault) -> Outcome:
+def run_procedure(
+    procedure: Procedure, suite: Suite, target: Target, schema_fault: SchemaFault, connect: Connect
+) -> Outcome:
     if needs := ", ".join(unmet_needs(procedure, suite, target)):
         return Outcome(procedure=procedure, verdict=Verdict.NOT_RUN, reason=f"needs {needs}")
     started = time.perf_counter()
-    run = _Run(target, schema_fault)
+    run = _Run(target, schema_fault, connect)
     try:
         verdict, reason = run.judge(procedure, suite)
         findings = tuple(run.findings.values())
@@ -80,12 +87,13 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: Target) -> Iterator[
 class _Run:
     """One procedure under way: its variables, its connections, what it found so far."""
 
-    def __init__(self, target: Target, schema_fault: SchemaFault) -> None:
+    def __init__(self, target: Target, schema_fault: SchemaFault, connect: Connect) -> None:
         self.findings: dict[str, Finding] = {}
         self.exchanges: list[Exchange] = []
         self._target = target
         self._schema_fault = schema_fault
-        self._lines: dict[Identity, Line] = {}
+        self._connect = connect
+        self._carriers: dict[Identity, Carrier] = {}
         self._last = Answer(failure="nothing was sent yet")
         self._variables = {"ven_name": target.ven_name, "run_id": uuid.uuid4().hex[:8]}
 
@@ -110,8 +118,8 @@ class _Run:
         for steps in sequences:
             with contextlib.suppress(Stopped):
                 self._walk(steps)
-        for line in self._lines.values():
-            line.close()
+        for carrier in self._carriers.values():
+            carrier.close()
 
     def _prepare(self, steps: tuple[Step, ...]) -> str:
         self.findings = {}
@@ -175,9 +183,9 @@ class _Run:
         )
 
     def _exchange(self, step: Send, variables: Mapping[str, str]) -> Answer:
-        if step.identity not in self._lines:
-            self._lines[step.identity] = Line(self._target, step.identity)
-        exchange = self._lines[step.identity].exchange(self._request(step, variables))
+        if step.identity not in self._carriers:
+            self._carriers[step.identity] = self._connect(self._target, step.identity)
+        exchange = self._carriers[step.identity].exchange(self._request(step, variables))
         self.exchanges.append(exchange)
         return exchange.answer
 
@@ -206,17 +214,18 @@ class _Run:
             self._variables[name] = value
 
     def _make_event(self, step: MakeEvent) -> None:
-        if step.action is EventAction.CANCEL and "event_id" not in self._variables:
-            return
+        if step.action is EventAction.CANCEL and step.variable not in self._variables:
+            raise Stopped(f"line {step.line}: there is no {step.variable} to cancel")
         try:
-            self._variables["event_id"] = run_hook(self._target.event_hook, step, self._variables)
+            self._variables[step.variable] = run_hook(self._target.event_hook, step, self._variables)
         except HookFailed as failed:
             raise Stopped(f"line {step.line}: {failed}") from None
 
     def _repeat(self, step: Repeat) -> None:
         """The last time counts: what was found before is forgotten."""
         before = dict(self.findings)
-        for _ in range(step.at_most):
+        for round_ in range(step.at_most):
+            time.sleep(step.pause_s if round_ else 0.0)
             self.findings = dict(before)
             self._walk(step.steps)
             if self._seen(step.until):

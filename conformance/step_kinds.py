@@ -86,6 +86,7 @@ class StepReader:
             line=section.line,
             until=read_query(inner, "until"),
             at_most=int(inner.number("at_most")),
+            pause_s=inner.number("pause_s", 0.0),
             steps=self.steps(inner, "steps"),
         )
         inner.finish()
@@ -111,6 +112,7 @@ def _event(section: Section) -> MakeEvent:
     event = MakeEvent(
         line=section.line,
         action=inner.choice("action", EventAction, EventAction.CREATE),
+        variable=inner.text("variable", "event_id"),
         signal_name=inner.text("signal_name", "SIMPLE"),
         signal_type=inner.text("signal_type", "level"),
         starts_in_s=inner.number("starts_in_s", 3600.0),

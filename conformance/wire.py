@@ -8,9 +8,10 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from conformance.answers import Answer
 from conformance.procedure import Identity
@@ -43,6 +44,17 @@ class Exchange:
     """Version and suite; empty if there was no connection."""
     request: RawRequest
     answer: Answer
+
+
+class Carrier(Protocol):
+    """What takes a request to the target under one identity and brings the answer back."""
+
+    def exchange(self, request: RawRequest) -> Exchange: ...
+
+    def close(self) -> None: ...
+
+
+Connect = Callable[[Target, Identity], Carrier]
 
 
 class Line:
@@ -93,7 +105,7 @@ class Line:
         elapsed_s = time.perf_counter() - started
         if response.will_close or not response.isclosed():
             self.close()
-        return _answer(response.status, response.getheaders(), body, elapsed_s)
+        return answer_of(response.status, response.getheaders(), body, elapsed_s)
 
     def _connect(self) -> http.client.HTTPConnection | Answer:
         """A secured connection, or why there is none."""
@@ -131,7 +143,8 @@ def _sent(connection: http.client.HTTPConnection, request: RawRequest) -> http.c
     return connection.getresponse()
 
 
-def _answer(status: int, headers: Sequence[tuple[str, str]], body: bytes, elapsed_s: float) -> Answer:
+def answer_of(status: int, headers: Sequence[tuple[str, str]], body: bytes, elapsed_s: float) -> Answer:
+    """What came over the wire, as a check sees it: uncompressed, and as a tree if it is XML."""
     root, because = None, ""
     try:
         body = _inflated(body, _content_encoding(headers))

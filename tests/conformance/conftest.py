@@ -88,7 +88,7 @@ def scripted_vtn(lab: Lab) -> Iterator[ScriptedVtn]:
             path=request.path,
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await request.read(),
-            connection=request.transport.get_extra_info("peername")[1] if request.transport else 0,
+            connection=request.get_extra_info("peername")[1],
         )
         vtn.heard.append(heard)
         return vtn.script(heard)

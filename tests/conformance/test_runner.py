@@ -197,6 +197,17 @@ def test_what_was_made_is_taken_away_whatever_the_verdict(scripted_vtn: Scripted
     assert [heard.path.rpartition("/")[2] for heard in scripted_vtn.heard] == ["OadrPoll", "tidy"]
 
 
+def test_nothing_is_tidied_that_was_not_made(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
+    suite = suite_of(
+        tmp_path,
+        f"  - {POLL}\n    expect: [{{id: ok, clause: R1, status: 500}}]",
+        head="afterwards: withdrawn",
+        sequences="withdrawn:\n  - event: {action: cancel}\n  - send: {path: /tidy, body: '${ven_id}'}",
+    )
+    assert run(suite, with_hook(scripted_vtn.target, "exit 1")).verdict is Verdict.PASSED
+    assert len(scripted_vtn.heard) == 1
+
+
 def test_a_connection_is_kept_and_opened_again_when_the_peer_closed_it(
     scripted_vtn: ScriptedVtn, tmp_path: Path
 ) -> None:

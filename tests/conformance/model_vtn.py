@@ -1,0 +1,262 @@
+"""A VTN just good enough to pass every procedure, so that a test can spoil one thing and see who notices.
+
+It is a model of the answers, not of a VTN: one VEN at a time, events read from the folder that the event hook writes,
+no storage. What is spoilt is a function from one reply to another.
+"""
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lxml import etree
+
+from conformance.openadr20b import CONTENT_TYPE, NAMESPACES, SERVICES, envelope, path_of, payload_name
+from conformance.schema import schema_fault
+from conformance.wire import RawRequest
+from openadr_core.errors import MalformedMessage
+from openadr_core.xml.parse import Element, parse
+
+HOOK = """
+if [ "$CONFORMANCE_EVENT_ACTION" = cancel ]; then
+touch {folder}/$CONFORMANCE_EVENT_ID.cancelled; echo $CONFORMANCE_EVENT_ID
+else echo "$CONFORMANCE_EVENT_START,$CONFORMANCE_EVENT_DURATIONS_S,$CONFORMANCE_EVENT_VALUES" > {folder}/evt-$$.event
+echo evt-$$; fi
+"""
+"""A shell command, because starting an interpreter for every event would be most of the test's time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    request: RawRequest
+    party: str
+    """Whose certificate was shown."""
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.request.headers if key == name), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Spoil = Callable[[Asked, Reply], Reply]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEvent:
+    event_id: str
+    start: str
+    durations_s: list[int]
+    values: list[float]
+    cancelled: bool
+
+    @property
+    def number(self) -> int:
+        return int(self.cancelled)
+
+    def xml(self, ven_id: str, created: str) -> str:
+        intervals = "".join(
+            f"<ei:interval>{_duration(duration)}<xcal:uid><xcal:text>{uid}</xcal:text></xcal:uid><ei:signalPayload>"
+            f"<ei:payloadFloat><ei:value>{value:g}</ei:value></ei:payloadFloat></ei:signalPayload></ei:interval>"
+            for uid, (duration, value) in enumerate(zip(self.durations_s, self.values, strict=True))
+        )
+        signals = "".join(
+            f"<ei:eiEventSignal><strm:intervals>{intervals}</strm:intervals><ei:signalName>SIMPLE</ei:signalName>"
+            f"<ei:signalType>level</ei:signalType><ei:signalID>s{number}</ei:signalID><ei:currentValue>"
+            "<ei:payloadFloat><ei:value>0.0</ei:value></ei:payloadFloat></ei:currentValue></ei:eiEventSignal>"
+            for number in (1, 2)
+        )
+        return f"""<oadr:oadrEvent><ei:eiEvent><ei:eventDescriptor><ei:eventID>{self.event_id}</ei:eventID>
+<ei:modificationNumber>{self.number}</ei:modificationNumber><ei:eiMarketContext>
+<emix:marketContext>http://market.test</emix:marketContext></ei:eiMarketContext>
+<ei:createdDateTime>{created}</ei:createdDateTime>
+<ei:eventStatus>{"cancelled" if self.cancelled else "far"}</ei:eventStatus></ei:eventDescriptor>
+<ei:eiActivePeriod><xcal:properties><xcal:dtstart><xcal:date-time>{self.start}</xcal:date-time></xcal:dtstart>
+{_duration(sum(self.durations_s))}<ei:x-eiNotification><xcal:duration>PT0S</xcal:duration></ei:x-eiNotification>
+</xcal:properties><xcal:components/></ei:eiActivePeriod><ei:eiEventSignals>{signals}</ei:eiEventSignals>
+<ei:eiTarget><ei:venID>{ven_id}</ei:venID></ei:eiTarget></ei:eiEvent>
+<oadr:oadrResponseRequired>always</oadr:oadrResponseRequired></oadr:oadrEvent>"""
+
+
+class ModelVtn:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._registrations: dict[str, int] = {}
+        self._count = 0
+        self._reports_owed = False
+        self._polled: set[tuple[str, int]] = set()
+        self._acknowledged: set[str] = set()
+
+    def reply(self, asked: Asked) -> Reply:
+        """OpenADR 2.0b 9.1.5: the status first, and only then what is in the message."""
+        root = _message(asked.request.body)
+        if refused := _refusal(asked, root):
+            return Reply(status=refused)
+        assert root is not None
+        body = envelope(self._answer(payload_name(root), asked, root)).encode()
+        if asked.header("Accept-Encoding") == "gzip":
+            return Reply(status=200, body=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+        return Reply(status=200, body=body)
+
+    def _answer(self, name: str, asked: Asked, root: Element) -> str:
+        home, make = _KINDS.get(name, ("EiReport", ModelVtn._response))
+        ven_id, registration_id = _text(root, "string(//ei:venID)"), _text(root, "string(//ei:registrationID)")
+        code = self._code(name, asked.party, ven_id, registration_id)
+        if asked.request.path != path_of(home):
+            code, make = 459, ModelVtn._response
+        return make(self, asked, root, code)
+
+    def _code(self, name: str, party: str, ven_id: str, registration_id: str) -> int:
+        known = self._registrations.get(party)
+        if party == "pending" or (
+            known is None and name not in {"oadrQueryRegistration", "oadrCreatePartyRegistration"}
+        ):
+            return 463
+        if ven_id and ven_id != f"Ven-{party}":
+            return 463 if ven_id.removeprefix("Ven-") in self._registrations else 452
+        return 452 if registration_id and registration_id != f"Reg-{known}" else 200
+
+    def _create(self, asked: Asked, root: Element, code: int) -> str:
+        if code == 200 and not _text(root, "string(//ei:registrationID)"):
+            self._count += 1
+            self._registrations[asked.party] = self._count
+            self._reports_owed = True
+        return self._created(asked, root, code)
+
+    def _created(self, asked: Asked, root: Element, code: int) -> str:
+        known = self._registrations.get(asked.party)
+        ids = f"<ei:registrationID>Reg-{known}</ei:registrationID><ei:venID>Ven-{asked.party}</ei:venID>"
+        transports = "".join(
+            f"<oadr:oadrTransport><oadr:oadrTransportName>{name}</oadr:oadrTransportName></oadr:oadrTransport>"
+            for name in ("simpleHttp", "xmpp")
+        )
+        profiles = "".join(
+            f"<oadr:oadrProfile><oadr:oadrProfileName>{name}</oadr:oadrProfileName>"
+            f"<oadr:oadrTransports>{transports}</oadr:oadrTransports></oadr:oadrProfile>"
+            for name in ("2.0a", "2.0b")
+        )
+        told = f"""{ids if known and code == 200 else ""}<ei:vtnID>Vtn</ei:vtnID>
+<oadr:oadrProfiles>{profiles}</oadr:oadrProfiles>
+<oadr:oadrRequestedOadrPollFreq><xcal:duration>PT10S</xcal:duration></oadr:oadrRequestedOadrPollFreq>"""
+        return _payload("oadrCreatedPartyRegistration", _ei_response(root, code) + told)
+
+    def _cancel(self, asked: Asked, root: Element, code: int) -> str:
+        if code == 200:
+            self._registrations.pop(asked.party)
+        return _payload("oadrCanceledPartyRegistration", _ei_response(root, code))
+
+    def _register_report(self, asked: Asked, root: Element, code: int) -> str:
+        offered = _text(root, "string(//ei:reportSpecifierID)")
+        requests = "".join(
+            f"""<oadr:oadrReportRequest><ei:reportRequestID>rr{number}</ei:reportRequestID><ei:reportSpecifier>
+<ei:reportSpecifierID>{offered}</ei:reportSpecifierID><xcal:granularity><xcal:duration>PT10S</xcal:duration>
+</xcal:granularity><ei:reportBackDuration><xcal:duration>PT10S</xcal:duration></ei:reportBackDuration>
+<ei:specifierPayload><ei:rID>site_power</ei:rID><ei:readingType>x-notApplicable</ei:readingType></ei:specifierPayload>
+</ei:reportSpecifier></oadr:oadrReportRequest>"""
+            for number in (1, 2)
+        )
+        told = f"{requests if offered else ''}<ei:venID>Ven-{asked.party}</ei:venID>"
+        return _payload("oadrRegisteredReport", _ei_response(root, code) + told)
+
+    def _poll(self, asked: Asked, root: Element, code: int) -> str:
+        if code == 200 and self._reports_owed:
+            self._reports_owed = False
+            return _payload("oadrRegisterReport", "<pyld:requestID>vr</pyld:requestID>")
+        news = {(event.event_id, event.number) for event in self._events()} - self._polled
+        if code == 200 and news:
+            self._polled |= news
+            return self._distribute(asked, root, code)
+        return self._response(asked, root, code)
+
+    def _distribute(self, asked: Asked, root: Element, code: int) -> str:
+        limit = _text(root, "string(//pyld:replyLimit)")
+        events = self._events() if code == 200 else []
+        told = events[: int(limit)] if limit else events
+        created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ids = "<pyld:requestID>d1</pyld:requestID><ei:vtnID>Vtn</ei:vtnID>"
+        written = "".join(event.xml(f"Ven-{asked.party}", created) for event in told)
+        return _payload("oadrDistributeEvent", _ei_response(root, code) + ids + written)
+
+    def _created_event(self, asked: Asked, root: Element, code: int) -> str:
+        event_id = _text(root, "string(//ei:eventID)")
+        event = next((event for event in self._events() if event.event_id == event_id), None)
+        if event_id and code == 200:
+            wrong_number = event and _text(root, "string(//ei:modificationNumber)") != str(event.number)
+            code = 452 if event is None else 450 if wrong_number else 200
+        if event and event.cancelled and code == 200:
+            self._acknowledged.add(event_id)
+        return self._response(asked, root, code)
+
+    def _response(self, asked: Asked, root: Element, code: int) -> str:
+        return _payload("oadrResponse", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
+
+    def _events(self) -> list[ModelEvent]:
+        events = []
+        for file in self._folder.glob("*.event"):
+            start, durations, values = file.read_text().strip().split(",")
+            event = ModelEvent(
+                event_id=file.stem,
+                start=start,
+                durations_s=[int(duration) for duration in durations.split()],
+                values=[float(value) for value in values.split()],
+                cancelled=file.with_suffix(".cancelled").exists(),
+            )
+            if event.event_id not in self._acknowledged:
+                events.append(event)
+        return sorted(events, key=lambda event: event.start)
+
+
+_Make = Callable[[ModelVtn, Asked, Element, int], str]
+_KINDS: dict[str, tuple[str, _Make]] = {
+    "oadrQueryRegistration": ("EiRegisterParty", ModelVtn._created),
+    "oadrCreatePartyRegistration": ("EiRegisterParty", ModelVtn._create),
+    "oadrCancelPartyRegistration": ("EiRegisterParty", ModelVtn._cancel),
+    "oadrRegisterReport": ("EiReport", ModelVtn._register_report),
+    "oadrPoll": ("OadrPoll", ModelVtn._poll),
+    "oadrRequestEvent": ("EiEvent", ModelVtn._distribute),
+    "oadrCreatedEvent": ("EiEvent", ModelVtn._created_event),
+}
+"""The service and the answer of each payload; any other is an answer of the VEN's own, which is taken."""
+
+
+def _message(body: bytes) -> Element | None:
+    try:
+        root = parse(body)
+    except MalformedMessage:
+        return None
+    return None if schema_fault(root) else root
+
+
+def _refusal(asked: Asked, root: Element | None) -> int:
+    if asked.request.method != "POST":
+        return 501
+    if asked.request.path not in {path_of(service) for service in SERVICES}:
+        return 404
+    media_type, _, charset = asked.header("Content-Type").partition("; charset=")
+    good_type = media_type == CONTENT_TYPE and charset in {"", "utf-8"}
+    return 0 if good_type and not asked.request.chunked and root is not None else 406
+
+
+def _payload(name: str, content: str) -> str:
+    return f'<oadr:{name} ei:schemaVersion="2.0b">{content}</oadr:{name}>'
+
+
+def _ei_response(root: Element, code: int) -> str:
+    request_id = _text(root, "string(//pyld:requestID)")
+    return (
+        f"<ei:eiResponse><ei:responseCode>{code}</ei:responseCode><pyld:requestID>{request_id}</pyld:requestID>"
+        "</ei:eiResponse>"
+    )
+
+
+def _duration(seconds: int) -> str:
+    return f"<xcal:duration><xcal:duration>PT{seconds}S</xcal:duration></xcal:duration>"
+
+
+def _text(root: Element, expression: str) -> str:
+    return str(etree.XPath(expression, namespaces=NAMESPACES)(root))

@@ -6,17 +6,21 @@ hour (from which reports are made). So telemetry that a broker kept while we wer
 where it belongs.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openadr_ven.fleet.columns import Fleet, FleetState, Mask, gateways
+from openadr_ven.dispatch.baseline import meter_before
+from openadr_ven.domain.held import Metered
+from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mask, gateways
+from openadr_ven.fleet.headroom import SILENT_AFTER_S
 from openadr_ven.gateways.contract import TelemetryFlag, TelemetryFrame
 
-SILENT_S = 3.0
-"""A row that was not heard for so long is taken to be gone back to its default."""
+RING_SPARE_S = 30
+"""A baseline may be taken so long after the moment that it ends at: samples come late, and so may we."""
 SUMS_S = 3_600
 """Longer than a VEN is down in any outage that still leaves a report worth filling."""
 
@@ -34,11 +38,13 @@ class Observation:
         """The newest command that the row's last sample had seen."""
         self._gateways = gateways(fleet)
         self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
-        self._ring_s = int(baseline_s) + 4  # samples come late by a second or two
+        self._baseline_s = baseline_s
+        self._ring_s = int(baseline_s) + RING_SPARE_S
         self._ring = np.full((self._ring_s, fleet.size), np.nan, dtype=np.float32)
         self._ring_second = np.full(self._ring_s, -1, dtype=np.int64)
         self._sums = np.full((SUMS_S, len(fleet.gateway_names)), np.nan)
         self._sums_second = np.full(SUMS_S, -1, dtype=np.int64)
+        self._unsaved: set[int] = set()
         self.measured_until_s = np.full(len(fleet.gateway_names), -np.inf)
         """By gateway, the newest moment it has measured."""
 
@@ -61,20 +67,19 @@ class Observation:
     def live(self, now: datetime) -> Mask:
         """Rows whose last sample is young enough to act on."""
         now_s = now.timestamp()
-        silent = np.maximum(now_s - self.state.heard_at_s, now_s - self.state.measured_at_s) > SILENT_S
+        silent = np.maximum(now_s - self.state.heard_at_s, now_s - self.state.measured_at_s) > SILENT_AFTER_S
         return self.state.online & ~silent
 
-    def mean_power_w(self, *, until: datetime, over_s: float) -> NDArray[np.float64]:
-        """Each row's mean over the seconds before; its last sample where it has none, 0 where it never had."""
-        last = int(until.timestamp())
-        wanted = (self._ring_second > last - over_s) & (self._ring_second <= last)
-        samples = self._ring[wanted]
-        present = ~np.isnan(samples)
-        count = present.sum(axis=0)
-        total = np.where(present, samples, 0).sum(axis=0, dtype=np.float64)
-        return np.where(count > 0, total / np.maximum(count, 1), self.state.power_w)
+    def meter_before(self, before: datetime) -> Floats:
+        """Each row's mean over the baseline window that ended then."""
+        return meter_before(
+            self._ring_second.astype(np.float64),
+            self._ring.astype(np.float64),
+            before.timestamp(),
+            window_s=self._baseline_s,
+        )
 
-    def fleet_power_w(self, second: int, *, silent_w: NDArray[np.float64]) -> tuple[float, bool]:
+    def fleet_power_w(self, second: int, *, silent_w: Floats) -> tuple[float, bool]:
         """The whole fleet's power in a second, and whether each gateway had measured it.
 
         ``silent_w`` stands in, by gateway, for those that had not.
@@ -86,7 +91,23 @@ class Observation:
         missing = np.isnan(sums)
         return float(np.where(missing, silent_w, sums).sum()), not bool(missing.any())
 
-    def by_gateway(self, power_w: NDArray[np.float64]) -> NDArray[np.float64]:
+    def unsaved(self) -> list[Metered]:
+        """The seconds that telemetry has added to since the last call: store them, and it may be forgotten."""
+        seconds = sorted(second for second in self._unsaved if self._sums_second[second % SUMS_S] == second)
+        self._unsaved.clear()
+        return [
+            Metered(at=datetime.fromtimestamp(second, UTC), power_w=self._sums[second % SUMS_S].tobytes())
+            for second in seconds
+        ]
+
+    def restore(self, metered: Iterable[Metered]) -> None:
+        """Take back what was stored; a fleet of other gateways since then has nothing to take."""
+        for one in metered:
+            sums, second = np.frombuffer(one.power_w), int(one.at.timestamp())
+            if sums.size == self._sums.shape[1]:
+                self._sums[second % SUMS_S], self._sums_second[second % SUMS_S] = sums, second
+
+    def by_gateway(self, power_w: Floats) -> Floats:
         """The rows' powers summed by gateway."""
         sums = np.bincount(self.fleet.gateway, weights=power_w, minlength=len(self.fleet.gateway_names))
         return sums.astype(np.float64)
@@ -118,6 +139,7 @@ class Observation:
             self._sums_second[place] = second
             self._sums[place] = np.nan
         unmeasured = self.state.power_w[behind].sum() - self.state.power_w[rows].sum()
+        self._unsaved.add(second)
         self._sums[place, code] = power_w.sum(dtype=np.float64) + unmeasured
         place = second % self._ring_s
         if self._ring_second[place] > second:
@@ -137,7 +159,7 @@ class Measured:
     """Some gateway's part is assumed, not measured."""
 
 
-def measured_between(seen: Observation, starts_s: int, ends_s: int, *, silent_w: NDArray[np.float64]) -> Measured:
+def measured_between(seen: Observation, starts_s: int, ends_s: int, *, silent_w: Floats) -> Measured:
     """The fleet's mean power from one second to another, exclusive."""
     found = [seen.fleet_power_w(second, silent_w=silent_w) for second in range(starts_s, max(ends_s, starts_s + 1))]
     return Measured(

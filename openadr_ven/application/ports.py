@@ -7,7 +7,17 @@ from typing import Protocol
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest
-from openadr_ven.domain.held import Baseline, Batch, Delivery, HeldEvent, LoadedFleet, Notice, Round, WantedReport
+from openadr_ven.domain.held import (
+    Baseline,
+    Batch,
+    Delivery,
+    FleetInUse,
+    HeldEvent,
+    Metered,
+    Notice,
+    Round,
+    WantedReport,
+)
 from openadr_ven.gateways.contract import CommandFrame, Report
 
 
@@ -34,6 +44,10 @@ class UnitOfWork(Protocol):
     async def forget_rounds(self, before: datetime) -> None:
         """Drop rounds made before; never the last one, whose sequence must go on growing."""
 
+    async def save_metered(self, metered: Sequence[Metered]) -> None: ...
+    async def metered(self, since: datetime) -> list[Metered]: ...
+    async def forget_metered(self, before: datetime) -> None: ...
+
     async def wanted_reports(self) -> list[WantedReport]: ...
     async def save_wanted_report(self, wanted: WantedReport) -> None: ...
     async def forget_wanted_report(self, request_id: str) -> None: ...
@@ -48,8 +62,8 @@ class UnitOfWork(Protocol):
     async def notices(self, *, limit: int, event_id: str | None = None) -> list[Notice]:
         """The newest first."""
 
-    async def loaded_fleet(self) -> LoadedFleet | None: ...
-    async def save_loaded_fleet(self, fleet: LoadedFleet) -> None: ...
+    async def fleet_in_use(self) -> FleetInUse | None: ...
+    async def save_fleet(self, fleet: FleetInUse) -> None: ...
 
 
 class Store(Protocol):
@@ -65,3 +79,25 @@ class Gateways(Protocol):
 
     def receive(self) -> AsyncIterator[Report]:
         """What gateways say, as it comes; what a broker kept for us while we were away comes first."""
+
+    def settle(self) -> None:
+        """What was received so far is stored: the broker may forget it."""
+
+
+class Conversation(Protocol):
+    """The agent's end of a protocol core: what it tells, and what must be stored with its decisions."""
+
+    def answer(self, opt: Opt) -> None:
+        """The agent's decision about an event that was indicated: stored before it is told."""
+
+    def report(self, batch: int, request: ReportRequest, readings: Sequence[Reading]) -> None:
+        """Readings to deliver. Until ``ReportDelivered`` names the batch, the agent keeps them."""
+
+    def record(self) -> str:
+        """What the core must remember over a restart."""
+
+
+class Journal(Protocol):
+    """A log record: a fixed text, and values beside it."""
+
+    def __call__(self, text: str, /, *, event_id: str = "", alarm: bool = False, **facts: object) -> None: ...

@@ -68,7 +68,7 @@ class Round:
     ends_at: datetime
     """The lease: a device that hears no more lets go then."""
     ramp_s: float
-    baseline_at: datetime | None
+    asked_w: float
     allowed_w: float
     """What the envelope let through of what was asked."""
     mode: bytes
@@ -78,6 +78,7 @@ class Round:
     sent: bytes
     """One bit per device, packed: the rows that this round sends."""
     guard: str
+    """Records of the envelope's and the correction's state, which go on from here."""
     trim: str
 
 
@@ -89,6 +90,15 @@ class Baseline:
     taken_at: datetime
     power_w: bytes
     """float32 per device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metered:
+    """What each gateway's devices took together in one second."""
+
+    at: datetime
+    power_w: bytes
+    """float64 by gateway; NaN where nothing was heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +149,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedFleet:
+class FleetInUse:
     """The fleet file in use; commands kept in the store are rows of this one and no other."""
 
     path: str

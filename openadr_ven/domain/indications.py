@@ -102,6 +102,15 @@ class ReportRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VtnRefused:
+    """The VTN answered something of ours with an error; it is not said again."""
+
+    what: str
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VtnUnreachable:
     """This many exchanges in a row got no useful answer; the core goes on trying."""
 
@@ -129,6 +138,7 @@ Indication = (
     | ReportCancelled
     | ReportDelivered
     | ReportRefused
+    | VtnRefused
     | VtnUnreachable
     | VtnReachable
 )

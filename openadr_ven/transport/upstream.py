@@ -33,6 +33,7 @@ class Upstream:
         self._listener = listener
         self._now = now
         self._poked = asyncio.Event()
+        self._stored = session.record()
 
     def poke(self) -> None:
         self._poked.set()
@@ -49,8 +50,9 @@ class Upstream:
         if request is not None:
             await self._carry(request)
         indications = self._session.indications()
-        if indications:
+        if indications or self._session.record() != self._stored:
             await self._listener.heed(indications, now=self._now())
+            self._stored = self._session.record()
         return request is not None
 
     async def _carry(self, request: Request) -> None:

@@ -13,7 +13,17 @@ from openadr_core.errors import Unavailable
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest
 from openadr_ven.adapters.sql import tables
-from openadr_ven.domain.held import Baseline, Batch, Delivery, HeldEvent, LoadedFleet, Notice, Round, WantedReport
+from openadr_ven.domain.held import (
+    Baseline,
+    Batch,
+    Delivery,
+    FleetInUse,
+    HeldEvent,
+    Metered,
+    Notice,
+    Round,
+    WantedReport,
+)
 from openadr_ven.domain.records import from_record, to_record
 
 ROUND_FIELDS = tuple(name for name in tables.RoundRow.model_fields)
@@ -117,6 +127,18 @@ class SqlUnitOfWork:
         last = select(func.max(column.sequence)).scalar_subquery()
         await self._session.execute(delete(tables.RoundRow).where(column.made_at < before, column.sequence < last))
 
+    async def save_metered(self, metered: Sequence[Metered]) -> None:
+        for one in metered:
+            await self._session.merge(tables.MeteredRow(at=one.at, power_w=one.power_w))
+
+    async def metered(self, since: datetime) -> list[Metered]:
+        column = _columns(tables.MeteredRow)
+        query = select(column.at, column.power_w).where(column.at >= since).order_by(column.at)
+        return [Metered(at=row.at, power_w=row.power_w) for row in await self._session.execute(query)]
+
+    async def forget_metered(self, before: datetime) -> None:
+        await self._session.execute(delete(tables.MeteredRow).where(_columns(tables.MeteredRow).at < before))
+
     async def wanted_reports(self) -> list[WantedReport]:
         column = _columns(tables.WantedReportRow)
         rows = await self._session.scalars(select(column.record).order_by(column.request_id))
@@ -164,12 +186,12 @@ class SqlUnitOfWork:
             query = query.where(column.event_id == event_id)
         return [from_record(Notice, record) for record in await self._session.scalars(query)]
 
-    async def loaded_fleet(self) -> LoadedFleet | None:
-        row = await self._session.get(tables.LoadedFleetRow, 1)
-        return None if row is None else from_record(LoadedFleet, row.record)
+    async def fleet_in_use(self) -> FleetInUse | None:
+        row = await self._session.get(tables.FleetRow, 1)
+        return None if row is None else from_record(FleetInUse, row.record)
 
-    async def save_loaded_fleet(self, fleet: LoadedFleet) -> None:
-        await self._session.merge(tables.LoadedFleetRow(id=1, record=to_record(fleet)))
+    async def save_fleet(self, fleet: FleetInUse) -> None:
+        await self._session.merge(tables.FleetRow(id=1, record=to_record(fleet)))
 
 
 def _columns(row: type[tables.Row]) -> ColumnCollection[str, Any]:

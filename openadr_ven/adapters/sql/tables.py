@@ -93,13 +93,21 @@ class RoundRow(Row, table=True):
     made_at: datetime = Field(sa_column=_moment(index=True))
     ends_at: datetime = Field(sa_column=_moment())
     ramp_s: float
-    baseline_at: datetime | None = Field(sa_column=Column(UtcDateTime(), nullable=True))
+    asked_w: float
     allowed_w: float
     mode: bytes = Field(sa_column=_blob())
     setpoint_w: bytes = Field(sa_column=_blob())
     sent: bytes = Field(sa_column=_blob())
     guard: str = Field(sa_column=_text())
     trim: str = Field(sa_column=_text())
+
+
+class MeteredRow(Row, table=True):
+    """The last hour of the fleet's meter, so that a report can go back to before a crash."""
+
+    __tablename__ = "metered"
+    at: datetime = Field(sa_column=Column(UtcDateTime(), primary_key=True))
+    power_w: bytes = Field(sa_column=_blob())
 
 
 class WantedReportRow(Row, table=True):
@@ -135,9 +143,9 @@ class NoticeRow(Row, table=True):
     record: str = Field(sa_column=_text())
 
 
-class LoadedFleetRow(Row, table=True):
+class FleetRow(Row, table=True):
     """One row: the fleet file in use."""
 
-    __tablename__ = "loaded_fleet"
+    __tablename__ = "fleet"
     id: int = Field(primary_key=True)
     record: str = Field(sa_column=_text())

@@ -17,7 +17,7 @@ from openadr_core.model.report import Reading, ReportRequest
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.adapters.sql.tables import Row
-from openadr_ven.domain.held import Baseline, Delivery, HeldEvent, LoadedFleet, Notice, Round, WantedReport
+from openadr_ven.domain.held import Baseline, Delivery, FleetInUse, HeldEvent, Metered, Notice, Round, WantedReport
 
 
 def a_held_event(now: datetime, *, version: int = 0) -> HeldEvent:
@@ -54,7 +54,7 @@ def a_round(now: datetime, *, sequence: int) -> Round:
         made_at=now,
         ends_at=now + timedelta(seconds=30),
         ramp_s=1.0,
-        baseline_at=now,
+        asked_w=5e6,
         allowed_w=1e6,
         mode=np.ones(3, np.uint8).tobytes(),
         setpoint_w=np.arange(3, dtype=np.float32).tobytes(),
@@ -128,7 +128,7 @@ async def test_a_batch_number_is_never_given_twice(store: SqlStore, now: datetim
 
 async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> None:
     wanted = WantedReport(request=a_request(now), reported_until=now)
-    fleet = LoadedFleet(path="fleet.csv", sha256="00", devices=3, loaded_at=now)
+    fleet = FleetInUse(path="fleet.csv", sha256="00", devices=3, loaded_at=now)
     delivery = Delivery(
         event_id="event-1", at=now, asked_w=5.0, allowed_w=4.0, commanded_w=3.0, acknowledged_w=2.0, delivered_w=1.0,
         shortfall_w={"envelope": 1.0},
@@ -138,17 +138,28 @@ async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> N
         async with store.unit_of_work() as unit:
             await unit.save_session("vtn", f"record {step}")
             await unit.save_wanted_report(replace(wanted, reported_until=later))
-            await unit.save_loaded_fleet(replace(fleet, devices=3 + step))
+            await unit.save_fleet(replace(fleet, devices=3 + step))
             await unit.add_deliveries([replace(delivery, delivered_w=float(step))])
             await unit.save_baseline(Baseline(event_id="event-1", taken_at=later, power_w=bytes([step])))
     async with store.unit_of_work() as unit:
         assert await unit.session_record("vtn") == "record 1"
         assert await unit.wanted_reports() == [replace(wanted, reported_until=later)]
-        assert await unit.loaded_fleet() == replace(fleet, devices=4)
+        assert await unit.fleet_in_use() == replace(fleet, devices=4)
         assert await unit.deliveries("event-1") == [replace(delivery, delivered_w=1.0)]
         assert await unit.latest_baseline() == Baseline(event_id="event-1", taken_at=later, power_w=b"\x01")
         await unit.forget_wanted_report("R1")
         assert await unit.wanted_reports() == []
+
+
+async def test_the_meter_is_kept_for_as_long_as_is_asked(store: SqlStore, now: datetime) -> None:
+    seconds = [Metered(at=now + timedelta(seconds=n), power_w=np.array([float(n), np.nan]).tobytes()) for n in range(4)]
+    async with store.unit_of_work() as unit:
+        await unit.save_metered(seconds[:3])
+        await unit.save_metered(seconds[2:])
+        await unit.forget_metered(seconds[1].at)
+    async with store.unit_of_work() as unit:
+        assert await unit.metered(now) == seconds[1:]
+        assert await unit.metered(seconds[3].at) == seconds[3:]
 
 
 async def test_notices_come_newest_first(store: SqlStore, now: datetime) -> None:

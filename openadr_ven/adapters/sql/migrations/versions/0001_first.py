@@ -11,8 +11,8 @@ branch_labels = None
 depends_on = None
 
 
-def _moment(name: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+def _moment(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=False)
 
 
 def _column(name: str, kind: Any) -> sa.Column[Any]:
@@ -65,7 +65,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_notice_event_at", "notice", ["event_id", "at"])
     op.create_table(
-        "loaded_fleet",
+        "fleet",
         _column("id", sa.Integer()),
         _column("record", sa.Text()),
         sa.PrimaryKeyConstraint("id"),
@@ -81,7 +81,7 @@ def _create_rounds() -> None:
         _moment("made_at"),
         _moment("ends_at"),
         _column("ramp_s", sa.Float()),
-        _moment("baseline_at", nullable=True),
+        _column("asked_w", sa.Float()),
         _column("allowed_w", sa.Float()),
         _column("mode", sa.LargeBinary()),
         _column("setpoint_w", sa.LargeBinary()),
@@ -95,6 +95,12 @@ def _create_rounds() -> None:
 
 
 def _create_reports() -> None:
+    op.create_table(
+        "metered",
+        _moment("at"),
+        _column("power_w", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("at"),
+    )
     op.create_table(
         "wanted_report",
         _column("request_id", sa.String()),
@@ -118,6 +124,17 @@ def _create_reports() -> None:
 
 
 def downgrade() -> None:
-    for table in ("loaded_fleet", "notice", "delivery", "batch", "wanted_report", "round", "baseline", "opt", "event"):
+    for table in (
+        "fleet",
+        "notice",
+        "delivery",
+        "batch",
+        "wanted_report",
+        "metered",
+        "round",
+        "baseline",
+        "opt",
+        "event",
+    ):
         op.drop_table(table)
     op.drop_table("session")

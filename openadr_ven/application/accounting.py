@@ -1,0 +1,67 @@
+"""What was asked, commanded, acknowledged and delivered: means over a few seconds of an event."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from openadr_ven.domain.held import Delivery
+
+EVERY_S = 5
+NOT_FOLLOWED = "not_followed"
+"""Devices took the command and gave less; the planner's causes say the rest."""
+
+
+@dataclass(slots=True)
+class Account:
+    """Sums the rounds of one event over each span of five seconds."""
+
+    event_id: str
+    _starts_at: datetime | None = None
+    _rounds: int = 0
+    _sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(
+        self,
+        now: datetime,
+        *,
+        asked_w: float,
+        allowed_w: float,
+        commanded_w: float,
+        acknowledged_w: float,
+        delivered_w: float,
+        shortfall_w: Mapping[str, float],
+    ) -> Delivery | None:
+        """Count a round in; what the last five seconds came to, when they are over."""
+        starts_at = now.replace(microsecond=0) - timedelta(seconds=now.second % EVERY_S)
+        done = self.close() if self._starts_at is not None and starts_at > self._starts_at else None
+        self._starts_at = self._starts_at or starts_at
+        self._rounds += 1
+        values = {
+            "asked_w": asked_w,
+            "allowed_w": allowed_w,
+            "commanded_w": commanded_w,
+            "acknowledged_w": acknowledged_w,
+            "delivered_w": delivered_w,
+        }
+        for name, value in values.items():
+            self._sums[name] += value
+        for cause, value in {**shortfall_w, NOT_FOLLOWED: max(0.0, commanded_w - delivered_w)}.items():
+            self._short[cause] += value
+        return done
+
+    def close(self) -> Delivery | None:
+        """What has been counted so far; counting begins anew."""
+        if self._starts_at is None:
+            return None
+        done = Delivery(
+            event_id=self.event_id,
+            at=self._starts_at,
+            **{name: value / self._rounds for name, value in self._sums.items()},
+            shortfall_w={cause: value / self._rounds for cause, value in self._short.items() if value > 0},
+        )
+        self._starts_at, self._rounds = None, 0
+        self._sums.clear()
+        self._short.clear()
+        return done

@@ -1,0 +1,324 @@
+"""The agent: heeds what the VTN said, runs the control round, reports what came of it.
+
+Whatever it decides is stored before anybody is told: an answer before the VTN hears it, a command
+before a gateway does. So at every moment a crash leaves either nothing of it, or all that is needed
+to go on.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from openadr_core.errors import DeviceError, StoreError
+from openadr_core.model.opt import OptType
+from openadr_ven.application.accounting import Account
+from openadr_ven.application.commands import frames
+from openadr_ven.application.control import Control, Tick
+from openadr_ven.application.heeding import Heeding
+from openadr_ven.application.observation import Observation
+from openadr_ven.application.ports import Conversation, Gateways, Journal, Store, UnitOfWork
+from openadr_ven.application.reporting import BUFFERED, BaselineSpan, due_reports
+from openadr_ven.dispatch.guard import Envelope
+from openadr_ven.domain.held import Batch, HeldEvent, Notice, Round, WantedReport
+from openadr_ven.domain.indications import Indication
+from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
+
+RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
+"""Limits that every event meets on its way up and down: no news."""
+UPSTREAM = "vtn"
+"""The name of the one conversation; more upstreams get names of their own."""
+TRACE_S = 600
+ROUNDS_KEPT = timedelta(hours=1)
+TIDY_EVERY = timedelta(minutes=1)
+EVENTS_REMEMBERED = timedelta(hours=1)
+"""An event that is over stays in memory so long, for the console; the store keeps it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    envelope: Envelope
+    name: str = UPSTREAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePoint:
+    """One round in the chart of the last minutes."""
+
+    at: datetime
+    asked_w: float
+    allowed_w: float
+    delivered_w: float
+
+
+class Agent:
+    """One fleet under one VTN."""
+
+    def __init__(
+        self,
+        *,
+        settings: AgentSettings,
+        store: Store,
+        gateways: Gateways,
+        session: Conversation,
+        control: Control,
+        seen: Observation,
+        journal: Journal,
+        turn: AbstractAsyncContextManager[object],
+        now: datetime,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._gateways = gateways
+        self._session = session
+        self._journal = journal
+        self._turn = turn
+        self._started_at = now
+        self._tidied_at = now
+        self._heeding = Heeding(settings.envelope)
+        self._account: Account | None = None
+        self._tripped: tuple[str, ...] = ()
+        self._spans: list[BaselineSpan] = []
+        self._unheeded: list[Indication] = []
+        self._resend: Round | None = None
+        self.control = control
+        self.seen = seen
+        self.last: Tick | None = None
+        """The newest round, for whoever watches."""
+        self.last_round_at: datetime | None = None
+        self.trace: deque[TracePoint] = deque(maxlen=TRACE_S)
+
+    @property
+    def held(self) -> dict[str, HeldEvent]:
+        """Events by id, at their latest version."""
+        return self._heeding.held
+
+    @property
+    def wanted_reports(self) -> dict[str, WantedReport]:
+        return self._heeding.wanted
+
+    @property
+    def upstream(self) -> str:
+        """How we stand with the VTN, in one word."""
+        return self._heeding.upstream
+
+    async def start(self, *, now: datetime) -> None:
+        """Take up where the store says that we were."""
+        async with self._store.unit_of_work() as unit:
+            held = await unit.held_events()
+            wanted = await unit.wanted_reports()
+            batches = await unit.unsent_batches()
+            last, baseline = await unit.last_round(), await unit.latest_baseline()
+            self.seen.restore(await unit.metered(now - BUFFERED))
+        self._heeding.held = {one.event.id: one for one in held if not _is_history(one, now)}
+        self._heeding.wanted = {one.request.id: one for one in wanted}
+        for batch in batches:
+            self._session.report(batch.number, batch.request, batch.readings)
+        if last is None:
+            return
+        self.control.restore(last, self.held.get(last.event_id), baseline, now=now)
+        if self.control.engaged is not None:
+            self._engage_span()
+            # Whether it was sent before the crash, nobody knows; the same ids make a repeat harmless.
+            self._resend = last
+        self._journal("agent restored", sequence=last.sequence, engaged=self.control.engaged is not None)
+
+    # -- what the VTN says -------------------------------------------------------------
+
+    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> None:
+        """Decide, store, and only then let the session tell."""
+        async with self._turn:
+            await self._heed(indications, now)
+
+    async def _heed(self, indications: Sequence[Indication], now: datetime) -> None:
+        self._unheeded.extend(indications)
+        heeding = self._heeding.copy()
+        taken = heeding.take(self._unheeded, now=now)
+        for opt in taken.opts:
+            self._session.answer(opt)
+        try:
+            async with self._store.unit_of_work() as unit:
+                for held in taken.events:
+                    await unit.save_event(held)
+                for wanted in taken.wanted:
+                    await unit.save_wanted_report(wanted)
+                for request_id in taken.unwanted:
+                    await unit.forget_wanted_report(request_id)
+                for number in taken.settled_batches:
+                    await unit.forget_batch(number)
+                for notice in taken.notices:
+                    await unit.add_notice(notice)
+                await unit.save_session(self._settings.name, self._session.record())
+        except StoreError as error:
+            # Heeded again with the next ones: to the session an answer given twice is one answer.
+            self._journal("the store failed; what the VTN said waits", alarm=True, error=str(error))
+            return
+        self._heeding = heeding
+        self._unheeded.clear()
+        for notice in taken.notices:
+            self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
+
+    async def impostor(self, text: str, *, now: datetime) -> None:
+        await self._notice(Notice(at=now, kind="vtn identity refused", text=text, alarm=True))
+
+    # -- what the devices say ----------------------------------------------------------
+
+    def hear(self, report: Report, *, now: datetime) -> None:
+        """Take in what a gateway sent."""
+        if isinstance(report, TelemetryFrame):
+            if not self.seen.receive(report, now=now):
+                self._journal("telemetry of unknown devices", gateway=report.gateway)
+        elif isinstance(report, AckFrame):
+            self.control.commands.heard(report)
+
+    # -- the round ---------------------------------------------------------------------
+
+    async def tick(self, *, now: datetime) -> None:
+        """Once a second: plan, store, send; then report what is due."""
+        async with self._turn:
+            await self._tick(now)
+
+    async def _tick(self, now: datetime) -> None:
+        if self._resend is not None:
+            await self._send(self._resend)
+            self._resend = None
+        tick = self.control.tick(self.held.values(), now=now)
+        try:
+            async with self._store.unit_of_work() as unit:
+                await self._keep(unit, tick, now)
+                batches, wanted = await self._due_batches(unit, now)
+        except StoreError as error:
+            # What is not stored is not sent; the devices' leases see to the rest.
+            self._journal("the store failed; no command is sent", alarm=True, error=str(error))
+            return
+        self.last, self.last_round_at = tick, now
+        delivered_w = float(tick.given_w.sum()) if tick.plan else 0.0
+        self.trace.append(TracePoint(at=now, asked_w=tick.asked_w, allowed_w=tick.allowed_w, delivered_w=delivered_w))
+        self._heeding.wanted = wanted
+        self._gateways.settle()
+        if tick.made is not None:
+            await self._send(tick.made)
+        for batch in batches:
+            self._session.report(batch.number, batch.request, batch.readings)
+
+    async def _send(self, made: Round) -> None:
+        try:
+            await self._gateways.send(list(frames(self.seen.fleet, made)))
+        except DeviceError as error:
+            self._journal("commands not sent", event_id=made.event_id, sequence=made.sequence, error=str(error))
+            return
+        self.control.commands.sent(made.sequence)
+        self._journal(
+            "commands sent",
+            event_id=made.event_id,
+            sequence=made.sequence,
+            devices=int(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8)).sum()),
+            allowed_w=round(made.allowed_w),
+        )
+
+    async def _keep(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
+        await unit.save_metered(self.seen.unsaved())
+        if tick.baseline is not None:
+            await unit.save_baseline(tick.baseline)
+            self._engage_span()
+        if tick.made is not None:
+            await unit.add_round(tick.made)
+        await self._count(unit, tick, now)
+        if tick.tripped != self._tripped:
+            self._tripped = tick.tripped
+            if tick.asked_w and not RAMPS.issuperset(tick.tripped):
+                await self._note(unit, self._envelope_notice(tick, now))
+        if tick.released is not None:
+            self._close_span(now)
+            event_id = tick.released.event.id
+            await self._note(
+                unit, Notice(at=now, kind="fleet released", text="every device is free", event_id=event_id)
+            )
+        if now >= self._tidied_at + TIDY_EVERY:
+            self._tidied_at = now
+            await unit.forget_rounds(now - ROUNDS_KEPT)
+            await unit.forget_metered(now - BUFFERED)
+            self._heeding.forget(lambda held: _is_history(held, now))
+
+    def _envelope_notice(self, tick: Tick, now: datetime) -> Notice:
+        engaged = self.control.engaged
+        return Notice(
+            at=now,
+            kind="safety envelope",
+            text=f"{tick.allowed_w:.0f} W of {tick.asked_w:.0f} W allowed now: {', '.join(tick.tripped)}",
+            event_id="" if engaged is None else engaged.held.event.id,
+        )
+
+    async def _count(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
+        engaged = self.control.engaged
+        event_id = None if engaged is None else engaged.held.event.id
+        if self._account is not None and self._account.event_id != event_id:
+            done, self._account = self._account.close(), None
+            await unit.add_deliveries([done] if done else [])
+        if engaged is None or tick.plan is None or event_id is None:
+            return
+        self._account = self._account or Account(event_id)
+        relief_w = self.control.commands.relief_w(engaged.baseline_w)
+        done = self._account.add(
+            now,
+            asked_w=tick.asked_w,
+            allowed_w=tick.allowed_w,
+            commanded_w=tick.plan.planned_w,
+            acknowledged_w=float(relief_w[self.control.commands.acknowledged()].sum()),
+            delivered_w=float(tick.given_w.sum()),
+            shortfall_w={cause.value: watts for cause, watts in tick.plan.shortfall_by_cause.items()},
+        )
+        await unit.add_deliveries([done] if done else [])
+
+    # -- reports -----------------------------------------------------------------------
+
+    async def _due_batches(self, unit: UnitOfWork, now: datetime) -> tuple[list[Batch], dict[str, WantedReport]]:
+        """Reports to send, and what is still wanted after them."""
+        batches: list[Batch] = []
+        still = dict(self.wanted_reports)
+        engaged = self.control.engaged
+        default_w = self.seen.state.power_w if engaged is None else engaged.baseline_w
+        silent_w = self.seen.by_gateway(default_w)
+        for request_id, wanted in self.wanted_reports.items():
+            for due in due_reports(
+                wanted, self.seen, spans=self._spans, silent_w=silent_w, started_at=self._started_at, now=now
+            ):
+                batches.append(await unit.add_batch(due.wanted.request, due.readings))
+                still[request_id] = due.wanted
+                if due.finished:
+                    del still[request_id]
+                    await unit.forget_wanted_report(request_id)
+            if request_id in still and still[request_id] != wanted:
+                await unit.save_wanted_report(still[request_id])
+        return batches, still
+
+    def _engage_span(self) -> None:
+        engaged = self.control.engaged
+        if engaged is not None and not (self._spans and self._spans[-1].ends_at is None):
+            total_w = float(engaged.baseline_w.sum())
+            self._spans.append(BaselineSpan(starts_at=engaged.baseline_at, ends_at=None, power_w=total_w))
+
+    def _close_span(self, now: datetime) -> None:
+        self._spans = [replace(span, ends_at=span.ends_at or now) for span in self._spans[-8:]]
+
+    # -- notices -----------------------------------------------------------------------
+
+    async def _notice(self, notice: Notice) -> None:
+        try:
+            async with self._store.unit_of_work() as unit:
+                await unit.add_notice(notice)
+        except StoreError as error:
+            self._journal("the store failed", alarm=True, error=str(error))
+        self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
+
+    async def _note(self, unit: UnitOfWork, notice: Notice) -> None:
+        await unit.add_notice(notice)
+        self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
+
+
+def _is_history(held: HeldEvent, now: datetime) -> bool:
+    out = held.opt.opt_type is OptType.OUT and held.event.ends_at is not None and held.event.ends_at < now
+    return held.is_over(now - EVENTS_REMEMBERED) or (out and held.received_at < now - EVENTS_REMEMBERED)

@@ -1,0 +1,57 @@
+"""What the events ask of the fleet at a moment, in watts of relief.
+
+Interpretation: when several kinds of signal rule at once, the fleet follows one. A number of watts
+outranks a level, since a level names none: relief first, then net power, then level. Their sum would
+promise the same device twice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.timeline import Segment, ruling_at
+from openadr_ven.domain.held import HeldEvent
+
+OUTRANKING = (SignalKind.RELIEF, SignalKind.NET_POWER, SignalKind.LEVEL)
+LEVELS = (0.0, 0.25, 0.6, 1.0)
+"""Share of the headroom that SIMPLE levels 0 to 3 ask for, where a program says nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """The signal that the fleet follows now."""
+
+    held: HeldEvent
+    segment: Segment
+
+    @property
+    def since(self) -> datetime:
+        """From when on devices act: the baseline is what they took until then."""
+        return max(self.segment.starts_at, self.held.received_at)
+
+
+def ask_at(held: Iterable[HeldEvent], now: datetime, *, act_on_tests: bool = False) -> Ask | None:
+    """The ask that rules now, if any does."""
+    acting: dict[str, HeldEvent] = {}
+    events: list[DrEvent] = []
+    for one in held:
+        event = one.as_acted_on(now)
+        if event is not None and (act_on_tests or not event.test):
+            acting[event.id] = one
+            events.append(event)
+    ruling = ruling_at(events, now, delays={event_id: one.delay for event_id, one in acting.items()})
+    segment = next((ruling[kind] for kind in OUTRANKING if kind in ruling), None)
+    return None if segment is None else Ask(held=acting[segment.event.id], segment=segment)
+
+
+def asked_w(segment: Segment, *, baseline_w: float, available_w: float, levels: Mapping[str, Sequence[float]]) -> float:
+    """Relief in watts; negative asks to take load."""
+    match segment.signal.kind:
+        case SignalKind.RELIEF:
+            return segment.value
+        case SignalKind.NET_POWER:
+            return baseline_w - segment.value
+        case SignalKind.LEVEL:
+            shares = levels.get(segment.event.market_context, LEVELS)
+            return shares[min(int(segment.value), len(shares) - 1)] * available_w

@@ -1,0 +1,153 @@
+"""What each device was told, until when it holds it, and what its gateway said of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openadr_ven.domain.held import Round
+from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, gateways
+from openadr_ven.gateways.acknowledgement import INPUT_OF_ACK, CommandInput, CommandState, advance
+from openadr_ven.gateways.contract import AckFrame, CommandFrame, command_rows
+
+SETPOINT_STEP_W = 1.0
+"""A setpoint that moved less is the same: no meter of a home sees the difference."""
+UNHEARD_S = 5.0
+"""A command that nobody acknowledged by then has timed out, and a release is sent again."""
+
+
+class Commands:
+    """The command columns of a fleet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._gateways = gateways(fleet)
+        self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
+        self.mode = np.full(fleet.size, Mode.RELEASE, dtype=np.uint8)
+        self.setpoint_w = np.zeros(fleet.size, dtype=np.float32)
+        self.state = np.full(fleet.size, CommandState.COMPLETED, dtype=np.uint8)
+        self.sequence = np.zeros(fleet.size, dtype=np.int64)
+        self.sent_s = np.full(fleet.size, -np.inf)
+        self.leased_until_s = np.full(fleet.size, -np.inf)
+
+    def restore(self, made: Round, *, now: datetime) -> None:
+        """Take up where a round left off. Devices whose lease is over have let go by themselves."""
+        self.mode = np.frombuffer(made.mode, dtype=np.uint8).copy()
+        self.setpoint_w = np.frombuffer(made.setpoint_w, dtype=np.float32).copy()
+        commanded = self.mode != Mode.RELEASE
+        self.sequence[commanded] = made.sequence
+        # Rows that an earlier round told hold a shorter lease; which, the round does not say: all are renewed.
+        self.leased_until_s[commanded] = made.made_at.timestamp()
+        self.sent_s[commanded] = made.made_at.timestamp()
+        self.state[commanded] = CommandState.SENT
+        if now >= made.ends_at:
+            self.mode[:] = Mode.RELEASE
+            self.setpoint_w[:] = 0
+            self.state[:] = CommandState.COMPLETED
+
+    def due(self, mode: NDArray[np.uint8], setpoint_w: NDArray[np.float32], *, renew_before: datetime) -> Mask:
+        """Rows to be told something: what changed, what must be held longer, what was let go and not confirmed."""
+        changed = (mode != self.mode) | (np.abs(setpoint_w - self.setpoint_w) >= SETPOINT_STEP_W)
+        renew = (mode != Mode.RELEASE) & (self.leased_until_s < renew_before.timestamp())
+        return np.asarray(changed | renew | self._unconfirmed(mode))
+
+    def tell(
+        self,
+        rows: Mask,
+        mode: NDArray[np.uint8],
+        setpoint_w: NDArray[np.float32],
+        *,
+        sequence: int,
+        now: datetime,
+        ends_at: datetime,
+    ) -> None:
+        """These rows are about to be told; ``frames`` has what to send."""
+        self.mode[rows], self.setpoint_w[rows] = mode[rows], setpoint_w[rows]
+        self.sequence[rows] = sequence
+        self.sent_s[rows] = now.timestamp()
+        self.leased_until_s[rows] = ends_at.timestamp()
+        self.state[rows] = CommandState.PLANNED
+
+    def sent(self, sequence: int) -> None:
+        """The broker has them."""
+        self._advance(self.sequence == sequence, CommandInput.SEND)
+
+    def heard(self, frame: AckFrame) -> None:
+        """A gateway said what became of a command; about an older command than the last it says nothing."""
+        code = self._code.get(frame.gateway)
+        if code is None:
+            return
+        behind = self._gateways.rows(code)
+        rows = behind[frame.slots[frame.slots < behind.size]]
+        about = np.zeros(self._fleet.size, dtype=np.bool_)
+        about[rows] = self.sequence[rows] == frame.sequence
+        self._advance(about, INPUT_OF_ACK[frame.state])
+
+    def seen(self, held: Mask, sequence: NDArray[np.int64]) -> None:
+        """Telemetry confirms a release too: the device follows nothing, and has seen our last word."""
+        free = (self.mode == Mode.RELEASE) & ~held & (sequence >= self.sequence)
+        self.state[free] = CommandState.COMPLETED
+
+    def time_out(self, now: datetime) -> None:
+        waiting = (self.state == CommandState.SENT) & (self.sent_s < now.timestamp() - UNHEARD_S)
+        self._advance(waiting, CommandInput.TIME_OUT)
+        # A device that never confirmed a release has let go at the end of its lease, whatever it heard.
+        over = (self.mode == Mode.RELEASE) & (self.leased_until_s < now.timestamp())
+        self.state[over] = CommandState.COMPLETED
+
+    def acknowledged(self) -> Mask:
+        """Rows whose gateway has taken their last command, and that hold it."""
+        taken = (self.state == CommandState.RECEIVED) | (self.state == CommandState.STARTED)
+        return np.asarray(taken & (self.mode != Mode.RELEASE))
+
+    def all_free(self) -> bool:
+        """Nothing is commanded, and every release is confirmed or its lease over."""
+        return bool(((self.mode == Mode.RELEASE) & (self.state == CommandState.COMPLETED)).all())
+
+    def relief_w(self, baseline_w: Floats) -> Floats:
+        """What the commands held now ask of each device."""
+        shed = np.maximum(baseline_w, 0.0)
+        return np.where(
+            self.mode == Mode.SETPOINT, baseline_w - self.setpoint_w, np.where(self.mode == Mode.SHED, shed, 0.0)
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Devices that are, or were last, under command, by state."""
+        told = np.isfinite(self.sent_s)
+        return {state.name.lower(): int((self.state[told] == state).sum()) for state in CommandState}
+
+    def _unconfirmed(self, mode: NDArray[np.uint8]) -> Mask:
+        free = (mode == Mode.RELEASE) & (self.mode == Mode.RELEASE)
+        return np.asarray(free & (self.state == CommandState.TIMED_OUT))
+
+    def _advance(self, rows: Mask, given: CommandInput) -> None:
+        self.state[rows], _ = advance(self.state[rows], given)
+
+
+def frames(fleet: Fleet, made: Round) -> Iterator[CommandFrame]:
+    """The round as frames, one for each gateway that it concerns; the same round gives the same frames."""
+    sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=fleet.size).astype(np.bool_)
+    mode = np.frombuffer(made.mode, dtype=np.uint8)
+    setpoint_w = np.frombuffer(made.setpoint_w, dtype=np.float32)
+    rows = np.flatnonzero(sent)
+    order = rows[np.argsort(fleet.gateway[rows], kind="stable")]
+    codes, starts = np.unique(fleet.gateway[order], return_index=True)
+    for code, behind in zip(codes, np.split(order, starts[1:]), strict=True):
+        yield CommandFrame(
+            gateway=fleet.gateway_names[code],
+            event_id=made.event_id,
+            event_version=made.event_version,
+            sequence=made.sequence,
+            issued_at=made.made_at,
+            start=made.made_at,
+            end=made.ends_at,
+            ramp_s=made.ramp_s,
+            rows=command_rows(fleet.slot[behind], mode[behind], setpoint_w[behind]),
+        )
+
+
+def lease_end(now: datetime, *, lease: timedelta, lets_go_at: datetime | None) -> datetime:
+    """When these commands end by themselves: with the event and its release, or sooner."""
+    end = now + lease
+    return end if lets_go_at is None else max(now, min(end, lets_go_at))

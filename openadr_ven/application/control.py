@@ -1,0 +1,272 @@
+"""The control round: from what the events ask to what each device is told, once a second.
+
+Asked → corrected (trim) → admitted (guard) → shared over the fleet (plan) → a Round, which the
+caller stores before it sends a frame of it. ``Control`` holds what goes on from round to round, and
+all of that is in the Round as well: after a crash ``restore`` continues it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from openadr_ven.application.asking import Ask, ask_at, asked_w
+from openadr_ven.application.commands import Commands, lease_end
+from openadr_ven.application.observation import Observation
+from openadr_ven.dispatch.caps import Level, network
+from openadr_ven.dispatch.guard import Envelope, GuardState, admit
+from openadr_ven.dispatch.plan import Plan, available_w, plan_round
+from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
+from openadr_ven.domain.held import Baseline, HeldEvent, Round
+from openadr_ven.domain.records import from_record, to_record
+from openadr_ven.fleet.columns import Floats, Mode
+from openadr_ven.fleet.model import Outlook
+
+TICK_S = 1.0
+RELEASE_SPARE = timedelta(seconds=10)
+"""After the end of an event its commands may last as long as the release ramp takes, and a little."""
+WARM_UP = timedelta(seconds=5)
+"""A restarted agent waits so long for every gateway before it changes what the devices hold."""
+OPEN_ENDED_HORIZON_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    envelope: Envelope
+    lease: timedelta
+    renew: timedelta
+    levels: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """By market context: share of the headroom for SIMPLE levels 0 to 3."""
+    act_on_tests: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Engaged:
+    """The event under way, and what the fleet would take without it."""
+
+    held: HeldEvent
+    baseline_w: Floats
+    baseline_at: datetime
+    levels: tuple[Level, ...]
+    uniform: float
+    """The event's one draw for devices that are shed whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tick:
+    """What one round came to."""
+
+    made: Round | None
+    """To be stored, then sent; None if nobody needs to be told anything."""
+    baseline: Baseline | None
+    """To be stored with it: taken in this round."""
+    asked_w: float
+    allowed_w: float
+    plan: Plan | None
+    given_w: Floats
+    tripped: tuple[str, ...]
+    released: HeldEvent | None = None
+    """The event that the fleet has just been let go from."""
+
+
+class Control:
+    def __init__(self, *, settings: ControlSettings, seen: Observation, commands: Commands, now: datetime) -> None:
+        self._settings = settings
+        self._seen = seen
+        self._started_at = now
+        self.commands = commands
+        self.engaged: Engaged | None = None
+        self.sequence = 0
+        self.guard = GuardState()
+        self.trim = Trim()
+        self._asked_w = 0.0
+        self._asked_for: tuple[str, int, int] | None = None
+        self._available_w = 0.0
+
+    def restore(self, made: Round, held: HeldEvent | None, baseline: Baseline | None, *, now: datetime) -> None:
+        """Go on from the last round, as if we had not been away."""
+        self.sequence = made.sequence
+        self.guard = from_record(GuardState, made.guard)
+        self.trim = from_record(Trim, made.trim)
+        self.commands.restore(made, now=now)
+        if now >= made.ends_at:
+            # Every lease is over: the fleet is back at its defaults, and starts from there.
+            self.guard = replace(self.guard, allowed_w=0)
+            self.trim = Trim()
+        elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
+            baseline_w = np.frombuffer(baseline.power_w, dtype=np.float32).astype(np.float64)
+            self.engaged = self._engagement(held, baseline_w, baseline.taken_at)
+            self._asked_w = made.asked_w
+
+    def tick(self, held: Iterable[HeldEvent], *, now: datetime) -> Tick:
+        """One round."""
+        self.sequence = max(self.sequence, int(self._seen.sequence.max(initial=0)))
+        self.commands.seen(self._seen.held, self._seen.sequence)
+        self.commands.time_out(now)
+        ask = ask_at(held, now, act_on_tests=self._settings.act_on_tests)
+        if not self._warm(now):
+            return self._idle()
+        baseline = self._engage(ask, now)
+        if self.engaged is None:
+            self.guard = admit(self._settings.envelope, self.guard, 0, now.timestamp()).state
+            return self._idle()
+        return self._round(ask, self.engaged, baseline, now)
+
+    # -- engagement --------------------------------------------------------------------
+
+    def _warm(self, now: datetime) -> bool:
+        """Without telemetry every device looks dead, and to plan then would let all of them go."""
+        heard = bool(np.isfinite(self._seen.state.heard_at_s).all())
+        return heard or now >= self._started_at + WARM_UP
+
+    def _engage(self, ask: Ask | None, now: datetime) -> Baseline | None:
+        if ask is None or (self.engaged is not None and self.engaged.held.event.id == ask.held.event.id):
+            if ask is not None and self.engaged is not None:
+                self.engaged = replace(self.engaged, held=ask.held)
+            return None
+        if self.engaged is not None:
+            # Interpretation: events that follow each other without a pause share the baseline of the first;
+            # what the devices take now is no baseline any more.
+            baseline_w, taken_at = self.engaged.baseline_w, self.engaged.baseline_at
+        else:
+            taken_at = min(ask.since, now)
+            baseline_w = self._seen.meter_before(taken_at)
+        self.engaged = self._engagement(ask.held, baseline_w, taken_at)
+        return Baseline(event_id=ask.held.event.id, taken_at=taken_at, power_w=baseline_w.astype(np.float32).tobytes())
+
+    def _engagement(self, held: HeldEvent, baseline_w: Floats, taken_at: datetime) -> Engaged:
+        digest = hashlib.sha256(held.event.id.encode()).digest()
+        return Engaged(
+            held=held,
+            baseline_w=baseline_w,
+            baseline_at=taken_at,
+            levels=network(self._seen.fleet, baseline_w, feeder_max_w=self._settings.envelope.feeder_max_w),
+            uniform=int.from_bytes(digest[:6], "big") / 2**48,
+        )
+
+    # -- the round ---------------------------------------------------------------------
+
+    def _round(self, ask: Ask | None, engaged: Engaged, baseline: Baseline | None, now: datetime) -> Tick:
+        fleet, state, now_s = self._seen.fleet, self._seen.state, now.timestamp()
+        relief_w = self.commands.relief_w(engaged.baseline_w)
+        given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
+        outlook = self._outlook(ask, now)
+        wanted_w = self._wanted(ask, engaged, outlook)
+        self._correct(wanted_w, relief_w, given, now_s)
+        verdict = admit(
+            self._settings.envelope,
+            self.guard,
+            round(wanted_w + self.trim.correction_w) if wanted_w else 0,
+            now_s,
+            known_since_s=None if ask is None else ask.held.received_at.timestamp(),
+        )
+        self.guard = verdict.state
+        plan = plan_round(
+            fleet,
+            state,
+            engaged.baseline_w,
+            float(verdict.allowed_w),
+            outlook=outlook,
+            levels=engaged.levels,
+            uniform=engaged.uniform,
+            asked_w=wanted_w,
+            shed_before=self.commands.mode == Mode.SHED,
+            excluded=failing(self.trim, fleet),
+        )
+        self._available_w = plan.available_w
+        made = self._tell(engaged.held, plan, now)
+        released = None
+        if ask is None and verdict.allowed_w == 0 and self.commands.all_free():
+            released, self.engaged, self.trim = engaged.held, None, Trim()
+        return Tick(
+            made=made,
+            baseline=baseline,
+            asked_w=wanted_w,
+            allowed_w=float(verdict.allowed_w),
+            plan=plan,
+            given_w=given,
+            tripped=verdict.tripped,
+            released=released,
+        )
+
+    def _wanted(self, ask: Ask | None, engaged: Engaged, outlook: Outlook) -> float:
+        if ask is None:
+            self._asked_for = None
+            return 0.0
+        asked_for = (ask.segment.event.id, ask.segment.event.version, ask.segment.index)
+        if self._asked_for != asked_for:
+            # A level is a share of what the fleet could give when it began; it does not shrink as it is used.
+            could_w = available_w(
+                self._seen.fleet, self._seen.state, engaged.baseline_w, outlook=outlook, levels=engaged.levels
+            )
+            self._asked_for = asked_for
+            self._asked_w = asked_w(
+                ask.segment,
+                baseline_w=float(engaged.baseline_w.sum()),
+                available_w=could_w,
+                levels=self._settings.levels,
+            )
+        return self._asked_w
+
+    def _correct(self, wanted_w: float, relief_w: Floats, given: Floats, now_s: float) -> None:
+        steady_w = self.guard.allowed_w - self.trim.correction_w if wanted_w else 0.0
+        heard = self._seen.state.measured_at_s[np.isfinite(self._seen.state.measured_at_s)]
+        self.trim = next_trim(
+            self.trim,
+            self._seen.fleet,
+            target_w=steady_w,
+            relief_w=relief_w,
+            given=given,
+            available_w=self._available_w,
+            delay_s=max(0.0, now_s - float(np.median(heard))) if heard.size else TICK_S,
+            tick_s=TICK_S,
+            now_s=now_s,
+        )
+
+    def _tell(self, held: HeldEvent, plan: Plan, now: datetime) -> Round | None:
+        settings, commands = self._settings, self.commands
+        renew_before = now + settings.lease - settings.renew
+        rows = commands.due(plan.mode, plan.setpoint_w, renew_before=renew_before)
+        if not rows.any():
+            return None
+        self.sequence += 1
+        ends_at = lease_end(now, lease=settings.lease, lets_go_at=self._lets_go_at(held, now))
+        commands.tell(rows, plan.mode, plan.setpoint_w, sequence=self.sequence, now=now, ends_at=ends_at)
+        return Round(
+            sequence=self.sequence,
+            event_id=held.event.id,
+            event_version=held.event.version,
+            made_at=now,
+            ends_at=ends_at,
+            ramp_s=0.0,
+            asked_w=self._asked_w,
+            allowed_w=float(self.guard.allowed_w),
+            mode=commands.mode.tobytes(),
+            setpoint_w=commands.setpoint_w.tobytes(),
+            sent=np.packbits(rows).tobytes(),
+            guard=to_record(self.guard),
+            trim=to_record(self.trim),
+        )
+
+    def _lets_go_at(self, held: HeldEvent, now: datetime) -> datetime | None:
+        """When the last device of this event must be free, even if we are gone: the release ramp is waited for."""
+        if held.stops_at is None:
+            return None
+        stop = max(held.stops_at, now)
+        ramp = timedelta(seconds=abs(self.guard.allowed_w) / self._settings.envelope.release_ramp_w_per_s)
+        return stop + ramp + RELEASE_SPARE
+
+    def _outlook(self, ask: Ask | None, now: datetime) -> Outlook:
+        left_s = 0.0  # while the fleet is let go: the shortest horizon that there is
+        if ask is not None:
+            stops_at = ask.held.stops_at
+            left_s = OPEN_ENDED_HORIZON_S if stops_at is None else (stops_at - now).total_seconds()
+        return Outlook(now_s=now.timestamp(), horizon_s=left_s, soc_floor=self._settings.envelope.soc_floor)
+
+    def _idle(self) -> Tick:
+        return Tick(
+            made=None, baseline=None, asked_w=0.0, allowed_w=float(self.guard.allowed_w), plan=None,
+            given_w=np.zeros(self._seen.fleet.size), tripped=(),
+        )  # fmt: skip

@@ -1,0 +1,244 @@
+"""The agent's composition root: the one place that knows which parts there are.
+
+Plain constructor calls, in the order in which parts need each other. Nothing starts before the
+settings, the certificates, the fleet and the store have proven good.
+"""
+
+import asyncio
+import hashlib
+import random
+import signal
+import ssl
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from openadr_core.errors import ConfigError
+from openadr_core.model.program import ReliefSign
+from openadr_core.oadr2.decode import decode
+from openadr_core.shell.clock import SystemClock
+from openadr_core.shell.datafiles import load_schema
+from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
+from openadr_core.shell.tls import Chain, client_context, refuse_expired
+from openadr_core.shell.watchdog import Watchdog
+from openadr_ven.adapters.fleet_files import load_fleet
+from openadr_ven.adapters.sql.migrate import migrate
+from openadr_ven.adapters.sql.store import SqlStore, engine_of
+from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
+from openadr_ven.application.commands import Commands
+from openadr_ven.application.control import Control, ControlSettings
+from openadr_ven.application.observation import Observation
+from openadr_ven.application.ports import Journal
+from openadr_ven.application.reporting import OFFER
+from openadr_ven.console.metrics import AgentMetrics
+from openadr_ven.console.server import Console
+from openadr_ven.dispatch.guard import Envelope, OnBreach
+from openadr_ven.domain.held import FleetInUse
+from openadr_ven.domain.records import from_record
+from openadr_ven.fleet.columns import Fleet
+from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
+from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
+from openadr_ven.protocols.oadr2.events import Enrolled, normalised
+from openadr_ven.settings import Settings
+from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.upstream import Upstream
+
+TICK_S = 1
+
+log = structlog.get_logger("openadr_ven")
+
+
+@dataclass(slots=True, kw_only=True)
+class Ven:
+    """The running parts."""
+
+    settings: Settings
+    clock: SystemClock
+    agent: Agent
+    upstream: Upstream
+    gateways: MqttGateways
+    console: Console
+    watchdog: Watchdog
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``, or until a part fails: then all end, and whoever supervises starts us again."""
+        await self.agent.start(now=self.clock.now())
+        scheduler = AsyncIOScheduler()
+        # F6: a tick that is late is still run, once; what is due is derived from the store, not from the schedule.
+        scheduler.add_job(
+            self._tick, "interval", seconds=TICK_S, misfire_grace_time=None, coalesce=True, max_instances=1
+        )
+        scheduler.start()
+        await self.console.start()
+        log.info("ready", console=self.console.entrance, vtn=self.settings.vtn.url)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self.upstream.run()),
+                    tasks.create_task(self._listen()),
+                    tasks.create_task(self.watchdog.run()),
+                ]
+                await stop.wait()
+                for task in running:
+                    task.cancel()
+        finally:
+            scheduler.shutdown(wait=False)
+            await self.console.close()
+
+    async def _tick(self) -> None:
+        await self.agent.tick(now=self.clock.now())
+        self.upstream.poke()  # a report may have come due
+
+    async def _listen(self) -> None:
+        async for report in self.gateways.receive():
+            self.agent.hear(report, now=self.clock.now())
+
+
+async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
+    """Every part, connected; ConfigError names the setting that is wrong."""
+    clock = SystemClock()
+    now = clock.now()
+    dice = random.Random()  # noqa: S311  # jitter and draws of start times, no secrets
+    store = await open_store(settings, parts)
+    fleet = await _fleet(settings, store, clock)
+    envelope = envelope_of(settings)
+    seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
+    control = Control(
+        settings=ControlSettings(
+            envelope=envelope,
+            lease=timedelta(seconds=settings.agent.lease_s),
+            renew=timedelta(seconds=settings.agent.renew_s),
+            levels={normalised(context): program.levels for context, program in settings.programs.items()},
+            act_on_tests=settings.agent.act_on_test_events,
+        ),
+        seen=seen,
+        commands=Commands(fleet),
+        now=now,
+    )
+    async with store.unit_of_work() as unit:
+        record = await unit.session_record(UPSTREAM)
+    schema = load_schema()
+    session = Oadr2Session(
+        settings=_session_settings(settings),
+        decode=lambda body: decode(body, schema),
+        dice=dice,
+        now=now,
+        memory=None if record is None else from_record(Memory, record),
+    )
+    gateways = MqttGateways(_broker(settings), rng=dice, settle_by_caller=True)
+    agent = Agent(
+        settings=AgentSettings(envelope=envelope),
+        store=store,
+        gateways=gateways,
+        session=session,
+        control=control,
+        seen=seen,
+        journal=_journal(),
+        turn=asyncio.Lock(),
+        now=now,
+    )
+    client = VtnClient(
+        url=settings.vtn.url,
+        context=_context(settings, clock),
+        fingerprints=settings.vtn.fingerprints,
+        timeout_s=settings.vtn.timeout_s,
+    )
+    parts.push_async_callback(client.close)
+    upstream = Upstream(session=session, carrier=client, listener=agent, now=clock.now)
+    registry = new_registry()
+    CertificateGauge(registry, clock.now).watch("ven", settings.vtn.certificate.read_bytes())
+    registry.register(AgentMetrics(agent))
+    return Ven(
+        settings=settings,
+        clock=clock,
+        agent=agent,
+        upstream=upstream,
+        gateways=gateways,
+        console=Console(settings=settings.console, agent=agent, store=store, registry=registry, now=clock.now),
+        watchdog=Watchdog(clock, ClockMetrics(registry, clock).count),
+    )
+
+
+async def run(settings: Settings) -> None:
+    """The whole life of the agent's process."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as parts:
+        ven = await build(settings, parts)
+        await ven.run(stop)
+
+
+async def open_store(settings: Settings, parts: AsyncExitStack) -> SqlStore:
+    """The store, at this version's schema."""
+    engine = engine_of(settings.store)
+    store = SqlStore(engine)
+    parts.push_async_callback(store.close)
+    await migrate(engine)
+    return store
+
+
+def envelope_of(settings: Settings) -> Envelope:
+    chosen = settings.envelope.model_dump()
+    return Envelope(**{**chosen, "on_breach": OnBreach(settings.envelope.on_breach)})
+
+
+async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> Fleet:
+    """The fleet in the file; commands of another one that the store may hold are none of its rows."""
+    path = settings.fleet.file
+    if not path.is_file():
+        raise ConfigError(f"fleet.file: {path} is not there; `openadr-ven fleet load FILE` makes it")
+    fleet = load_fleet(path).fleet
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    async with store.unit_of_work() as unit:
+        before = await unit.fleet_in_use()
+        last = await unit.last_round()
+        if before is not None and before.sha256 != digest and last is not None and last.ends_at > clock.now():
+            raise ConfigError(f"fleet.file: {path} is another fleet than the one under command; wait for its leases")
+        await unit.save_fleet(FleetInUse(path=str(path), sha256=digest, devices=fleet.size, loaded_at=clock.now()))
+    return fleet
+
+
+def _session_settings(settings: Settings) -> SessionSettings:
+    signs = {
+        normalised(context): None if program.relief_sign is None else ReliefSign(program.relief_sign)
+        for context, program in settings.programs.items()
+    }
+    return SessionSettings(
+        ven_name=settings.vtn.ven_name,
+        poll_interval=timedelta(seconds=settings.vtn.poll_interval_s),
+        enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
+        enrolled=Enrolled(relief_signs=signs),
+        offers=(OFFER,),
+    )
+
+
+def _context(settings: Settings, clock: SystemClock) -> ssl.SSLContext:
+    chain = Chain(certificate=settings.vtn.certificate, key=settings.vtn.key)
+    refuse_expired([chain], clock.now())
+    return client_context(settings.vtn.profile, chain, [settings.vtn.trust])
+
+
+def _broker(settings: Settings) -> BrokerAddress:
+    chosen = settings.gateways
+    return BrokerAddress(
+        host=chosen.host,
+        port=chosen.port,
+        fleet=settings.fleet.name,
+        client_id=chosen.client_id,
+        tls=None if chosen.trust is None else ssl.create_default_context(cafile=str(chosen.trust)),
+        username=chosen.username or None,
+        password=chosen.password or None,
+    )
+
+
+def _journal() -> Journal:
+    def write(text: str, /, *, event_id: str = "", alarm: bool = False, **facts: object) -> None:
+        bound = {"event_id": event_id, **facts} if event_id else facts
+        (log.error if alarm else log.info)(text, **bound)
+
+    return write

@@ -1,0 +1,122 @@
+"""``init``: a folder with settings that say what they mean."""
+
+from pathlib import Path
+
+import click
+
+from openadr_core.errors import ConfigError
+from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
+
+TEMPLATE = """\
+# openadr-ven: the agent of one fleet. Paths are relative to this file. Every value can be overridden by an
+# environment variable: OPENADR_VEN_VTN__URL is `url` of the table [vtn].
+
+store = "sqlite:///ven.db"            # or postgresql://user@host/database
+
+[vtn]
+url = "{url}"                         # https://host[:port]/[prefix/]; the OpenADR path is added
+certificate = "{certificate}"         # ours: PEM, then its authorities without the root
+key = "{key}"
+trust = "{trust}"                     # the authority that signed the VTN's certificate
+# SHA-256 of the VTN's certificate: the agent talks to no other. A second one may stand beside it while the
+# VTN changes its certificate. `openadr-ven fingerprint vtn.pem` shows it.
+fingerprints = [{fingerprints}]
+ven_name = "{ven_name}"
+poll_interval_s = 10.0                # the VTN may ask for a longer one
+profile = "modern-2.0b"               # or "certification-2.0b": exactly the two suites of the standard
+
+# One table for each program that the fleet takes part in, named by its market context.
+# relief_sign: what a positive number means when an event asks for a change of load. POSITIVE: relief, less
+# load; NEGATIVE: more load. The utility must tell you; without it such events are refused.
+# levels: share of the fleet's headroom that SIMPLE levels 0 to 3 ask for.
+[programs."{market_context}"]
+relief_sign = "POSITIVE"
+levels = [0.0, 0.25, 0.6, 1.0]
+
+# The safety envelope: what no message of any VTN can make the fleet exceed. The agent does not start without
+# one. These values are cautious: raise them when you know your fleet, and never above what you would answer for.
+[envelope]
+{envelope}
+
+[fleet]
+name = "fleet"                        # in the topics of the gateways
+file = "fleet.parquet"                # `openadr-ven fleet load FILE` writes it
+
+[gateways]                            # the MQTT broker between this agent and the gateways
+host = "127.0.0.1"
+port = 1883
+client_id = "openadr-ven"             # keep it: the broker keeps our messages under this name
+# trust = "broker-ca.pem"             # TLS, with the authority that signed the broker's certificate
+
+[agent]
+lease_s = 30.0                        # how long devices go on by themselves when the agent is gone
+renew_s = 10.0                        # how often leases are renewed; at most half of lease_s
+act_on_test_events = false
+
+[console]                             # pages, /health and /metrics, on loopback only
+host = "127.0.0.1"
+port = 8082
+
+[log]
+level = "info"
+format = "json"                       # or "console", for a person at a terminal
+"""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--vtn-url", default="https://localhost:8443", show_default=True, help="Where the VTN is.")
+@click.option("--vtn-fingerprint", "fingerprints", multiple=True, help="SHA-256 of the VTN's certificate; at most two.")
+@click.option("--certificate", default="ven.pem", show_default=True, help="Our certificate (PEM).")
+@click.option("--key", default="ven.key", show_default=True, help="Its key.")
+@click.option("--trust", default="ca.pem", show_default=True, help="The authority of the VTN's certificate.")
+@click.option("--name", "ven_name", default="my-ven", show_default=True, help="What the VTN shall call us.")
+@click.option(
+    "--market-context", default="http://example.org/programs/relief", show_default=True, help="Of the first program."
+)
+def init(
+    folder: Path,
+    *,
+    vtn_url: str,
+    fingerprints: tuple[str, ...],
+    certificate: str,
+    key: str,
+    trust: str,
+    ven_name: str,
+    market_context: str,
+) -> None:
+    """Write FOLDER/ven.toml: settings with cautious values, and what each of them means."""
+    path = folder / "ven.toml"
+    if path.exists():
+        raise ConfigError(f"{path} is there already; nothing was changed")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        TEMPLATE.format(
+            url=vtn_url,
+            fingerprints=", ".join(f'"{one}"' for one in fingerprints),
+            certificate=certificate,
+            key=key,
+            trust=trust,
+            ven_name=ven_name,
+            market_context=market_context,
+            envelope=_envelope_text(),
+        )
+    )
+    click.echo(f"{path} written.")
+    click.echo("Next: put the certificate, its key and the VTN's authority beside it,")
+    click.echo(f"then `openadr-ven fleet load FILE --config {path}` and `openadr-ven check --config {path}`.")
+
+
+def _envelope_text() -> str:
+    """Each limit with its cautious value and what it means."""
+    lines = []
+    for name, meaning in EXPLANATIONS.items():
+        lines.append(f"# {meaning}")
+        value = getattr(CAUTIOUS, name)
+        if value is None:
+            lines.append(f"# {name} =")
+        elif isinstance(value, int | float):
+            lines.append(f"{name} = {value}")
+        else:
+            lines.append(f'{name} = "{value.value}"')
+    return "\n".join(lines)

@@ -1,0 +1,82 @@
+"""``run``, ``check`` and ``fingerprint``."""
+
+import hashlib
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from openadr_core.errors import ConfigError
+from openadr_core.identity import peer_of
+from openadr_core.shell.logs import configure_logs
+from openadr_ven import bootstrap
+from openadr_ven.cli.looping import run_async
+from openadr_ven.settings import Settings, load
+
+DEFAULT_CONFIG = Path("ven.toml")
+
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_CONFIG,
+    envvar="OPENADR_VEN_CONFIG",
+    show_default=True,
+    help="The settings, as `openadr-ven init` writes them.",
+)
+
+
+@click.command()
+@config_option
+@click.option("--check", "only_check", is_flag=True, help="Try the settings and everything they name, and stop.")
+def run(config: Path, *, only_check: bool) -> None:
+    """Run the agent until it is told to stop (Ctrl-C or SIGTERM).
+
+    When it stops, or is killed, devices go on for as long as their lease lasts (agent.lease_s) and then
+    return to what they do by themselves. Started again, the agent goes on where it was.
+    """
+    settings = load(config)
+    if only_check:
+        _check(settings)
+        return
+    configure_logs(level=settings.log.level, human=settings.log.format == "console")
+    run_async(bootstrap.run(settings))
+
+
+@click.command()
+@config_option
+def check(config: Path) -> None:
+    """Try the settings, the certificates, the fleet and the store, and name what is wrong."""
+    _check(load(config))
+
+
+@click.command()
+@click.argument("certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def fingerprint(certificate: Path) -> None:
+    """Show the fingerprints of a certificate (PEM).
+
+    Give the VTN's SHA-256 to `vtn.fingerprints`, and the utility yours: they enrol you by it.
+    """
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except ValueError:
+        raise ConfigError(f"{certificate}: no PEM certificate") from None
+    der = found.public_bytes(Encoding.DER)
+    peer = peer_of(der)
+    click.echo(f"SHA-256          {hashlib.sha256(der).hexdigest()}")
+    click.echo(f"OpenADR 2.0b     {peer.fingerprint_20b}")
+    click.echo(f"LFDI             {peer.lfdi}")
+    click.echo(f"Subject          {found.subject.rfc4514_string()}")
+    click.echo(f"Valid until      {found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+
+
+def _check(settings: Settings) -> None:
+    async def try_everything() -> int:
+        async with AsyncExitStack() as parts:
+            ven = await bootstrap.build(settings, parts)
+            return ven.agent.seen.fleet.size
+
+    devices = run_async(try_everything())
+    click.echo(f"good: {devices} devices, VTN {settings.vtn.url}, store {settings.store.split('@')[-1]}")

@@ -1,0 +1,40 @@
+"""Whether the fleet takes part in an event: decided once per version, stored, and only then told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.opt import Opt, OptType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptPolicy:
+    refuse_breaches: bool
+    """Out of what exceeds the safety envelope; else in, as far as the envelope goes."""
+
+
+def decide(policy: OptPolicy, event: DrEvent, *, breaches: Sequence[str], now: datetime) -> Opt:
+    """Our answer, with the reason that an operator reads on both sides."""
+
+    def opt(opt_type: OptType, reason: str = "", code: str = "200") -> Opt:
+        return Opt(event_id=event.id, version=event.version, opt_type=opt_type, at=now, reason=reason, code=code)
+
+    if any(signal.device_classes for signal in event.signals):
+        # R112: to follow the signal with all devices would not be what was asked.
+        return opt(OptType.OUT, "signals for single device classes are not followed here", "469")
+    if peak_relief_w(event) < 0:
+        return opt(OptType.OUT, "taking load is not offered by this fleet")
+    if breaches and policy.refuse_breaches:
+        return opt(OptType.OUT, f"beyond the safety envelope: {', '.join(breaches)}")
+    if breaches:
+        return opt(OptType.IN, f"within the safety envelope only: {', '.join(breaches)}")
+    return opt(OptType.IN)
+
+
+def peak_relief_w(event: DrEvent) -> float:
+    """The relief of the event's most demanding interval, as far as its signals say it in watts."""
+    values = [
+        interval.value for signal in event.signals if signal.kind is SignalKind.RELIEF for interval in signal.intervals
+    ]
+    return min(values) if values and min(values) < 0 else max(values, default=0.0)

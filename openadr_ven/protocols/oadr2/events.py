@@ -1,0 +1,185 @@
+"""What an oadrDistributeEvent means to a VEN: OpenADR 2.0b 1.7, rules 12 to 65, as one pure step."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from openadr_core.errors import OpenAdrError
+from openadr_core.model.event import DrEvent
+from openadr_core.model.opt import OptType
+from openadr_core.model.program import ReliefSign
+from openadr_core.oadr2.codes import code_of
+from openadr_core.oadr2.messages import DistributeEvent, Event, Target
+from openadr_core.oadr2.translate import event_from_wire
+from openadr_ven.domain.indications import (
+    EventCancelled,
+    EventChanged,
+    EventReceived,
+    EventRefused,
+    Indication,
+)
+from openadr_ven.protocols.oadr2.memory import Answer, KnownEvent, Memory
+
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """The programs and names under which events are for us."""
+
+    relief_signs: Mapping[str, ReliefSign | None]
+    """By market context, normalised: every program we take part in."""
+    names: frozenset[str] = frozenset()
+    """Groups, resources and parties that we answer to, besides our venID."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """The step under way."""
+
+    memory: Memory
+    enrolled: Enrolled
+    request_id: str
+    now: datetime
+    dice: random.Random
+    indications: list[Indication] = field(default_factory=list)
+
+
+def take_events(
+    memory: Memory, payload: DistributeEvent, *, enrolled: Enrolled, now: datetime, dice: random.Random
+) -> tuple[Memory, list[Indication]]:
+    """The memory after this payload, and what the agent must know."""
+    if memory.vtn_id and payload.vtn_id != memory.vtn_id:
+        # R21, R35: the payload is not our VTN's; none of it is taken.
+        wanted = any(event.response_required for event in payload.events)
+        return replace(memory, payload_error="452" if wanted else ""), []
+    taken = _Taken(memory=memory, enrolled=enrolled, request_id=payload.request_id, now=now, dice=dice)
+    for event in payload.events:
+        # R19: each event stands for itself; one that is wrong does not spoil the others.
+        _take(taken, event)
+    _cancel_the_missing(taken, {event.descriptor.event_id for event in payload.events})
+    return taken.memory, taken.indications
+
+
+def normalised(uri: str) -> str:
+    """R512: a market context with its scheme and host in lower case, and no needless slash."""
+    parts = urlsplit(uri.strip())
+    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower(), path=parts.path or "/").geturl()
+
+
+def _take(taken: _Taken, event: Event) -> None:
+    descriptor = event.descriptor
+    known = taken.memory.known_event(descriptor.event_id)
+    if known is not None and descriptor.modification_number < known.event.version:
+        # R58: whatever its status.
+        _answer(taken, event, "450", OptType.OUT, "an older version than the one held")
+    elif descriptor.event_status == CANCELLED:
+        _take_cancelled(taken, event, known)
+    elif known is not None and descriptor.modification_number == known.event.version:
+        _answer_again(taken, event, known)
+    else:
+        _take_new(taken, event, known)
+
+
+def _take_cancelled(taken: _Taken, event: Event, known: KnownEvent | None) -> None:
+    # R59, R60: the unknown one is answered like any other, if an answer is wanted, and otherwise ignored.
+    if known is not None:
+        version = event.descriptor.modification_number
+        stopped = replace(known.event, version=version, cancelled_at=taken.now)
+        _cancel(taken, stopped, implied=False)
+    _answer(taken, event, "200", OptType.IN)
+
+
+def _answer_again(taken: _Taken, event: Event, known: KnownEvent) -> None:
+    # R57: nothing changes, and the same is said again; undecided is said when it is decided.
+    taken.memory = taken.memory.with_known(replace(known, request_id=taken.request_id))
+    if known.opt is not None:
+        _answer(taken, event, known.opt.code, known.opt.opt_type, known.opt.reason)
+
+
+def _take_new(taken: _Taken, event: Event, known: KnownEvent | None) -> None:
+    if normalised(event.descriptor.market_context) not in taken.enrolled.relief_signs:
+        # R48: a program that we do not take part in.
+        _refuse(taken, event, known, code="462", reason="not enrolled in a program of this market context")
+        return
+    if not _is_for(taken, event.target):
+        _refuse(taken, event, known, code="462", reason="no target of this event is here")
+        return
+    try:
+        canonical = _canonical(taken, event)
+    except OpenAdrError as error:
+        _refuse(taken, event, known, code=code_of(error), reason=str(error))
+        return
+    fraction = taken.dice.random()
+    if known is not None and known.event.start_after == canonical.start_after:
+        fraction = known.delay_fraction  # R30: drawn once, kept over modifications
+    taken.memory = taken.memory.with_known(
+        KnownEvent(event=canonical, request_id=taken.request_id, delay_fraction=fraction)
+    )
+    kind = EventReceived if known is None else EventChanged
+    taken.indications.append(kind(event=canonical, delay_fraction=fraction))
+
+
+def _canonical(taken: _Taken, event: Event) -> DrEvent:
+    sign = taken.enrolled.relief_signs[normalised(event.descriptor.market_context)]
+    return event_from_wire(event, relief_sign=sign, now=taken.now)
+
+
+def _is_for(taken: _Taken, target: Target) -> bool:
+    """R22: an empty target is the VEN itself; several criteria are ORed."""
+    ours = taken.enrolled.names | {taken.memory.ven_id}
+    wanted = {
+        *target.ven_ids, *target.resource_ids, *target.group_ids, *target.group_names, *target.party_ids,
+        *target.aggregated_pnodes, *target.meter_assets, *target.pnodes, *target.service_delivery_points,
+    }  # fmt: skip
+    return not wanted or not wanted.isdisjoint(ours)
+
+
+def _refuse(taken: _Taken, event: Event, known: KnownEvent | None, *, code: str, reason: str) -> None:
+    descriptor = event.descriptor
+    _answer(taken, event, code, OptType.OUT, reason)
+    if known is not None:
+        # It was replaced by something that we cannot follow: to go on with the older version would be wrong.
+        _cancel(taken, replace(known.event, cancelled_at=taken.now), implied=True)
+    mark = (descriptor.event_id, str(descriptor.modification_number))
+    if mark in taken.memory.refused:
+        return
+    taken.memory = replace(taken.memory, refused=(*taken.memory.refused, mark))
+    taken.indications.append(
+        EventRefused(event_id=descriptor.event_id, version=descriptor.modification_number, code=code, reason=reason)
+    )
+
+
+def _cancel_the_missing(taken: _Taken, listed: set[str]) -> None:
+    """R61: what the VTN no longer lists is cancelled, unless it is simply over."""
+    for known in taken.memory.known:
+        if known.event.id in listed:
+            continue
+        over_at = known.event.kept_until()
+        if over_at is not None and over_at <= taken.now:
+            taken.memory = taken.memory.without_known(known.event.id)
+        else:
+            _cancel(taken, replace(known.event, cancelled_at=taken.now), implied=True)
+    taken.memory = replace(taken.memory, refused=tuple(mark for mark in taken.memory.refused if mark[0] in listed))
+
+
+def _cancel(taken: _Taken, event: DrEvent, *, implied: bool) -> None:
+    taken.memory = taken.memory.without_known(event.id)
+    taken.indications.append(EventCancelled(event=event, stop_fraction=taken.dice.random(), implied=implied))
+
+
+def _answer(taken: _Taken, event: Event, code: str, opt_type: OptType, description: str = "") -> None:
+    if not event.response_required:
+        return  # R12: never means never
+    taken.memory = taken.memory.with_answer(
+        Answer(
+            event_id=event.descriptor.event_id,
+            modification_number=event.descriptor.modification_number,
+            request_id=taken.request_id,
+            code=code,
+            opt_type=opt_type.value,
+            description=description,
+        )
+    )

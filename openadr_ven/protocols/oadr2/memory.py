@@ -1,0 +1,102 @@
+"""What a 2.0b session remembers, as one frozen value: stored, it survives the process."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Self
+
+from openadr_core.model.event import DrEvent
+from openadr_core.model.opt import Opt
+from openadr_core.model.report import ReportRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEvent:
+    """An event that the VTN lists, and our last word on it."""
+
+    event: DrEvent
+    request_id: str
+    """Of the payload that brought this version: every answer repeats it, later ones too (R42)."""
+    delay_fraction: float
+    opt: Opt | None = None
+    """None until the agent has decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One eventResponse that the VTN has not acknowledged."""
+
+    event_id: str
+    modification_number: int
+    request_id: str
+    code: str
+    opt_type: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Our logical response to something that came as the answer to a poll, until it is acknowledged."""
+
+    service: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    registration_id: str = ""
+    ven_id: str = ""
+    vtn_id: str = ""
+    poll_freq: timedelta = timedelta(0)
+    """What the VTN asked for."""
+    renewing: bool = False
+    """The VTN asked us to register again, under the same ids (R405)."""
+    offered: bool = False
+    """Our report metadata is with the VTN."""
+    synchronised: bool = False
+    """The VTN's events were asked for since we started, or registered."""
+    known: tuple[KnownEvent, ...] = ()
+    refused: tuple[tuple[str, ...], ...] = ()
+    """Event and version of what we answered with an error, so that it is indicated once."""
+    answers: tuple[Answer, ...] = ()
+    payload_error: str = ""
+    """The code for a whole payload that we cannot take (R35)."""
+    replies: tuple[Reply, ...] = ()
+    report_requests: tuple[ReportRequest, ...] = ()
+
+    @property
+    def registered(self) -> bool:
+        return bool(self.registration_id)
+
+    def known_event(self, event_id: str) -> KnownEvent | None:
+        return next((one for one in self.known if one.event.id == event_id), None)
+
+    def with_known(self, known: KnownEvent) -> Self:
+        """With this event added, or in place of its earlier version."""
+        others = tuple(one for one in self.known if one.event.id != known.event.id)
+        return replace(self, known=(*others, known))
+
+    def without_known(self, event_id: str) -> Self:
+        return replace(self, known=tuple(one for one in self.known if one.event.id != event_id))
+
+    def with_answer(self, answer: Answer) -> Self:
+        """With this answer to send; it takes the place of an older one about the same event."""
+        others = tuple(one for one in self.answers if one.event_id != answer.event_id)
+        return replace(self, answers=(*others, answer))
+
+    def with_reply(self, service: str, body: bytes) -> Self:
+        return replace(self, replies=(*self.replies, Reply(service=service, body=body.decode())))
+
+    def unregistered(self) -> Self:
+        """R407: everything about the peer is erased, but for the events, which the agent may be acting on."""
+        return replace(
+            self,
+            registration_id="",
+            ven_id="",
+            renewing=False,
+            offered=False,
+            synchronised=False,
+            answers=(),
+            payload_error="",
+            replies=(),
+            report_requests=(),
+        )

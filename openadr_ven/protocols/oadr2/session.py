@@ -1,0 +1,391 @@
+"""The conversation of a 2.0b pull VEN: what is said next, and what an answer means.
+
+Order of business: register; offer reports; ask for the events; then answers, replies and readings
+as they come up, and a poll whenever one is due. One exchange at a time. Whatever fails is tried
+again with a growing pause (9.1.7), for ever: a VTN that is down stays our VTN.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from openadr_core.errors import LocalProtocolError, RemoteProtocolError
+from openadr_core.exchange import Request, Response
+from openadr_core.limits import RETRY_FIRST_S, RETRY_JITTER
+from openadr_core.model.opt import Opt
+from openadr_core.model.report import Reading, ReportRequest
+from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.encode import encode
+from openadr_ven.domain.held import Batch
+from openadr_ven.domain.indications import (
+    EventReceived,
+    Indication,
+    NotEnrolled,
+    Registered,
+    RegistrationLost,
+    ReportDelivered,
+    ReportRefused,
+    VtnReachable,
+    VtnRefused,
+    VtnUnreachable,
+)
+from openadr_ven.domain.records import to_record
+from openadr_ven.protocols.oadr2 import reports
+from openadr_ven.protocols.oadr2.events import take_events
+from openadr_ven.protocols.oadr2.memory import Answer, Memory
+from openadr_ven.protocols.oadr2.speech import OK, SERVICES, Exchange, SessionSettings, message_for, response_of
+
+PATH = "/OpenADR2/Simple/2.0b/"
+HEADERS = {"content-type": "application/xml"}
+NEVER_AGAIN = {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.NOT_IMPLEMENTED}
+"""9.1.5: the peer does not take this message; it must not be sent again unchanged."""
+FAILURES_DOUBLED_MAX = 16
+
+
+class Oadr2Session:
+    """A VEN's side of one 2.0b conversation; implements ``protocols.session.Session``."""
+
+    def __init__(
+        self,
+        *,
+        settings: SessionSettings,
+        decode: Callable[[bytes], m.Message],
+        dice: random.Random,
+        now: datetime,
+        memory: Memory | None = None,
+    ) -> None:
+        self._settings = settings
+        self._decode = decode
+        self._dice = dice
+        # R61 and F9: what happened while we were down shows in the whole list of events, so it is asked for.
+        self._memory = replace(memory or Memory(), synchronised=False)
+        self._due_at = now
+        self._poll_at = now
+        self._register_at = now
+        self._under_way: Exchange | None = None
+        self._failures = 0
+        self._leaving = False
+        self._answers_sent: tuple[Answer, ...] = ()
+        self._waiting: deque[Batch] = deque()
+        self._indications: deque[Indication] = deque()
+        for known in self._memory.known:
+            if known.opt is None:
+                self._indicate(EventReceived(event=known.event, delay_fraction=known.delay_fraction))
+
+    @property
+    def memory(self) -> Memory:
+        return self._memory
+
+    def record(self) -> str:
+        return to_record(self._memory)
+
+    # -- what the agent tells ----------------------------------------------------------
+
+    def answer(self, opt: Opt) -> None:
+        known = self._memory.known_event(opt.event_id)
+        if known is None or known.event.version != opt.version:
+            return  # overtaken by a newer version, or by a cancel, which is answered by itself
+        self._memory = self._memory.with_known(replace(known, opt=opt))
+        if known.event.response_required:
+            self._memory = self._memory.with_answer(
+                Answer(
+                    event_id=opt.event_id,
+                    modification_number=opt.version,
+                    request_id=known.request_id,
+                    code=opt.code,
+                    opt_type=opt.opt_type.value,
+                    description=opt.reason,
+                )
+            )
+
+    def report(self, batch: int, request: ReportRequest, readings: Sequence[Reading]) -> None:
+        self._waiting.append(Batch(number=batch, request=request, readings=tuple(readings)))
+
+    def unregister(self) -> None:
+        self._leaving = True
+
+    # -- the verbs of the shell --------------------------------------------------------
+
+    def indications(self) -> list[Indication]:
+        found = list(self._indications)
+        self._indications.clear()
+        return found
+
+    def next_wakeup(self) -> datetime | None:
+        if self._under_way is not None or (self._leaving and not self._memory.registered):
+            return None
+        if self._next_exchange(self._due_at) is not None:
+            return self._due_at
+        return self._poll_at if self._memory.registered else self._register_at
+
+    def next_request(self, *, now: datetime) -> Request | None:
+        if self._under_way is not None or now < self._due_at:
+            return None
+        exchange = self._next_exchange(now)
+        if exchange is None:
+            return None
+        self._under_way = exchange
+        service, body = self._message(exchange, now)
+        return Request(method="POST", path=PATH + service, body=body, headers=HEADERS)
+
+    def request_failed(self, *, now: datetime, reason: str) -> None:
+        self._under_way = None
+        self._pause(now, reason)
+
+    def receive_response(self, response: Response, *, now: datetime) -> None:
+        exchange, self._under_way = self._under_way, None
+        if exchange is None:
+            raise LocalProtocolError("an answer to no request")
+        if response.status != HTTPStatus.OK:
+            self._refused(exchange, response.status, now)
+            return
+        try:
+            message = self._decode(response.body)
+        except RemoteProtocolError as error:
+            self._pause(now, f"the VTN's answer cannot be read: {error}")
+            return
+        if self._failures:
+            self._indicate(VtnReachable(failures=self._failures))
+            self._failures = 0
+        self._understand(exchange, message, now)
+
+    # -- what is said next -------------------------------------------------------------
+
+    def _next_exchange(self, now: datetime) -> Exchange | None:
+        memory = self._memory
+        if self._leaving:
+            return Exchange.CANCEL if memory.registered else None
+        # The first that applies.
+        business = (
+            (Exchange.REPLY, bool(memory.replies)),
+            (Exchange.REGISTER, memory.renewing or (not memory.registered and now >= self._register_at)),
+            (None, not memory.registered),
+            (Exchange.OFFER_REPORTS, not memory.offered),
+            (Exchange.REQUEST_EVENTS, not memory.synchronised),
+            (Exchange.ANSWER, bool(memory.answers or memory.payload_error)),
+            (Exchange.POLL, now >= self._poll_at),
+            (Exchange.REPORT, bool(self._waiting)),
+        )
+        return next((exchange for exchange, applies in business if applies), None)
+
+    def _message(self, exchange: Exchange, now: datetime) -> tuple[str, bytes]:
+        """The service and the body."""
+        memory = self._memory
+        if exchange is Exchange.REPLY:
+            return memory.replies[0].service, memory.replies[0].body.encode()
+        if exchange is Exchange.ANSWER:
+            self._answers_sent = () if memory.payload_error else memory.answers
+        waiting = self._waiting[0] if exchange is Exchange.REPORT else None
+        message = message_for(exchange, memory, self._settings, request_id=self._request_id(), waiting=waiting, now=now)
+        return SERVICES[exchange], encode(message)
+
+    def _request_id(self) -> str:
+        return f"q{self._dice.getrandbits(64):016x}"
+
+    # -- what an answer means ----------------------------------------------------------
+
+    def _understand(self, exchange: Exchange, message: m.Message, now: datetime) -> None:
+        answer = ei_response(message)
+        code, description = answer.response_code, answer.response_description or ""
+        if code == "463" or (code == "452" and exchange is Exchange.POLL):
+            # R517, R500: not registered, or by another id than ours; either way we register anew.
+            self._not_registered(exchange, code, description, now)
+            return
+        match exchange:
+            case Exchange.REGISTER:
+                self._registered(message, code, now)
+            case Exchange.CANCEL:
+                self._memory = self._memory.unregistered()
+                self._indicate(RegistrationLost(reason="we left"))
+            case Exchange.OFFER_REPORTS | Exchange.REPLY:
+                if exchange is Exchange.REPLY:
+                    self._memory = replace(self._memory, replies=self._memory.replies[1:])
+                else:
+                    self._memory = replace(self._memory, offered=True)
+                self._told(exchange.name, code, description)
+                if isinstance(message, m.RegisteredReport) and message.report_requests:
+                    self._take_requests(message.report_requests, answer.request_id, now)
+            case Exchange.ANSWER:
+                self._answered(code, description)
+            case Exchange.REPORT:
+                self._reported(message, code, description)
+            case Exchange.REQUEST_EVENTS:
+                self._memory = replace(self._memory, synchronised=True)
+                self._take(_listed(message, self._memory), now)
+            case Exchange.POLL:
+                self._polled(message, now)
+
+    def _registered(self, message: m.Message, code: str, now: datetime) -> None:
+        if not isinstance(message, m.CreatedPartyRegistration) or code != OK or not message.registration_id:
+            self._pause(now, f"the VTN did not register us (code {code})")
+            return
+        self._memory = replace(
+            self._memory,
+            registration_id=message.registration_id,
+            # G4: the VTN gives the venID; what we called ourselves is gone.
+            ven_id=message.ven_id or self._memory.ven_id,
+            vtn_id=message.vtn_id,
+            poll_freq=message.requested_poll_freq or timedelta(0),
+            renewing=False,
+            offered=False,
+            synchronised=False,
+            # R306: the metadata that we send now cancels what was asked for before.
+            report_requests=(),
+        )
+        self._poll_at = now
+        self._indicate(
+            Registered(ven_id=self._memory.ven_id, vtn_id=message.vtn_id, registration_id=message.registration_id)
+        )
+
+    def _not_registered(self, exchange: Exchange, code: str, description: str, now: datetime) -> None:
+        if exchange is Exchange.REGISTER:
+            self._register_at = now + self._settings.enrolment_retry * self._jitter()
+            self._indicate(NotEnrolled(code=code, description=description))
+        else:
+            # A VTN that registers us and forgets us at once must not make us spin.
+            self._register_at = now + timedelta(seconds=RETRY_FIRST_S) * self._jitter()
+            self._indicate(RegistrationLost(reason=f"{code} {description}".strip()))
+        self._memory = self._memory.unregistered()
+
+    def _told(self, what: str, code: str, description: str) -> None:
+        if code != OK:
+            self._indicate(VtnRefused(what=what.lower().replace("_", " "), code=code, description=description))
+
+    def _answered(self, code: str, description: str) -> None:
+        """What was refused is not repeated: the VTN sends again what it still wants answered."""
+        left = tuple(answer for answer in self._memory.answers if answer not in self._answers_sent)
+        error = self._memory.payload_error if self._answers_sent else ""
+        self._memory = replace(self._memory, answers=left, payload_error=error)
+        self._told("answer", code, description)
+
+    def _reported(self, message: m.Message, code: str, description: str) -> None:
+        batch = self._waiting.popleft().number
+        if code == OK:
+            self._indicate(ReportDelivered(batch=batch))
+        else:
+            self._indicate(ReportRefused(batch=batch, code=code, description=description))
+        if isinstance(message, m.UpdatedReport) and message.cancel_report is not None:
+            self._cancel_reports(message.cancel_report)  # R328: not confirmed
+
+    def _polled(self, message: m.Message, now: datetime) -> None:
+        """R500: again at once until there is nothing more, then after the interval."""
+        if isinstance(message, m.Response):
+            self._poll_at = now + max(self._settings.poll_interval, self._memory.poll_freq)
+        else:
+            self._poll_at = now
+            self._take(message, now)
+
+    def _take(self, message: m.Message, now: datetime) -> None:
+        """Something that the VTN wanted to tell us."""
+        ven_id = self._memory.ven_id
+        match message:
+            case m.DistributeEvent():
+                self._memory, found = take_events(
+                    self._memory, message, enrolled=self._settings.enrolled, now=now, dice=self._dice
+                )
+                self._indications.extend(found)
+            case m.CreateReport():
+                self._take_requests(message.report_requests, message.request_id, now)
+            case m.CancelReport():
+                accepted = self._cancel_reports(message)
+                answer = m.CanceledReport(
+                    response=accepted.response(message.request_id),
+                    pending_report_request_ids=accepted.pending, ven_id=ven_id,
+                )  # fmt: skip
+                self._reply("EiReport", answer)
+            case m.RegisterReport():
+                # R301: the VTN has reports too, or says that it has none; we ask for none.
+                self._reply("EiReport", m.RegisteredReport(response=response_of(OK, message.request_id), ven_id=ven_id))
+            case m.UpdateReport():
+                # We asked for no report: whatever it belongs to, it is not ours.
+                self._reply("EiReport", m.UpdatedReport(response=response_of("452", message.request_id), ven_id=ven_id))
+            case m.CancelPartyRegistration():
+                self._cancelled_by_vtn(message, now)
+            case m.RequestReregistration():
+                self._memory = replace(self._memory, renewing=True)
+                self._reply("EiRegisterParty", m.Response(response=response_of(OK, ""), ven_id=ven_id))
+            case _:
+                self._pause(now, f"{type(message).__name__} is no answer to this request")
+
+    def _cancelled_by_vtn(self, message: m.CancelPartyRegistration, now: datetime) -> None:
+        ours = message.registration_id == self._memory.registration_id
+        answer = m.CanceledPartyRegistration(
+            response=response_of(OK if ours else "452", message.request_id),
+            registration_id=message.registration_id, ven_id=self._memory.ven_id,
+        )  # fmt: skip
+        if ours:
+            # R401, R407: erased, and tried again after a while.
+            self._memory = self._memory.unregistered()
+            self._register_at = now + self._settings.enrolment_retry * self._jitter()
+            self._indicate(RegistrationLost(reason="cancelled by the VTN"))
+        self._reply("EiRegisterParty", answer)
+
+    def _take_requests(self, requests: Sequence[m.ReportRequest], request_id: str, now: datetime) -> None:
+        accepted = reports.accept_requests(self._memory, requests, self._settings.offers, now=now)
+        self._memory = accepted.memory
+        self._indications.extend(accepted.indications)
+        answer = m.CreatedReport(
+            response=accepted.response(request_id),
+            pending_report_request_ids=accepted.pending, ven_id=self._memory.ven_id,
+        )  # fmt: skip
+        self._reply("EiReport", answer)
+        for metadata_request in accepted.metadata_for:
+            message = reports.metadata(
+                self._settings.offers,
+                request_id=self._request_id(), ven_id=self._memory.ven_id, answers=metadata_request, now=now,
+            )  # fmt: skip
+            self._reply("EiReport", message)
+
+    def _cancel_reports(self, message: m.CancelReport) -> reports.Accepted:
+        accepted = reports.cancel_requests(self._memory, message)
+        self._memory = accepted.memory
+        self._indications.extend(accepted.indications)
+        return accepted
+
+    def _reply(self, service: str, message: m.Message) -> None:
+        self._memory = self._memory.with_reply(service, encode(message))
+
+    # -- when it goes wrong ------------------------------------------------------------
+
+    def _refused(self, exchange: Exchange, status: int, now: datetime) -> None:
+        """9.1.5: some statuses say that the same bytes must not come again."""
+        reason = f"HTTP {status}"
+        if status not in NEVER_AGAIN or exchange not in {Exchange.REPLY, Exchange.ANSWER, Exchange.REPORT}:
+            self._pause(now, reason)
+        elif exchange is Exchange.REPORT:
+            self._indicate(ReportRefused(batch=self._waiting.popleft().number, code=str(status), description=reason))
+        elif exchange is Exchange.ANSWER:
+            self._answered(str(status), reason)
+        else:
+            self._memory = replace(self._memory, replies=self._memory.replies[1:])
+            self._told(exchange.name, str(status), reason)
+
+    def _pause(self, now: datetime, reason: str) -> None:
+        """9.1.7: truncated binary exponential back-off, capped near the poll interval."""
+        doubled = RETRY_FIRST_S * 2 ** min(self._failures, FAILURES_DOUBLED_MAX)
+        longest = max(RETRY_FIRST_S, self._settings.poll_interval.total_seconds())
+        self._failures += 1
+        self._due_at = now + timedelta(seconds=min(doubled, longest)) * self._jitter()
+        self._indicate(VtnUnreachable(failures=self._failures, reason=reason, retry_at=self._due_at))
+
+    def _jitter(self) -> float:
+        return self._dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
+
+    def _indicate(self, indication: Indication) -> None:
+        self._indications.append(indication)
+
+
+def ei_response(message: m.Message) -> m.EiResponse:
+    """The message's eiResponse; a message that has none came in good order."""
+    found = getattr(message, "response", None)
+    return found if isinstance(found, m.EiResponse) else m.EiResponse(response_code=OK)
+
+
+def _listed(message: m.Message, memory: Memory) -> m.Message:
+    """Interpretation: openleadr answers oadrRequestEvent with oadrResponse when it has no events; so it has none."""
+    if isinstance(message, m.Response) and message.response.response_code == OK:
+        return m.DistributeEvent(request_id="", vtn_id=memory.vtn_id)
+    return message

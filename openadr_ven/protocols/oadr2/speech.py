@@ -1,0 +1,130 @@
+"""What a pull VEN says first: one message for each kind of exchange, and the service that it goes to."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from openadr_core.errors import LocalProtocolError
+from openadr_core.model.report import ReportOffer
+from openadr_core.oadr2 import messages as m
+from openadr_ven.domain.held import Batch
+from openadr_ven.protocols.oadr2 import reports
+from openadr_ven.protocols.oadr2.events import Enrolled
+from openadr_ven.protocols.oadr2.memory import Memory
+
+OK = "200"
+
+
+class Exchange(Enum):
+    """What the request under way is for."""
+
+    REGISTER = auto()
+    OFFER_REPORTS = auto()
+    REQUEST_EVENTS = auto()
+    REPLY = auto()
+    ANSWER = auto()
+    REPORT = auto()
+    POLL = auto()
+    CANCEL = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    ven_name: str
+    poll_interval: timedelta
+    enrolment_retry: timedelta
+    enrolled: Enrolled
+    offers: tuple[ReportOffer, ...]
+
+
+SERVICES = {
+    Exchange.REGISTER: "EiRegisterParty",
+    Exchange.CANCEL: "EiRegisterParty",
+    Exchange.OFFER_REPORTS: "EiReport",
+    Exchange.REPORT: "EiReport",
+    Exchange.REQUEST_EVENTS: "EiEvent",
+    Exchange.ANSWER: "EiEvent",
+    Exchange.POLL: "OadrPoll",
+}
+"""R501: the path of each; a reply carries its own."""
+
+
+def message_for(
+    exchange: Exchange,
+    memory: Memory,
+    settings: SessionSettings,
+    *,
+    request_id: str,
+    waiting: Batch | None,
+    now: datetime,
+) -> m.Message:
+    """The message that begins this exchange; ``waiting`` holds the readings of a report."""
+    message: m.Message
+    match exchange:
+        case Exchange.REGISTER:
+            message = _registration(memory, settings, request_id)
+        case Exchange.CANCEL:
+            message = m.CancelPartyRegistration(
+                request_id=request_id, registration_id=memory.registration_id, ven_id=memory.ven_id
+            )
+        case Exchange.OFFER_REPORTS:
+            message = reports.metadata(
+                settings.offers, request_id=request_id, ven_id=memory.ven_id, answers=None, now=now
+            )
+        case Exchange.REQUEST_EVENTS:
+            message = m.RequestEvent(request_id=request_id, ven_id=memory.ven_id)
+        case Exchange.ANSWER:
+            message = created_event(memory)
+        case Exchange.REPORT if waiting is not None:
+            names = {offer.specifier_id: offer.report_name for offer in settings.offers}
+            message = reports.update(
+                waiting.request,
+                waiting.readings,
+                report_name=names[waiting.request.specifier_id],
+                request_id=request_id,
+                ven_id=memory.ven_id,
+                now=now,
+            )
+        case Exchange.POLL:
+            message = m.Poll(ven_id=memory.ven_id)
+        case _:
+            raise LocalProtocolError(f"nothing to say for {exchange.name}")
+    return message
+
+
+def _registration(memory: Memory, settings: SessionSettings, request_id: str) -> m.CreatePartyRegistration:
+    return m.CreatePartyRegistration(
+        request_id=request_id,
+        # R402, R405: no ids for a new registration, both for a renewed one.
+        registration_id=memory.registration_id or None,
+        ven_id=memory.ven_id or None,
+        profile_name="2.0b",
+        transport_name="simpleHttp",
+        report_only=False,
+        xml_signature=False,
+        ven_name=settings.ven_name or None,
+        http_pull_model=True,
+    )
+
+
+def created_event(memory: Memory) -> m.CreatedEvent:
+    """Every answer in one message (R62), or the error about a whole payload (R35)."""
+    if memory.payload_error:
+        return m.CreatedEvent(response=response_of(memory.payload_error, ""), ven_id=memory.ven_id)
+    responses = tuple(
+        m.EventResponse(
+            response_code=answer.code,
+            response_description=answer.description or None,
+            request_id=answer.request_id,
+            event_id=answer.event_id,
+            modification_number=answer.modification_number,
+            opt_type=answer.opt_type,
+        )
+        for answer in memory.answers
+    )
+    # R43: the request is named by each eventResponse, and then not here.
+    return m.CreatedEvent(response=response_of(OK, ""), ven_id=memory.ven_id, event_responses=responses)
+
+
+def response_of(code: str, request_id: str) -> m.EiResponse:
+    return m.EiResponse(response_code=code, request_id=request_id)

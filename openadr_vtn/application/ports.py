@@ -71,6 +71,21 @@ class AuditEntry:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that happened between us and a party, for logs and metrics; no decision hangs on it."""
+
+    kind: str
+    """``event sent``, ``event answered``, ``message refused`` …"""
+    party_id: str = ""
+    event_id: str = ""
+    detail: str = ""
+
+
+Witness = Callable[[Notice], None]
+"""Who is told of notices, after the commit that made them true."""
+
+
 # -- repositories: each belongs to one unit of work ------------------------------------
 
 
@@ -102,7 +117,7 @@ class Events(Protocol):
     async def by_ids(self, event_ids: Iterable[str]) -> list[StoredEvent]: ...
 
     async def current(self, now: datetime) -> list[StoredEvent]:
-        """Those that are not over (``kept_until``), the cancelled among them too."""
+        """Those that are not over (``delivery.over_at``), the cancelled among them too."""
 
     async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
         """By priority, the highest first and none last, then the newest first."""
@@ -165,6 +180,9 @@ class Opts(Protocol):
 
     async def latest(self, event_id: str) -> dict[str, Opt]:
         """By party id."""
+
+    async def of_party(self, party_id: str, event_id: str) -> list[Opt]:
+        """By version, then in the order they came."""
 
     async def history(self, event_id: str) -> list[tuple[str, Opt]]:
         """Party id and opt: by version, then in the order they came."""

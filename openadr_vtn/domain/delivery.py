@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from openadr_core.limits import DELIVERY_RESEND_FIRST_S, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import CANCELLED_TOLD_S, DELIVERY_RESEND_FIRST_S, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
 from openadr_core.model.event import DrEvent, delivery_order
 
 
@@ -72,9 +72,15 @@ def as_seen(due: Due) -> DrEvent:
     return replace(due.event, cancelled_at=due.event.cancelled_at or due.delivery.entitled_at)
 
 
+def over_at(event: DrEvent) -> datetime | None:
+    """When nothing of it can still happen (2.0b R66), nor need be told; None for never."""
+    if event.duration is None and event.cancelled_at is not None:
+        return event.cancelled_at + timedelta(seconds=CANCELLED_TOLD_S)
+    return event.kept_until()
+
+
 def is_over(event: DrEvent, now: datetime) -> bool:
-    """Whether nothing of it can still happen (2.0b R66)."""
-    until = event.kept_until()
+    until = over_at(event)
     return until is not None and until <= now
 
 

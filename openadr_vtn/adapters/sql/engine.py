@@ -1,6 +1,7 @@
 """Connections to SQLite and to PostgreSQL, and how each is told to keep its promises."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -32,6 +33,9 @@ def engines_of(url: str) -> Engines:
     """For ``sqlite:///path`` and ``postgresql://user@host/name``."""
     scheme, separator, rest = url.partition("://")
     if scheme == "sqlite" and separator and rest.strip("/"):
+        folder = Path(rest.removeprefix("/")).parent
+        if not folder.is_dir():
+            raise ConfigError(f"store.url: there is no folder {folder}")
         writer = create_async_engine(f"sqlite+aiosqlite://{rest}", pool_size=1, max_overflow=0)
         reader = create_async_engine(f"sqlite+aiosqlite://{rest}", pool_size=SQLITE_READERS)
         _prepare(writer, begin="BEGIN IMMEDIATE")

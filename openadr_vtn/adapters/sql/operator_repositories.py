@@ -64,7 +64,7 @@ class SqlEvents(Repository):
         return await self._events(select(EVENT).where(EVENT.c.id.in_(list(event_ids))))
 
     async def current(self, now: datetime) -> list[StoredEvent]:
-        not_over = or_(EVENT.c.kept_until.is_(None), EVENT.c.kept_until > now)
+        not_over = or_(EVENT.c.over_at.is_(None), EVENT.c.over_at > now)
         return await self._events(select(EVENT).where(not_over).order_by(EVENT.c.created_at, EVENT.c.id))
 
     async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:

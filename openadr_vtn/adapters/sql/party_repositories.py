@@ -136,6 +136,11 @@ class SqlOpts(Repository):
     async def latest(self, event_id: str) -> dict[str, Opt]:
         return dict(await self.history(event_id))
 
+    async def of_party(self, party_id: str, event_id: str) -> list[Opt]:
+        theirs = (OPT.c.event_id == event_id) & (OPT.c.party_id == party_id)
+        query = select(OPT).where(theirs).order_by(OPT.c.version, OPT.c.id)
+        return [opt_of(row) for row in await self._rows(query)]
+
     async def history(self, event_id: str) -> list[tuple[str, Opt]]:
         query = select(OPT).where(OPT.c.event_id == event_id).order_by(OPT.c.version, OPT.c.id)
         return [(row["party_id"], opt_of(row)) for row in await self._rows(query)]

@@ -10,6 +10,7 @@ from openadr_core.model.party import Certificate, Party, PartyState, Registratio
 from openadr_core.model.program import Program, ReliefSign
 from openadr_core.model.report import DataPoint, Measurand, Quality, Reading, ReportOffer, ReportRequest
 from openadr_vtn.application.ports import StoredEvent, StoredProgram
+from openadr_vtn.domain.delivery import over_at
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
 
 Columns = Mapping[str, Any]
@@ -66,7 +67,7 @@ def event_row(stored: StoredEvent) -> dict[str, Any]:
         "modified_at": event.modified_at,
         "cancelled_at": event.cancelled_at,
         "document": stored.document,
-        "kept_until": event.kept_until(),
+        "over_at": over_at(event),
     }
 
 

@@ -127,7 +127,11 @@ class SqlStore:
 async def open_store(url: str) -> SqlStore:
     """A store that answers; Unavailable if its database does not."""
     store = SqlStore(url)
-    await store.open()
+    try:
+        await store.open()
+    except BaseException:
+        await store.close()
+        raise
     return store
 
 

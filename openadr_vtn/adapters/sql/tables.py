@@ -103,7 +103,7 @@ class EventRow(EventColumns, table=True):
 
     __tablename__ = "event"
     program_id: str = Field(foreign_key="program.id", index=True)
-    kept_until: datetime | None = Field(sa_column=_moment(null=True, index=True))
+    over_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
     """Derived from the event, and here only to be asked for; None: for ever."""
 
 

@@ -227,6 +227,7 @@ async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: da
         await unit.opts.add("id-ven-one", no)
     async with stocked.view() as view:
         assert await view.opts.latest("event-1") == {"id-ven-one": no, "id-ven-two": yes}
+        assert await view.opts.of_party("id-ven-one", "event-1") == [yes, no]
         assert await view.opts.history("event-1") == [("id-ven-one", yes), ("id-ven-two", yes), ("id-ven-one", no)]
 
 
@@ -355,13 +356,15 @@ async def test_writers_do_not_lose_each_others_work(stocked: SqlStore) -> None:
     assert set(party.targets) == {"zone-a", *(f"t{number}" for number in range(8))}
 
 
-@pytest.mark.parametrize("wrong", ["", "vtn.db", "sqlite://", "sqlite:///", "mysql://localhost/x", "postgres"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "vtn.db", "sqlite://", "sqlite:///", "sqlite:////nowhere/at/all/vtn.db", "mysql://localhost/x", "postgres"],
+)
 def test_a_wrong_url_names_the_setting(wrong: str) -> None:
     with pytest.raises(ConfigError, match=r"store\.url"):
         engines_of(wrong)
 
 
-@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:9/none", "sqlite:////nowhere/at/all/vtn.db"])
-async def test_a_database_that_is_not_there_is_unavailable(url: str) -> None:
+async def test_a_database_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
-        await open_store(url)
+        await open_store("postgresql://nobody@127.0.0.1:9/none")

@@ -94,14 +94,14 @@ def _create_events() -> None:
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("program_id", sa.String(), nullable=False),
-        sa.Column("kept_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("over_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["program_id"],
             ["program.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_event_kept_until", "event", ["kept_until"], unique=False)
+    op.create_index("ix_event_over_at", "event", ["over_at"], unique=False)
     op.create_index("ix_event_program_id", "event", ["program_id"], unique=False)
     op.create_table(
         "event_archive",

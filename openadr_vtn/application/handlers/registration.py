@@ -1,0 +1,60 @@
+"""A party registers, changes its registration, and ends it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from openadr_core.model.party import Party
+from openadr_vtn.application.outbox import owe_current
+from openadr_vtn.application.ports import AuditEntry, UnitOfWork
+from openadr_vtn.domain.delivery import Errand
+from openadr_vtn.domain.enrolment import RegistrationWish, registered, unregistered
+
+OWN_REPORTS = "RegisterReport"
+"""The errand of telling a newly registered party which reports we make (2.0b R301): none."""
+
+
+async def register(
+    uow: UnitOfWork, party: Party, wish: RegistrationWish, *, new_id: Callable[[], str], now: datetime
+) -> Party:
+    """The party as it is registered now.
+
+    A new registration erases what the party had told under an earlier one (2.0b R406).
+    """
+    party = await uow.parties.by_id(party.id) or party
+    after, is_new = registered(party, wish, new_id=new_id(), now=now)
+    if is_new:
+        await _erase(uow, after)
+        await uow.errands.owe(Errand(party_id=after.id, kind=OWN_REPORTS, made_at=now))
+    if _without_time(after) != _without_time(party):
+        await uow.audit.append(_entry(now, after, "register"))
+    await uow.parties.save(after)
+    await owe_current(uow, after, now)
+    return after
+
+
+async def unregister(uow: UnitOfWork, party: Party, registration_id: str, *, now: datetime) -> Party:
+    """The party without registration, reports and errands (2.0b R407); its events stay owed to it."""
+    party = await uow.parties.by_id(party.id) or party
+    after = unregistered(party, registration_id)
+    await _erase(uow, after)
+    await uow.parties.save(after)
+    await uow.audit.append(_entry(now, after, "unregister"))
+    return after
+
+
+async def _erase(uow: UnitOfWork, party: Party) -> None:
+    await uow.reports.replace_offers(party.id, [])
+    await uow.errands.settle(party.id)
+
+
+def _without_time(party: Party) -> Party:
+    if party.registration is None:
+        return party
+    return replace(party, registration=replace(party.registration, registered_at=party.first_seen_at))
+
+
+def _entry(now: datetime, party: Party, action: str) -> AuditEntry:
+    registration = party.registration
+    detail = registration.registration_id if registration is not None else ""
+    return AuditEntry(at=now, actor=f"party:{party.id}", action=f"{action} party", subject=party.id, detail=detail)

@@ -1,0 +1,143 @@
+"""What a party can measure, what we ask of it, and what it sends."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import isfinite
+
+from openadr_core.errors import RemoteProtocolError, UnknownReference
+from openadr_core.model.party import Party
+from openadr_core.model.report import DataPoint, Quality, Reading
+from openadr_vtn.application.outbox import dues_of
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.domain.reporting import (
+    OfferedReport,
+    RequestedReport,
+    TelemetryWish,
+    confirmed,
+    received,
+    requests_for,
+)
+
+NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentReport:
+    """Readings as they came: values in the unit that was offered, and no time for a point in time."""
+
+    request_id: str
+    specifier_id: str
+    readings: tuple[Reading, ...]
+
+
+async def offer_reports(
+    uow: UnitOfWork,
+    party: Party,
+    offers: Sequence[OfferedReport],
+    *,
+    wish: TelemetryWish,
+    new_id: Callable[[], str],
+    now: datetime,
+) -> list[RequestedReport]:
+    """What we ask for, now that these are all the reports the party can make (2.0b R306).
+
+    The same offers again get the same requests: an answer that was lost costs nothing.
+    """
+    before = await uow.reports.requests(party.id)
+    if before and sorted(offers, key=_specifier) == await uow.reports.offers(party.id):
+        return before
+    await uow.reports.replace_offers(party.id, offers)
+    requests = list(requests_for(offers, wish, new_id=new_id, now=now))
+    await uow.reports.save_requests(party.id, requests)
+    return requests
+
+
+async def confirm_requests(
+    uow: UnitOfWork, party: Party, request_ids: Iterable[str], now: datetime
+) -> list[RemoteProtocolError | None]:
+    """The party says these are pending; what is wrong with each."""
+    known = {requested.request.id: requested for requested in await uow.reports.requests(party.id)}
+    faults: list[RemoteProtocolError | None] = []
+    for request_id in request_ids:
+        requested = known.get(request_id)
+        faults.append(None if requested else UnknownReference("no such report was asked for", clause="R304"))
+        if requested is not None and requested.confirmed_at is None:
+            await uow.reports.save_requests(party.id, [confirmed(requested, now)])
+    return faults
+
+
+async def pending_requests(uow: UnitOfWork, party: Party) -> list[str]:
+    return [requested.request.id for requested in await uow.reports.requests(party.id)]
+
+
+async def receive_reports(
+    uow: UnitOfWork, party: Party, reports: Sequence[SentReport], now: datetime
+) -> list[RemoteProtocolError | None]:
+    """Store what was asked for, in watts; what is wrong with each report, in order.
+
+    A report that was received before is received again with the same effect (2.0b R346).
+    """
+    requests = {requested.request.id: requested for requested in await uow.reports.requests(party.id)}
+    offers = {offered.offer.specifier_id: offered for offered in await uow.reports.offers(party.id)}
+    faults: list[RemoteProtocolError | None] = []
+    news: list[Reading] = []
+    for report in reports:
+        requested, offered = requests.get(report.request_id), offers.get(report.specifier_id)
+        if requested is None or offered is None or requested.request.specifier_id != report.specifier_id:
+            faults.append(UnknownReference("no such report was asked for", clause="R304"))
+            continue
+        points = {point.r_id: point for point in offered.offer.data_points if point.r_id in requested.request.r_ids}
+        asked_for = [_in_watts(reading, requested, offered) for reading in report.readings if reading.r_id in points]
+        await _store(uow, party, points, asked_for, now)
+        news += asked_for
+        requests[report.request_id] = received(requested, asked_for, now)
+        await uow.reports.save_requests(party.id, [requests[report.request_id]])
+        strange = len(asked_for) < len(report.readings)
+        faults.append(UnknownReference("a rID was not asked for", clause="R304") if strange else None)
+    await _note_reported(uow, party, news, now)
+    return faults
+
+
+async def _store(
+    uow: UnitOfWork, party: Party, points: Mapping[str, DataPoint], readings: Sequence[Reading], now: datetime
+) -> None:
+    for r_id, point in points.items():
+        own = [reading for reading in readings if reading.r_id == r_id]
+        await uow.reports.add_readings(party.id, point.measurand, point.resource_id, own, now)
+
+
+async def _note_reported(uow: UnitOfWork, party: Party, readings: Sequence[Reading], now: datetime) -> None:
+    """The first reading from inside an event is a fact of the delivery ledger."""
+    changed = [
+        replace(due.delivery, reported_at=now)
+        for due in await dues_of(uow, party.id, now)
+        if due.delivery.reported_at is None
+        and any(
+            due.event.starts_at <= reading.starts_at
+            and (due.event.ends_at is None or reading.starts_at < due.event.ends_at)
+            for reading in readings
+        )
+    ]
+    if changed:
+        await uow.deliveries.save(changed)
+
+
+def _in_watts(reading: Reading, requested: RequestedReport, offered: OfferedReport) -> Reading:
+    """The reading in watts, over the time it stands for.
+
+    Interpretation: 2.0b leaves open for how long a point in time stands (R315); it is taken for
+    the interval that was asked for. What is no number is a placeholder, and bad (R318).
+    """
+    watts = reading.value * offered.factors[reading.r_id]
+    good = isfinite(watts)
+    return replace(
+        reading,
+        value=watts if good else 0.0,
+        quality=reading.quality if good else Quality.BAD,
+        duration=reading.duration if reading.duration > NO_TIME else requested.request.granularity,
+    )
+
+
+def _specifier(offered: OfferedReport) -> str:
+    return offered.offer.specifier_id

@@ -1,0 +1,103 @@
+"""OpenADR 2.0b over HTTPS: bytes and a certificate in, bytes out; everything between is the sans-IO core's."""
+
+import ssl
+import time
+from collections.abc import Callable
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+import structlog
+from aiohttp import web
+
+from openadr_core.errors import StoreError
+from openadr_core.exchange import Request, Response
+from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
+from openadr_core.shell.http_armour import read_body, refusal
+from openadr_core.shell.sampling import Sampler
+from openadr_core.shell.tls_peer import peer_of_transport
+from openadr_vtn.application.ports import Notice
+from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
+from openadr_vtn.protocols.oadr2_http import BASE, CONTENT_TYPE
+
+log = structlog.get_logger(__name__)
+
+SAMPLED = frozenset({"request refused", "message refused"})
+"""What strangers can cause as often as they like."""
+
+
+def parties_app(vtn: Oadr2Vtn, clock: Callable[[], datetime]) -> web.Application:
+    """What parties reach: nothing but the services of 2.0b. To be served with client certificates required."""
+    door = _Door(vtn, clock)
+    app = web.Application(client_max_size=XML_REPORT_BODY_MAX_BYTES)
+    app.router.add_post(f"{vtn.prefix}{BASE}OadrPoll", door.poll)
+    app.router.add_route("*", "/{path:.*}", door.exchange)
+    return app
+
+
+class NoticeLog:
+    """Writes notices as log records; of what strangers can cause at will, a sample."""
+
+    def __init__(self) -> None:
+        self._sampler = Sampler()
+
+    def __call__(self, notice: Notice) -> None:
+        left_out: int | None = 0
+        if notice.kind in SAMPLED:
+            left_out = self._sampler.take(f"{notice.kind} {notice.party_id}", time.monotonic())
+        if left_out is not None:
+            facts = {"party_id": notice.party_id, "event_id": notice.event_id, "detail": notice.detail}
+            log.info(notice.kind, **{name: fact for name, fact in facts.items() if fact}, left_out=left_out)
+
+
+class _Door:
+    def __init__(self, vtn: Oadr2Vtn, clock: Callable[[], datetime]) -> None:
+        self._vtn = vtn
+        self._clock = clock
+        self._connections: WeakKeyDictionary[ssl.SSLObject, Oadr2Connection] = WeakKeyDictionary()
+
+    async def poll(self, request: web.Request) -> web.Response:
+        """Most of all requests, by far: answered from memory where nothing is owed."""
+        connection = self._connection(request)
+        if connection is None:
+            return refusal(403)
+        headers = request.headers
+        if headers.get("Content-Type") == CONTENT_TYPE:
+            body = await read_body(request, max_bytes=XML_REPORT_BODY_MAX_BYTES, chunked=False)
+            quiet = connection.quiet_answer(body, headers.get("Accept-Encoding", ""), self._clock())
+            if quiet is not None:
+                return _written(quiet)
+            return await self._received(connection, request, body)
+        return await self.exchange(request)
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        """Any other request. No certificate, or one that has ended: nothing is said (2.0b R516, R517)."""
+        connection = self._connection(request)
+        if connection is None:
+            return refusal(403)
+        body = await read_body(request, max_bytes=XML_REPORT_BODY_MAX_BYTES, chunked=False)
+        return await self._received(connection, request, body)
+
+    async def _received(self, connection: Oadr2Connection, request: web.Request, body: bytes) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Request(method=request.method, path=request.path, body=body, headers=headers)
+        try:
+            answer = await connection.receive_request(asked, self._clock())
+        except StoreError as error:
+            # T8: the VEN must try again later; nothing was done.
+            log.warning("the store failed", kind=type(error).__name__, detail=str(error))
+            return refusal(503)
+        return _written(answer) if answer.status == 200 else refusal(answer.status)
+
+    def _connection(self, request: web.Request) -> Oadr2Connection | None:
+        peer = peer_of_transport(request.transport)
+        if peer is None or request.transport is None:
+            return None
+        tls = request.transport.get_extra_info("ssl_object")
+        connection = self._connections.get(tls)
+        if connection is None:
+            connection = self._connections[tls] = self._vtn.connection(peer)
+        return connection
+
+
+def _written(answer: Response) -> web.Response:
+    return web.Response(body=answer.body, headers=answer.headers)

@@ -1,0 +1,1 @@
+"""The VTN's side of each protocol, without sockets: requests in, responses out, the time told."""

@@ -1,0 +1,204 @@
+"""The VTN's side of OpenADR 2.0b over HTTP pull, without a socket.
+
+A shell makes one :class:`Oadr2Connection` for each TLS connection, hands it each request with the
+time, and sends what it gets back. Who the peer is comes from its certificate alone: an id in a
+message is compared with it and never believed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from openadr_core.errors import MalformedMessage, SchemaViolation
+from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer
+from openadr_core.model.party import PartyState
+from openadr_core.oadr2 import codes
+from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.encode import encode
+from openadr_core.xml.validate import Schema
+from openadr_vtn.application.directory import Directory, Standing
+from openadr_vtn.application.handlers import delivery
+from openadr_vtn.application.ports import Notice, Store, Witness
+from openadr_vtn.domain.reporting import TelemetryWish
+from openadr_vtn.protocols.oadr2_answers import OPERATIONS, Refusal, Scene, answer_to
+from openadr_vtn.protocols.oadr2_events import EventWriter
+from openadr_vtn.protocols.oadr2_http import SERVICES, HttpRefusal, content_coding, response, service_of
+from openadr_vtn.protocols.oadr2_operations import Answer, Asked, Desk, operate
+
+NEEDS_NO_REGISTRATION = (m.QueryRegistration, m.CreatePartyRegistration)
+
+NOT_ENROLLED = Refusal(code=codes.NOT_REGISTERED, description="this certificate is not enrolled")
+NOT_REGISTERED = Refusal(code=codes.NOT_REGISTERED, description="this party is not registered")
+ANOTHER_PARTY = Refusal(code=codes.NOT_REGISTERED, description="the venID is not this certificate's")
+UNKNOWN_ID = Refusal(code=codes.INVALID_ID, description="the venID is not known")
+NO_ID = Refusal(code=codes.INVALID_ID, description="the venID is missing")
+NOT_OURS = Refusal(code=codes.COMPLIANCE_OTHER, description="no VEN sends this payload")
+WRONG_SERVICE = Refusal(code=codes.COMPLIANCE_OTHER, description="this payload belongs to another service")
+
+
+def _nobody_listens(_: Notice) -> None:
+    return None
+
+
+class Oadr2Vtn:
+    """One VTN: what all its connections share."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        directory: Directory,
+        schema: Schema,
+        vtn_id: str,
+        telemetry: TelemetryWish,
+        new_id: Callable[[], str],
+        prefix: str = "",
+        witness: Witness = _nobody_listens,
+    ) -> None:
+        """``prefix`` is what our URL has before ``/OpenADR2`` (R511); ``new_id`` makes ids that begin with a letter."""
+        self.store = store
+        self.directory = directory
+        self.schema = schema
+        self.prefix = prefix
+        self.witness = witness
+        self.desk = Desk(vtn_id=vtn_id, telemetry=telemetry, new_id=new_id, writer=EventWriter())
+
+    def connection(self, peer: Peer) -> "Oadr2Connection":
+        return Oadr2Connection(self, peer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quiet:
+    """A poll that was answered from memory: the same bytes get the same answer while the standing holds."""
+
+    body: bytes
+    accept_encoding: str
+    standing: Standing
+    response: Response
+
+
+class Oadr2Connection:
+    """The exchanges of one peer over one connection, in order."""
+
+    __slots__ = ("_peer", "_quiet", "_told", "_vtn")
+
+    def __init__(self, vtn: Oadr2Vtn, peer: Peer) -> None:
+        self._vtn = vtn
+        self._peer = peer
+        self._quiet: _Quiet | None = None
+        self._told: tuple[tuple[str, int], ...] = ()
+
+    def quiet_answer(self, body: bytes, accept_encoding: str, now: datetime) -> Response | None:
+        """The answer to a poll that needs no thought; None where :meth:`receive_request` must be asked.
+
+        Only for what was posted to OadrPoll as application/xml. The bytes were decoded and validated
+        when they first came, and the party's standing is the one that they were judged by.
+        """
+        quiet = self._quiet
+        if quiet is None or body != quiet.body or accept_encoding != quiet.accept_encoding or self._told:
+            return None
+        standing = quiet.standing
+        if self._vtn.directory.known(self._peer.certificate_sha256) is not standing:
+            return None
+        if standing.next_telling_at is not None and now >= standing.next_telling_at:
+            return None
+        self._vtn.directory.saw(standing.party.id, now)
+        return quiet.response
+
+    async def receive_request(self, request: Request, now: datetime) -> Response:
+        """The answer. Header names in the request are in lower case.
+
+        A client sends its next request after it has read the last answer, so a request proves that
+        what was told before on this connection has arrived (an answer that is lost takes its
+        connection with it, and is said again).
+        """
+        vtn = self._vtn
+        try:
+            service = service_of(request, prefix=vtn.prefix)
+            message = decode(request.body, vtn.schema, limits=SERVICES[service])
+        except HttpRefusal as refusal:
+            return self._refused(refusal.status, str(refusal))
+        except (MalformedMessage, SchemaViolation) as error:
+            return self._refused(406, str(error))
+        standing = await vtn.directory.standing_of(self._peer, now)
+        if standing is not None:
+            vtn.directory.saw(standing.party.id, now)
+            await self._note_heard(standing, now)
+        accept_encoding = request.headers.get("accept-encoding", "")
+        coding = content_coding(accept_encoding)
+        refusal_to_party = await self._refusal(message, service, standing)
+        if refusal_to_party is not None or standing is None:
+            answered = response(self._refusal_body(message, standing, refusal_to_party or NOT_ENROLLED), coding)
+        elif isinstance(message, m.Poll) and not _is_due(standing, now):
+            answered = response(self._idle_body(message, standing), coding)
+        else:
+            return response(await self._operated(message, standing, now), coding)
+        if isinstance(message, m.Poll) and service == "OadrPoll" and standing is not None:
+            self._quiet = _Quiet(
+                body=request.body, accept_encoding=accept_encoding, standing=standing, response=answered
+            )
+        return answered
+
+    async def _operated(self, message: m.Message, standing: Standing, now: datetime) -> bytes:
+        vtn = self._vtn
+        answer: Answer
+        async with vtn.store.unit_of_work() as uow:
+            answer = await operate(Asked(uow=uow, party=standing.party, now=now, desk=vtn.desk), message)
+        self._told = answer.news
+        for notice in answer.notices:
+            vtn.witness(notice)
+        return answer.body
+
+    async def _note_heard(self, standing: Standing, now: datetime) -> None:
+        told, self._told = self._told, ()
+        if told:
+            async with self._vtn.store.unit_of_work() as uow:
+                await delivery.heard(uow, standing.party, told, now)
+
+    async def _refusal(self, message: m.Message, service: str, standing: Standing | None) -> Refusal | None:
+        """Who may say this, here, under this name; None if all is well."""
+        if standing is None or standing.party.state is not PartyState.APPROVED:
+            return NOT_ENROLLED
+        operation = OPERATIONS.get(type(message))
+        if operation is None:
+            return NOT_OURS
+        if operation[0] != service:
+            return WRONG_SERVICE
+        if not standing.is_registered and not isinstance(message, NEEDS_NO_REGISTRATION):
+            return NOT_REGISTERED
+        return await self._misnamed(message, standing.party.id)
+
+    async def _misnamed(self, message: m.Message, own_id: str) -> Refusal | None:
+        """Every message names its sender, and nobody else (R508, S6).
+
+        Interpretation (R517 against 9.2.1.1): a venID that is nobody's, or is misspelt, is unknown
+        (452); one that is another certificate's is refused (463).
+        """
+        if isinstance(message, m.QueryRegistration):
+            return None
+        # Every payload that a VEN sends has the element, or has it missing: both are told from being right.
+        claimed: str | None = getattr(message, "ven_id", None)
+        if claimed == own_id:
+            return None
+        if not claimed:
+            # R402: a new registration names no venID, and empty is as good as none (R46).
+            return None if isinstance(message, m.CreatePartyRegistration) else NO_ID
+        return ANOTHER_PARTY if await self._vtn.directory.belongs_to_another(claimed) else UNKNOWN_ID
+
+    def _refusal_body(self, message: m.Message, standing: Standing | None, refusal: Refusal) -> bytes:
+        party_id = standing.party.id if standing is not None else ""
+        self._vtn.witness(Notice(kind="message refused", party_id=party_id, detail=refusal.description))
+        return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=None), refusal))
+
+    def _idle_body(self, message: m.Poll, standing: Standing) -> bytes:
+        return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=standing.party.id)))
+
+    def _refused(self, status: int, reason: str) -> Response:
+        self._vtn.witness(Notice(kind="request refused", detail=f"{status} {reason}"))
+        return Response(status=status)
+
+
+def _is_due(standing: Standing, now: datetime) -> bool:
+    return standing.next_telling_at is not None and standing.next_telling_at <= now

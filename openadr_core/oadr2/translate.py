@@ -17,6 +17,7 @@ from openadr_core.oadr2.signals import BY_KIND, BY_WIRE, KILOWATTS, LEVELS, TABL
 from openadr_core.units import si_factor
 
 ZERO = timedelta(0)
+SECOND = timedelta(seconds=1)
 WATTS_PER_KILOWATT = si_factor(KILOWATTS.si_scale_code)
 
 
@@ -62,10 +63,8 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
     """
     descriptor, period = event.descriptor, event.active_period
     duration = period.duration or None
-    if duration is not None and duration < ZERO:
-        raise RemoteProtocolError("the active period is negative", clause="R33")
-    start_after = period.start_after or ZERO
-    if duration is not None and period.dtstart + duration + start_after <= now:
+    last = _last_moment(period)
+    if duration is not None and last <= now:
         raise RemoteProtocolError("the event is over before it was received", clause="R33")
     return DrEvent(
         id=descriptor.event_id,
@@ -83,13 +82,32 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
         ramp_up=period.ramp_up or ZERO,
         recovery=period.recovery or ZERO,
         notification=period.notification or ZERO,
-        start_after=start_after,
+        start_after=period.start_after or ZERO,
         response_required=event.response_required,
         # R6: any text but "false" means a test; an absent element means none.
         test=(descriptor.test_event or "false") != "false",
         comment=descriptor.vtn_comment or "",
         cancelled_at=now if descriptor.event_status == EventStatus.CANCELLED else None,
     )
+
+
+def _last_moment(period: m.ActivePeriod) -> datetime:
+    """R66: when nothing of the event can still happen. Raises if the period cannot be at all."""
+    start_after, notification, recovery = period.start_after, period.notification, period.recovery
+    # Ramp-up alone may be negative: it then lies inside the active period (R13).
+    if min(period.duration, start_after or ZERO, notification or ZERO, recovery or ZERO) < ZERO:
+        raise RemoteProtocolError("a length in the active period is negative", clause="R33")
+    try:
+        last = period.dtstart + period.duration + (start_after or ZERO)
+        # Whoever lays the event out in time meets these moments too.
+        _ = (
+            last + (recovery or ZERO),
+            period.dtstart - (notification or ZERO),
+            period.dtstart - (period.ramp_up or ZERO),
+        )
+    except OverflowError:
+        raise RemoteProtocolError("the active period leaves the calendar", clause="R33") from None
+    return last
 
 
 def _signal_to_wire(event: DrEvent, signal: Signal, *, status: EventStatus, now: datetime) -> m.Signal:
@@ -145,7 +163,8 @@ def _signal_from_wire(signal: m.Signal, duration: timedelta | None, relief_sign:
         id=signal.signal_id,
         kind=kind,
         intervals=tuple(
-            SignalInterval(duration=interval.duration or None, value=value)
+            # R47: nothing means for ever in an open-ended event; in any other it is an interval of no length.
+            SignalInterval(duration=None if duration is None else interval.duration, value=value)
             for interval, value in zip(signal.intervals, values, strict=True)
         ),
         device_classes=() if signal.target is None else signal.target.end_device_assets,
@@ -161,7 +180,10 @@ def _check_intervals(signal: m.Signal, duration: timedelta | None) -> None:
     lengths = [interval.duration for interval in signal.intervals if interval.duration is not None]
     if len(lengths) != len(signal.intervals):
         raise RemoteProtocolError("an interval has no duration", clause="R102")
-    if sum(lengths, ZERO) != (duration or ZERO):
+    if any(length < ZERO for length in lengths):
+        raise RemoteProtocolError("an interval's duration is negative", clause="R33")
+    # Counted in seconds: thousands of the longest durations are more than a timedelta holds.
+    if sum(length // SECOND for length in lengths) != (duration or ZERO) // SECOND:
         raise RemoteProtocolError("interval durations do not add up to the active period", clause="R8")
 
 

@@ -19,6 +19,7 @@ _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d*))?Z?")
 _DAYS_MAX = 36_525_00
 """Ten thousand years: past it a timedelta overflows."""
 
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
@@ -82,7 +83,14 @@ def duration_of(element: Element) -> timedelta:
 
 
 def escape(text: str) -> str:
-    """Text as element content."""
+    """Text as element content.
+
+    Raises :class:`LocalProtocolError` for characters that XML cannot carry in any spelling: a
+    message with one would be refused by every reader, so it must not be sent.
+    """
+    # isprintable is a quick look that clears nearly every text; only the rest is searched.
+    if not text.isprintable() and _NOT_IN_XML.search(text):
+        raise LocalProtocolError("a text has a character that XML cannot carry")
     return text.translate(_TEXT_ESCAPES)
 
 

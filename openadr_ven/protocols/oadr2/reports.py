@@ -7,6 +7,7 @@ from itertools import groupby
 
 from openadr_core.model.report import DataPoint, Measurand, Quality, Reading, ReportOffer, ReportRequest
 from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.signals import KILOWATTS
 from openadr_ven.domain.indications import Indication, ReportCancelled, ReportRequested
 from openadr_ven.protocols.oadr2.memory import Memory
 
@@ -20,7 +21,7 @@ DATA_QUALITY = {
     Quality.ESTIMATED: "Quality Uncertain - Last Usable Value",
     Quality.BAD: "Quality Bad - Non Specific",
 }
-WATTS = m.Unit(name="powerReal", description="RealPower", units="W", si_scale_code="none")
+WATTS = replace(KILOWATTS, si_scale_code="none")
 
 
 def metadata(

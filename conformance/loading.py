@@ -1,4 +1,7 @@
-"""Procedure files to procedures: everything that can be wrong in one is said before anything is sent."""
+"""Procedure files to procedures: everything that can be wrong in one is said before anything is sent.
+
+How they are written is told in ``procedures/README.md``.
+"""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping

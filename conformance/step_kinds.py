@@ -30,6 +30,11 @@ class StepReader:
             "repeat": self._repeat,
         }
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """One of these makes a step."""
+        return tuple(self._kinds)
+
     def steps(self, section: Section, key: str) -> tuple[Step, ...]:
         return tuple(self._step(inner) for inner in section.sections(key))
 

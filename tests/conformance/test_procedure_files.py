@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.loading import load_folder, load_suite, suite_names
+from conformance.check_kinds import KINDS
+from conformance.loading import PROCEDURES, load_folder, load_suite, suite_names
 from conformance.procedure import Procedure
 from conformance.rules import coverage, load_rules
+from conformance.step_kinds import StepReader
 from openadr_core.errors import ConfigError
 
 SUITE = load_suite("openadr20b-vtn")
@@ -104,3 +106,9 @@ def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
         load_folder(folder_of(tmp_path, ""), name="test")
     with pytest.raises(ConfigError, match=r"messages\.yaml"):
         load_folder(tmp_path / "nowhere", name="test")
+
+
+def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
+    manual = (PROCEDURES / "README.md").read_text()
+    keys = {*KINDS, *StepReader({}).keys, "expect", "capture", "for_each", "take", "identity", "times", "with"}
+    assert [key for key in keys if f"`{key}`" not in manual] == []

@@ -194,3 +194,42 @@ def test_what_an_event_would_break_is_known_before_it_is_answered() -> None:
 
 def test_every_limit_is_explained() -> None:
     assert set(EXPLANATIONS) == set(Envelope.__dataclass_fields__)
+
+
+def test_extra_load_is_held_like_relief() -> None:
+    states = run(DEMO, [(0, -(10**12))] + [(1, -(10**12))] * 8)
+    assert states[2].allowed_w == -1_500_000
+    assert states[-1].allowed_w == -6_000_000
+    assert states[-1].turned_ms == ()
+
+
+def test_dithering_across_zero_counts_as_turning() -> None:
+    wave = [(1, 550_000 if second // 4 % 2 == 0 else -550_000) for second in range(400)]
+    signs = [state.allowed_w > 0 for state in run(DEMO, wave) if state.allowed_w]
+    assert sum(before != after for before, after in pairwise(signs)) == 3
+
+
+def test_a_correction_within_the_deadband_spends_nothing() -> None:
+    stream = [(0, 5_000_000)] + [(1, 5_000_000)] * 10
+    stream += [(1, 5_000_000 + (-1) ** second * 250_000) for second in range(600)]
+    states = run(DEMO, stream)
+    assert states[-1].turned_ms == ()
+    assert states[-2].allowed_w != states[-1].allowed_w
+
+
+def test_notice_begins_again_with_the_next_event() -> None:
+    envelope = replace(DEMO, notice_min_s=30)
+    stream = [(0, 1_000_000)] + [(1, 1_000_000)] * 35 + [(1, 0)] * 5 + [(1, 1_000_000)] * 20
+    assert run(envelope, stream)[-1].allowed_w == 0
+
+
+def test_an_event_must_end_within_the_hours_too() -> None:
+    noon_half = replace(DEMO, window_start_minute=12 * 60, window_end_minute=12 * 60 + 30)
+    assert breaches(noon_half, peak_w=1, notice_s=0, starts_s=NOON_S, duration_s=1_800) == ()
+    assert breaches(noon_half, peak_w=1, notice_s=0, starts_s=NOON_S, duration_s=7_200) == ("window_start_minute",)
+
+
+def test_going_over_to_extra_load_is_out_back_and_out_again() -> None:
+    states = run(DEMO, [(0, 5_000_000)] + [(1, 5_000_000)] * 6 + [(1, -5_000_000)] * 20)
+    assert states[-1].allowed_w == -5_000_000
+    assert len(states[-1].turned_ms) == 2

@@ -23,14 +23,23 @@ from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
 
 EXIT_SURPRISED = 1
-EXIT_USAGE = 2
 
 READ = click.Path(exists=True, dir_okay=False, path_type=Path)
 WRITTEN = click.Path(dir_okay=False, path_type=Path)
 HOOK_HELP = "\b\n" + (event_hook.__doc__ or "").replace("``", "").replace("\n\n", "\n\n\b\n")
 
 
-@click.group()
+class _Commands(click.Group):
+    """What is wrong with the tester's own files and settings is told in a line, like any wrong usage."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as fault:
+            raise click.UsageError(str(fault)) from None
+
+
+@click.group(cls=_Commands)
 @click.version_option(package_name="openadr-der")
 def cli() -> None:
     """Judge a VTN or a VEN, anyone's, by what it says on the wire."""
@@ -144,12 +153,8 @@ def rules_command(protocol: str, *, untried: bool) -> None:
 
 
 def main() -> None:
-    """The console script: errors of the tester's own are told in one line."""
-    try:
-        cli()
-    except ConfigError as fault:
-        click.echo(f"openadr-conformance: {fault}", err=True)
-        sys.exit(EXIT_USAGE)
+    """The console script."""
+    cli(prog_name="openadr-conformance")
 
 
 def _pair(identity: Identity, certificate: Path | None, key: Path | None) -> dict[Identity, Chain]:

@@ -41,6 +41,8 @@ class Send:
     encoding: str = "utf-8"
     chunked: bool = False
     identity: Identity = Identity.ENROLLED
+    suite: str = ""
+    """The only TLS 1.2 suite that is offered, by OpenSSL's name; empty for all that are current."""
     times: int = 1
     """Sent so often; the quickest answer is judged, since a pause of the tester's machine is not the peer's."""
     for_each: Query | None = None

@@ -93,7 +93,7 @@ class _Run:
         self._target = target
         self._schema_fault = schema_fault
         self._connect = connect
-        self._carriers: dict[Identity, Carrier] = {}
+        self._carriers: dict[tuple[Identity, str], Carrier] = {}
         self._last = Answer(failure="nothing was sent yet")
         self._variables = {"ven_name": target.ven_name, "run_id": uuid.uuid4().hex[:8]}
 
@@ -183,9 +183,10 @@ class _Run:
         )
 
     def _exchange(self, step: Send, variables: Mapping[str, str]) -> Answer:
-        if step.identity not in self._carriers:
-            self._carriers[step.identity] = self._connect(self._target, step.identity)
-        exchange = self._carriers[step.identity].exchange(self._request(step, variables))
+        offered = (step.identity, step.suite)
+        if offered not in self._carriers:
+            self._carriers[offered] = self._connect(self._target, *offered)
+        exchange = self._carriers[offered].exchange(self._request(step, variables))
         self.exchanges.append(exchange)
         return exchange.answer
 

@@ -54,6 +54,7 @@ class StepReader:
             encoding=inner.text("encoding", "utf-8"),
             chunked=inner.flag("chunked", default=False),
             identity=inner.choice("identity", Identity, Identity.ENROLLED),
+            suite=inner.text("suite", ""),
             times=int(inner.number("times", 1)),
             for_each=read_query(section, "for_each") if "for_each" in section else None,
             take=_queries(section, "take"),

@@ -16,7 +16,7 @@ from typing import Protocol
 from conformance.answers import Answer
 from conformance.procedure import Identity
 from conformance.target import Target
-from openadr_core.errors import MalformedMessage
+from openadr_core.errors import ConfigError, MalformedMessage
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.shell.tls import client_context
 from openadr_core.xml.parse import parse
@@ -54,16 +54,17 @@ class Carrier(Protocol):
     def close(self) -> None: ...
 
 
-Connect = Callable[[Target, Identity], Carrier]
+Connect = Callable[[Target, Identity, str], Carrier]
+"""To a target, under an identity, offering one TLS suite (or, if that is empty, all that are current)."""
 
 
 class Line:
     """A connection to the target under one identity, opened when needed and kept while the peer allows."""
 
-    def __init__(self, target: Target, identity: Identity) -> None:
+    def __init__(self, target: Target, identity: Identity, suite: str = "") -> None:
         self._target = target
         self._identity = identity
-        self._context = tls_context(target, identity)
+        self._context = tls_context(target, identity, suite)
         self._http: http.client.HTTPConnection | None = None
         self._tls = ""
 
@@ -130,9 +131,16 @@ class Line:
         return self._http
 
 
-def tls_context(target: Target, identity: Identity) -> ssl.SSLContext:
+def tls_context(target: Target, identity: Identity, suite: str) -> ssl.SSLContext:
     chain = None if identity is Identity.NONE else target.certificates[identity]
-    return client_context("modern-2.0b", chain, [target.trust])
+    context = client_context("modern-2.0b", chain, [target.trust])
+    if suite:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.set_ciphers(suite)
+        except ssl.SSLError:
+            raise ConfigError(f"suite: {suite!r} is none that this installation of OpenSSL has") from None
+    return context
 
 
 def _sent(connection: http.client.HTTPConnection, request: RawRequest) -> http.client.HTTPResponse:

@@ -5,21 +5,30 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from conformance.__main__ import cli
 from openadr_core.xml.parse import parse
 
 from .conftest import Lab, ScriptedVtn
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "conformance", *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
 
 
 def options(lab: Lab, url: str) -> list[str]:
     ven = lab.chain("ven")
     return ["--url", url, "--certificate", str(ven.certificate), "--key", str(ven.key), "--trust", str(lab.trust)]
+
+
+def test_it_runs_as_a_program() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "conformance", "run", "openadr20b-vtn", "--only", "x"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("Usage: openadr-conformance run")
 
 
 def test_help_can_be_followed() -> None:
@@ -50,7 +59,7 @@ def test_list_and_rules_tell_what_would_be_asked() -> None:
 )
 def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:
     ended = command(*arguments)
-    assert (ended.returncode, told in ended.stderr) == (2, True)
+    assert (ended.exit_code, told in ended.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +74,8 @@ def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:
 )
 def test_a_wrong_setting_is_named(lab: Lab, extra: list[str], told: str) -> None:
     ended = command("run", "openadr20b-vtn", *options(lab, "https://127.0.0.1:1"), *extra)
-    assert ended.returncode == 2
+    assert ended.exit_code == 2
     assert told in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 def test_a_run_prints_and_writes_what_it_found(lab: Lab, scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
@@ -76,7 +84,7 @@ def test_a_run_prints_and_writes_what_it_found(lab: Lab, scripted_vtn: ScriptedV
         "--only", "identity-none", "--only", "poll-empty", "--only", "event-answers",
         "--junit", str(tmp_path / "j.xml"), "--html", str(tmp_path / "h.html"), "--transcript", str(tmp_path / "t"),
     )  # fmt: skip
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     lines = {line.split()[0]: line for line in ended.stdout.splitlines()}
     assert "passed" in lines["identity-none"]
     assert "blocked" in lines["poll-empty"]
@@ -91,5 +99,5 @@ def test_a_run_prints_and_writes_what_it_found(lab: Lab, scripted_vtn: ScriptedV
 
 def test_a_run_without_surprises_ends_with_nought(lab: Lab, scripted_vtn: ScriptedVtn) -> None:
     ended = command("run", "openadr20b-vtn", *options(lab, scripted_vtn.target.url), "--only", "identity-none")
-    assert ended.returncode == 0
+    assert ended.exit_code == 0
     assert ended.stdout.splitlines()[-1] == "1 passed; all as expected"

@@ -227,10 +227,11 @@ ALL_CHECKS = {f"{procedure.id}/{check.id}" for procedure in SUITE.procedures for
 class InProcess:
     """Carries requests to a model VTN whose replies are spoilt."""
 
-    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity) -> None:
+    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, suite: str) -> None:
         self._model = model
         self._spoil = spoil
         self._identity = identity
+        self._suite = suite
 
     def exchange(self, request: RawRequest) -> Exchange:
         asked = Asked(request=request, party=self._identity)
@@ -241,7 +242,7 @@ class InProcess:
             length = {} if "Transfer-Encoding" in reply.headers else {"Content-Length": str(len(reply.body))}
             headers = {"Content-Type": "application/xml", **length, **reply.headers}
             answer = answer_of(reply.status, list(headers.items()), reply.body, 0.0)
-        return Exchange(at=datetime.now(UTC), identity=self._identity, tls="", request=request, answer=answer)
+        return Exchange(at=datetime.now(UTC), identity=self._identity, tls=self._suite, request=request, answer=answer)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -259,7 +260,9 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0) -> set[st
         event_hook=HOOK.format(folder=folder),
         latency_s=latency_s,
     )
-    outcomes = run_suite(SUITE, target, schema_fault, connect=lambda _, identity: InProcess(model, spoil, identity))
+    outcomes = run_suite(
+        SUITE, target, schema_fault, connect=lambda _, identity, suite: InProcess(model, spoil, identity, suite)
+    )
     return {
         f"{outcome.procedure.id}/{finding.check_id}"
         for outcome in outcomes

@@ -14,6 +14,7 @@ from conformance.outcomes import Outcome, Verdict
 from conformance.procedure import Identity
 from conformance.run import run_suite
 from conformance.target import Target
+from openadr_core.errors import ConfigError
 
 from .conftest import Heard, Script, ScriptedVtn
 
@@ -311,3 +312,21 @@ def test_a_second_party_speaks_with_its_own_certificate(scripted_vtn: ScriptedVt
     assert [exchange.identity for exchange in outcome.exchanges] == [Identity.ENROLLED, Identity.OTHER]
     first, second = (heard.connection for heard in scripted_vtn.heard)
     assert first != second
+
+
+def test_only_the_suite_that_is_named_is_offered(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
+    steps = """
+  - send: {message: poll, suite: ECDHE-ECDSA-AES128-SHA256}
+    expect: [{id: served, clause: R67, status: 500}]
+  - send: {message: poll, suite: AES128-SHA256}
+    expect: [{id: no-rsa-certificate, clause: R67, handshake: refused}]
+"""
+    outcome = run(suite_of(tmp_path, steps), scripted_vtn.target)
+    assert outcome.verdict is Verdict.PASSED
+    assert outcome.exchanges[0].tls == "TLSv1.2 ECDHE-ECDSA-AES128-SHA256"
+
+
+def test_a_suite_that_openssl_does_not_have_is_named(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
+    steps = "  - send: {message: poll, suite: ROT13}\n    expect: [{id: a, clause: R67, status: 200}]"
+    with pytest.raises(ConfigError, match="'ROT13'"):
+        run(suite_of(tmp_path, steps), scripted_vtn.target)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,10 +76,15 @@ class Processes:
         return "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
 
 
-def run_command(*arguments: str | Path, cwd: Path | None = None) -> str:
+def run_command(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> str:
     """Run ``python -m …`` to its end and return what it printed; its own words are in the error."""
-    command: Sequence[str] = [sys.executable, "-m", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise DemoFailed(f"{' '.join(map(str, arguments))} failed:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -55,6 +55,8 @@ def configure_logs(*, level: str = "info", human: bool = False, stream: TextIO |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
+    # It tells of every tick, each second, at the level at which we tell of events.
+    logging.getLogger("apscheduler").setLevel(max(threshold, logging.WARNING))
 
 
 def bind(**ids: str) -> AbstractContextManager[None]:

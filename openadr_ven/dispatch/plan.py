@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from openadr_ven.dispatch.caps import Level, capped
 from openadr_ven.dispatch.clear import Offers, clear, relief_at
 from openadr_ven.dispatch.policy import Policy, endurance
-from openadr_ven.dispatch.rounding import sample, within
+from openadr_ven.dispatch.rounding import not_beyond, sample, within
 from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mask, Mode
 from openadr_ven.fleet.headroom import HORIZON_MIN_S, headroom, only, reachable
 from openadr_ven.fleet.model import Headroom, Outlook
@@ -175,7 +175,10 @@ def _share(
     drawn = sample(share, offers.upper_w, uniform)
     if np.array_equal(drawn, share > 0.0) and bool((share[drawn] >= 1.0).all()):
         return relief_w, price
-    return _around(offers, levels, target_w, discrete, within(drawn, offers.upper_w, levels))
+    drawn = within(drawn, offers.upper_w, levels)
+    if (offers.upper_w[~discrete] > 0.0).any():
+        drawn = not_beyond(drawn, offers.upper_w, target_w)
+    return _around(offers, levels, target_w, discrete, drawn)
 
 
 def _around(

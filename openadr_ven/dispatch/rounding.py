@@ -24,6 +24,19 @@ def sample(share: Floats, size_w: Floats, uniform: float) -> Mask:
     return drawn
 
 
+def not_beyond(shed: Mask, size_w: Floats, target_w: float) -> Mask:
+    """The same choice less the one or two devices that exceed the target: others can fill a gap, not undo it."""
+    shed = shed.copy()
+    excess_w = float(size_w[shed].sum()) - target_w
+    while excess_w > 0.0 and shed.any():
+        rows = np.flatnonzero(shed)
+        large = rows[size_w[rows] >= excess_w]
+        dropped = large[size_w[large].argmin()] if large.size else rows[size_w[rows].argmax()]
+        shed[dropped] = False
+        excess_w -= float(size_w[dropped])
+    return shed
+
+
 def within(shed: Mask, size_w: Floats, levels: tuple[Level, ...]) -> Mask:
     """The same choice without the devices that would carry a node beyond its limit."""
     for level in levels:

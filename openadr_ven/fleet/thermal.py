@@ -18,6 +18,6 @@ def relaxed(from_c: Floats, final_c: Floats, time_constant: Floats, dt_s: float)
 
 def warms_to_in_s(from_c: Floats, limit_c: Floats, final_c: Floats, time_constant: Floats) -> Floats:
     """Seconds until a body that warms reaches a limit; 0 if it is past it, infinite if it never will be."""
-    left_c, beyond_c = limit_c - from_c, final_c - limit_c
+    left_c, beyond_c = np.maximum(limit_c - from_c, 0.0), final_c - limit_c
     reached_s = time_constant * np.log1p(left_c / np.where(beyond_c > 0.0, beyond_c, 1.0))
     return np.where(left_c > 0.0, np.where(beyond_c > 0.0, reached_s, np.inf), 0.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openadr_ven.dispatch.caps import Level
-from openadr_ven.dispatch.rounding import sample, within
+from openadr_ven.dispatch.rounding import not_beyond, sample, within
 from openadr_ven.fleet.columns import Floats
 
 seeds = st.integers(0, 2**32 - 1)
@@ -54,3 +54,16 @@ def test_choosing_within_limits_only_drops_devices(seed: int) -> None:
     assert (carried_w <= level.limit_w + 1e-6).all()
     untouched = np.add.reduceat(np.where(shed, size_w, 0.0), starts) <= level.limit_w
     assert np.array_equal(kept[np.repeat(untouched, 5)], shed[np.repeat(untouched, 5)])
+
+
+@given(seed=seeds, uniform=uniforms)
+def test_a_choice_beyond_the_target_loses_at_most_two_devices(seed: int, uniform: float) -> None:
+    share, size_w = shares_and_sizes(seed)
+    shed = sample(share, size_w, uniform)
+    target_w = float((size_w * share).sum())
+    kept = not_beyond(shed, size_w, target_w)
+    assert float(size_w[kept].sum()) <= target_w + 1e-6
+    assert (shed & ~kept).sum() <= 2
+    assert not (kept & ~shed).any()
+    if float(size_w[shed].sum()) <= target_w:
+        assert np.array_equal(kept, shed)

@@ -9,9 +9,7 @@ import uvloop
 from aiohttp import web
 
 
-async def serve(arguments: argparse.Namespace) -> None:
-    body = Path(arguments.body).read_bytes()
-
+async def serve(arguments: argparse.Namespace, body: bytes) -> None:
     async def answer(request: web.Request) -> web.Response:
         await request.read()
         return web.Response(body=body, content_type="application/xml")
@@ -33,7 +31,8 @@ def main() -> None:
     for name in ("--certificate", "--key", "--trust", "--body"):
         parser.add_argument(name, required=True)
     parser.add_argument("--port", type=int, required=True)
-    uvloop.run(serve(parser.parse_args()))
+    arguments = parser.parse_args()
+    uvloop.run(serve(arguments, Path(arguments.body).read_bytes()))
 
 
 if __name__ == "__main__":

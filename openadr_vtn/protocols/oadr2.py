@@ -79,6 +79,14 @@ class _Quiet:
     response: Response
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the last answer carried, which the next request proves to have arrived."""
+
+    party_id: str
+    news: tuple[tuple[str, int], ...]
+
+
 class Oadr2Connection:
     """The exchanges of one peer over one connection, in order."""
 
@@ -88,7 +96,7 @@ class Oadr2Connection:
         self._vtn = vtn
         self._peer = peer
         self._quiet: _Quiet | None = None
-        self._told: tuple[tuple[str, int], ...] = ()
+        self._told: _Told | None = None
 
     def quiet_answer(self, body: bytes, accept_encoding: str, now: datetime) -> Response | None:
         """The answer to a poll that needs no thought; None where :meth:`receive_request` must be asked.
@@ -122,10 +130,10 @@ class Oadr2Connection:
             return self._refused(refusal.status, str(refusal))
         except (MalformedMessage, SchemaViolation) as error:
             return self._refused(406, str(error))
+        await self._note_heard(now)
         standing = await vtn.directory.standing_of(self._peer, now)
         if standing is not None:
             vtn.directory.saw(standing.party.id, now)
-            await self._note_heard(standing, now)
         accept_encoding = request.headers.get("accept-encoding", "")
         coding = content_coding(accept_encoding)
         refusal_to_party = await self._refusal(message, service, standing)
@@ -146,16 +154,16 @@ class Oadr2Connection:
         answer: Answer
         async with vtn.store.unit_of_work() as uow:
             answer = await operate(Asked(uow=uow, party=standing.party, now=now, desk=vtn.desk), message)
-        self._told = answer.news
+        self._told = _Told(party_id=standing.party.id, news=answer.news) if answer.news else None
         for notice in answer.notices:
             vtn.witness(notice)
         return answer.body
 
-    async def _note_heard(self, standing: Standing, now: datetime) -> None:
-        told, self._told = self._told, ()
-        if told:
+    async def _note_heard(self, now: datetime) -> None:
+        told, self._told = self._told, None
+        if told is not None:
             async with self._vtn.store.unit_of_work() as uow:
-                await delivery.heard(uow, standing.party, told, now)
+                await delivery.heard(uow, told.party_id, told.news, now)
 
     async def _refusal(self, message: m.Message, service: str, standing: Standing | None) -> Refusal | None:
         """Who may say this, here, under this name; None if all is well."""

@@ -51,10 +51,10 @@ async def request_events(uow: UnitOfWork, party: Party, limit: int | None, now: 
     return await _told(uow, shown if limit is None else shown[:limit], now)
 
 
-async def heard(uow: UnitOfWork, party: Party, news: Iterable[tuple[str, int]], now: datetime) -> None:
+async def heard(uow: UnitOfWork, party_id: str, news: Iterable[tuple[str, int]], now: datetime) -> None:
     """The party has these versions for certain: it read the answer that carried them."""
     keys = set(news)
-    rows = await uow.deliveries.of_party(party.id, {event_id for event_id, _ in keys})
+    rows = await uow.deliveries.of_party(party_id, {event_id for event_id, _ in keys})
     new = [row for row in rows if (row.event_id, row.version) in keys and row.fetched_at is None]
     if new:
         await uow.deliveries.save([fetched(row, now) for row in new])

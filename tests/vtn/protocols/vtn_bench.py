@@ -16,12 +16,12 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
 from openadr_core.shell.datafiles import load_schema
-from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import Notice, StoredEvent, UnitOfWork
+from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.enrolment import approved
 from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
 from openadr_vtn.domain.reporting import TelemetryWish
@@ -45,9 +45,7 @@ class Ven:
     async def post(
         self, body: bytes, *, service: str, method: str = "POST", path: str | None = None, **headers: str
     ) -> Response:
-        sent = {"content-type": "application/xml"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        sent = {"content-type": "application/xml"} | {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request(method=method, path=path or f"{BASE}{service}", body=body, headers=sent)
         return await self.connection.receive_request(request, self.bench.now)
 
@@ -71,12 +69,31 @@ class Ven:
 class Bench:
     store: SqlStore
     now: datetime
-    vtn: Oadr2Vtn
+    vtn: Oadr2Vtn = field(init=False)
+    restarts: int = 0
     notices: list[Notice] = field(default_factory=list)
     schema = load_schema()
 
     def ven(self, peer: Peer) -> Ven:
         return Ven(bench=self, peer=peer, connection=self.vtn.connection(peer))
+
+    def restart(self) -> None:
+        """A new process over the same store: whatever was in memory is gone."""
+        numbers = count(1)
+
+        def new_id() -> str:
+            return f"id-{self.restarts}-{next(numbers)}"
+
+        self.restarts += 1
+        self.vtn = Oadr2Vtn(
+            store=self.store,
+            directory=Directory(self.store, poll_interval=timedelta(seconds=10), new_id=new_id),
+            schema=self.schema,
+            vtn_id=VTN_ID,
+            telemetry=TelemetryWish(),
+            new_id=new_id,
+            witness=self.notices.append,
+        )
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -109,6 +126,12 @@ class Bench:
     async def cancel_event(self, old: DrEvent) -> DrEvent:
         return await self._replace(cancelled(old, self.now))
 
+    async def row_of(self, event: DrEvent, version: int = 0) -> Delivery:
+        """The one row of the delivery ledger for this version."""
+        async with self.store.view() as view:
+            (row,) = [row for row in await view.deliveries.of_event(event.id) if row.version == version]
+        return row
+
     async def _replace(self, event: DrEvent) -> DrEvent:
         async with self.store.unit_of_work() as uow:
             await uow.events.replace(StoredEvent(event=event, document="{}"))
@@ -120,25 +143,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def running_bench(folder: Path, now: datetime) -> AsyncIterator[Bench]:
-    url = f"sqlite:///{folder / 'vtn.db'}"
-    await migrate(url)
-    store = await open_store(url)
-    numbers = count(1)
-
-    def new_id() -> str:
-        return f"id-{next(numbers)}"
-
-    bench = Bench(store=store, now=now, vtn=None)  # type: ignore[arg-type]
-    bench.vtn = Oadr2Vtn(
-        store=store,
-        directory=Directory(store, poll_interval=timedelta(seconds=10), new_id=new_id),
-        schema=bench.schema,
-        vtn_id=VTN_ID,
-        telemetry=TelemetryWish(),
-        new_id=new_id,
-        witness=bench.notices.append,
-    )
+async def running_bench(file: Path, now: datetime) -> AsyncIterator[Bench]:
+    """Over a migrated database."""
+    store = await open_store(f"sqlite:///{file}")
+    bench = Bench(store=store, now=now)
+    bench.restart()
     async with store.unit_of_work() as uow:
         await uow.programs.add(a_program(now))
     yield bench

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from openadr_ven.dispatch.baseline import meter_before
 from openadr_ven.domain.held import Metered
-from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mask, gateways
+from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, gateways
 from openadr_ven.fleet.headroom import SILENT_AFTER_S
 from openadr_ven.gateways.contract import TelemetryFlag, TelemetryFrame
 
+VEHICLES = (DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER)
 RING_SPARE_S = 30
 """A baseline may be taken so long after the moment that it ends at: samples come late, and so may we."""
 SUMS_S = 3_600
@@ -37,6 +38,7 @@ class Observation:
         self.sequence = np.zeros(fleet.size, dtype=np.int64)
         """The newest command that the row's last sample had seen."""
         self._gateways = gateways(fleet)
+        self._vehicle = np.isin(fleet.device_class, VEHICLES)
         self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
         self._baseline_s = baseline_s
         self._ring_s = int(baseline_s) + RING_SPARE_S
@@ -122,7 +124,8 @@ class Observation:
         state.power_w[rows] = samples["power_w"]
         state.soc[rows] = samples["soc"]
         state.temperature_c[rows] = samples["temperature_c"]
-        state.plugged[rows] = flags & TelemetryFlag.PLUGGED != 0
+        # The flag is a vehicle's; everything else is always where its plug is.
+        state.plugged[rows] = (flags & TelemetryFlag.PLUGGED != 0) | ~self._vehicle[rows]
         state.online[rows] = flags & TelemetryFlag.ONLINE != 0
         state.override[rows] = flags & TelemetryFlag.OVERRIDE != 0
         self.held[rows] = flags & TelemetryFlag.HELD != 0

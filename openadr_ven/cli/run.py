@@ -1,6 +1,7 @@
 """``run``, ``check`` and ``fingerprint``."""
 
 import hashlib
+import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def run(config: Path, *, only_check: bool) -> None:
         _check(settings)
         return
     configure_logs(level=settings.log.level, human=settings.log.format == "console")
+    for chatty in ("apscheduler", "httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)  # a line a second each, that says nothing new
     run_async(bootstrap.run(settings))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.identity import Peer
 from openadr_core.model.party import Party, PartyState
-from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
 from openadr_vtn.domain.enrolment import approved, certificate_of, refused, with_certificate
 
@@ -27,7 +27,7 @@ async def approve_party(
 ) -> Party:
     """Let a party in: from now on it is owed every current event that addresses it.
 
-    ``named`` is its id or its name. Conflict if the new name is another's.
+    ``named`` is its id, its name or a fingerprint of its certificate. Conflict if the new name is another's.
     """
     async with store.unit_of_work() as uow:
         party = approved(await party_named(uow, named), name=name, targets=targets)
@@ -35,10 +35,7 @@ async def approve_party(
         if other is not None and other.id != party.id:
             raise Conflict(f"another party is called {party.name}")
         await uow.parties.save(party)
-        for stored in await uow.events.current(now):
-            program = await uow.programs.by_id(stored.event.program_id)
-            if program is not None and stored.event.cancelled_at is None:
-                await publish(uow, stored.event, program.program, now)
+        await owe_current(uow, party, now)
         await uow.audit.append(_entry(now, actor, "approve party", party, f"as {party.name}"))
     return party
 
@@ -74,11 +71,23 @@ async def replace_certificate(store: Store, named: str, peer: Peer, *, actor: st
 
 
 async def party_named(uow: UnitOfWork, named: str) -> Party:
-    """The party with this id, or else with this name."""
+    """The party with this id, or else with this name, or else with this certificate (by any of its fingerprints)."""
     party = await uow.parties.by_id(named) or await uow.parties.by_name(named)
-    if party is None:
-        raise NotFound(f"there is no party {named}")
-    return party
+    if party is not None:
+        return party
+    digits = named.replace(":", "").lower()
+    found = [party for party in await uow.parties.all() if digits in _fingerprints(party)]
+    if len(found) != 1:
+        raise NotFound(f"there is no party {named}" if not found else f"{named} fits {len(found)} parties")
+    return found[0]
+
+
+def _fingerprints(party: Party) -> set[str]:
+    return {
+        text.replace(":", "").lower()
+        for certificate in party.certificates
+        for text in (certificate.sha256, certificate.fingerprint_20b, certificate.lfdi)
+    }
 
 
 def _entry(now: datetime, actor: str, action: str, party: Party, detail: str) -> AuditEntry:

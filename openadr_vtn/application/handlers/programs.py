@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
-from openadr_core.errors import NotFound
+from openadr_core.errors import Conflict, NotFound
+from openadr_core.model.program import Program
 from openadr_core.oadr3.messages import ProgramRequest
 from openadr_core.oadr3.translate import program_of
 from openadr_vtn.application.handlers.publication import publish
-from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram
+from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram, UnitOfWork
 
 
 async def create_program(
@@ -18,6 +19,7 @@ async def create_program(
         program=program_of(request, program_id), document=request.document, created_at=now, modified_at=now
     )
     async with store.unit_of_work() as uow:
+        await _refuse_twins(uow, stored.program)
         await uow.programs.add(stored)
         await uow.audit.append(AuditEntry(at=now, actor=actor, action="create program", subject=program_id))
     return stored
@@ -37,6 +39,7 @@ async def replace_program(
             document=request.document,
             modified_at=now,
         )
+        await _refuse_twins(uow, stored.program)
         await uow.programs.replace(stored)
         if stored.program.targets != before.program.targets:
             for current in await uow.events.current(now):
@@ -68,3 +71,12 @@ async def program_by_id(store: Store, program_id: str) -> StoredProgram:
 async def programs(store: Store) -> list[StoredProgram]:
     async with store.view() as view:
         return await view.programs.all()
+
+
+async def _refuse_twins(uow: UnitOfWork, program: Program) -> None:
+    """Names are for people and market contexts for parties: each names one program."""
+    for other in (stored.program for stored in await uow.programs.all()):
+        if other.id != program.id and other.name == program.name:
+            raise Conflict(f"there is a program called {program.name} already")
+        if other.id != program.id and other.market_context == program.market_context:
+            raise Conflict(f"program {other.name} has the market context {program.market_context} already")

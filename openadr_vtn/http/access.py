@@ -1,0 +1,78 @@
+"""What every route of the operator's listener is given, and how it is known who calls."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+
+from openadr_core.errors import MalformedMessage, UnknownPeer
+from openadr_core.limits import JSON_BODY_MAX_BYTES
+from openadr_core.shell.http_armour import read_body
+from openadr_vtn.application.handlers.clients import Caller, TokenRules, caller_of
+from openadr_vtn.application.ports import Store
+from openadr_vtn.domain.guard_rails import GuardRails
+from openadr_vtn.http.throttle import Throttle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The operator's side of a VTN."""
+
+    store: Store
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    rails: GuardRails
+    keys: Mapping[str, str]
+    """Token keys (PEM by id), the one that signs first."""
+    token_rules: TokenRules
+    token_throttle: Throttle
+    wrote: Callable[[Caller, str, str], None]
+    """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
+
+
+DESK = web.AppKey("desk", Desk)
+
+ScopedHandler = Callable[[web.Request, Desk, Caller], Awaitable[web.Response]]
+PlainHandler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def scoped(scope: str, handler: ScopedHandler) -> PlainHandler:
+    """The handler behind a bearer token that carries this scope."""
+
+    async def authorised(request: web.Request) -> web.Response:
+        desk = request.app[DESK]
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise UnknownPeer("no bearer token")
+        caller = await caller_of(desk.store, token.strip(), desk.keys, desk.token_rules, desk.now())
+        caller.require(scope)
+        return await handler(request, desk, caller)
+
+    return authorised
+
+
+async def json_body(request: web.Request) -> bytes:
+    """The body, if it is said to be JSON."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType
+    return await read_body(request, max_bytes=JSON_BODY_MAX_BYTES)
+
+
+def json_response(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="application/json")
+
+
+def number_asked(request: web.Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query, from 0 to ``most``."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
+        raise MalformedMessage(f"{name}: must be a whole number from 0 to {most}")
+    return int(text)
+
+
+def names_asked(request: web.Request, name: str) -> tuple[str, ...]:
+    """A list in the query, as ``a=x&a=y`` or as ``a=x,y``."""
+    return tuple(item for text in request.query.getall(name, []) for item in text.split(",") if item)

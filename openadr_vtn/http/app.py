@@ -1,0 +1,16 @@
+"""The operator's listener as one application: the 3.1 API, the admin API, tokens, and problems for what goes wrong."""
+
+from aiohttp import web
+
+from openadr_vtn.http.access import DESK, Desk
+from openadr_vtn.http.admin_routes import admin_routes
+from openadr_vtn.http.oadr3_routes import oadr3_routes
+from openadr_vtn.http.problem import problems
+from openadr_vtn.http.token_routes import token_routes
+
+
+def operator_app(desk: Desk) -> web.Application:
+    app = web.Application(middlewares=[problems])
+    app[DESK] = desk
+    app.add_routes([*token_routes(), *oadr3_routes(), *admin_routes()])
+    return app

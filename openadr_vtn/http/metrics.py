@@ -1,0 +1,61 @@
+"""What the VTN counts, for Prometheus. Numbers that live in the store are refreshed by a tick, not by a scrape."""
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from openadr_core.model.event import EventStatus
+from openadr_core.model.party import PartyState
+from openadr_vtn.application.handlers.observe import party_views
+from openadr_vtn.application.ports import Notice, Store
+
+
+class VtnMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._commands = Counter(
+            "openadr_vtn_commands", "Commands of operators that were done", ["command"], registry=registry
+        )
+        self._notices = Counter(
+            "openadr_vtn_notices", "What parties did that is worth a log line", ["kind"], registry=registry
+        )
+        self._parties = Gauge("openadr_vtn_parties", "Parties by state", ["state"], registry=registry)
+        self._events = Gauge("openadr_vtn_events", "Events that are not over, by status", ["status"], registry=registry)
+        self._late = Gauge("openadr_vtn_reports_late", "Parties whose reports are overdue", registry=registry)
+        self._unanswered = Gauge(
+            "openadr_vtn_deliveries_unanswered", "Parties that owe an answer to a current event", registry=registry
+        )
+
+    def wrote(self, command: str) -> None:
+        self._commands.labels(command).inc()
+
+    def noticed(self, notice: Notice) -> None:
+        self._notices.labels(notice.kind).inc()
+
+    def refresh(
+        self, parties: Mapping[PartyState, int], events: Mapping[EventStatus, int], *, late: int, unanswered: int
+    ) -> None:
+        """The store's numbers, as they are now."""
+        for state in PartyState:
+            self._parties.labels(state.value).set(parties.get(state, 0))
+        for status in EventStatus:
+            self._events.labels(status.value).set(events.get(status, 0))
+        self._late.set(late)
+        self._unanswered.set(unanswered)
+
+
+async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> None:
+    """Read the store's numbers, and show them."""
+    async with store.view() as view:
+        parties = await party_views(view, now)
+        events = [stored.event for stored in await view.events.current(now)]
+        rows = [
+            row for event in events for row in await view.deliveries.of_event(event.id) if row.version == event.version
+        ]
+    metrics.refresh(
+        Tally(view.party.state for view in parties),
+        Tally(event.status_at(now) for event in events),
+        late=sum(view.late_by > timedelta() for view in parties),
+        unanswered=sum(row.answered_at is None for row in rows),
+    )

@@ -1,0 +1,55 @@
+"""Problem bodies for everything that goes wrong on the operator's listener, and a log line that has the rest."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from openadr_core.errors import Unavailable
+from openadr_core.oadr3.problem import FIXED_DETAILS, Problem, problem_of
+
+PLAIN_JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns whatever a handler raises into a problem. Only what an operator can mend is told in full."""
+    instance = f"urn:request:{secrets.token_hex(8)}"
+    try:
+        return await handler(request)
+    except web.HTTPException as raised:
+        # aiohttp's own: no such address, no such method, body too long.
+        problem = Problem(
+            status=raised.status, detail=FIXED_DETAILS.get(raised.status, raised.reason), instance=instance
+        )
+        response = problem_response(request, problem)
+        if allowed := raised.headers.get("Allow"):
+            response.headers["Allow"] = allowed
+        return response
+    except Exception as error:  # nothing of it may reach the client; all of it the log
+        problem = problem_of(error, instance)
+        ours = problem.status >= 500
+        said = "request failed" if ours else "request refused"
+        log.log(
+            40 if ours else 20, said, method=request.method, path=request.path, status=problem.status,
+            kind=type(error).__name__, said=str(error), instance=instance,
+            exc_info=error if ours and not isinstance(error, Unavailable) else None,
+        )  # fmt: skip
+        return problem_response(request, problem)
+
+
+def problem_response(request: web.Request, problem: Problem) -> web.Response:
+    """Interpretation: the 3.1 OpenAPI file says application/json, RFC 9457 problem+json. The latter if asked for."""
+    asked = PROBLEM_JSON in request.headers.get("Accept", "")
+    response = web.Response(
+        body=problem.body(), status=problem.status, content_type=PROBLEM_JSON if asked else PLAIN_JSON
+    )
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response

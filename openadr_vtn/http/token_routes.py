@@ -1,0 +1,105 @@
+"""Tokens for the operator's APIs: RFC 6749's client credentials, where OpenADR 3.1 puts them."""
+
+import base64
+import binascii
+import json
+from urllib.parse import parse_qs, unquote_plus
+
+from aiohttp import web
+
+from openadr_core.errors import Forbidden, UnknownPeer
+from openadr_core.oadr3.problem import Problem
+from openadr_core.shell.clock import steady_s
+from openadr_core.shell.http_armour import read_body
+from openadr_vtn.application.handlers.clients import issue_token
+from openadr_vtn.http.access import DESK, Desk, json_response
+from openadr_vtn.http.addresses import OADR3
+from openadr_vtn.http.problem import problem_response
+
+BODY_MAX_BYTES = 4096
+FIELDS_MAX = 16
+
+
+def token_routes() -> list[web.RouteDef]:
+    return [web.get(f"{OADR3}/auth/server", auth_server), web.post(f"{OADR3}/auth/token", token)]
+
+
+class _Refused(Exception):
+    """RFC 6749, 5.2: an error by its name there."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(description)
+        self.error = error
+        self.status = status
+
+
+async def auth_server(request: web.Request) -> web.Response:
+    """Where tokens are had; OpenADR 3.1 wants it open to all."""
+    return json_response(json.dumps({"tokenURL": f"{request.scheme}://{request.host}{OADR3}/auth/token"}))
+
+
+async def token(request: web.Request) -> web.Response:
+    desk = request.app[DESK]
+    wait_s = desk.token_throttle.wait_s(request.remote or "", steady_s())
+    if wait_s:
+        problem = Problem(status=429, detail=f"too many token requests; wait {wait_s:.0f} s")
+        response = problem_response(request, problem)
+        response.headers["Retry-After"] = str(int(wait_s) + 1)
+        return response
+    try:
+        response = json_response(await _issued(request, desk))
+    except _Refused as refused:
+        answer = {"error": refused.error, "error_description": str(refused)}
+        response = json_response(json.dumps(answer), refused.status)
+        if refused.status == 401:
+            response.headers["WWW-Authenticate"] = "Basic"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _issued(request: web.Request, desk: Desk) -> str:
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise _Refused("invalid_request", "the body must be application/x-www-form-urlencoded")
+    form = _form(await read_body(request, max_bytes=BODY_MAX_BYTES))
+    if form.get("grant_type") != "client_credentials":
+        raise _Refused("unsupported_grant_type", "only client_credentials is done here")
+    client_id, secret = _credentials(request, form)
+    try:
+        text, made = await issue_token(
+            desk.store, desk.keys, desk.token_rules, client_id=client_id, secret=secret,
+            scopes=tuple(form.get("scope", "").split()), token_id=desk.new_id(), now=desk.now(),
+        )  # fmt: skip
+    except UnknownPeer as error:
+        raise _Refused("invalid_client", str(error), 401) from None
+    except Forbidden as error:
+        raise _Refused("invalid_scope", str(error)) from None
+    answer = {
+        "access_token": text,
+        "token_type": "Bearer",
+        "expires_in": int((made.expires_at - made.issued_at).total_seconds()),
+        "scope": " ".join(made.scopes),
+    }
+    return json.dumps(answer)
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise _Refused("invalid_request", "the body is no form") from None
+    if any(len(values) > 1 for values in fields.values()):
+        # RFC 6749, 3.2
+        raise _Refused("invalid_request", "a parameter stands twice")
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _credentials(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
+    """RFC 6749, 2.3.1: by HTTP Basic, or in the body."""
+    kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise _Refused("invalid_client", "the Authorization header is not HTTP Basic", 401) from None
+    return unquote_plus(client_id), unquote_plus(secret)

@@ -1,0 +1,164 @@
+"""What is known about parties and events, as JSON for people's tools: kW, RFC 3339, no names of ours inside."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.opt import Opt
+from openadr_core.model.party import Party
+from openadr_core.oadr3.times import moment_text
+from openadr_vtn.application.handlers.observe import EventDetail, EventView, LedgerRow, PartyPerformance, PartyView
+from openadr_vtn.application.ports import AuditEntry
+
+Object = dict[str, Any]
+
+
+def party_json(party: Party) -> Object:
+    registration = party.registration
+    return {
+        "id": party.id,
+        "name": party.name,
+        "state": party.state.value,
+        "targets": list(party.targets),
+        "first_seen_at": moment_text(party.first_seen_at),
+        "registered_at": moment_text(registration.registered_at) if registration else None,
+        "profile": registration.profile if registration else None,
+        "report_only": registration.report_only if registration else None,
+        "certificates": [
+            {
+                "fingerprint": certificate.fingerprint_20b,
+                "lfdi": certificate.lfdi,
+                "sha256": certificate.sha256,
+                "subject": certificate.subject,
+            }
+            for certificate in party.certificates
+        ],
+    }
+
+
+def party_view_json(view: PartyView) -> Object:
+    return {
+        **party_json(view.party),
+        "last_seen_at": _moment(view.last_seen_at),
+        "reports": len(view.reports),
+        "report_late_by_s": _whole_s(view.late_by),
+    }
+
+
+def event_view_json(view: EventView) -> Object:
+    event = view.event
+    return {
+        "id": event.id,
+        "program_id": event.program_id,
+        "program": view.program_name,
+        "name": event.comment,
+        "status": view.status.value,
+        "version": event.version,
+        "priority": event.priority,
+        "targets": list(event.targets),
+        "asks": asked_text(event),
+        "starts_at": moment_text(event.starts_at),
+        "ends_at": _moment(event.ends_at),
+        "created_at": moment_text(event.created_at),
+        "modified_at": moment_text(event.modified_at),
+        "cancelled_at": _moment(event.cancelled_at),
+        "entitled": view.entitled,
+        "fetched": view.fetched,
+        "opted_in": view.opted_in,
+        "opted_out": view.opted_out,
+    }
+
+
+def event_detail_json(detail: EventDetail) -> Object:
+    return {
+        **event_view_json(detail.view),
+        "versions": detail.versions,
+        "target_kw": _kw(detail.target_w),
+        "delivered_kw": _kw(detail.delivered_w),
+        "target": [[moment_text(moment), _kw(value_w)] for moment, value_w in detail.target],
+        "delivered": [
+            [moment_text(one.starts_at), one.duration.total_seconds(), _kw(one.delivered_w), _kw(one.metered_w),
+             _kw(one.baseline_w)]
+            for one in detail.delivered
+        ],
+        "parties": [_performance_json(one) for one in detail.parties],
+        "ledger": [_ledger_json(row) for row in detail.ledger],
+    }  # fmt: skip
+
+
+def audit_json(entry: AuditEntry) -> Object:
+    return {
+        "at": moment_text(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.detail,
+    }
+
+
+def asked_text(event: DrEvent) -> str:
+    """In a few words: ``relief 5,000 kW``, ``level 1``."""
+    parts = []
+    for signal in event.signals:
+        values = sorted({interval.value for interval in signal.intervals})
+        ends = values[:1] if len(values) == 1 else [values[0], values[-1]]
+        if signal.kind is SignalKind.LEVEL:
+            parts.append("level " + " to ".join(f"{value:.0f}" for value in ends))
+        else:
+            kind = "relief" if signal.kind is SignalKind.RELIEF else "net power"
+            parts.append(f"{kind} " + " to ".join(f"{value / 1000:,.0f}" for value in ends) + " kW")
+    return ", ".join(parts)
+
+
+def _performance_json(one: PartyPerformance) -> Object:
+    latest = one.delivered[-1] if one.delivered else None
+    return {
+        "party_id": one.party.id,
+        "party": one.party.name,
+        "opt": _opt_json(one.opt),
+        "delivered_kw": _kw(latest.delivered_w) if latest else None,
+        "reported_until": moment_text(latest.starts_at + latest.duration) if latest else None,
+        "report_late_by_s": _whole_s(one.late_by),
+        "missing": [[moment_text(start), moment_text(end)] for start, end in one.missing],
+    }
+
+
+def _ledger_json(row: LedgerRow) -> Object:
+    delivery = row.delivery
+    return {
+        "party_id": row.party.id,
+        "party": row.party.name,
+        "version": delivery.version,
+        "withdrawn": delivery.withdrawn,
+        "entitled_at": moment_text(delivery.entitled_at),
+        "notified_at": _moment(delivery.notified_at),
+        "fetched_at": _moment(delivery.fetched_at),
+        "answered_at": _moment(delivery.answered_at),
+        "reported_at": _moment(delivery.reported_at),
+        "attempts": delivery.attempts,
+        "opt": _opt_json(row.opt),
+    }
+
+
+def _opt_json(opt: Opt | None) -> Object | None:
+    if opt is None:
+        return None
+    return {
+        "type": opt.opt_type.value,
+        "version": opt.version,
+        "code": opt.code,
+        "reason": opt.reason,
+        "at": moment_text(opt.at),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment_text(moment)
+
+
+def _kw(power_w: float | None) -> float | None:
+    return None if power_w is None else round(power_w / 1000, 3)
+
+
+def _whole_s(length: timedelta) -> int:
+    return int(length.total_seconds())

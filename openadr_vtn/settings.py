@@ -1,0 +1,210 @@
+"""The VTN's settings: a TOML file, and environment variables that override it.
+
+``OPENADR_VTN_PARTIES__PORT`` is ``port`` of the table ``[parties]``. Paths in the file are relative to it.
+``openadr-vtn init`` writes a commented file; ``openadr-vtn check`` names a setting that is wrong.
+"""
+
+import tomllib
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from openadr_core.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "OPENADR_VTN_"
+
+Positive = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Table(BaseModel):
+    """A table of the file: an unknown key is a mistake, and said to be one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CertificateSettings(Table):
+    certificate: Path
+    """PEM: ours first, then its authorities without the root."""
+    key: Path
+
+
+class VtnSettings(Table):
+    id: str = Field(default="VTN-1", pattern=r"^[A-Za-z0-9_.:-]{1,128}$")
+    """The vtnID in every 2.0b message. Some VENs compare it with the case of its letters, some do not."""
+
+
+class PartiesSettings(Table):
+    """Where VENs connect: OpenADR 2.0b over mutual TLS."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8443
+    profile: Literal["modern-2.0b", "certification-2.0b"] = "modern-2.0b"
+    certificates: tuple[CertificateSettings, ...] = Field(min_length=1)
+    """OpenADR 2.0b 10.1 wants an RSA and an ECC one of every VTN; one is enough for VENs that take it."""
+    trust: tuple[Path, ...] = Field(min_length=1)
+    """Authorities whose VEN certificates may knock. They are let in one by one, by an operator."""
+    poll_interval_s: Annotated[float, Field(ge=1, le=86_400)] = 10.0
+    """What a VEN is told to poll at; whole seconds."""
+
+
+class OperatorSettings(Table):
+    """Where the operator's systems and the command line connect: TLS with bearer tokens."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8444
+    certificates: tuple[CertificateSettings, ...] = Field(min_length=1)
+    client_trust: tuple[Path, ...] = ()
+    """If set, a client must bring a certificate of these authorities too."""
+    token_lifetime_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    token_requests_per_minute: Annotated[int, Field(ge=1)] = 30
+    """From one address."""
+
+
+class ConsoleSettings(Table):
+    """The operator's pages, /health and /metrics: plain HTTP, so on loopback alone."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8081
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        if host != "localhost" and not _is_loopback(host):
+            raise ValueError("must be a loopback address: put a proxy with TLS before it to reach it from elsewhere")
+        return host
+
+
+class StoreSettings(Table):
+    url: str = "sqlite:///vtn.db"
+    """``sqlite:///path`` or ``postgresql://user@host/database``."""
+
+
+class ReportSettings(Table):
+    """What VENs are asked to report, as near as they can do it."""
+
+    granularity_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    """The length of one interval of data."""
+    report_back_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    """How often a report is sent."""
+
+    @model_validator(mode="after")
+    def _whole_intervals(self) -> Self:
+        if self.report_back_s % self.granularity_s:
+            raise ValueError("report_back_s must be a multiple of granularity_s")
+        return self
+
+
+class GuardSettings(Table):
+    """What no event may ask for, however it was typed."""
+
+    event_max_kw: Positive
+    step_max_kw: Positive
+
+
+class LogSettings(Table):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    parties: PartiesSettings
+    operator: OperatorSettings
+    guard: GuardSettings
+    """Required: the utility must have said what an event may ask for at most."""
+    vtn: VtnSettings = VtnSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    store: StoreSettings = StoreSettings()
+    reports: ReportSettings = ReportSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over the file; nothing else."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load(path: Path) -> Settings:
+    """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; `openadr-vtn init` writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        settings = Settings(**tables)
+    except SettingsError as error:
+        raise ConfigError(f"a variable of the environment, {ENVIRONMENT_PREFIX}…, cannot be read: {error}") from None
+    except ValidationError as error:
+        raise ConfigError("\n".join(_named(path, found) for found in error.errors())) from None
+    return _placed(settings, path.resolve().parent)
+
+
+def _named(path: Path, found: object) -> str:
+    location = ".".join(str(part) for part in found["loc"])  # type: ignore[index]
+    reason = str(found["msg"]).removeprefix("Value error, ")  # type: ignore[index]
+    return f"{path}: {location}: {reason} (or {ENVIRONMENT_PREFIX}{location.upper().replace('.', '__')})"
+
+
+def _placed(settings: Settings, folder: Path) -> Settings:
+    """With every path made absolute against the file's folder, and each file seen to be there."""
+    parties, operator, store = settings.parties, settings.operator, settings.store
+    if store.url.startswith("sqlite:///"):
+        store = StoreSettings(url=f"sqlite:///{folder / store.url.removeprefix('sqlite:///')}")
+    return settings.model_copy(
+        update={
+            "parties": parties.model_copy(
+                update={
+                    "certificates": _chains(folder, "parties", parties.certificates),
+                    "trust": _files(folder, "parties.trust", parties.trust),
+                }
+            ),
+            "operator": operator.model_copy(
+                update={
+                    "certificates": _chains(folder, "operator", operator.certificates),
+                    "client_trust": _files(folder, "operator.client_trust", operator.client_trust),
+                }
+            ),
+            "store": store,
+        }
+    )
+
+
+def _chains(folder: Path, table: str, certificates: tuple[CertificateSettings, ...]) -> tuple[CertificateSettings, ...]:
+    placed = []
+    for index, pair in enumerate(certificates):
+        where = f"{table}.certificates.{index}"
+        (certificate,) = _files(folder, f"{where}.certificate", (pair.certificate,))
+        (key,) = _files(folder, f"{where}.key", (pair.key,))
+        placed.append(CertificateSettings(certificate=certificate, key=key))
+    return tuple(placed)
+
+
+def _files(folder: Path, setting: str, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    for path in paths:
+        if not (folder / path).is_file():
+            raise ConfigError(f"{setting}: {folder / path} is not there")
+    return tuple(folder / path for path in paths)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

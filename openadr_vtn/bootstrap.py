@@ -1,0 +1,298 @@
+"""The VTN's composition root: everything is built here, by plain calls, and handed what it needs.
+
+`run` serves until it is told to stop. Tests call `start` and `Vtn.close` with settings and a clock of their own.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import signal
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from openadr_core.errors import ConfigError, StoreError
+from openadr_core.oadr3.tokens import new_signing_key
+from openadr_core.shell.clock import SystemClock
+from openadr_core.shell.datafiles import load_schema
+from openadr_core.shell.http_armour import Running, serve
+from openadr_core.shell.logs import configure_logs
+from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
+from openadr_core.shell.tls import Chain, refuse_expired, server_context
+from openadr_core.shell.watchdog import Watchdog
+from openadr_vtn.adapters.sql.migrate import migrate
+from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.application.directory import Directory
+from openadr_vtn.application.handlers.clients import Caller, TokenRules, add_client, ensure_signing_key
+from openadr_vtn.application.ports import Notice, SigningKey, Store
+from openadr_vtn.console.gate import Gate
+from openadr_vtn.console.routes import console_app
+from openadr_vtn.domain.guard_rails import GuardRails
+from openadr_vtn.domain.reporting import TelemetryWish
+from openadr_vtn.http.access import Desk
+from openadr_vtn.http.app import operator_app
+from openadr_vtn.http.health_routes import Health
+from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
+from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
+from openadr_vtn.http.throttle import Throttle
+from openadr_vtn.protocols.oadr2 import Oadr2Vtn
+from openadr_vtn.settings import (
+    CertificateSettings,
+    ConsoleSettings,
+    OperatorSettings,
+    PartiesSettings,
+    Settings,
+)
+
+log = structlog.get_logger(__name__)
+
+LAST_SEEN_WRITTEN_S = 1
+METRICS_REFRESHED_S = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Vtn:
+    """A VTN that serves; `close` ends it."""
+
+    parties: Running
+    operator: Running
+    console: Running
+    console_url: str
+    """With the token that opens it: for the operator's eyes."""
+    _store: SqlStore
+    _scheduler: AsyncIOScheduler
+    _directory: Directory
+    _watchdog: asyncio.Task[None]
+
+    async def close(self) -> None:
+        """Stop listening, let what is in progress end, write down what is only in memory."""
+        self._scheduler.shutdown(wait=False)
+        self._watchdog.cancel()
+        for listener in (self.parties, self.operator, self.console):
+            await listener.close()
+        await self._directory.write_last_seen()
+        await self._store.close()
+
+
+async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
+    """Serve on all three listeners. ConfigError names a setting that cannot be used."""
+    clock = clock or SystemClock()
+    chains = _chains(settings.parties.certificates) + _chains(settings.operator.certificates)
+    ends = refuse_expired(chains, clock.now())
+    parties_tls, operator_tls = tls_contexts(settings)
+    store = await _migrated_store(settings)
+    registry = new_registry()
+    certificates = CertificateGauge(registry, clock.now)
+    for path in ends:
+        certificates.watch(path.stem, path.read_bytes())
+    metrics = VtnMetrics(registry)
+    directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
+    watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
+    desk = await _desk(settings, store, clock.now, metrics)
+    gate = Gate(token=secrets.token_urlsafe(24), now=clock.now)
+    health = Health(store=store, metrics=lambda: exposition(registry))
+    listeners: list[Running] = []
+    try:
+        services = _parties_app(settings, store, directory, metrics, clock.now)
+        listeners.append(await _listen(services, settings.parties, parties_tls))
+        listeners.append(await _listen(operator_app(desk), settings.operator, operator_tls))
+        pages = console_app(store, gate, clock.now, settings.vtn.id, health)
+        listeners.append(await _listen(pages, settings.console, None))
+    except BaseException:
+        for listener in listeners:
+            await listener.close()
+        await store.close()
+        raise
+    parties, operator, console = listeners
+    return Vtn(
+        parties=parties,
+        operator=operator,
+        console=console,
+        console_url=f"{console.url}/?token={gate.token}",
+        _store=store,
+        _scheduler=_wake(directory, store, metrics, clock.now),
+        _directory=directory,
+        _watchdog=asyncio.create_task(watchdog.run()),
+    )
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; one line of JSON on stdout says when, and where."""
+    configure_logs(level=settings.log.level, human=settings.log.format == "console")
+    for chatty in ("apscheduler", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stopped.set)
+    vtn = await start(settings)
+    where = {"parties": vtn.parties.url, "operator": vtn.operator.url}
+    log.info("ready", **where, console=vtn.console.url)
+    # Not a log record: it carries the token that opens the console, for whoever started us.
+    sys.stdout.write(json.dumps({"event": "ready", **where, "console": vtn.console_url}) + "\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    log.info("stopping")
+    await vtn.close()
+
+
+def tls_contexts(settings: Settings) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """For parties and for operators; ConfigError names a file that cannot be used."""
+    parties, operator = settings.parties, settings.operator
+    return (
+        server_context(parties.profile, _chains(parties.certificates), parties.trust),
+        server_context(
+            "oadr3",
+            _chains(operator.certificates),
+            operator.client_trust,
+            "required" if operator.client_trust else "none",
+        ),
+    )
+
+
+async def check(settings: Settings) -> None:
+    """Everything that can be wrong before serving: certificates, keys, database. Nothing is changed."""
+    refuse_expired(
+        _chains(settings.parties.certificates) + _chains(settings.operator.certificates), SystemClock().now()
+    )
+    tls_contexts(settings)
+    if not _is_new_file(settings.store.url):
+        store = await open_store(settings.store.url)
+        await store.close()
+
+
+async def create_client(settings: Settings, name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
+    """A client of the operator's API: its id and its secret, which is not stored and not shown again."""
+    store = await _migrated_store(settings)
+    try:
+        client_id, secret = new_id(), secrets.token_urlsafe(32)
+        await add_client(store, client_id=client_id, name=name, secret=secret, scopes=scopes, now=SystemClock().now())
+    finally:
+        await store.close()
+    return client_id, secret
+
+
+def new_id() -> str:
+    """Unguessable, and good in every protocol; it begins with a letter, for 2.0b's readers of XML ids."""
+    return f"i{secrets.token_hex(8)}"
+
+
+async def _migrated_store(settings: Settings) -> SqlStore:
+    url = settings.store.url
+    if _is_new_file(url):
+        _make_private(Path(url.removeprefix("sqlite:///")))
+    await migrate(url)
+    return await open_store(url)
+
+
+async def _desk(settings: Settings, store: Store, now: Callable[[], datetime], metrics: VtnMetrics) -> Desk:
+    def wrote(caller: Caller, command: str, subject: str) -> None:
+        log.info("operator command", command=command, by=caller.actor, subject=subject)
+        metrics.wrote(command)
+
+    fresh = SigningKey(id=new_id(), pem=new_signing_key(), created_at=now())
+    return Desk(
+        store=store,
+        now=now,
+        new_id=new_id,
+        rails=GuardRails(event_max_w=settings.guard.event_max_kw * 1000, step_max_w=settings.guard.step_max_kw * 1000),
+        keys=await ensure_signing_key(store, fresh),
+        token_rules=TokenRules(
+            issuer=settings.vtn.id,
+            audience=f"{settings.vtn.id}/operator",
+            lifetime=timedelta(seconds=settings.operator.token_lifetime_s),
+        ),
+        token_throttle=Throttle(settings.operator.token_requests_per_minute),
+        wrote=wrote,
+    )
+
+
+def _parties_app(
+    settings: Settings, store: Store, directory: Directory, metrics: VtnMetrics, now: Callable[[], datetime]
+) -> web.Application:
+    in_the_log = NoticeLog()
+
+    def witness(notice: Notice) -> None:
+        in_the_log(notice)
+        metrics.noticed(notice)
+
+    vtn = Oadr2Vtn(
+        store=store,
+        directory=directory,
+        schema=load_schema(),
+        vtn_id=settings.vtn.id,
+        telemetry=TelemetryWish(
+            granularity=timedelta(seconds=settings.reports.granularity_s),
+            report_back=timedelta(seconds=settings.reports.report_back_s),
+        ),
+        new_id=new_id,
+        witness=witness,
+    )
+    return parties_app(vtn, now)
+
+
+async def _listen(
+    app: web.Application, where: PartiesSettings | OperatorSettings | ConsoleSettings, tls: ssl.SSLContext | None
+) -> Running:
+    try:
+        return await serve(app, host=where.host, port=where.port, tls=tls)
+    except OSError as error:
+        table = type(where).__name__.removesuffix("Settings").lower()
+        raise ConfigError(f"{table}.port: {where.host}:{where.port}: {error.strerror}") from None
+
+
+def _wake(directory: Directory, store: Store, metrics: VtnMetrics, now: Callable[[], datetime]) -> AsyncIOScheduler:
+    """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
+    scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+    scheduler.add_job(_soundly("write last seen", directory.write_last_seen), "interval", seconds=LAST_SEEN_WRITTEN_S)
+    refresh = _soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
+    scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
+    scheduler.start()
+    return scheduler
+
+
+def _soundly(what: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A tick that fails says so in the log, and the next one tries again."""
+
+    async def tick() -> None:
+        try:
+            await job()
+        except StoreError as error:
+            log.warning("tick failed", what=what, said=str(error))
+
+    return tick
+
+
+def _chains(certificates: tuple[CertificateSettings, ...]) -> list[Chain]:
+    return [Chain(certificate=pair.certificate, key=pair.key) for pair in certificates]
+
+
+def _make_private(path: Path) -> None:
+    """The key that signs tokens will be in the store: nobody else on this machine may read it."""
+    path.touch(mode=0o600)
+
+
+def _is_new_file(url: str) -> bool:
+    path = url.removeprefix("sqlite:///")
+    return path != url and not Path(path).exists()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415  # it is not made for Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -1,0 +1,1 @@
+"""The command `openadr-vtn`, by noun: one module for each."""

@@ -1,0 +1,55 @@
+"""`openadr-vtn client`: who may use the operator's API. It works on the store itself, on the VTN's machine."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from openadr_core.shell.keyfiles import write_private
+from openadr_vtn.application.handlers.clients import SCOPES
+from openadr_vtn.cli.plain_help import PlainGroup
+from openadr_vtn.cli.run import config_option
+from openadr_vtn.settings import load
+
+
+@click.group(cls=PlainGroup)
+def client() -> None:
+    """Clients of the operator's API, and what each may do."""
+
+
+@client.command(epilog="Scopes:\n" + "\n".join(f"  {name:<16}{meaning}" for name, meaning in SCOPES.items()))
+@click.argument("name")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="What it may do; all if none is given."
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write a profile for --operator there.")
+@config_option
+def create(name: str, scopes: tuple[str, ...], out: Path | None, config: Path) -> None:
+    """Create a client. Its secret is shown once, or written to a file that only you can read.
+
+    Example, a dispatcher's desk that may stop but not create:
+      openadr-vtn client create night-desk --scope read_all --scope stop --out night-desk.toml
+    """
+    from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
+
+    settings = load(config)
+    client_id, secret = asyncio.run(bootstrap.create_client(settings, name, scopes or tuple(SCOPES)))
+    if out is None:
+        click.echo(f"client_id     {client_id}\nclient_secret {secret}")
+        return
+    host = "127.0.0.1" if settings.operator.host in {"0.0.0.0", "::"} else settings.operator.host  # noqa: S104
+    trust = settings.parties.trust[-1]
+    write_private(out, profile_text(f"https://{host}:{settings.operator.port}", client_id, secret, str(trust)).encode())
+    click.echo(f"Wrote {out}.")
+
+
+def profile_text(url: str, client_id: str, secret: str, trust: str) -> str:
+    """What an operator's commands need to reach a VTN."""
+    return f"""\
+# Access to a VTN's operator API. Whoever reads this file can do what its client may do.
+url = "{url}"
+client_id = "{client_id}"
+client_secret = "{secret}"
+# Authorities that may have signed the VTN's certificate; the path is relative to this file.
+trust = "{trust}"
+"""

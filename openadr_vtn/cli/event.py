@@ -1,0 +1,183 @@
+"""`openadr-vtn event`: what is asked of parties, and what came of it."""
+
+import json
+import re
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
+from openadr_vtn.cli.plain_help import PlainGroup
+from openadr_vtn.cli.program import program_named
+from openadr_vtn.cli.tables import clock_text, kw_text, show_json, show_table
+
+PAYLOAD_TYPES = ["SIMPLE", "DISPATCH_SETPOINT", "DISPATCH_SETPOINT_RELATIVE"]
+STEPS = ("entitled", "notified", "fetched", "answered", "reported")
+SHORT_DURATION = re.compile(r"(\d+)([smhd])")
+
+
+@click.group(cls=PlainGroup)
+def event() -> None:
+    """Events: what is asked of parties, and what came of it."""
+
+
+@event.command()
+@click.option("--program", "program_name", help="Name or id of its program.")
+@click.option("--payload-type", type=click.Choice(PAYLOAD_TYPES), help="What the value is.")
+@click.option("--value", type=float, help="A level of 0 to 3 for SIMPLE, else a power in --units.")
+@click.option("--units", type=click.Choice(["W", "KW", "MW"]), default="KW", show_default=True)
+@click.option("--start", default="now", show_default=True, help="now, or a moment: 2030-07-01T18:30:00Z.")
+@click.option("--duration", help="120s, 15m, 4h, or an ISO 8601 duration (PT2M). P9999Y is for ever.")
+@click.option("--target", "targets", multiple=True, help="Only for parties with this name or target; repeat for more.")
+@click.option("--priority", type=click.IntRange(min=0), help="0 is the highest. Without one it is the lowest.")
+@click.option("--name", help="What people are to call it.")
+@click.option(
+    "--file", "document", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A whole OpenADR 3.1 event as JSON, instead of the options.",
+)  # fmt: skip
+@json_option
+@operator_option
+def create(
+    *, api: OperatorApi, program_name: str | None, payload_type: str | None, value: float | None, units: str,
+    start: str, duration: str | None, targets: tuple[str, ...], priority: int | None, name: str | None,
+    document: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    r"""Create an event; parties are told at their next poll.
+
+    Examples:
+      openadr-vtn event create --program peak --payload-type DISPATCH_SETPOINT_RELATIVE \
+          --value 5000 --units KW --start now --duration 120s --target ven-1
+      openadr-vtn event create --program peak --payload-type SIMPLE --value 1 --duration 4h
+      openadr-vtn event create --file event.json
+    """
+    if document is not None:
+        body = document.read_bytes()
+    elif program_name is None or payload_type is None or value is None or duration is None:
+        raise click.UsageError("give --program, --payload-type, --value and --duration, or --file")
+    else:
+        wanted: dict[str, Any] = {
+            "programID": program_named(api, program_name)["id"],
+            "eventName": name,
+            "priority": priority,
+            "targets": list(targets),
+            "intervalPeriod": {"start": _start_text(start), "duration": _duration_text(duration)},
+            "intervals": [{"id": 0, "payloads": [{"type": payload_type, "values": [value]}]}],
+        }
+        if payload_type != "SIMPLE":
+            wanted["payloadDescriptors"] = [
+                {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": payload_type, "units": units}
+            ]
+        body = json.dumps({key: one for key, one in wanted.items() if one is not None}).encode()
+    # A key of its own: should the answer be lost, the same request can be sent again.
+    made = api.write("POST", "events", body, **{"Idempotency-Key": secrets.token_hex(16)})
+    if as_json:
+        show_json(made)
+    else:
+        click.echo(f"Event {made['id']} is created. Watch it: openadr-vtn event show {made['id']}")
+
+
+@event.command("list")
+@json_option
+@operator_option
+def list_events(api: OperatorApi, *, as_json: bool) -> None:
+    """List events, the newest first, the cancelled among them."""
+    events = api.admin("events")
+    if as_json:
+        show_json(events)
+        return
+    show_table(
+        ["ID", "STATUS", "PROGRAM", "ASKS FOR", "START", "END", "PARTIES", "HAVE IT", "IN", "OUT"],
+        [
+            [
+                one["id"], one["status"], one["program"], one["asks"], clock_text(one["starts_at"]),
+                clock_text(one["ends_at"]), one["entitled"], one["fetched"], one["opted_in"], one["opted_out"],
+            ]
+            for one in events
+        ],
+        empty="There is no event yet: openadr-vtn event create --help",
+    )  # fmt: skip
+
+
+@event.command()
+@click.argument("event_id", metavar="ID")
+@json_option
+@operator_option
+def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
+    """Show one event: who has it, who answered what, target and delivered, reports late or missing."""
+    found = api.admin(f"events/{event_id}")
+    if as_json:
+        show_json(found)
+        return
+    click.secho(f"{found['name'] or 'Event'} {found['id']}: {found['asks']}", bold=True)
+    click.echo(
+        f"{found['status']}, version {found['version']}, program {found['program']}, "
+        f"{clock_text(found['starts_at'])} to {clock_text(found['ends_at']) or 'for ever'}"
+    )
+    click.echo(f"target {kw_text(found['target_kw']) or '-'}, delivered {kw_text(found['delivered_kw']) or '-'}\n")
+    show_table(
+        ["PARTY", "ANSWER", "DELIVERED", "REPORTED UNTIL", "LATE", "MISSING"],
+        [
+            [
+                one["party"], _opt(one["opt"]), kw_text(one["delivered_kw"]), clock_text(one["reported_until"]),
+                f"{one['report_late_by_s']} s" if one["report_late_by_s"] else None, _missing(one["missing"]),
+            ]
+            for one in found["parties"]
+        ],
+        empty="No party is entitled to it.",
+    )  # fmt: skip
+    click.echo("\nDelivery ledger")
+    show_table(
+        ["PARTY", "VERSION", "ENTITLED", "NOTIFIED", "FETCHED", "ANSWERED", "REPORTED", "TRIES"],
+        [
+            [
+                row["party"], f"{row['version']} (withdrawn)" if row["withdrawn"] else row["version"],
+                *(clock_text(row[f"{step}_at"]) for step in STEPS),
+                row["attempts"],
+            ]
+            for row in found["ledger"]
+        ],
+        empty="Nothing is owed to anybody.",
+    )  # fmt: skip
+
+
+@event.command()
+@click.argument("event_id", metavar="ID")
+@operator_option
+def cancel(api: OperatorApi, event_id: str) -> None:
+    """Cancel one event. Parties let go as it says: with the event's own randomisation, and ramped."""
+    api.write("DELETE", f"events/{event_id}")
+    click.echo(f"Event {event_id} is cancelled.")
+
+
+def _start_text(start: str) -> str:
+    if start == "now":
+        return "0001-01-01T00:00:00Z"
+    try:
+        moment = datetime.fromisoformat(start)
+    except ValueError:
+        raise click.BadParameter(
+            "must be now, or a moment such as 2030-07-01T18:30:00Z", param_hint="--start"
+        ) from None
+    # Without an offset it is the operator's own clock that is meant.
+    return moment.astimezone().isoformat(timespec="seconds")
+
+
+def _duration_text(duration: str) -> str:
+    matched = SHORT_DURATION.fullmatch(duration)
+    if matched is None:
+        return duration
+    number, unit = matched.groups()
+    return f"P{number}D" if unit == "d" else f"PT{number}{unit.upper()}"
+
+
+def _opt(opt: dict[str, Any] | None) -> str | None:
+    if opt is None:
+        return None
+    return " ".join(text for text in (opt["type"], opt["reason"] if opt["code"] != "200" else "") if text)
+
+
+def _missing(stretches: list[list[str]]) -> str | None:
+    return ", ".join(f"{clock_text(start)} to {clock_text(end)}" for start, end in stretches) or None

@@ -1,0 +1,139 @@
+"""`openadr-vtn init`: a folder with all that a VTN needs, ready to run."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from openadr_core.errors import RuleBroken
+from openadr_core.shell.keyfiles import write_private, write_public
+from openadr_vtn.application.handlers.clients import SCOPES
+from openadr_vtn.cli.certificate import make_authorities, mint_leaf
+from openadr_vtn.cli.client import profile_text
+from openadr_vtn.cli.plain_help import PlainCommand
+from openadr_vtn.settings import load
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1")
+
+
+@click.command(cls=PlainCommand)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--vtn-id", default="VTN-1", show_default=True, help="The vtnID that VENs see.")
+@click.option("--host", "hosts", multiple=True, help="A DNS name or address that VENs reach it by; repeat for more.")
+@click.option("--listen", default="127.0.0.1", show_default=True, help="Address to serve parties and operators on.")
+@click.option("--parties-port", type=int, default=8443, show_default=True)
+@click.option("--operator-port", type=int, default=8444, show_default=True)
+@click.option("--console-port", type=int, default=8081, show_default=True)
+def init(
+    *, folder: Path, vtn_id: str, hosts: tuple[str, ...], listen: str, parties_port: int, operator_port: int,
+    console_port: int,
+) -> None:  # fmt: skip
+    """Make a folder with all that a VTN needs.
+
+    Settings with comments, lab certificates, a store, and an operator's access.
+
+    Example:
+      openadr-vtn init utility --vtn-id Acme-VTN --host vtn.acme.example
+      openadr-vtn run --config utility/vtn.toml
+
+    The certificates are of a laboratory of your own. For production, put those that the OpenADR
+    authorities signed in their place and name them in vtn.toml.
+    """
+    from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
+
+    config = folder / "vtn.toml"
+    if config.exists():
+        raise RuleBroken(f"{config} is there already; nothing was changed")
+    certificates = folder / "certs"
+    authorities = make_authorities(certificates)
+    names = tuple(dict.fromkeys((*LOCAL_HOSTS, *hosts)))
+    for kind, issuer in authorities.items():
+        mint_leaf(f"openadr-{kind}-vtn", vtn_id, issuer, certificates, hosts=names, file_name=f"vtn-{kind}")
+    mint_leaf(
+        "openadr-ecc-vtn", f"{vtn_id} operator", authorities["ecc"], certificates, hosts=names, file_name="operator"
+    )
+    text = SETTINGS.format(
+        vtn_id=vtn_id, listen=listen, parties_port=parties_port, operator_port=operator_port, console_port=console_port
+    )
+    write_public(config, text.encode())
+    client_id, secret = asyncio.run(bootstrap.create_client(load(config), "operator", tuple(SCOPES)))
+    profile = profile_text(f"https://127.0.0.1:{operator_port}", client_id, secret, "certs/openadr-ecc-root.pem")
+    write_private(folder / "operator.toml", profile.encode())
+    click.echo(f"Made {folder}:")
+    for name, purpose in (
+        ("vtn.toml", "settings; every one has a comment"),
+        ("operator.toml", "your access to the operator's API: keep it to yourself"),
+        ("certs/", "a laboratory's authorities, and the VTN's certificates"),
+        ("vtn.db", "the store"),
+    ):
+        click.echo(f"  {name:<15}{purpose}")
+    click.echo(f"\nNow: openadr-vtn run --config {config}")
+
+
+SETTINGS = """\
+# Settings of an OpenADR VTN. Paths are relative to this file.
+# Each can be given by the environment as well: OPENADR_VTN_PARTIES__PORT is port of [parties].
+
+[vtn]
+# The vtnID in every OpenADR 2.0b message.
+id = "{vtn_id}"
+
+[parties]
+# Where VENs connect: OpenADR 2.0b over mutual TLS.
+host = "{listen}"
+port = {parties_port}
+# modern-2.0b: also TLS 1.3 and the suites that browsers use.
+# certification-2.0b: TLS 1.2 and the standard's two suites alone.
+profile = "modern-2.0b"
+# Who may knock: VENs with a certificate of these authorities. Each is let in by you (openadr-vtn party approve).
+trust = ["certs/openadr-rsa-root.pem", "certs/openadr-ecc-root.pem"]
+# What a VEN is told to poll at, in seconds.
+poll_interval_s = 10
+
+# The standard wants an RSA and an ECC certificate of every VTN.
+[[parties.certificates]]
+certificate = "certs/vtn-rsa.pem"
+key = "certs/vtn-rsa.key"
+
+[[parties.certificates]]
+certificate = "certs/vtn-ecc.pem"
+key = "certs/vtn-ecc.key"
+
+[operator]
+# Where your systems and the command line connect: OpenADR 3.1 (business logic) and the admin API, over TLS.
+host = "{listen}"
+port = {operator_port}
+# To ask clients for a certificate besides the token, name the authorities that sign them:
+# client_trust = ["certs/openadr-ecc-root.pem"]
+token_lifetime_s = 3600
+token_requests_per_minute = 30
+
+[[operator.certificates]]
+certificate = "certs/operator.pem"
+key = "certs/operator.key"
+
+[console]
+# Your pages, /health and /metrics. Plain HTTP, so a loopback address is all it takes.
+host = "127.0.0.1"
+port = {console_port}
+
+[store]
+# sqlite:///file, or postgresql://user:password@host/database
+url = "sqlite:///vtn.db"
+
+[reports]
+# What VENs are asked to report, as near as they can do it: the length of an interval, and how often one comes.
+granularity_s = 60
+report_back_s = 60
+
+[guard]
+# What no event may ask for, however it was typed: the most in one interval, and between two.
+event_max_kw = 10_000
+step_max_kw = 5_000
+
+[log]
+# debug, info, warning or error
+level = "info"
+# json: one object a line; console: for a person at a terminal
+format = "json"
+"""

@@ -1,0 +1,1 @@
+"""The operator's pages: parties, events, one event live, Stop. They read; the only thing they change is by Stop."""

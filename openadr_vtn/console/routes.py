@@ -1,0 +1,146 @@
+"""The pages and their data."""
+
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from openadr_core.errors import NotFound
+from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
+from openadr_vtn.application.handlers.stop import stop
+from openadr_vtn.application.ports import Store
+from openadr_vtn.console.gate import GATE, Gate, guarded
+from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
+from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
+
+FORM_MAX_BYTES = 4096
+EVENTS_SHOWN = 50
+AUDIT_SHOWN = 40
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    store: Store
+    now: Callable[[], datetime]
+    vtn_id: str
+    templates: Environment
+
+
+CONSOLE = web.AppKey("console", Console)
+
+
+def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: str, health: Health) -> web.Application:
+    templates = Environment(
+        loader=PackageLoader("openadr_vtn.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    app = web.Application(middlewares=[guarded], client_max_size=FORM_MAX_BYTES)
+    app[GATE] = gate
+    app[HEALTH] = health
+    app[CONSOLE] = Console(store=store, now=now, vtn_id=vtn_id, templates=templates)
+    app.add_routes(health_routes())
+    app.add_routes(
+        [
+            web.get("/", events_page),
+            web.get("/parties", parties_page),
+            web.get("/audit", audit_page),
+            web.get("/events/{id}", event_page),
+            web.get("/data/events.json", events_data),
+            web.get("/data/parties.json", parties_data),
+            web.get("/data/events/{id}.json", event_data),
+            web.post("/stop", stop_events),
+            web.static("/assets", Path(str(files("openadr_vtn.console") / "assets"))),
+        ]
+    )
+    return app
+
+
+async def events_page(request: web.Request) -> web.Response:
+    return _page(request, "events.html", events=await _events(request), parties=await _parties(request))
+
+
+async def parties_page(request: web.Request) -> web.Response:
+    return _page(request, "parties.html", parties=await _parties(request))
+
+
+async def audit_page(request: web.Request) -> web.Response:
+    async with request.app[CONSOLE].store.view() as view:
+        entries = await view.audit.newest(AUDIT_SHOWN)
+    return _page(request, "audit.html", entries=[audit_json(entry) for entry in entries])
+
+
+async def event_page(request: web.Request) -> web.Response:
+    return _page(request, "event.html", event=await _event(request))
+
+
+async def events_data(request: web.Request) -> web.Response:
+    return web.json_response(await _events(request))
+
+
+async def parties_data(request: web.Request) -> web.Response:
+    return web.json_response(await _parties(request))
+
+
+async def event_data(request: web.Request) -> web.Response:
+    return web.json_response(await _event(request))
+
+
+async def stop_events(request: web.Request) -> web.Response:
+    """Stop, for all events or for one; the form's key shows that a page of ours asks."""
+    form = await request.post()
+    if not hmac.compare_digest(str(form.get("form_key", "")), _form_key(request)):
+        raise web.HTTPForbidden(text="403: the form is not from this session\n")
+    event_id = str(form.get("event_id", ""))
+    console = request.app[CONSOLE]
+    stopped = await stop(
+        console.store, actor="console", reason="pressed in the console", now=console.now(),
+        event_ids=[event_id] if event_id else [],
+    )  # fmt: skip
+    log.warning("stop", events=[stored.event.id for stored in stopped], by="console")
+    raise web.HTTPSeeOther(f"/events/{event_id}" if event_id else "/")
+
+
+async def _events(request: web.Request) -> list[dict[str, Any]]:
+    console = request.app[CONSOLE]
+    async with console.store.view() as view:
+        return [event_view_json(one) for one in await event_views(view, console.now(), limit=EVENTS_SHOWN)]
+
+
+async def _parties(request: web.Request) -> list[dict[str, Any]]:
+    console = request.app[CONSOLE]
+    async with console.store.view() as view:
+        return [party_view_json(one) for one in await party_views(view, console.now())]
+
+
+async def _event(request: web.Request) -> dict[str, Any]:
+    console = request.app[CONSOLE]
+    try:
+        async with console.store.view() as view:
+            return event_detail_json(await event_detail(view, request.match_info["id"], console.now()))
+    except NotFound:
+        raise web.HTTPNotFound(text="404: there is no such event\n") from None
+
+
+def _form_key(request: web.Request) -> str:
+    session = request.app[GATE].session_of(request)
+    if session is None:
+        raise web.HTTPUnauthorized
+    return session.form_key
+
+
+def _page(request: web.Request, template: str, **values: Any) -> web.Response:
+    console = request.app[CONSOLE]
+    text = console.templates.get_template(template).render(
+        vtn_id=console.vtn_id, form_key=_form_key(request), path=request.path,
+        first_data=json.dumps(values), **values,
+    )  # fmt: skip
+    return web.Response(text=text, content_type="text/html")

@@ -1,0 +1,136 @@
+"""R1: VTN and VEN are killed at random moments of events; nothing is lost, and nothing is applied twice.
+
+Real processes, real TLS, a real broker, real stores; what the devices did is read from their own log.
+``OPENADR_CHAOS_KILLS`` says how many kills (CI: 50); ``OPENADR_CHAOS_SEED`` makes a run repeatable as far
+as an operating system lets it.
+"""
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.judge import applied_twice
+from demo.lab import MARKET_CONTEXT, VEN_NAME, Lab, Ports
+from demo.processes import DemoFailed
+from openadr_ven.simulator.meter import read_meter
+from tests.chaos.small_fleet import GATEWAYS, POWER_W, write_small_fleet
+
+KILLS = int(os.environ.get("OPENADR_CHAOS_KILLS", "8"))
+SEED = int(os.environ.get("OPENADR_CHAOS_SEED", "1"))
+KILLS_PER_EVENT = 4
+EVENT_S = 12
+TARGET_KW = 60
+SETTLE_S = 20
+
+VTN_SETTINGS = {
+    "OPENADR_VTN_PARTIES__POLL_INTERVAL_S": "1",
+    "OPENADR_VTN_REPORTS__GRANULARITY_S": "1",
+    "OPENADR_VTN_REPORTS__REPORT_BACK_S": "2",
+}
+VEN_SETTINGS = {
+    "OPENADR_VEN_VTN__POLL_INTERVAL_S": "1",
+    "OPENADR_VEN_AGENT__BASELINE_S": "5",
+    "OPENADR_VEN_ENVELOPE__EVENT_MAX_W": "1000000",
+    "OPENADR_VEN_ENVELOPE__RAMP_W_PER_S": "100000",
+    "OPENADR_VEN_ENVELOPE__RELEASE_RAMP_W_PER_S": "100000",
+    "OPENADR_VEN_ENVELOPE__STEP_MAX_W": "1000000",
+    "OPENADR_VEN_ENVELOPE__NOTICE_MIN_S": "0",
+    "OPENADR_VEN_ENVELOPE__REVERSALS_PER_HOUR": "1000",
+    "OPENADR_VEN_ENVELOPE__SOC_FLOOR": "0.2",
+}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(folder=tmp_path / "lab", ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=VEN_SETTINGS)
+    try:
+        fleet = write_small_fleet(tmp_path / "fleet.csv")
+        made.make_vtn()
+        made.start_vtn()
+        made.start_broker()
+        made.start_simulator("--fleet", fleet)
+        made.make_ven(fleet)
+        made.start_ven()
+        made.processes.wait_until("the VEN to knock", lambda: bool(made.operator_json("party", "list")))
+        made.operator_command("party", "approve", VEN_NAME)
+        made.operator_command(
+            "program", "create", "relief", "--relief-sign", "POSITIVE", "--market-context", MARKET_CONTEXT
+        )
+        made.processes.wait_until(
+            "the VEN to register", lambda: bool(made.operator_json("party", "list")[0]["registered_at"])
+        )
+        time.sleep(6)
+        yield made
+    finally:
+        made.processes.stop_all()
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(120 + KILLS * 8)
+def test_kills_lose_nothing_and_repeat_nothing(lab: Lab) -> None:
+    dice = random.Random(SEED)
+    events: list[str] = []
+    killed: Counter[str] = Counter()
+    while sum(killed.values()) < KILLS:
+        events.append(insistently(lab, create_event)["id"])
+        for _ in range(min(KILLS_PER_EVENT, KILLS - sum(killed.values()))):
+            time.sleep(dice.uniform(0.05, 1.5))
+            name = dice.choice(["vtn", "ven"])
+            lab.processes.kill(name)
+            killed[name] += 1
+            # A machine that dies is not back at once.
+            time.sleep(dice.uniform(0.0, 0.3))
+            (lab.start_vtn if name == "vtn" else lab.start_ven)()
+        time.sleep(EVENT_S / 2)
+    assert min(killed["vtn"], killed["ven"]) > 0
+    time.sleep(EVENT_S + SETTLE_S)
+
+    log = [json.loads(line) for line in (lab.meter / "devices.jsonl").read_text().splitlines()]
+    for event_id in events:
+        reached = {entry["gateway"] for entry in log if entry["event"] == event_id and entry["applied"]}
+        assert len(reached) == GATEWAYS, f"{event_id} reached {reached} only"
+    assert not applied_twice(log)
+    for event_id in events:
+        shown = lab.operator_json("event", "show", event_id)
+        assert [party["opt"]["type"] for party in shown["parties"]] == ["optIn"], event_id
+    assert at_rest(lab)
+
+
+def create_event(lab: Lab) -> Any:
+    return lab.operator_json(
+        "event", "create", "--program", "relief", "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
+        "--value", str(TARGET_KW), "--duration", f"{EVENT_S}s", "--target", VEN_NAME,
+    )  # fmt: skip
+
+
+def insistently(lab: Lab, command: Callable[[Lab], Any], tries: int = 20) -> Any:
+    """What an operator does who finds the VTN down: try again."""
+    for left in reversed(range(tries)):
+        try:
+            return command(lab)
+        except DemoFailed:
+            if not left:
+                raise
+            time.sleep(0.5)
+    raise AssertionError
+
+
+def at_rest(lab: Lab) -> bool:
+    """No device still holds a setpoint: the last record of the meter is near its first minute's mean."""
+    record = read_meter(lab.meter)
+    fleet_w = record.device_w.sum(axis=1, dtype="float64")
+    return abs(float(fleet_w[-1] - fleet_w[:4].mean())) < POWER_W
+
+
+def test_the_log_shows_a_command_applied_twice() -> None:
+    # The check itself must be able to fail.
+    entry = {"gateway": "g", "command": "c", "rows": 2, "applied": 2}
+    assert not applied_twice([entry, {**entry, "applied": 0}])
+    assert applied_twice([entry, {**entry, "applied": 1}]) == [("g", "c")]

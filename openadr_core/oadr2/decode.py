@@ -11,7 +11,7 @@ from openadr_core.errors import SchemaViolation
 from openadr_core.limits import XML_BODY_MAX_BYTES, XML_MARKUP_MAX
 from openadr_core.oadr2 import decode_events, decode_reports
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.parts import child, clark, read_response, required, text
+from openadr_core.oadr2.parts import child, clark, maybe_child, read_response, required, text
 from openadr_core.xml.fields import boolean_of, duration_of, text_of, token_of
 from openadr_core.xml.parse import Element, parse
 from openadr_core.xml.validate import Schema
@@ -58,7 +58,7 @@ def _query_registration(payload: Element) -> m.QueryRegistration:
 
 
 def _create_party_registration(payload: Element) -> m.CreatePartyRegistration:
-    pull = payload.find(clark("oadr:oadrHttpPullModel"))
+    pull = maybe_child(payload, "oadr:oadrHttpPullModel")
     return m.CreatePartyRegistration(
         request_id=required(payload, "pyld:requestID"),
         registration_id=text(payload, "ei:registrationID"),
@@ -74,7 +74,7 @@ def _create_party_registration(payload: Element) -> m.CreatePartyRegistration:
 
 
 def _created_party_registration(payload: Element) -> m.CreatedPartyRegistration:
-    frequency = payload.find(clark("oadr:oadrRequestedOadrPollFreq"))
+    frequency = maybe_child(payload, "oadr:oadrRequestedOadrPollFreq")
     return m.CreatedPartyRegistration(
         response=read_response(payload),
         registration_id=text(payload, "ei:registrationID"),

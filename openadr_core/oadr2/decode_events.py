@@ -3,14 +3,24 @@
 from datetime import timedelta
 
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.parts import child, clark, read_response, read_target, read_unit, required, text, texts
+from openadr_core.oadr2.parts import (
+    child,
+    clark,
+    maybe_child,
+    read_response,
+    read_target,
+    read_unit,
+    required,
+    text,
+    texts,
+)
 from openadr_core.xml.fields import date_time_of, duration_of, float_of, integer_of, text_of, token_of
 from openadr_core.xml.parse import Element
 
 
 def request_event(payload: Element) -> m.RequestEvent:
     request = child(payload, "pyld:eiRequestEvent")
-    limit = request.find(clark("pyld:replyLimit"))
+    limit = maybe_child(request, "pyld:replyLimit")
     return m.RequestEvent(
         request_id=required(request, "pyld:requestID"),
         ven_id=required(request, "ei:venID"),
@@ -20,16 +30,16 @@ def request_event(payload: Element) -> m.RequestEvent:
 
 def distribute_event(payload: Element) -> m.DistributeEvent:
     return m.DistributeEvent(
-        response=None if payload.find(clark("ei:eiResponse")) is None else read_response(payload),
+        response=None if maybe_child(payload, "ei:eiResponse") is None else read_response(payload),
         request_id=required(payload, "pyld:requestID"),
         vtn_id=required(payload, "ei:vtnID"),
-        events=tuple(_event(event) for event in payload.iterfind(clark("oadr:oadrEvent"))),
+        events=tuple(_event(event) for event in payload.iterchildren(clark("oadr:oadrEvent"))),
     )
 
 
 def created_event(payload: Element) -> m.CreatedEvent:
     created = child(payload, "pyld:eiCreatedEvent")
-    answers = created.find(clark("ei:eventResponses"))
+    answers = maybe_child(created, "ei:eventResponses")
     return m.CreatedEvent(
         response=read_response(created),
         event_responses=None if answers is None else tuple(_event_response(answer) for answer in answers),
@@ -38,9 +48,9 @@ def created_event(payload: Element) -> m.CreatedEvent:
 
 
 def create_opt(payload: Element) -> m.CreateOpt:
-    availability = payload.find(clark("xcal:vavailability"))
-    event = payload.find(clark("ei:qualifiedEventID"))
-    device_class = payload.find(clark("oadr:oadrDeviceClass"))
+    availability = maybe_child(payload, "xcal:vavailability")
+    event = maybe_child(payload, "ei:qualifiedEventID")
+    device_class = maybe_child(payload, "oadr:oadrDeviceClass")
     return m.CreateOpt(
         request_id=required(payload, "pyld:requestID"),
         opt_id=required(payload, "ei:optID"),
@@ -74,11 +84,11 @@ def read_baseline(element: Element) -> m.Baseline:
 def _event(element: Element) -> m.Event:
     event = child(element, "ei:eiEvent")
     signals = child(event, "ei:eiEventSignals")
-    baseline = signals.find(clark("ei:eiEventBaseline"))
+    baseline = maybe_child(signals, "ei:eiEventBaseline")
     return m.Event(
         descriptor=_descriptor(child(event, "ei:eventDescriptor")),
         active_period=_active_period(child(event, "ei:eiActivePeriod")[0]),
-        signals=tuple(_signal(signal) for signal in signals.iterfind(clark("ei:eiEventSignal"))),
+        signals=tuple(_signal(signal) for signal in signals.iterchildren(clark("ei:eiEventSignal"))),
         baseline=None if baseline is None else read_baseline(baseline),
         target=read_target(child(event, "ei:eiTarget")),
         response_required=text_of(child(element, "oadr:oadrResponseRequired")) == "always",
@@ -86,8 +96,8 @@ def _event(element: Element) -> m.Event:
 
 
 def _descriptor(element: Element) -> m.EventDescriptor:
-    modified = element.find(clark("ei:modificationDateTime"))
-    priority = element.find(clark("ei:priority"))
+    modified = maybe_child(element, "ei:modificationDateTime")
+    priority = maybe_child(element, "ei:priority")
     return m.EventDescriptor(
         event_id=required(element, "ei:eventID"),
         modification_number=integer_of(child(element, "ei:modificationNumber")),
@@ -106,7 +116,7 @@ def _active_period(properties: Element) -> m.ActivePeriod:
     start_after = properties.find(f"{clark('xcal:tolerance')}/{clark('xcal:tolerate')}/{clark('xcal:startafter')}")
 
     def optional(name: str) -> timedelta | None:
-        found = properties.find(clark(name))
+        found = maybe_child(properties, name)
         return None if found is None else duration_of(found[0])
 
     return m.ActivePeriod(
@@ -120,7 +130,7 @@ def _active_period(properties: Element) -> m.ActivePeriod:
 
 
 def _signal(element: Element) -> m.Signal:
-    target = element.find(clark("ei:eiTarget"))
+    target = maybe_child(element, "ei:eiTarget")
     current = element.find(f"{clark('ei:currentValue')}/{clark('ei:payloadFloat')}/{clark('ei:value')}")
     return m.Signal(
         intervals=_intervals(element),
@@ -138,16 +148,19 @@ def _intervals(element: Element) -> tuple[m.Interval, ...]:
 
 
 def _interval(element: Element) -> m.Interval:
-    start = element.find(clark("xcal:dtstart"))
-    duration = element.find(clark("xcal:duration"))
-    uid = element.find(clark("xcal:uid"))
-    # R100: one signalPayload with one payloadFloat. The schema allows a report's payload here; it has a value too.
-    value = next(element.iter(clark("ei:value")), None)
+    start = maybe_child(element, "xcal:dtstart")
+    duration = maybe_child(element, "xcal:duration")
+    uid = maybe_child(element, "xcal:uid")
+    payloads = len(element) - sum(found is not None for found in (start, duration, uid))
+    carried = element[-1][0]
+    # R100: one signalPayload with one payloadFloat. The schema allows several, and a report's payload or a
+    # resource's status in its place: to pick a number out of those would be a guess, and NaN is refused later.
+    is_number = payloads == 1 and carried.tag == clark("ei:payloadFloat")
     return m.Interval(
         dtstart=None if start is None else date_time_of(start[0]),
         duration=None if duration is None else duration_of(duration[0]),
         uid=None if uid is None else text_of(uid[0]),
-        value=float("nan") if value is None else float_of(value),
+        value=float_of(carried[0]) if is_number else float("nan"),
     )
 
 

@@ -3,7 +3,17 @@
 from datetime import datetime, timedelta
 
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.parts import child, clark, read_response, read_target, read_unit, required, text, texts
+from openadr_core.oadr2.parts import (
+    child,
+    clark,
+    maybe_child,
+    read_response,
+    read_target,
+    read_unit,
+    required,
+    text,
+    texts,
+)
 from openadr_core.xml.fields import boolean_of, date_time_of, duration_of, float_of, integer_of, text_of, token_of
 from openadr_core.xml.parse import Element
 
@@ -50,7 +60,7 @@ def update_report(payload: Element) -> m.UpdateReport:
 
 
 def updated_report(payload: Element) -> m.UpdatedReport:
-    cancel = payload.find(clark("oadr:oadrCancelReport"))
+    cancel = maybe_child(payload, "oadr:oadrCancelReport")
     return m.UpdatedReport(
         response=read_response(payload),
         cancel_report=None if cancel is None else cancel_report(cancel),
@@ -80,18 +90,18 @@ def _pending(payload: Element) -> tuple[str, ...]:
 
 
 def _reports(payload: Element) -> tuple[m.Report, ...]:
-    return tuple(_report(report) for report in payload.iterfind(clark("oadr:oadrReport")))
+    return tuple(_report(report) for report in payload.iterchildren(clark("oadr:oadrReport")))
 
 
 def _report(element: Element) -> m.Report:
-    intervals = element.find(clark("strm:intervals"))
-    name = element.find(clark("ei:reportName"))
+    intervals = maybe_child(element, "strm:intervals")
+    name = maybe_child(element, "ei:reportName")
     return m.Report(
         dtstart=_moment(element),
         duration=_length(element),
         intervals=() if intervals is None else tuple(_interval(interval) for interval in intervals),
         report_id=text(element, "ei:eiReportID"),
-        descriptions=tuple(_description(found) for found in element.iterfind(clark("oadr:oadrReportDescription"))),
+        descriptions=tuple(_description(found) for found in element.iterchildren(clark("oadr:oadrReportDescription"))),
         report_request_id=required(element, "ei:reportRequestID"),
         report_specifier_id=required(element, "ei:reportSpecifierID"),
         report_name=None if name is None else token_of(name),
@@ -100,20 +110,20 @@ def _report(element: Element) -> m.Report:
 
 
 def _interval(element: Element) -> m.ReportInterval:
-    uid = element.find(clark("xcal:uid"))
+    uid = maybe_child(element, "xcal:uid")
     return m.ReportInterval(
         dtstart=_moment(element),
         duration=_length(element),
         uid=None if uid is None else text_of(uid[0]),
-        payloads=tuple(_payload(found) for found in element.iterfind(clark("oadr:oadrReportPayload"))),
+        payloads=tuple(_payload(found) for found in element.iterchildren(clark("oadr:oadrReportPayload"))),
     )
 
 
 def _payload(element: Element) -> m.ReportPayload:
-    confidence = element.find(clark("ei:confidence"))
-    accuracy = element.find(clark("ei:accuracy"))
-    quality = element.find(clark("oadr:oadrDataQuality"))
-    status = element.find(clark("oadr:oadrPayloadResourceStatus"))
+    confidence = maybe_child(element, "ei:confidence")
+    accuracy = maybe_child(element, "ei:accuracy")
+    quality = maybe_child(element, "oadr:oadrDataQuality")
+    status = maybe_child(element, "oadr:oadrPayloadResourceStatus")
     return m.ReportPayload(
         r_id=required(element, "ei:rID"),
         confidence=None if confidence is None else integer_of(confidence),
@@ -124,10 +134,10 @@ def _payload(element: Element) -> m.ReportPayload:
 
 
 def _status(element: Element) -> m.ResourceStatus:
-    state = element.find(clark("oadr:oadrLoadControlState"))
+    state = maybe_child(element, "oadr:oadrLoadControlState")
 
     def value(name: str) -> m.LoadControlValue | None:
-        found = None if state is None else state.find(clark(name))
+        found = None if state is None else maybe_child(state, name)
         return None if found is None else _load_control_value(found)
 
     return m.ResourceStatus(
@@ -142,7 +152,7 @@ def _status(element: Element) -> m.ResourceStatus:
 
 def _load_control_value(element: Element) -> m.LoadControlValue:
     def optional(name: str) -> float | None:
-        found = element.find(clark(name))
+        found = maybe_child(element, name)
         return None if found is None else float_of(found)
 
     return m.LoadControlValue(
@@ -154,9 +164,9 @@ def _load_control_value(element: Element) -> m.LoadControlValue:
 
 
 def _description(element: Element) -> m.ReportDescription:
-    subject = element.find(clark("ei:reportSubject"))
-    source = element.find(clark("ei:reportDataSource"))
-    rate = element.find(clark("oadr:oadrSamplingRate"))
+    subject = maybe_child(element, "ei:reportSubject")
+    source = maybe_child(element, "ei:reportDataSource")
+    rate = maybe_child(element, "oadr:oadrSamplingRate")
     return m.ReportDescription(
         r_id=required(element, "ei:rID"),
         report_subject=None if subject is None else read_target(subject),
@@ -176,7 +186,7 @@ def _description(element: Element) -> m.ReportDescription:
 
 
 def _report_requests(payload: Element) -> tuple[m.ReportRequest, ...]:
-    return tuple(_report_request(request) for request in payload.iterfind(clark("oadr:oadrReportRequest")))
+    return tuple(_report_request(request) for request in payload.iterchildren(clark("oadr:oadrReportRequest")))
 
 
 def _report_request(element: Element) -> m.ReportRequest:
@@ -196,17 +206,17 @@ def _report_request(element: Element) -> m.ReportRequest:
                     item_base=read_unit(found),
                     reading_type=token_of(child(found, "ei:readingType")),
                 )
-                for found in specifier.iterfind(clark("ei:specifierPayload"))
+                for found in specifier.iterchildren(clark("ei:specifierPayload"))
             ),
         ),
     )
 
 
 def _moment(element: Element) -> datetime | None:
-    found = element.find(clark("xcal:dtstart"))
+    found = maybe_child(element, "xcal:dtstart")
     return None if found is None else date_time_of(found[0])
 
 
 def _length(element: Element) -> timedelta | None:
-    found = element.find(clark("xcal:duration"))
+    found = maybe_child(element, "xcal:duration")
     return None if found is None else duration_of(found[0])

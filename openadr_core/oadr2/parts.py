@@ -18,12 +18,31 @@ def clark(name: str) -> str:
     return found
 
 
+_TARGET_KINDS = {
+    clark("power:aggregatedPnode"): "aggregated_pnodes",
+    clark("power:endDeviceAsset"): "end_device_assets",
+    clark("power:meterAsset"): "meter_assets",
+    clark("power:pnode"): "pnodes",
+    clark("power:serviceDeliveryPoint"): "service_delivery_points",
+    clark("ei:groupID"): "group_ids",
+    clark("ei:groupName"): "group_names",
+    clark("ei:resourceID"): "resource_ids",
+    clark("ei:venID"): "ven_ids",
+    clark("ei:partyID"): "party_ids",
+}
+
+
 def child(parent: Element, name: str) -> Element:
     """A child that the schema has made sure of."""
-    found = parent.find(clark(name))
+    found = maybe_child(parent, name)
     if found is None:
         raise SchemaViolation(f"{name} is missing")
     return found
+
+
+def maybe_child(parent: Element, name: str) -> Element | None:
+    """The first child of that name. Twice as fast as ``find``, which is made for paths."""
+    return next(parent.iterchildren(clark(name)), None)
 
 
 def required(parent: Element, name: str) -> str:
@@ -33,12 +52,12 @@ def required(parent: Element, name: str) -> str:
 
 def text(parent: Element, name: str) -> str | None:
     """The text of an optional child; None where there is none."""
-    found = parent.find(clark(name))
+    found = maybe_child(parent, name)
     return None if found is None else text_of(found)
 
 
 def texts(parent: Element, name: str) -> tuple[str, ...]:
-    return tuple(text_of(found) for found in parent.findall(clark(name)))
+    return tuple(text_of(found) for found in parent.iterchildren(clark(name)))
 
 
 def read_response(payload: Element) -> m.EiResponse:
@@ -53,18 +72,13 @@ def read_response(payload: Element) -> m.EiResponse:
 
 def read_target(element: Element) -> m.Target:
     """An EiTargetType. Polygons and transport interfaces are not read: nothing here addresses by them."""
-    return m.Target(
-        aggregated_pnodes=_inner(element, "power:aggregatedPnode"),
-        end_device_assets=_inner(element, "power:endDeviceAsset"),
-        meter_assets=_inner(element, "power:meterAsset"),
-        pnodes=_inner(element, "power:pnode"),
-        service_delivery_points=_inner(element, "power:serviceDeliveryPoint"),
-        group_ids=texts(element, "ei:groupID"),
-        group_names=texts(element, "ei:groupName"),
-        resource_ids=texts(element, "ei:resourceID"),
-        ven_ids=texts(element, "ei:venID"),
-        party_ids=texts(element, "ei:partyID"),
-    )
+    found: dict[str, list[str]] = {}
+    for one in element:
+        kind = _TARGET_KINDS.get(one.tag)
+        if kind is not None:
+            # Some kinds wrap their one identifier in an element (mrid, node).
+            found.setdefault(kind, []).append(text_of(one[0] if len(one) else one))
+    return m.Target(**{kind: tuple(names) for kind, names in found.items()})
 
 
 def read_unit(parent: Element) -> m.Unit | None:
@@ -91,8 +105,3 @@ def _unit(element: Element, name: str) -> m.Unit:
             hertz=token_of(values["hertz"]), voltage=token_of(values["voltage"]), ac=boolean_of(values["ac"])
         ),
     )
-
-
-def _inner(element: Element, name: str) -> tuple[str, ...]:
-    """Targets that wrap their one identifier in an element (``mrid``, ``node``)."""
-    return tuple(text_of(found[0]) for found in element.findall(clark(name)))

@@ -7,6 +7,7 @@ duration of nothing, that ``5W`` has lost its P) is settled here.
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from openadr_core.errors import LocalProtocolError, SchemaViolation
 from openadr_core.xml.parse import Element
@@ -70,7 +71,13 @@ def duration_of(element: Element) -> timedelta:
     and we read as zero) and ``5W`` without its P. A year is 365 days and a month 30: no rule
     gives the date they would have to be counted from.
     """
-    found = _DURATION.fullmatch(token_of(element))
+    return _duration(token_of(element))
+
+
+# A message repeats a few lengths a hundred times.
+@lru_cache(maxsize=512)
+def _duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
     if not found:
         raise SchemaViolation("not a duration", clause="R1")
     part = {name: int(digits) for name, digits in found.groupdict("0").items() if name != "sign"}

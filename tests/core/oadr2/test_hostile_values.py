@@ -1,5 +1,8 @@
 """What the schema lets through and Python stumbles over is refused by name, never by a stray exception."""
 
+import math
+from datetime import UTC, datetime
+
 import pytest
 
 from openadr_core.errors import MalformedMessage, SchemaViolation
@@ -11,6 +14,7 @@ from openadr_core.shell.datafiles import load_schema
 from openadr_core.xml.parse import parse
 
 SCHEMA = load_schema()
+NOW = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 REQUEST = encode(m.RequestEvent(request_id="r", ven_id="v", reply_limit=7))
 REPORT_REQUEST = encode(
     m.CreateReport(
@@ -71,3 +75,49 @@ def test_a_wrong_encoding_label_is_found_however_far_it_is_pushed(padding: str, 
 @pytest.mark.parametrize("name", ["UTF-8", "utf-8", "us-ascii"])
 def test_a_right_encoding_label_is_taken(name: str) -> None:
     assert parse(f"<?xml version='1.0' encoding='{name}'?><a/>".encode()).tag == "a"
+
+
+NUMBER = "<ei:payloadFloat><ei:value>5.0</ei:value></ei:payloadFloat>"
+STATUS = (
+    "<oadr:oadrPayloadResourceStatus><oadr:oadrOnline>1</oadr:oadrOnline>"
+    "<oadr:oadrManualOverride>0</oadr:oadrManualOverride></oadr:oadrPayloadResourceStatus>"
+)
+
+
+@pytest.mark.parametrize(
+    ("carried", "value"),
+    [
+        (f"<ei:signalPayload>{NUMBER}</ei:signalPayload>", 5.0),
+        (f"<ei:signalPayload>{NUMBER}</ei:signalPayload>" * 2, None),
+        (f"<ei:signalPayload>{STATUS}</ei:signalPayload>", None),
+        (f"<oadr:oadrReportPayload><ei:rID>r</ei:rID>{NUMBER}</oadr:oadrReportPayload>", None),
+    ],
+)
+def test_an_event_interval_says_one_number_or_none(carried: str, value: float | None) -> None:
+    # R100. The schema takes all four; NaN is refused when the event is translated.
+    event = m.Event(
+        descriptor=m.EventDescriptor(
+            event_id="e",
+            modification_number=0,
+            market_context="http://program.example",
+            created_date_time=NOW,
+            event_status="far",
+        ),
+        active_period=m.ActivePeriod(dtstart=NOW, duration=m.ZERO),
+        signals=(
+            m.Signal(
+                intervals=(m.Interval(duration=m.ZERO, uid="0", value=5.0),),
+                signal_name="SIMPLE",
+                signal_type="level",
+                signal_id="s",
+            ),
+        ),
+        target=m.Target(),
+        response_required=True,
+    )
+    body = encode(m.DistributeEvent(request_id="r", vtn_id="v", events=(event,)))
+    body = body.replace(f"<ei:signalPayload>{NUMBER}</ei:signalPayload>".encode(), carried.encode())
+    decoded = decode(body, SCHEMA)
+    assert isinstance(decoded, m.DistributeEvent)
+    read = decoded.events[0].signals[0].intervals[0].value
+    assert read == value if value is not None else math.isnan(read)

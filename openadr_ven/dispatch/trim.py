@@ -29,10 +29,12 @@ DECAY_S = 1.0
 """After silence is noticed, what a device was last seen to give fades this fast to what it is asked for."""
 RATIO_S = 10.0
 """How fast a pool's response ratio is learnt …"""
-FORGET_S = 1800.0
+FORGET_S = 3600.0
 """… and forgotten, when it is not asked for anything: everybody gets another chance."""
 FOLLOWS_MIN = 0.3
-"""A pool that gives less of what it is asked for is left out."""
+"""A pool that gives less of what it is asked for is left out …"""
+FOLLOWS_AGAIN = 0.5
+"""… until its ratio is forgotten up to this: after about twenty minutes."""
 POOL_MIN_W = 1_000.0
 """Pools asked for less than this are too small to judge."""
 HISTORY_S = 30.0
@@ -54,6 +56,8 @@ class Trim:
     """To add to the target, before the guard."""
     ratio: tuple[float, ...] = ()
     """By pool: given as a share of asked."""
+    left_out: tuple[bool, ...] = ()
+    """By pool: it did not follow, and is not asked for now."""
     asked: tuple[Asked, ...] = ()
     """Of the last half minute, oldest first."""
 
@@ -65,9 +69,9 @@ def pools(fleet: Fleet) -> NDArray[np.int64]:
 
 def failing(trim: Trim, fleet: Fleet) -> Mask:
     """Devices of pools that are connected and do not follow."""
-    if not trim.ratio:
+    if not trim.left_out:
         return np.zeros(fleet.size, dtype=np.bool_)
-    return np.asarray(np.array(trim.ratio) < FOLLOWS_MIN)[pools(fleet)]
+    return np.array(trim.left_out)[pools(fleet)]
 
 
 def given_w(
@@ -111,7 +115,7 @@ def next_trim(
     reference_w = _steady_target(asked, now_s, delay_s + ACTUATION_S)
     if reference_w is None:
         return trim
-    trim = replace(trim, ratio=_learnt(trim, fleet, relief_w, given, tick_s))
+    trim = _learnt(trim, fleet, relief_w, given, tick_s)
     delay_ticks = max(1.0, (delay_s + ACTUATION_S) / tick_s)
     overall = _overall_ratio(trim, fleet, relief_w)
     correction_w = trim.correction_w + GAIN / delay_ticks / overall * (reference_w - float(given.sum()))
@@ -127,20 +131,19 @@ def _steady_target(asked: tuple[Asked, ...], now_s: float, delay_s: float) -> fl
     return inside[0]
 
 
-def _learnt(trim: Trim, fleet: Fleet, relief_w: Floats, given: Floats, tick_s: float) -> tuple[float, ...]:
+def _learnt(trim: Trim, fleet: Fleet, relief_w: Floats, given: Floats, tick_s: float) -> Trim:
     """Response ratios after another look at the devices that were asked for something."""
     pool, ratio = pools(fleet), np.array(trim.ratio)
     asked = relief_w > 0.0
     asked_w = np.bincount(pool[asked], weights=relief_w[asked], minlength=ratio.size)
     came_w = np.bincount(pool[asked], weights=given[asked], minlength=ratio.size)
-    judged = asked_w >= POOL_MIN_W
     seen = np.clip(came_w / np.maximum(asked_w, POOL_MIN_W), 0.0, 1.5)
-    moved = np.where(
-        judged,
-        ratio + (seen - ratio) * -np.expm1(-tick_s / RATIO_S),
-        ratio + (1.0 - ratio) * -np.expm1(-tick_s / FORGET_S),
-    )
-    return tuple(float(value) for value in moved)
+    learnt = ratio + (seen - ratio) * -np.expm1(-tick_s / RATIO_S)
+    forgotten = ratio + (1.0 - ratio) * -np.expm1(-tick_s / FORGET_S)
+    ratio = np.where(asked_w >= POOL_MIN_W, learnt, forgotten)
+    was_out = np.array(trim.left_out or (False,) * ratio.size)
+    left_out = ratio < np.where(was_out, FOLLOWS_AGAIN, FOLLOWS_MIN)
+    return replace(trim, ratio=tuple(ratio.tolist()), left_out=tuple(left_out.tolist()))
 
 
 def _overall_ratio(trim: Trim, fleet: Fleet, relief_w: Floats) -> float:

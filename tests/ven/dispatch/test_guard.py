@@ -1,5 +1,6 @@
 """The safety envelope holds for every sequence of calls (security T02, T03)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -45,7 +46,7 @@ seconds = st.integers(-5_000, 5_000) | st.integers(0, 5)
 streams = st.lists(st.tuples(seconds, watts), max_size=40)
 
 
-def run(envelope: Envelope, stream: list[tuple[float, int]]) -> list[GuardState]:
+def run(envelope: Envelope, stream: Sequence[tuple[float, int]]) -> list[GuardState]:
     state, now_s = GuardState(), NOON_S
     states = [state]
     for passed_s, wanted_w in stream:
@@ -155,7 +156,8 @@ def test_a_stalled_process_earns_no_leap() -> None:
 @pytest.mark.parametrize(("on_breach", "settles_at_w"), [(OnBreach.CLAMP, 6_000_000), (OnBreach.REFUSE, 0)])
 def test_too_large_an_event_is_clamped_or_refused(on_breach: OnBreach, settles_at_w: int) -> None:
     envelope = replace(DEMO, on_breach=on_breach)
-    state, tripped = GuardState(), set()
+    state = GuardState()
+    tripped: set[str] = set()
     for second in range(20):
         verdict = admit(envelope, state, 9_000_000, NOON_S + second)
         state, tripped = verdict.state, tripped | set(verdict.tripped)

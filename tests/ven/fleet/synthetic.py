@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, in_network_order, texts
+from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, in_network_order, texts
 from openadr_ven.fleet.model import Tick
-from openadr_ven.fleet.physics import FleetState, evening_state, released, step
+from openadr_ven.fleet.physics import evening_state, released, step
 
 EVENING_S = 1_784_140_200.0
 """18:30 UTC on 15 July 2026."""

@@ -123,12 +123,15 @@ class _Run:
 
     def _prepare(self, steps: tuple[Step, ...]) -> str:
         self.findings = {}
+        stopped = ""
         try:
             self._walk(steps)
-        except Stopped as stopped:
-            return str(stopped)
-        failed = [finding for finding in self.findings.values() if not finding.passed]
-        return f"{failed[0].check_id}: expected {failed[0].expected}, found {failed[0].found}" if failed else ""
+        except Stopped as why:
+            stopped = str(why)
+        for finding in self.findings.values():
+            if not finding.passed:
+                return f"{finding.check_id}: expected {finding.expected}, found {finding.found}"
+        return stopped
 
     def _walk(self, steps: tuple[Step, ...]) -> None:
         for step in steps:

@@ -61,6 +61,11 @@ def asked_for(payload: str, spoil: Spoil) -> Spoil:
     return lambda asked, reply: spoil(asked, reply) if f"<oadr:{payload} ".encode() in asked.request.body else reply
 
 
+def second_party(spoil: Spoil) -> Spoil:
+    """Only answers to the second party."""
+    return lambda asked, reply: spoil(asked, reply) if asked.party == Identity.OTHER else reply
+
+
 def another_payload(asked: Asked, reply: Reply) -> Reply:
     """One that fits no request of this suite, with the code that the right one had."""
     found = re.search(rb"<ei:eiResponse>.*?</ei:eiResponse>", reply.body, re.DOTALL)
@@ -164,6 +169,7 @@ SPOILT: dict[str, Spoil] = {
     "another payload for a poll": asked_for("oadrPoll", another_payload),
     "another payload for errors": errors_in_another_payload,
     "polls answered with oadrRequestReregistration": asked_for("oadrPoll", told_to_register_again),
+    "a second party refused": second_party(text("Code>200<", "Code>454<")),
     "a query refused": asked_for("oadrQueryRegistration", text("Code>200<", "Code>454<")),
     "an empty queue answered with another payload": second_empty_poll(),
     "no vtnID": text("<ei:vtnID>Vtn", "<ei:vtnID>"),

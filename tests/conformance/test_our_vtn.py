@@ -1,0 +1,93 @@
+"""The harness judges this project's own VTN as it judges a stranger's: from outside, by what is on the wire."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from conformance.__main__ import cli as conformance
+from openadr_vtn.cli.main import main as openadr_vtn
+
+from .conftest import ROOT
+
+EVENT_HOOK = ROOT / "tests" / "interop" / "our_vtn_event.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OurVtn:
+    folder: Path
+    url: str
+    trust: Path
+
+    @property
+    def operator(self) -> str:
+        return str(self.folder / "vtn" / "operator.toml")
+
+    def certificate(self, name: str, prefix: str = "") -> list[str]:
+        own = self.folder / name
+        return [f"--{prefix}certificate", str(own / f"{name}.pem"), f"--{prefix}key", str(own / f"{name}.key")]
+
+    def judged(self, *options: str) -> Result:
+        # The limits of time are for a peer, not for whatever else this machine is testing.
+        where = ["--url", self.url, "--trust", str(self.trust), "--latency-s", "0.4"]
+        return CliRunner().invoke(conformance, ["run", "openadr20b-vtn", *where, *options])
+
+
+def commanded(*arguments: str) -> str:
+    done = CliRunner().invoke(openadr_vtn, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
+    home = tmp_path / "vtn"
+    ports = [
+        f"--{name}-port={port}" for name, port in zip(("parties", "operator", "console"), _free_ports(3), strict=True)
+    ]
+    commanded("init", str(home), *ports)
+    for name in ("ven", "other", "pending"):
+        commanded(
+            "certificate", "mint", "--name", name, "--out", str(tmp_path / name), "--authorities", str(home / "certs")
+        )
+    trust = tmp_path / "trust.pem"
+    trust.write_bytes(b"".join(root.read_bytes() for root in sorted((home / "certs").glob("*-root.pem"))))
+    command = [sys.executable, "-m", "openadr_vtn", "run", "--config", str(home / "vtn.toml")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            yield OurVtn(folder=tmp_path, url=ready["parties"], trust=trust)
+        finally:
+            process.terminate()
+
+
+def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
+    for name in ("ven", "other"):
+        knocked = our_vtn.judged(*our_vtn.certificate(name), "--only", "registration-create")
+        assert "found responseCode 463" in knocked.stdout
+        commanded("party", "approve", name, "--operator", our_vtn.operator)
+    program = json.loads(commanded("program", "create", "lab", "--json", "--operator", our_vtn.operator))
+    hook = f"{sys.executable} {EVENT_HOOK} {our_vtn.operator} {program['id']}"
+    ended = our_vtn.judged(
+        *our_vtn.certificate("ven"),
+        *our_vtn.certificate("other", "other-"),
+        *our_vtn.certificate("pending", "pending-"),
+        *("--ven-name", "ven", "--event-hook", hook, "--target", "openadr-der"),
+    )
+    assert ended.exit_code == 0, ended.output
+    assert ended.stdout.splitlines()[-1].endswith("all as expected")
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

@@ -1,0 +1,66 @@
+"""The conformance harness's event hook for this project's own VTN: what is wanted, by its operator's command line.
+
+Its arguments are the operator's access file and the id of a program.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+from datetime import datetime, timedelta
+from typing import Any
+
+from openadr_vtn.cli.main import main as openadr_vtn
+
+
+def wanted(program_id: str) -> dict[str, Any]:
+    """The event that the environment asks for, as OpenADR 3.1 writes it."""
+    first = start = datetime.fromisoformat(os.environ["CONFORMANCE_EVENT_START"])
+    intervals: list[dict[str, Any]] = []
+    durations = [timedelta(seconds=int(text)) for text in os.environ["CONFORMANCE_EVENT_DURATIONS_S"].split()]
+    values = [float(text) for text in os.environ["CONFORMANCE_EVENT_VALUES"].split()]
+    for duration, value in zip(durations, values, strict=True):
+        payload = {"type": os.environ["CONFORMANCE_EVENT_SIGNAL_NAME"], "values": [value]}
+        intervals.append({"id": len(intervals), "intervalPeriod": period(start, duration), "payloads": [payload]})
+        start += duration
+    return {
+        "objectType": "EVENT",
+        "programID": program_id,
+        "targets": [os.environ["CONFORMANCE_VEN_NAME"]],
+        "intervalPeriod": period(first, start - first),
+        "intervals": intervals,
+    }
+
+
+def period(start: datetime, duration: timedelta) -> dict[str, str]:
+    return {"start": start.isoformat(), "duration": f"PT{duration.total_seconds():.0f}S"}
+
+
+def operator(*arguments: str) -> str:
+    """What the operator's command prints; it ends this process, and says why, if it cannot."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        status = openadr_vtn(arguments, standalone_mode=False)
+    if status:
+        sys.exit(status)
+    return printed.getvalue()
+
+
+def main() -> None:
+    access, program_id = sys.argv[1:]
+    if os.environ["CONFORMANCE_EVENT_ACTION"] == "cancel":
+        event_id = os.environ["CONFORMANCE_EVENT_ID"]
+        operator("event", "cancel", event_id, "--operator", access)
+    else:
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as document:
+            json.dump(wanted(program_id), document)
+            document.flush()
+            made = operator("event", "create", "--file", document.name, "--json", "--operator", access)
+        event_id = json.loads(made)["id"]
+    sys.stdout.write(event_id + "\n")
+
+
+if __name__ == "__main__":
+    main()

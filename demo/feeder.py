@@ -41,7 +41,7 @@ VENDORS: dict[str, dict[str, float]] = {
 
 CONNECTED_W = {"ev_bidirectional": 7_200.0, "ev_charger": 7_200.0, "thermostat": 5_000.0, "water_heater": 4_500.0}
 """What a utility counts on when it connects one."""
-CONNECTED_SHARE = 0.95
+CONNECTED_SHARE = 0.90
 """Of a transformer's rating, all devices drawing at once."""
 
 GATEWAY_DEVICES = 250

@@ -154,6 +154,13 @@ class TestWholeDevices:
         assert set(np.unique(plan.mode)) == {Mode.RELEASE, Mode.SHED}
 
 
+def test_a_fleet_that_was_never_heard_is_planned_without_and_without_complaint() -> None:
+    plan = plan_round(FLEET, FleetState.unheard(SIZE), np.full(SIZE, 1_000.0), 5e5, outlook=OUTLOOK, levels=LEVELS)
+    assert (plan.mode == Mode.RELEASE).all()
+    assert plan.shortfall_w == pytest.approx(5e5)
+    assert plan.shortfall_by_cause[Cause.OFFLINE] > 0.0
+
+
 def test_excluded_devices_are_left_alone() -> None:
     excluded = FLEET.vendor == 1
     plan = plan_round(FLEET, STATE, BASELINE_W, AVAILABLE_W, outlook=OUTLOOK, levels=LEVELS, excluded=excluded)

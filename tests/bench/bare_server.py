@@ -2,37 +2,41 @@
 
 import argparse
 import asyncio
-import ssl
+import json
+import sys
 from pathlib import Path
 
 import uvloop
 from aiohttp import web
 
+from openadr_core.shell.tls import Chain, server_context
+
 
 async def serve(arguments: argparse.Namespace, body: bytes) -> None:
+    headers = {"Content-Type": "application/xml"}
+
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        return web.Response(body=body, content_type="application/xml")
+        return web.Response(body=body, headers=headers)
 
     app = web.Application()
-    app.router.add_post("/{tail:.*}", answer)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(arguments.certificate, arguments.key)
-    tls.load_verify_locations(arguments.trust)
-    tls.verify_mode = ssl.CERT_REQUIRED
+    app.router.add_post("/OpenADR2/Simple/2.0b/OadrPoll", answer)
+    chain = Chain(certificate=arguments.certificate, key=arguments.key)
+    tls = server_context("modern-2.0b", [chain], [arguments.trust])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", arguments.port, ssl_context=tls).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    sys.stdout.write(json.dumps({"url": f"https://127.0.0.1:{runner.addresses[0][1]}"}) + "\n")
+    sys.stdout.flush()
     await asyncio.Event().wait()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--certificate", "--key", "--trust", "--body"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--port", type=int, required=True)
+        parser.add_argument(name, required=True, type=Path)
     arguments = parser.parse_args()
-    uvloop.run(serve(arguments, Path(arguments.body).read_bytes()))
+    uvloop.run(serve(arguments, arguments.body.read_bytes()))
 
 
 if __name__ == "__main__":

@@ -96,8 +96,9 @@ def test_a_round_over_a_million_devices(tables: list[Table]) -> None:
             rows=rows,
             notes=(
                 f"{BARE}: clip(h·(λ − c), 0, u).sum(), once. slope: of log time over log devices. The last column is",
-                f"of the largest fleet, with {transformers} transformers and {feeders} feeders at their limits. A round:",
-                "headroom, policy, caps, clearing, whole devices drawn, commands made; later ones keep what is shed.",
+                f"for the largest fleet, with {transformers} transformers and {feeders} feeders at their",
+                "limits. A round: headroom, policy, caps, clearing, whole devices drawn, commands made; a later one",
+                "keeps what is shed.",
             ),
         )
     )

@@ -31,11 +31,19 @@ class Standing:
 
 
 class Directory:
-    def __init__(self, store: Store, *, poll_interval: timedelta, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        poll_interval: timedelta,
+        new_id: Callable[[], str],
+        pending_max: int = PENDING_PARTIES_MAX,
+    ) -> None:
         """``poll_interval`` is what newcomers are asked to keep; ``new_id`` makes ids that begin with a letter."""
         self._store = store
         self._poll_interval = poll_interval
         self._new_id = new_id
+        self._pending_max = pending_max
         self._standings: dict[str, Standing] = {}
         self._certificates: dict[str, set[str]] = {}
         self._seen_at: dict[str, datetime] = {}
@@ -85,7 +93,7 @@ class Directory:
             found = await _standing(uow, peer, now)
             if found is not None:
                 return found
-            if await uow.parties.count(PartyState.PENDING) >= PENDING_PARTIES_MAX:
+            if await uow.parties.count(PartyState.PENDING) >= self._pending_max:
                 return None
             plain, longer = names_of(peer)
             name = plain if await uow.parties.by_name(plain) is None else longer

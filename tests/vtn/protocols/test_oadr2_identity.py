@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from openadr_core.identity import Peer
-from openadr_core.limits import PENDING_PARTIES_MAX
 from openadr_core.model.party import PartyState
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
@@ -222,9 +221,8 @@ async def test_two_strangers_of_one_name_are_told_apart(bench: Bench) -> None:
     assert all(name.startswith("twin ") for name in names[1:])
 
 
-async def test_strangers_cannot_fill_the_store(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert PENDING_PARTIES_MAX == 1_000
-    monkeypatch.setattr("openadr_vtn.application.directory.PENDING_PARTIES_MAX", 3)
+async def test_strangers_cannot_fill_the_store(bench: Bench) -> None:
+    bench.restart(pending_max=3)
     for number in range(5):
         answer = await bench.ven(a_peer(f"stranger-{number}")).say(m.Poll(ven_id="x"))
         assert said(answer).response_code == "463"

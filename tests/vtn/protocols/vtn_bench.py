@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
+from openadr_core.limits import PENDING_PARTIES_MAX
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party
 from openadr_core.oadr2 import messages as m
@@ -77,7 +78,7 @@ class Bench:
     def ven(self, peer: Peer) -> Ven:
         return Ven(bench=self, peer=peer, connection=self.vtn.connection(peer))
 
-    def restart(self) -> None:
+    def restart(self, *, pending_max: int = PENDING_PARTIES_MAX) -> None:
         """A new process over the same store: whatever was in memory is gone."""
         numbers = count(1)
 
@@ -87,7 +88,9 @@ class Bench:
         self.restarts += 1
         self.vtn = Oadr2Vtn(
             store=self.store,
-            directory=Directory(self.store, poll_interval=timedelta(seconds=10), new_id=new_id),
+            directory=Directory(
+                self.store, poll_interval=timedelta(seconds=10), new_id=new_id, pending_max=pending_max
+            ),
             schema=self.schema,
             vtn_id=VTN_ID,
             telemetry=TelemetryWish(),

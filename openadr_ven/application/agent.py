@@ -261,13 +261,12 @@ class Agent:
         if engaged is None or tick.plan is None or event_id is None:
             return
         self._account = self._account or Account(event_id)
-        relief_w = self.control.commands.relief_w(engaged.baseline_w)
         done = self._account.add(
             now,
             asked_w=tick.asked_w,
             allowed_w=tick.allowed_w,
             commanded_w=tick.plan.planned_w,
-            acknowledged_w=float(relief_w[self.control.commands.acknowledged()].sum()),
+            acknowledged_w=tick.acknowledged_w,
             delivered_w=float(tick.given_w.sum()),
             shortfall_w={cause.value: watts for cause, watts in tick.plan.shortfall_by_cause.items()},
         )

@@ -66,6 +66,8 @@ class Tick:
     allowed_w: float
     plan: Plan | None
     given_w: Floats
+    acknowledged_w: float
+    """What the commands ask for that gateways had confirmed when this round began."""
     tripped: tuple[str, ...]
     released: HeldEvent | None = None
     """The event that the fleet has just been let go from."""
@@ -152,6 +154,7 @@ class Control:
         fleet, state, now_s = self._seen.fleet, self._seen.state, now.timestamp()
         relief_w = self.commands.relief_w(engaged.baseline_w)
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
+        acknowledged_w = float(relief_w[self.commands.acknowledged()].sum())
         outlook = self._outlook(ask, now)
         wanted_w = self._wanted(ask, engaged, outlook)
         self._correct(wanted_w, relief_w, given, now_s)
@@ -187,6 +190,7 @@ class Control:
             allowed_w=float(verdict.allowed_w),
             plan=plan,
             given_w=given,
+            acknowledged_w=acknowledged_w,
             tripped=verdict.tripped,
             released=released,
         )
@@ -268,5 +272,5 @@ class Control:
     def _idle(self) -> Tick:
         return Tick(
             made=None, baseline=None, asked_w=0.0, allowed_w=float(self.guard.allowed_w), plan=None,
-            given_w=np.zeros(self._seen.fleet.size), tripped=(),
+            given_w=np.zeros(self._seen.fleet.size), acknowledged_w=0.0, tripped=(),
         )  # fmt: skip

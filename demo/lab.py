@@ -123,9 +123,7 @@ class Lab:
 
     def operator_command(self, *arguments: str | Path) -> str:
         """``openadr-vtn …`` as the operator types it."""
-        return run_command(
-            "openadr_vtn", *arguments, environment={"OPENADR_OPERATOR": str(self.vtn / "operator.toml")}
-        )
+        return run_command("openadr_vtn", *arguments, environment={"OPENADR_OPERATOR": str(self.vtn / "operator.toml")})
 
     def operator_json(self, *arguments: str | Path) -> Any:
         return json.loads(self.operator_command(*arguments, "--json"))

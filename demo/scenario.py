@@ -27,7 +27,9 @@ TARGET_KW = 5_000
 EVENT_S = 120
 FAULT_AT_S, KILL_AT_S, STOP_AT_S = 40.0, 70.0, 110.0
 RELEASE_WATCHED_S = 25.0
-SIMPLE_S = 20
+SIMPLE_S = 15
+LISTENING_S = 5.0
+"""From the VEN's start to the first telemetry it hears, generously."""
 
 VTN_SETTINGS = {
     "OPENADR_VTN_PARTIES__POLL_INTERVAL_S": "2",
@@ -43,6 +45,7 @@ VEN_SETTINGS = {
     "OPENADR_VEN_ENVELOPE__STEP_MAX_W": "3000000",
     "OPENADR_VEN_ENVELOPE__NOTICE_MIN_S": "0",
     "OPENADR_VEN_ENVELOPE__REVERSALS_PER_HOUR": "4",
+    "OPENADR_VEN_ENVELOPE__REVERSAL_DEADBAND_W": "600000",
     "OPENADR_VEN_ENVELOPE__SOC_FLOOR": "0.2",
 }
 
@@ -56,6 +59,7 @@ class Evening:
     posted_s: float = 0.0
     fault_s: float = 0.0
     killed_s: float = 0.0
+    ven_started_s: float = 0.0
     restarted_s: float = 0.0
     stopped_s: float = 0.0
     simple_event_id: str = ""
@@ -87,6 +91,7 @@ def prepare(evening: Evening) -> None:
     story.say("Broker and device simulator running: 23 gateways, and a meter that neither side reads.")
     lab.make_ven(fleet_file)
     lab.start_ven()
+    evening.ven_started_s = time.time()
     _start_stranger(lab)
     story.say("VEN running, and somebody else's: the client of the openleadr package.")
     lab.processes.wait_until("both consoles", lambda: bool(lab.console_url("vtn") and lab.console_url("ven")))
@@ -108,7 +113,7 @@ def enrol(evening: Evening) -> None:
     _wait_for_parties(lab, lambda party: bool(party["registered_at"]), "both VENs to register")
     story.block(lab.operator_command("party", "list"))
     story.say(f"A minute of ordinary evening: the baseline is each device's mean power over {BASELINE_S:.0f} s.")
-    _wait_with_progress(evening, BASELINE_S + 2)
+    _wait_with_progress(evening, evening.ven_started_s + BASELINE_S + LISTENING_S - time.time())
 
 
 def relieve(evening: Evening) -> None:

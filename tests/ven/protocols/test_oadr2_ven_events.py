@@ -1,0 +1,227 @@
+"""Events as the 2.0b pull VEN takes and answers them, rule by rule, without a socket."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.oadr2 import messages as m
+from openadr_ven.domain import indications as i
+from openadr_ven.protocols.oadr2 import Oadr2Session
+from tests.ven.protocols.conversation import INTERVAL, NO_REQUEST, a_session, answers, deliver, of, opt_in
+from tests.ven.protocols.scripted_vtn import (
+    CONTEXT,
+    OK,
+    VEN_ID,
+    VTN_ID,
+    ScriptedVtn,
+    an_event,
+    distribute,
+    talk,
+)  # fmt: skip
+
+
+def test_an_event_is_indicated_and_answered_once_decided(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    now += INTERVAL
+    (found,) = of(i.EventReceived, deliver(registered, vtn, an_event(), now=now, request_id="d9"))
+    assert found.event.signals[0].intervals[0].value == 5e6  # kW of relief by the program's sign
+    assert not vtn.said(m.CreatedEvent)  # nothing is said before it is decided
+    registered.answer(opt_in(now=now))
+    talk(registered, vtn, now=now)
+    (created,) = vtn.said(m.CreatedEvent)
+    assert created.response == NO_REQUEST  # R43
+    assert answers(vtn) == [
+        m.EventResponse(
+            response_code="200", request_id="d9", event_id="event-1", modification_number=0, opt_type="optIn"
+        )
+    ]
+    talk(registered, vtn, now=now + INTERVAL)
+    assert len(vtn.said(m.CreatedEvent)) == 1  # acknowledged: said once
+
+
+def test_an_answer_is_repeated_until_it_is_acknowledged(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    now += INTERVAL
+    deliver(registered, vtn, an_event(), now=now)
+    registered.answer(opt_in(now=now))
+    vtn.script[m.CreatedEvent] = lambda: None
+    for _ in range(3):
+        talk(registered, vtn, now=now)
+        now = registered.next_wakeup() or now
+    del vtn.script[m.CreatedEvent]
+    talk(registered, vtn, now=now)
+    assert len(vtn.said(m.CreatedEvent)) == 4
+    assert registered.memory.answers == ()
+
+
+def test_the_same_version_again_is_answered_again_and_changes_nothing(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    now += INTERVAL
+    deliver(registered, vtn, an_event(), now=now)
+    registered.answer(Opt(event_id="event-1", version=0, opt_type=OptType.OUT, at=now, reason="busy"))
+    talk(registered, vtn, now=now)
+    found = deliver(registered, vtn, an_event(), now=now + INTERVAL, request_id="d2")
+    assert found == []
+    assert [(one.request_id, one.opt_type, one.response_description) for one in answers(vtn)] == [
+        ("d1", "optOut", "busy"), ("d2", "optOut", "busy"),
+    ]  # fmt: skip
+
+
+def test_a_higher_version_replaces_and_a_lower_one_is_450(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    now += INTERVAL
+    deliver(registered, vtn, an_event(version=3), now=now)
+    (changed,) = of(i.EventChanged, deliver(registered, vtn, an_event(version=4, value=4000), now=now + INTERVAL))
+    assert changed.event.signals[0].intervals[0].value == 4e6
+    assert deliver(registered, vtn, an_event(version=2, status="cancelled"), now=now + 2 * INTERVAL) == []
+    assert [(one.response_code, one.modification_number) for one in answers(vtn)] == [("450", 2)]
+
+
+def test_a_decision_about_an_overtaken_version_is_not_told(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    deliver(registered, vtn, an_event(version=1), now=now + INTERVAL)
+    registered.answer(opt_in(version=0, now=now))
+    talk(registered, vtn, now=now + 2 * INTERVAL)
+    assert not vtn.said(m.CreatedEvent)
+
+
+def test_a_cancelled_event_is_stopped_and_confirmed(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    now += INTERVAL
+    deliver(registered, vtn, an_event(), now=now)
+    registered.answer(opt_in(now=now))
+    now += INTERVAL
+    (cancelled,) = of(i.EventCancelled, deliver(registered, vtn, an_event(version=1, status="cancelled"), now=now))
+    assert cancelled.event.cancelled_at == now
+    assert not cancelled.implied
+    assert answers(vtn)[-1].modification_number == 1
+    assert answers(vtn)[-1].opt_type == "optIn"
+    # R60: what is resent is confirmed again, and indicated no more.
+    assert deliver(registered, vtn, an_event(version=1, status="cancelled"), now=now + INTERVAL) == []
+    assert len(answers(vtn)) == 3
+
+
+def test_an_unknown_cancelled_event_is_answered_and_otherwise_ignored(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    assert deliver(registered, vtn, an_event(status="cancelled"), now=now + INTERVAL) == []
+    assert [one.response_code for one in answers(vtn)] == ["200"]
+
+
+def test_what_is_not_listed_any_more_is_cancelled(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    deliver(registered, vtn, an_event("one"), an_event("two"), now=now + INTERVAL)
+    (cancelled,) = of(i.EventCancelled, deliver(registered, vtn, an_event("two"), now=now + 2 * INTERVAL))
+    assert cancelled.event.id == "one"
+    assert cancelled.implied
+
+
+def test_what_is_over_may_be_left_out(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    deliver(registered, vtn, an_event(minutes=2), now=now + INTERVAL)
+    assert deliver(registered, vtn, now=now + timedelta(minutes=2)) == []
+    assert registered.memory.known == ()
+
+
+def test_never_means_never(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    now += INTERVAL
+    silent = an_event(response_required=False)
+    assert of(
+        i.EventReceived,
+        deliver(registered, vtn, silent, an_event("x", response_required=False, context="http://other"), now=now),
+    )
+    registered.answer(opt_in(now=now))
+    talk(registered, vtn, now=now + INTERVAL)
+    assert not vtn.said(m.CreatedEvent)
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        (an_event(context="http://example.org/programs/other"), "462"),
+        (an_event(target=m.Target(ven_ids=("somebody-else",))), "462"),
+        (an_event(signal_name="BID_LOAD"), "460"),
+        (replace(an_event(), active_period=replace(an_event().active_period, duration=timedelta(minutes=9))), "454"),
+        (replace(an_event(), signals=(replace(an_event().signals[0], item_base=None),)), "460"),
+    ],
+    ids=["context", "target", "signal", "sums", "unit"],
+)
+def test_an_event_that_cannot_be_followed_is_refused_by_its_code(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, event: m.Event, code: str
+) -> None:
+    found = deliver(registered, vtn, an_event("good"), event, now=now + INTERVAL)
+    assert [one.code for one in of(i.EventRefused, found)] == [code]
+    assert [(one.event_id, one.response_code, one.opt_type) for one in answers(vtn)] == [("event-1", code, "optOut")]
+    # R19: the good one in the same payload is taken all the same.
+    assert [one.event.id for one in of(i.EventReceived, found)] == ["good"]
+    # Sent again it is answered again, and indicated no more.
+    assert of(i.EventRefused, deliver(registered, vtn, an_event("good"), event, now=now + 2 * INTERVAL)) == []
+
+
+@pytest.mark.parametrize(
+    "target", [m.Target(), m.Target(group_ids=("feeder-9", "x")), m.Target(ven_ids=(VEN_ID,), resource_ids=("y",))]
+)
+def test_targets_are_ored_and_an_empty_one_is_us(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, target: m.Target
+) -> None:
+    assert of(i.EventReceived, deliver(registered, vtn, an_event(target=target), now=now + INTERVAL))
+
+
+@pytest.mark.parametrize("context", ["HTTP://EXAMPLE.org/programs/relief", CONTEXT])
+def test_a_market_context_is_compared_as_a_uri(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, context: str
+) -> None:
+    assert of(i.EventReceived, deliver(registered, vtn, an_event(context=context), now=now + INTERVAL))
+
+
+def test_a_change_that_we_cannot_follow_stops_what_we_did(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    deliver(registered, vtn, an_event(), now=now + INTERVAL)
+    found = deliver(registered, vtn, an_event(version=1, signal_name="BID_LOAD"), now=now + 2 * INTERVAL)
+    assert [type(one) for one in found] == [i.EventCancelled, i.EventRefused]
+
+
+def test_another_vtns_payload_is_refused_whole(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    vtn.queue.append(distribute(an_event(), vtn_id=VTN_ID.lower()))  # R512: case counts
+    talk(registered, vtn, now=now + INTERVAL)
+    assert registered.indications() == []
+    (created,) = vtn.said(m.CreatedEvent)
+    assert created.response.response_code == "452"
+    assert created.event_responses is None
+    assert registered.memory.known == ()
+
+
+def test_the_drawn_delay_is_kept_until_start_after_changes(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    two, three = timedelta(minutes=2), timedelta(minutes=3)
+    (first,) = of(i.EventReceived, deliver(registered, vtn, an_event(start_after=two), now=now + INTERVAL))
+    (same,) = of(i.EventChanged, deliver(registered, vtn, an_event(version=1, start_after=two), now=now + 2 * INTERVAL))
+    (other,) = of(
+        i.EventChanged, deliver(registered, vtn, an_event(version=2, start_after=three), now=now + 3 * INTERVAL)
+    )
+    assert 0 <= first.delay_fraction == same.delay_fraction <= 1
+    assert other.delay_fraction != same.delay_fraction
+
+
+def test_a_refused_answer_is_not_repeated(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    deliver(registered, vtn, an_event(), now=now + INTERVAL)
+    registered.answer(opt_in(now=now))
+    vtn.script[m.CreatedEvent] = lambda: m.Response(response=m.EiResponse(response_code="450"), ven_id=VEN_ID)
+    talk(registered, vtn, now=now + INTERVAL)
+    assert [one.code for one in of(i.VtnRefused, registered.indications())] == ["450"]
+    talk(registered, vtn, now=now + 3 * INTERVAL)
+    assert len(vtn.said(m.CreatedEvent)) == 1
+
+
+def test_an_openleadr_vtn_that_has_no_events_says_so_with_a_response(vtn: ScriptedVtn, now: datetime) -> None:
+    """Interpretation: oadrResponse 200 to oadrRequestEvent is an empty list."""
+    session = a_session(now)
+    vtn.script[m.RequestEvent] = lambda: m.Response(response=OK, ven_id=VEN_ID)
+    talk(session, vtn, now=now)
+    assert session.memory.synchronised

@@ -28,7 +28,7 @@ class Table:
             "| " + " | ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) + " |"
             for row in (self.header, rule, *self.rows)
         ]
-        return "\n".join([f"**{self.title}**", "", *lines, "", *self.notes])
+        return "\n".join([f"**{self.title}**", "", *lines, *([""] if self.notes else []), *self.notes])
 
 
 def machine() -> str:

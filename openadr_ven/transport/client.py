@@ -16,6 +16,9 @@ from openadr_core.errors import CertificateRejected, ConnectFailed, ExchangeFail
 from openadr_core.exchange import Request, Response
 from openadr_core.limits import XML_BODY_MAX_BYTES
 
+WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""Not errors: the connection had to wait, and that is in the history of whatever came next."""
+
 
 class VtnClient:
     """A long-lived connection to one VTN, made again whenever it is needed."""
@@ -37,9 +40,18 @@ class VtnClient:
 
     async def exchange(self, request: Request) -> Response:
         """The answer; ExchangeFailed if none came, CertificateRejected if it was not our VTN that answered."""
-        with _named():
+        seen: set[str] = set()
+
+        async def trace(step: str, _info: object) -> None:
+            seen.add(step)
+
+        with _named(seen):
             async with self._client.stream(
-                request.method, request.path, content=request.body, headers=dict(request.headers)
+                request.method,
+                request.path,
+                content=request.body,
+                headers=dict(request.headers),
+                extensions={"trace": trace},
             ) as answer:
                 body = b""
                 async for part in answer.aiter_raw():
@@ -68,23 +80,25 @@ def pinned(fingerprints: Collection[str]) -> type[ssl.SSLObject]:
 
 
 @contextmanager
-def _named() -> Iterator[None]:
-    """Transport errors of httpx as ours; the cause tells TLS from TCP, whichever call it surfaced in."""
+def _named(seen: Collection[str]) -> Iterator[None]:
+    """Transport errors of httpx as ours; the cause, and how far we came, tell TLS from TCP."""
     try:
         yield
     except httpx.TransportError as error:
-        raise _error_of(error) from error
+        raise _error_of(error, seen) from error
 
 
-def _error_of(error: httpx.TransportError) -> ExchangeFailed | CertificateRejected:
+def _error_of(error: httpx.TransportError, seen: Collection[str]) -> ExchangeFailed | CertificateRejected:
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         text = next(str(cause) for cause in causes if isinstance(cause, ssl.SSLCertVerificationError))
         return CertificateRejected(f"the VTN's certificate was refused: {text}")
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return TlsFailed("the TLS handshake failed, or the VTN refused our certificate")
     if isinstance(error, httpx.TimeoutException):
         return TimedOut("no answer in time")
+    # With TLS 1.3 a server refuses our certificate after its part of the handshake, and we see it at the first read.
+    refused = "connection.start_tls.complete" in seen and "http11.receive_response_headers.complete" not in seen
+    if refused or any(isinstance(cause, ssl.SSLError) and not isinstance(cause, WAITING) for cause in causes):
+        return TlsFailed("the TLS handshake failed, or the VTN refused our certificate")
     if isinstance(error, httpx.ConnectError):
         return ConnectFailed("nothing answers at the VTN's address")
     return PeerClosed("the connection ended in the middle of an exchange")

@@ -1,0 +1,267 @@
+"""Exchanges over real mutual TLS: one VTN is ours, and whoever else answers at its address gets nothing (T01)."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from openadr_core.errors import CertificateRejected, ConnectFailed, ExchangeFailed, PeerClosed, TimedOut, TlsFailed
+from openadr_core.exchange import Request
+from openadr_core.limits import XML_BODY_MAX_BYTES
+from openadr_core.shell.http_armour import serve
+from openadr_core.shell.tls import Chain, PresetName, client_context, server_context
+from openadr_ven.domain.indications import Indication, VtnUnreachable
+from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.upstream import Upstream
+from tests.core.shell.lab import Lab
+from tests.ven.protocols.conversation import a_session
+from tests.ven.protocols.scripted_vtn import ScriptedVtn, an_event
+
+POLL = Request(method="POST", path="/OpenADR2/Simple/2.0b/OadrPoll", body=b"<x/>", headers={"content-type": "a/b"})
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(folder=tmp_path_factory.mktemp("lab"), now=datetime.now(UTC))
+
+
+def fingerprint(chain: Chain) -> str:
+    certificate = x509.load_pem_x509_certificates(chain.certificate.read_bytes())[0]
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def client_of(lab: Lab, port: int, *, pins: list[str], timeout_s: float = 5.0, host: str = "localhost") -> VtnClient:
+    context = client_context("modern-2.0b", lab.chain("openadr-ecc-ven"), [lab.trust("ecc")])
+    return VtnClient(url=f"https://{host}:{port}", context=context, fingerprints=pins, timeout_s=timeout_s)
+
+
+def plain_server(chain: Chain) -> ssl.SSLContext:
+    """A server that asks for nothing and has not looked at its own certificate: an impostor's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain.certificate, chain.key)
+    return context
+
+
+@asynccontextmanager
+async def answering(
+    tls: ssl.SSLContext, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> AsyncIterator[int]:
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", handler)
+    running = await serve(app, host="127.0.0.1", port=0, tls=tls)
+    try:
+        yield running.port
+    finally:
+        await running.close()
+
+
+@asynccontextmanager
+async def our_vtn(
+    lab: Lab, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> AsyncIterator[tuple[int, list[str]]]:
+    chain = lab.chain("openadr-ecc-vtn")
+    async with answering(server_context("modern-2.0b", [chain], [lab.trust("ecc")]), handler) as port:
+        yield port, [fingerprint(chain)]
+
+
+async def echo(request: web.Request) -> web.Response:
+    offered = {"encoding": request.headers.get("accept-encoding", ""), "accept": request.headers.get("accept", "")}
+    body = await request.read()
+    return web.Response(body=body, headers={"X-Offered": repr(sorted(offered.items())), "X-Length": str(len(body))})
+
+
+async def test_an_exchange_is_carried_and_offers_what_2_0b_allows(lab: Lab) -> None:
+    async with our_vtn(lab, echo) as (port, pins):
+        client = client_of(lab, port, pins=pins)
+        answer = await client.exchange(POLL)
+        assert (answer.status, answer.body) == (200, b"<x/>")
+        assert answer.headers["x-offered"] == "[('accept', 'application/xml'), ('encoding', '')]"
+        assert answer.headers["x-length"] == "4"
+        await client.close()
+
+
+async def test_the_connection_is_kept(lab: Lab) -> None:
+    ports = set()
+
+    async def remember(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.add(request.transport.get_extra_info("peername")[1])
+        return web.Response()
+
+    async with our_vtn(lab, remember) as (port, pins):
+        client = client_of(lab, port, pins=pins)
+        for _ in range(3):
+            await client.exchange(POLL)
+        await client.close()
+    assert len(ports) == 1
+
+
+# -- T01: five ways to be somebody else ----------------------------------------------
+
+
+def other_authority(lab: Lab, tmp_path: Path) -> Chain:
+    return Lab(folder=tmp_path, now=lab.now).chain("openadr-ecc-vtn")
+
+
+def other_subject(lab: Lab, _tmp_path: Path) -> Chain:
+    return lab.chain("openadr-ecc-vtn", "impostor")
+
+
+def other_key(lab: Lab, tmp_path: Path) -> Chain:
+    made = lab.issued("openadr-ecc-vtn")  # the same name from the same authority, and another key
+    copy = Lab(folder=tmp_path, now=lab.now)
+    return copy.write("other-key", made.chain_pem, made.key_pem)
+
+
+def expired(lab: Lab, tmp_path: Path) -> Chain:
+    old = Lab(folder=tmp_path, now=lab.now - timedelta(days=30), authorities=lab.authorities)
+    lab.authority("ecc")
+    return old.chain("openadr-ecc-vtn", days=1)
+
+
+def another_vtn(lab: Lab, _tmp_path: Path) -> Chain:
+    """A good VTN of the same trust, reached because the name server lies."""
+    return lab.chain("openadr-ecc-vtn", "another-utility")
+
+
+@pytest.mark.parametrize("spoof", [other_authority, other_subject, other_key, expired, another_vtn])
+async def test_a_spoofed_vtn_moves_nothing_and_raises_an_alarm(
+    lab: Lab, tmp_path: Path, now: datetime, spoof: Callable[[Lab, Path], Chain]
+) -> None:
+    vtn = ScriptedVtn()
+    vtn.events = (an_event(),)
+    asked: list[bytes] = []
+
+    async def lie(request: web.Request) -> web.Response:
+        asked.append(await request.read())
+        return web.Response()
+
+    listener = Witness()
+    pin = fingerprint(lab.chain("openadr-ecc-vtn"))
+    session = a_session(now)
+    async with answering(plain_server(spoof(lab, tmp_path)), lie) as port:
+        client = client_of(lab, port, pins=[pin])
+        upstream = Upstream(session=session, carrier=client, listener=listener, now=lambda: now)
+        async with asyncio.timeout(1.0):  # the alarm within a second
+            await upstream.step()
+        await client.close()
+    assert asked == []  # not one byte of ours was read
+    assert len(listener.impostors) == 1
+    assert [type(one) for one in listener.heard] == [VtnUnreachable]
+    assert session.memory.known == ()
+
+
+class Witness:
+    """A listener that only remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Indication] = []
+        self.impostors: list[str] = []
+
+    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> None:
+        del now
+        self.heard.extend(indications)
+
+    async def impostor(self, text: str, *, now: datetime) -> None:
+        del now
+        self.impostors.append(text)
+
+
+async def test_a_second_pin_lets_the_vtn_change_its_certificate(lab: Lab) -> None:
+    old, new = lab.chain("openadr-ecc-vtn"), lab.chain("openadr-ecc-vtn", "next")
+    pins = [fingerprint(old), fingerprint(new)]
+    for chain in (old, new):
+        async with answering(server_context("modern-2.0b", [chain], [lab.trust("ecc")]), echo) as port:
+            client = client_of(lab, port, pins=pins)
+            assert (await client.exchange(POLL)).status == 200
+            await client.close()
+
+
+async def test_a_wrong_host_name_is_refused(lab: Lab) -> None:
+    other = lab.issued("openadr-ecc-vtn", "elsewhere")
+    chain = lab.write("elsewhere", other.chain_pem, other.key_pem)
+    async with answering(plain_server(chain), echo) as port:
+        client = client_of(lab, port, pins=[fingerprint(chain)], host="127.0.0.2")
+        with pytest.raises(ExchangeFailed):
+            await client.exchange(POLL)
+        await client.close()
+
+
+# -- what can go wrong, by name ------------------------------------------------------
+
+
+async def hang(_request: web.Request) -> web.Response:
+    await asyncio.sleep(5)
+    return web.Response()
+
+
+async def flood(_request: web.Request) -> web.Response:
+    return web.Response(body=b"x" * (XML_BODY_MAX_BYTES + 1))
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Length": "100"})
+    await answer.prepare(request)
+    await answer.write(b"<half")
+    assert request.transport is not None
+    request.transport.abort()
+    return answer
+
+
+@pytest.mark.parametrize(("handler", "error"), [(hang, TimedOut), (flood, PeerClosed), (cut, PeerClosed)])
+async def test_a_vtn_that_misbehaves_is_an_exchange_that_failed(
+    lab: Lab, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], error: type[Exception]
+) -> None:
+    async with our_vtn(lab, handler) as (port, pins):
+        client = client_of(lab, port, pins=pins, timeout_s=0.3)
+        with pytest.raises(error):
+            await client.exchange(POLL)
+        await client.close()
+
+
+async def test_nobody_there(lab: Lab) -> None:
+    client = client_of(lab, 9, pins=["00" * 32], timeout_s=1.0)
+    with pytest.raises(ConnectFailed):
+        await client.exchange(POLL)
+    await client.close()
+
+
+@pytest.mark.parametrize("profile", ["modern-2.0b", "certification-2.0b"])
+async def test_a_vtn_that_does_not_want_our_certificate(lab: Lab, tmp_path: Path, profile: PresetName) -> None:
+    """With TLS 1.3 the refusal comes with the first read, with 1.2 in the handshake: one name for both."""
+    stranger = Lab(folder=tmp_path, now=lab.now)
+    chain = lab.chain("openadr-ecc-vtn")
+    async with answering(server_context(profile, [chain], [stranger.trust("ecc")]), echo) as port:
+        client = client_of(lab, port, pins=[fingerprint(chain)])
+        with pytest.raises(TlsFailed):
+            await client.exchange(POLL)
+        await client.close()
+
+
+async def test_after_a_failure_the_next_exchange_connects_anew(lab: Lab) -> None:
+    turns = iter([cut, echo])
+
+    async def first_cut(request: web.Request) -> web.StreamResponse:
+        return await next(turns)(request)
+
+    async with our_vtn(lab, first_cut) as (port, pins):
+        client = client_of(lab, port, pins=pins)
+        with pytest.raises(PeerClosed):
+            await client.exchange(POLL)
+        assert (await client.exchange(POLL)).status == 200
+        await client.close()
+
+
+async def test_certificate_rejected_is_what_a_pin_says(lab: Lab) -> None:
+    async with our_vtn(lab, echo) as (port, _):
+        client = client_of(lab, port, pins=["00" * 32])
+        with pytest.raises(CertificateRejected, match="not the pinned VTN"):
+            await client.exchange(POLL)
+        await client.close()

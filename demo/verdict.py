@@ -23,7 +23,7 @@ from demo.judge import (
     seconds_to_released,
     tracking,
 )
-from demo.scenario import STOP_AT_S, STRANGER, TARGET_KW, Evening, opts_of
+from demo.scenario import SILENT_VENDOR, STOP_AT_S, STRANGER, TARGET_KW, Evening, opts_of
 from openadr_ven.adapters.fleet_files import load_fleet
 from openadr_ven.dispatch.policy import shares
 from openadr_ven.fleet.columns import DeviceClass, Fleet
@@ -35,6 +35,8 @@ from openadr_ven.simulator.meter import MeterRecord, read_meter
 TARGET_W = TARGET_KW * 1000.0
 TO_NINETY_WITHIN_S = 10.0
 RELEASED_WITHIN_S = 20.0
+TAKING_PART_W = 100.0
+"""Less is the noise of a home, not relief."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ def judge(evening: Evening) -> Card:
             ("delivered", _delivered(record, relief_w, shown, evening)),
             ("transformers", _compared(record, evening, loading)),
             ("one household", _household(record, evening)),
-            ("devices", _devices(evening)),
+            ("devices", _devices(record, evening)),
         ),
     )
 
@@ -211,10 +213,19 @@ def _household(record: MeterRecord, evening: Evening) -> str:
     )
 
 
-def _devices(evening: Evening) -> str:
-    released = sum(entry["ended"] for entry in _entries(evening.lab.meter / "devices.jsonl"))
-    record = read_meter(evening.lab.meter)
-    return f"{len(record.device_ids):,} in all; {released:,} leases ended, each by its own end or by release"
+def _devices(record: MeterRecord, evening: Evening) -> str:
+    """How many took part, and how each of the fleet's devices ended."""
+    fleet = load_fleet(evening.lab.folder / "fleet" / "fleet.csv").fleet
+    during = (record.time_s > evening.posted_s) & (record.time_s <= evening.stopped_s)
+    before = (record.time_s > evening.posted_s - BASELINE_S) & (record.time_s <= evening.posted_s)
+    relief_w = record.device_w[before].mean(axis=0) - record.device_w[during]
+    took_part = int((relief_w.max(axis=0) > TAKING_PART_W).sum())
+    silent = int((fleet.vendor == fleet.vendor_names.index(SILENT_VENDOR)).sum())
+    refused = sum(sum(entry["refused"].values()) for entry in _entries(evening.lab.meter / "devices.jsonl"))
+    return (
+        f"{len(record.device_ids):,} in all: {took_part:,} gave relief, {refused:,} commands were refused, "
+        f"{silent} fell silent with {SILENT_VENDOR}, the rest were released"
+    )
 
 
 def _columns(record: MeterRecord, fleet: Fleet) -> np.ndarray:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.lab import MARKET_CONTEXT, VEN_NAME, Lab, Ports
-from tests.chaos.small_fleet import write_small_fleet
-from tests.chaos.test_sigkill import VEN_SETTINGS, VTN_SETTINGS
+from demo.lab import VEN_NAME, Lab
+from tests.rig import PROGRAM, running_lab
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PNG_MIN_BYTES = 20_000
@@ -26,33 +25,13 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A VTN and a VEN in the middle of an event."""
-    folder = tmp_path_factory.mktemp("pages")
-    made = Lab(folder=folder / "lab", ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=VEN_SETTINGS)
-    try:
-        fleet = write_small_fleet(folder / "fleet.csv")
-        made.make_vtn()
-        made.start_vtn()
-        made.start_broker()
-        made.start_simulator("--fleet", fleet)
-        made.make_ven(fleet)
-        made.start_ven()
-        made.processes.wait_until("the VEN to knock", lambda: bool(made.operator_json("party", "list")))
-        made.operator_command("party", "approve", VEN_NAME)
-        made.operator_command(
-            "program", "create", "relief", "--relief-sign", "POSITIVE", "--market-context", MARKET_CONTEXT
-        )
-        made.processes.wait_until(
-            "the VEN to register", lambda: bool(made.operator_json("party", "list")[0]["registered_at"])
-        )
-        time.sleep(6)
+    with running_lab(tmp_path_factory.mktemp("pages")) as made:
         made.operator_json(
-            "event", "create", "--program", "relief", "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
+            "event", "create", "--program", PROGRAM, "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
             "--value", "60", "--duration", "120s", "--target", VEN_NAME,
         )  # fmt: skip
         time.sleep(10)
         yield made
-    finally:
-        made.processes.stop_all()
 
 
 def browse(url: str, profile: Path, *, screenshot: Path | None = None) -> str:

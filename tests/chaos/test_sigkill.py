@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from demo.judge import applied_twice
-from demo.lab import MARKET_CONTEXT, VEN_NAME, Lab, Ports
+from demo.lab import VEN_NAME, Lab
 from demo.processes import DemoFailed
 from openadr_ven.simulator.meter import read_meter
-from tests.chaos.small_fleet import GATEWAYS, POWER_W, write_small_fleet
+from tests.rig import GATEWAYS, POWER_W, PROGRAM, running_lab
 
 KILLS = int(os.environ.get("OPENADR_CHAOS_KILLS", "8"))
 SEED = int(os.environ.get("OPENADR_CHAOS_SEED", "1"))
@@ -29,47 +29,11 @@ EVENT_S = 12
 TARGET_KW = 60
 SETTLE_S = 20
 
-VTN_SETTINGS = {
-    "OPENADR_VTN_PARTIES__POLL_INTERVAL_S": "1",
-    "OPENADR_VTN_REPORTS__GRANULARITY_S": "1",
-    "OPENADR_VTN_REPORTS__REPORT_BACK_S": "2",
-}
-VEN_SETTINGS = {
-    "OPENADR_VEN_VTN__POLL_INTERVAL_S": "1",
-    "OPENADR_VEN_AGENT__BASELINE_S": "5",
-    "OPENADR_VEN_ENVELOPE__EVENT_MAX_W": "1000000",
-    "OPENADR_VEN_ENVELOPE__RAMP_W_PER_S": "100000",
-    "OPENADR_VEN_ENVELOPE__RELEASE_RAMP_W_PER_S": "100000",
-    "OPENADR_VEN_ENVELOPE__STEP_MAX_W": "1000000",
-    "OPENADR_VEN_ENVELOPE__NOTICE_MIN_S": "0",
-    "OPENADR_VEN_ENVELOPE__REVERSALS_PER_HOUR": "1000",
-    "OPENADR_VEN_ENVELOPE__SOC_FLOOR": "0.2",
-}
-
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    made = Lab(folder=tmp_path / "lab", ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=VEN_SETTINGS)
-    try:
-        fleet = write_small_fleet(tmp_path / "fleet.csv")
-        made.make_vtn()
-        made.start_vtn()
-        made.start_broker()
-        made.start_simulator("--fleet", fleet)
-        made.make_ven(fleet)
-        made.start_ven()
-        made.processes.wait_until("the VEN to knock", lambda: bool(made.operator_json("party", "list")))
-        made.operator_command("party", "approve", VEN_NAME)
-        made.operator_command(
-            "program", "create", "relief", "--relief-sign", "POSITIVE", "--market-context", MARKET_CONTEXT
-        )
-        made.processes.wait_until(
-            "the VEN to register", lambda: bool(made.operator_json("party", "list")[0]["registered_at"])
-        )
-        time.sleep(6)
+    with running_lab(tmp_path) as made:
         yield made
-    finally:
-        made.processes.stop_all()
 
 
 @pytest.mark.chaos
@@ -105,7 +69,7 @@ def test_kills_lose_nothing_and_repeat_nothing(lab: Lab) -> None:
 
 def create_event(lab: Lab) -> Any:
     return lab.operator_json(
-        "event", "create", "--program", "relief", "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
+        "event", "create", "--program", PROGRAM, "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
         "--value", str(TARGET_KW), "--duration", f"{EVENT_S}s", "--target", VEN_NAME,
     )  # fmt: skip
 

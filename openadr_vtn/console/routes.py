@@ -1,7 +1,6 @@
-"""The pages and their data."""
+"""The pages and their data: a page is a frame, and draws itself from the data each second."""
 
 import hmac
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +55,7 @@ def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: s
             web.get("/events/{id}", event_page),
             web.get("/data/events.json", events_data),
             web.get("/data/parties.json", parties_data),
+            web.get("/data/audit.json", audit_data),
             web.get("/data/events/{id}.json", event_data),
             web.post("/stop", stop_events),
             web.static("/assets", Path(str(files("openadr_vtn.console") / "assets"))),
@@ -65,17 +65,15 @@ def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: s
 
 
 async def events_page(request: web.Request) -> web.Response:
-    return _page(request, "events.html", events=await _events(request), parties=await _parties(request))
+    return _page(request, "events.html")
 
 
 async def parties_page(request: web.Request) -> web.Response:
-    return _page(request, "parties.html", parties=await _parties(request))
+    return _page(request, "parties.html")
 
 
 async def audit_page(request: web.Request) -> web.Response:
-    async with request.app[CONSOLE].store.view() as view:
-        entries = await view.audit.newest(AUDIT_SHOWN)
-    return _page(request, "audit.html", entries=[audit_json(entry) for entry in entries])
+    return _page(request, "audit.html")
 
 
 async def event_page(request: web.Request) -> web.Response:
@@ -83,11 +81,23 @@ async def event_page(request: web.Request) -> web.Response:
 
 
 async def events_data(request: web.Request) -> web.Response:
-    return web.json_response(await _events(request))
+    console = request.app[CONSOLE]
+    async with console.store.view() as view:
+        views = await event_views(view, console.now(), limit=EVENTS_SHOWN)
+    return web.json_response([event_view_json(one) for one in views])
 
 
 async def parties_data(request: web.Request) -> web.Response:
-    return web.json_response(await _parties(request))
+    console = request.app[CONSOLE]
+    async with console.store.view() as view:
+        views = await party_views(view, console.now())
+    return web.json_response([party_view_json(one) for one in views])
+
+
+async def audit_data(request: web.Request) -> web.Response:
+    async with request.app[CONSOLE].store.view() as view:
+        entries = await view.audit.newest(AUDIT_SHOWN)
+    return web.json_response([audit_json(entry) for entry in entries])
 
 
 async def event_data(request: web.Request) -> web.Response:
@@ -109,18 +119,6 @@ async def stop_events(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/events/{event_id}" if event_id else "/")
 
 
-async def _events(request: web.Request) -> list[dict[str, Any]]:
-    console = request.app[CONSOLE]
-    async with console.store.view() as view:
-        return [event_view_json(one) for one in await event_views(view, console.now(), limit=EVENTS_SHOWN)]
-
-
-async def _parties(request: web.Request) -> list[dict[str, Any]]:
-    console = request.app[CONSOLE]
-    async with console.store.view() as view:
-        return [party_view_json(one) for one in await party_views(view, console.now())]
-
-
 async def _event(request: web.Request) -> dict[str, Any]:
     console = request.app[CONSOLE]
     try:
@@ -140,7 +138,6 @@ def _form_key(request: web.Request) -> str:
 def _page(request: web.Request, template: str, **values: Any) -> web.Response:
     console = request.app[CONSOLE]
     text = console.templates.get_template(template).render(
-        vtn_id=console.vtn_id, form_key=_form_key(request), path=request.path,
-        first_data=json.dumps(values), **values,
-    )  # fmt: skip
+        vtn_id=console.vtn_id, form_key=_form_key(request), path=request.path, **values
+    )
     return web.Response(text=text, content_type="text/html")

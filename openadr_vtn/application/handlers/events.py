@@ -49,7 +49,7 @@ async def create_event(
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.add(stored)
         parties = await publish(uow, event, program.program, now)
-        await uow.audit.append(_entry(now, actor, "create event", event, f"owed to {parties} parties"))
+        await uow.audit.append(_entry(now, actor, "create event", event, f"parties owed: {parties}"))
         if repeat is not None:
             await uow.receipts.add(actor, repeat.key, f"{repeat.digest} {event_id}", now)
     return stored
@@ -81,7 +81,7 @@ async def replace_event(
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.replace(stored)
         parties = await publish(uow, event, program.program, now)
-        await uow.audit.append(_entry(now, actor, "replace event", event, f"owed to {parties} parties"))
+        await uow.audit.append(_entry(now, actor, "replace event", event, f"parties owed: {parties}"))
     return stored
 
 

@@ -1,0 +1,18 @@
+// Who knocked, and who is let in.
+import { ago, clock, follow, node, pendingNote, pill, span, table } from "./page.js";
+
+const STATES = { pending: "warn", approved: "good", refused: "bad" };
+
+follow("/data/parties.json", (parties) => {
+  pendingNote(parties);
+  table("parties", [
+    ["Name", (party) => party.name],
+    ["State", (party) => pill(party.state, STATES[party.state])],
+    ["Registered", (party) => clock(party.registered_at)],
+    ["Last seen", (party) => ago(party.last_seen_at)],
+    ["Reports", (party) => !party.reports ? null : party.report_late_by_s ? node("span", { class: "bad" }, `late by ${span(party.report_late_by_s)}`) : node("span", { class: "good" }, "in time")],
+    ["Targets", (party) => party.targets.join(", ") || null],
+    ["Fingerprint", (party) => party.certificates.at(-1)?.fingerprint, "plain"],
+    ["Subject", (party) => party.certificates.at(-1)?.subject],
+  ], parties, "No party has knocked yet.");
+});

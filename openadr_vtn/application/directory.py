@@ -7,14 +7,18 @@ have changed it, and is read again when it is next asked for.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from openadr_core.identity import Peer
 from openadr_core.limits import PENDING_PARTIES_MAX
 from openadr_core.model.party import Party, PartyState
-from openadr_vtn.application.outbox import dues_of
+from openadr_vtn.application.outbox import mailboxes_of
 from openadr_vtn.application.ports import Store, UnitOfWork
-from openadr_vtn.domain.delivery import next_errand, next_telling
+from openadr_vtn.domain.delivery import Mailbox, next_due_at
 from openadr_vtn.domain.enrolment import names_of, newcomer
+
+READ_TOGETHER = 200
+"""Parties whose standing is read at once: a dozen milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +26,13 @@ class Standing:
     """What a party may do, and when there is something to tell it."""
 
     party: Party
-    next_telling_at: datetime | None
-    """None: nothing, until something changes."""
+    mailbox: Mailbox
+    due_at: datetime | None
+    """When; None: there is nothing until something changes."""
 
     @property
     def is_registered(self) -> bool:
-        return self.party.state is PartyState.APPROVED and self.party.registration is not None
+        return _listens(self.party)
 
 
 class Directory:
@@ -45,7 +50,9 @@ class Directory:
         self._new_id = new_id
         self._pending_max = pending_max
         self._standings: dict[str, Standing] = {}
-        self._certificates: dict[str, set[str]] = {}
+        self._certificates: dict[str, tuple[str, ...]] = {}
+        self._dropped: dict[str, None] = {}
+        """Parties that were in memory, and will be asked for again soon; in order."""
         self._seen_at: dict[str, datetime] = {}
         store.subscribe(self._forget)
 
@@ -63,13 +70,27 @@ class Directory:
             return found
         changes = self._store.changes()
         async with self._store.view() as view:
-            found = await _standing(view, peer, now)
-        if found is None:
+            party = await view.parties.by_certificate(peer.certificate_sha256)
+            if party is not None:
+                standings = await self._standings_with(view, party, now)
+        if party is None:
             return await self._write_down(peer, now)
         if self._store.changes() == changes:
-            self._standings[peer.certificate_sha256] = found
-            self._certificates.setdefault(found.party.id, set()).add(peer.certificate_sha256)
-        return found
+            for each in standings:
+                self._remember(each)
+        return standings[0]
+
+    def renew(self, before: Standing, after: Standing) -> Standing | None:
+        """Remember the standing as our own marks have left it.
+
+        None if it has changed under our hands: it is read again when it is next asked for.
+        """
+        certificates = self._certificates.get(before.party.id, ())
+        if any(self._standings.get(certificate) is not before for certificate in certificates) or not certificates:
+            self._forget(frozenset({before.party.id}))
+            return None
+        self._remember(after)
+        return after
 
     async def belongs_to_another(self, party_id: str) -> bool:
         """Whether this is the id of any party at all: asked only of ids that are not the asker's."""
@@ -87,38 +108,47 @@ class Directory:
             async with self._store.unit_of_work() as uow:
                 await uow.parties.saw(seen_at)
 
+    async def _standings_with(self, view: UnitOfWork, party: Party, now: datetime) -> list[Standing]:
+        """The party's, and of some that were dropped and will be asked for next: an event drops thousands at once."""
+        others = list(islice((party_id for party_id in self._dropped if party_id != party.id), READ_TOGETHER))
+        parties = [party, *(await view.parties.by_ids(others) if others else ())]
+        mailboxes = await mailboxes_of(view, [each.id for each in parties if _listens(each)], now)
+        return [standing(each, mailboxes.get(each.id, Mailbox()), now) for each in parties]
+
     async def _write_down(self, peer: Peer, now: datetime) -> Standing | None:
         async with self._store.unit_of_work() as uow:
             # Two connections of one stranger may come this far together: the second finds the first's row.
-            found = await _standing(uow, peer, now)
-            if found is not None:
-                return found
-            if await uow.parties.count(PartyState.PENDING) >= self._pending_max:
-                return None
-            plain, longer = names_of(peer)
-            name = plain if await uow.parties.by_name(plain) is None else longer
-            party = newcomer(peer, party_id=self._new_id(), name=name, poll_interval=self._poll_interval, now=now)
-            await uow.parties.add(party)
-        return Standing(party=party, next_telling_at=None)
+            party = await uow.parties.by_certificate(peer.certificate_sha256)
+            if party is None:
+                if await uow.parties.count(PartyState.PENDING) >= self._pending_max:
+                    return None
+                plain, longer = names_of(peer)
+                name = plain if await uow.parties.by_name(plain) is None else longer
+                party = newcomer(peer, party_id=self._new_id(), name=name, poll_interval=self._poll_interval, now=now)
+                await uow.parties.add(party)
+        return standing(party, Mailbox(), now)
+
+    def _remember(self, found: Standing) -> None:
+        self._certificates[found.party.id] = tuple(one.sha256 for one in found.party.certificates)
+        for certificate in found.party.certificates:
+            self._standings[certificate.sha256] = found
+        self._dropped.pop(found.party.id, None)
 
     def _forget(self, party_ids: frozenset[str] | None) -> None:
         if party_ids is None:
             self._standings.clear()
             self._certificates.clear()
+            self._dropped.clear()
             return
-        for party_id in party_ids:
-            for certificate in self._certificates.pop(party_id, ()):
+        for party_id in party_ids & self._certificates.keys():
+            for certificate in self._certificates.pop(party_id):
                 self._standings.pop(certificate, None)
+            self._dropped[party_id] = None
 
 
-async def _standing(uow: UnitOfWork, peer: Peer, now: datetime) -> Standing | None:
-    party = await uow.parties.by_certificate(peer.certificate_sha256)
-    if party is None:
-        return None
-    standing = Standing(party=party, next_telling_at=None)
-    if not standing.is_registered:
-        return standing
-    errand = next_errand(await uow.errands.of_party(party.id))
-    telling_at = next_telling(await dues_of(uow, party.id, now), now)
-    moments = [moment for moment in (telling_at, errand and errand[0]) if moment is not None]
-    return Standing(party=party, next_telling_at=min(moments, default=None))
+def standing(party: Party, mailbox: Mailbox, now: datetime) -> Standing:
+    return Standing(party=party, mailbox=mailbox, due_at=next_due_at(mailbox, now))
+
+
+def _listens(party: Party) -> bool:
+    return party.state is PartyState.APPROVED and party.registration is not None

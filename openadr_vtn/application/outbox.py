@@ -1,24 +1,35 @@
 """A party's own view of what it is owed: events with their rows in its ledger."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from openadr_core.model.party import Party
 from openadr_vtn.application.ports import UnitOfWork
-from openadr_vtn.domain.delivery import Due, owed
+from openadr_vtn.domain.delivery import Delivery, Errand, Mailbox, owed
 from openadr_vtn.domain.targeting import dues
 
 
-async def dues_of(uow: UnitOfWork, party_id: str, now: datetime) -> list[Due]:
-    """Every current event that the party is or was to know, at its latest version."""
+async def mailboxes_of(uow: UnitOfWork, party_ids: Collection[str], now: datetime) -> dict[str, Mailbox]:
+    """Every current event that each party is or was to know, at its latest version, and its errands."""
     events = [stored.event for stored in await uow.events.current(now)]
-    rows = await uow.deliveries.of_party(party_id, [event.id for event in events])
-    return owed(events, rows)
+    rows: dict[str, list[Delivery]] = {party_id: [] for party_id in party_ids}
+    errands: dict[str, list[Errand]] = {party_id: [] for party_id in party_ids}
+    for row in await uow.deliveries.of_parties(party_ids, [event.id for event in events]) if events else ():
+        rows[row.party_id].append(row)
+    for errand in await uow.errands.of_parties(party_ids):
+        errands[errand.party_id].append(errand)
+    return {
+        party_id: Mailbox(dues=tuple(owed(events, rows[party_id])), errands=tuple(errands[party_id]))
+        for party_id in party_ids
+    }
 
 
 async def owe_current(uow: UnitOfWork, party: Party, now: datetime) -> None:
     """Owe a party the current events that it came to be entitled to after they were written."""
     current = [stored.event for stored in await uow.events.current(now) if stored.event.cancelled_at is None]
-    rows = await uow.deliveries.of_party(party.id, [event.id for event in current])
+    if not current:
+        return
+    rows = await uow.deliveries.of_parties([party.id], [event.id for event in current])
     programs = {stored.program.id: stored.program for stored in await uow.programs.all()}
     new = [
         due

@@ -5,7 +5,7 @@ here, NotFound when its row is gone, and Unavailable when the database cannot be
 arguments: a store reads no clock.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
-from openadr_core.model.report import Measurand, Reading
-from openadr_vtn.domain.delivery import Delivery, Errand
+from openadr_core.model.report import DataPoint, Measurand, Reading
+from openadr_vtn.domain.delivery import Delivery, Errand, Key
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
 
 # -- what is stored, where the canonical model has no word for it ----------------------
@@ -139,6 +139,7 @@ class Parties(Protocol):
     async def by_certificate(self, sha256: str) -> Party | None: ...
     async def by_id(self, party_id: str) -> Party | None: ...
     async def by_name(self, name: str) -> Party | None: ...
+    async def by_ids(self, party_ids: Iterable[str]) -> list[Party]: ...
 
     async def all(self, state: PartyState | None = None) -> list[Party]:
         """The first seen first."""
@@ -155,10 +156,22 @@ class Deliveries(Protocol):
     async def owe(self, deliveries: Sequence[Delivery]) -> None:
         """Add rows; those that are there already stay as they are."""
 
-    async def save(self, deliveries: Sequence[Delivery]) -> None: ...
+    async def mark_sent(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        """One attempt more for each. Marks of two processes add up; none undoes another.
 
-    async def of_party(self, party_id: str, event_ids: Iterable[str]) -> list[Delivery]:
-        """Every version of these events that is or was owed to the party."""
+        No listener is told of marks: what another process does not know of them costs a repeat.
+        """
+
+    async def mark_fetched(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        """The first time counts, here and below."""
+
+    async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
+        """Whether it was the first time. What is answered was fetched."""
+
+    async def mark_reported(self, party_id: str, keys: Collection[Key], now: datetime) -> None: ...
+
+    async def of_parties(self, party_ids: Iterable[str], event_ids: Iterable[str]) -> list[Delivery]:
+        """Every version of these events that is or was owed to one of these parties."""
 
     async def of_event(self, event_id: str) -> list[Delivery]:
         """Every version and party, by version, then by the time of entitlement."""
@@ -169,7 +182,7 @@ class Errands(Protocol):
         """In place of one of the same kind to the same party."""
 
     async def save(self, errand: Errand) -> None: ...
-    async def of_party(self, party_id: str) -> list[Errand]: ...
+    async def of_parties(self, party_ids: Iterable[str]) -> list[Errand]: ...
 
     async def settle(self, party_id: str, kind: str | None = None) -> None:
         """The party has answered; without a kind, nothing is owed to it any more."""
@@ -200,7 +213,7 @@ class Reports(Protocol):
     async def requests(self, party_id: str) -> list[RequestedReport]: ...
 
     async def add_readings(
-        self, party_id: str, measurand: Measurand, resource_id: str, readings: Sequence[Reading], received_at: datetime
+        self, party_id: str, readings: Sequence[tuple[DataPoint, Reading]], received_at: datetime
     ) -> None:
         """A reading for the same point and start as an earlier one takes its place (2.0b R346)."""
 

@@ -4,7 +4,9 @@ A row is written when an event is, in the same transaction, so it is the outbox 
 now is derived from the rows and the time; nothing else remembers it.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -47,12 +49,36 @@ class Errand:
     attempts: int = 0
 
 
+Key = tuple[str, int]
+"""An event's id and a version: one row of one party's ledger."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """An event and its row in a party's ledger, at the same version."""
 
     event: DrEvent
     delivery: Delivery
+
+    @property
+    def key(self) -> Key:
+        return (self.delivery.event_id, self.delivery.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """All that is, or was, owed to one party and may matter still."""
+
+    dues: tuple[Due, ...] = ()
+    errands: tuple[Errand, ...] = ()
+
+    def after(self, keys: Collection[Key], change: Callable[[Delivery], Delivery]) -> Mailbox:
+        """The mailbox after these rows of the ledger have changed."""
+        changed = (replace(due, delivery=change(due.delivery)) if due.key in keys else due for due in self.dues)
+        return replace(self, dues=tuple(changed))
+
+    def after_errand(self, errand: Errand) -> Mailbox:
+        return replace(self, errands=tuple(errand if one.kind == errand.kind else one for one in self.errands))
 
 
 def owed(events: Iterable[DrEvent], deliveries: Iterable[Delivery]) -> list[Due]:
@@ -137,6 +163,10 @@ def sent(delivery: Delivery, now: datetime) -> Delivery:
     return replace(delivery, notified_at=delivery.notified_at or now, sent_at=now, attempts=delivery.attempts + 1)
 
 
+def reported(delivery: Delivery, now: datetime) -> Delivery:
+    return replace(delivery, reported_at=delivery.reported_at or now)
+
+
 def fetched(delivery: Delivery, now: datetime) -> Delivery:
     return replace(delivery, fetched_at=delivery.fetched_at or now)
 
@@ -158,3 +188,15 @@ def next_errand(errands: Iterable[Errand]) -> tuple[datetime, Errand] | None:
         key=lambda pair: pair[0],
         default=None,
     )
+
+
+def next_due_at(mailbox: Mailbox, now: datetime) -> datetime | None:
+    """When the party must next be told something of its own; None while there is nothing."""
+    errand = next_errand(mailbox.errands)
+    moments = (next_telling(mailbox.dues, now), errand[0] if errand else None)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def unproved(mailbox: Mailbox, keys: Collection[Key]) -> list[Key]:
+    """Which of these the party has not yet proved to have."""
+    return [due.key for due in mailbox.dues if due.key in keys and due.delivery.fetched_at is None]

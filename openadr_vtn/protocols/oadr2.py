@@ -18,9 +18,10 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
 from openadr_core.xml.validate import Schema
-from openadr_vtn.application.directory import Directory, Standing
+from openadr_vtn.application.directory import Directory, Standing, standing
 from openadr_vtn.application.handlers import delivery
 from openadr_vtn.application.ports import Notice, Store, Witness
+from openadr_vtn.domain.delivery import Key, unproved
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2_answers import OPERATIONS, Refusal, Scene, answer_to
 from openadr_vtn.protocols.oadr2_events import EventWriter
@@ -79,14 +80,6 @@ class _Quiet:
     response: Response
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """What the last answer carried, which the next request proves to have arrived."""
-
-    party_id: str
-    news: tuple[tuple[str, int], ...]
-
-
 class Oadr2Connection:
     """The exchanges of one peer over one connection, in order."""
 
@@ -96,7 +89,8 @@ class Oadr2Connection:
         self._vtn = vtn
         self._peer = peer
         self._quiet: _Quiet | None = None
-        self._told: _Told | None = None
+        self._told: tuple[Key, ...] = ()
+        """What the last answer carried, which the next request proves to have arrived."""
 
     def quiet_answer(self, body: bytes, accept_encoding: str, now: datetime) -> Response | None:
         """The answer to a poll that needs no thought; None where :meth:`receive_request` must be asked.
@@ -107,12 +101,10 @@ class Oadr2Connection:
         quiet = self._quiet
         if quiet is None or body != quiet.body or accept_encoding != quiet.accept_encoding or self._told:
             return None
-        standing = quiet.standing
-        if self._vtn.directory.known(self._peer.certificate_sha256) is not standing:
+        known = quiet.standing
+        if self._vtn.directory.known(self._peer.certificate_sha256) is not known or _is_due(known, now):
             return None
-        if standing.next_telling_at is not None and now >= standing.next_telling_at:
-            return None
-        self._vtn.directory.saw(standing.party.id, now)
+        self._vtn.directory.saw(known.party.id, now)
         return quiet.response
 
     async def receive_request(self, request: Request, now: datetime) -> Response:
@@ -130,53 +122,65 @@ class Oadr2Connection:
             return self._refused(refusal.status, str(refusal))
         except (MalformedMessage, SchemaViolation) as error:
             return self._refused(406, str(error))
-        await self._note_heard(now)
-        standing = await vtn.directory.standing_of(self._peer, now)
-        if standing is not None:
-            vtn.directory.saw(standing.party.id, now)
+        known = await self._standing(message, now)
+        if known is not None:
+            vtn.directory.saw(known.party.id, now)
         accept_encoding = request.headers.get("accept-encoding", "")
         coding = content_coding(accept_encoding)
-        refusal_to_party = await self._refusal(message, service, standing)
-        if refusal_to_party is not None or standing is None:
-            answered = response(self._refusal_body(message, standing, refusal_to_party or NOT_ENROLLED), coding)
-        elif isinstance(message, m.Poll) and not _is_due(standing, now):
-            answered = response(self._idle_body(message, standing), coding)
+        refusal_to_party = await self._refusal(message, service, known)
+        if refusal_to_party is not None or known is None:
+            answered = response(self._refusal_body(message, known, refusal_to_party or NOT_ENROLLED), coding)
+        elif isinstance(message, m.Poll) and not _is_due(known, now):
+            answered = response(self._idle_body(message, known), coding)
         else:
-            return response(await self._operated(message, standing, now), coding)
-        if isinstance(message, m.Poll) and service == "OadrPoll" and standing is not None:
-            self._quiet = _Quiet(
-                body=request.body, accept_encoding=accept_encoding, standing=standing, response=answered
-            )
+            return response(await self._operated(message, known, now), coding)
+        if isinstance(message, m.Poll) and service == "OadrPoll" and known is not None:
+            self._quiet = _Quiet(body=request.body, accept_encoding=accept_encoding, standing=known, response=answered)
         return answered
 
-    async def _operated(self, message: m.Message, standing: Standing, now: datetime) -> bytes:
+    async def _standing(self, message: m.Message, now: datetime) -> Standing | None:
+        """The party's standing, once it is noted that it has read what it was told last.
+
+        What it answers is noted with its answers; the rest of what it was told, with its next request.
+        """
+        directory = self._vtn.directory
+        known = await directory.standing_of(self._peer, now)
+        if not self._told or known is None or isinstance(message, m.CreatedEvent):
+            return known
+        told, self._told = self._told, ()
+        if not (news := unproved(known.mailbox, told)):
+            return known
+        async with self._vtn.store.unit_of_work() as uow:
+            mailbox = await delivery.heard(uow, known.party.id, known.mailbox, news, now)
+        after = directory.renew(known, standing(known.party, mailbox, now))
+        return after or await directory.standing_of(self._peer, now)
+
+    async def _operated(self, message: m.Message, known: Standing, now: datetime) -> bytes:
         vtn = self._vtn
         answer: Answer
         async with vtn.store.unit_of_work() as uow:
-            answer = await operate(Asked(uow=uow, party=standing.party, now=now, desk=vtn.desk), message)
-        self._told = _Told(party_id=standing.party.id, news=answer.news) if answer.news else None
+            asked = Asked(uow=uow, party=known.party, mailbox=known.mailbox, now=now, desk=vtn.desk)
+            answer = await operate(asked, message)
+        if answer.mailbox is not None:
+            vtn.directory.renew(known, standing(known.party, answer.mailbox, now))
+        if answer.news:
+            self._told = answer.news
         for notice in answer.notices:
             vtn.witness(notice)
         return answer.body
 
-    async def _note_heard(self, now: datetime) -> None:
-        told, self._told = self._told, None
-        if told is not None:
-            async with self._vtn.store.unit_of_work() as uow:
-                await delivery.heard(uow, told.party_id, told.news, now)
-
-    async def _refusal(self, message: m.Message, service: str, standing: Standing | None) -> Refusal | None:
+    async def _refusal(self, message: m.Message, service: str, known: Standing | None) -> Refusal | None:
         """Who may say this, here, under this name; None if all is well."""
-        if standing is None or standing.party.state is not PartyState.APPROVED:
+        if known is None or known.party.state is not PartyState.APPROVED:
             return NOT_ENROLLED
         operation = OPERATIONS.get(type(message))
         if operation is None:
             return NOT_OURS
         if operation[0] != service:
             return WRONG_SERVICE
-        if not standing.is_registered and not isinstance(message, NEEDS_NO_REGISTRATION):
+        if not known.is_registered and not isinstance(message, NEEDS_NO_REGISTRATION):
             return NOT_REGISTERED
-        return await self._misnamed(message, standing.party.id)
+        return await self._misnamed(message, known.party.id)
 
     async def _misnamed(self, message: m.Message, own_id: str) -> Refusal | None:
         """Every message names its sender, and nobody else (R508, S6).
@@ -195,18 +199,18 @@ class Oadr2Connection:
             return None if isinstance(message, m.CreatePartyRegistration) else NO_ID
         return ANOTHER_PARTY if await self._vtn.directory.belongs_to_another(claimed) else UNKNOWN_ID
 
-    def _refusal_body(self, message: m.Message, standing: Standing | None, refusal: Refusal) -> bytes:
-        party_id = standing.party.id if standing is not None else ""
+    def _refusal_body(self, message: m.Message, known: Standing | None, refusal: Refusal) -> bytes:
+        party_id = known.party.id if known is not None else ""
         self._vtn.witness(Notice(kind="message refused", party_id=party_id, detail=refusal.description))
         return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=None), refusal))
 
-    def _idle_body(self, message: m.Poll, standing: Standing) -> bytes:
-        return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=standing.party.id)))
+    def _idle_body(self, message: m.Poll, known: Standing) -> bytes:
+        return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=known.party.id)))
 
     def _refused(self, status: int, reason: str) -> Response:
         self._vtn.witness(Notice(kind="request refused", detail=f"{status} {reason}"))
         return Response(status=status)
 
 
-def _is_due(standing: Standing, now: datetime) -> bool:
-    return standing.next_telling_at is not None and standing.next_telling_at <= now
+def _is_due(known: Standing, now: datetime) -> bool:
+    return known.due_at is not None and known.due_at <= now

@@ -18,7 +18,7 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
 from openadr_vtn.application.handlers import delivery, opts, registration, reports
 from openadr_vtn.application.ports import Notice, UnitOfWork
-from openadr_vtn.domain.delivery import Errand
+from openadr_vtn.domain.delivery import Errand, Key, Mailbox
 from openadr_vtn.domain.enrolment import RegistrationWish
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2_answers import PROFILES, Refusal, Scene, answer_to, first, said_to
@@ -35,7 +35,9 @@ from openadr_vtn.protocols.oadr2_reports import (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     body: bytes
-    news: tuple[tuple[str, int], ...] = ()
+    mailbox: Mailbox | None = None
+    """The party's, as the operation has left it; None: it must be read again if anything was committed."""
+    news: tuple[Key, ...] = ()
     """Events that this answer carries and that are proved to have arrived once it was read."""
     notices: tuple[Notice, ...] = ()
 
@@ -56,6 +58,7 @@ class Asked:
 
     uow: UnitOfWork
     party: Party
+    mailbox: Mailbox
     now: datetime
     desk: Desk
 
@@ -111,19 +114,21 @@ async def cancel_party_registration(asked: Asked, message: m.CancelPartyRegistra
 
 
 async def poll(asked: Asked, message: m.Poll) -> Answer:
-    told = await delivery.poll(asked.uow, asked.party, asked.now)
+    told, mailbox = await delivery.poll(asked.uow, asked.party.id, asked.mailbox, asked.now)
     if told is None:
-        return _answer(asked, message)
+        return _answer(asked, message, mailbox=mailbox)
     if isinstance(told, Errand):
         # The only errand there is: our own reports, of which there are none (R301, R305).
         own = m.RegisterReport(request_id=asked.desk.new_id(), ven_id=asked.party.id)
-        return Answer(body=encode(own))
-    return _tell(asked, told, request_id="")
+        return Answer(body=encode(own), mailbox=mailbox)
+    return _tell(asked, told, mailbox, request_id="")
 
 
 async def request_event(asked: Asked, message: m.RequestEvent) -> Answer:
-    told = await delivery.request_events(asked.uow, asked.party, message.reply_limit, asked.now)
-    return _tell(asked, told, request_id=message.request_id)
+    told, mailbox = await delivery.request_events(
+        asked.uow, asked.party.id, asked.mailbox, message.reply_limit, asked.now
+    )
+    return _tell(asked, told, mailbox, request_id=message.request_id)
 
 
 async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
@@ -139,7 +144,7 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
         )
         for said in message.event_responses or ()
     ]
-    faults = await opts.answer_events(asked.uow, asked.party, answers, asked.now)
+    faults, mailbox = await opts.answer_events(asked.uow, asked.party.id, asked.mailbox, answers, asked.now)
     notices = [
         Notice(kind="event answered", party_id=asked.party.id, event_id=opt.event_id, detail=opt.opt_type.value)
         for opt, fault in zip(answers, faults, strict=True)
@@ -148,7 +153,7 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
     if not message.response.response_code.startswith("2"):
         detail = f"{message.response.response_code} {message.response.response_description or ''}".strip()
         notices.append(Notice(kind="events not understood", party_id=asked.party.id, detail=detail))
-    return _answer(asked, message, first(faults), notices=tuple(notices))
+    return _answer(asked, message, first(faults), mailbox=mailbox, notices=tuple(notices))
 
 
 async def register_report(asked: Asked, message: m.RegisterReport) -> Answer:
@@ -170,7 +175,7 @@ async def register_report(asked: Asked, message: m.RegisterReport) -> Answer:
 
 
 async def registered_report(asked: Asked, message: m.RegisteredReport) -> Answer:
-    await delivery.settle_errand(asked.uow, asked.party, registration.OWN_REPORTS)
+    await delivery.settle_errand(asked.uow, asked.party.id, registration.OWN_REPORTS)
     return _answer(asked, message)
 
 
@@ -180,8 +185,11 @@ async def created_report(asked: Asked, message: m.CreatedReport) -> Answer:
 
 
 async def update_report(asked: Asked, message: m.UpdateReport) -> Answer:
-    faults = await reports.receive_reports(asked.uow, asked.party, data_from_wire(message.reports), asked.now)
-    return _answer(asked, message, first(faults), notices=(Notice(kind="report received", party_id=asked.party.id),))
+    faults, mailbox = await reports.receive_reports(
+        asked.uow, asked.party, asked.mailbox, data_from_wire(message.reports), asked.now
+    )
+    notice = Notice(kind="report received", party_id=asked.party.id)
+    return _answer(asked, message, first(faults), mailbox=mailbox, notices=(notice,))
 
 
 async def create_report(asked: Asked, message: m.CreateReport) -> Answer:
@@ -189,7 +197,7 @@ async def create_report(asked: Asked, message: m.CreateReport) -> Answer:
     specifiers = {request.specifier.report_specifier_id for request in message.report_requests}
     if specifiers - {METADATA}:
         raise UnknownReference("this VTN offers no such report", clause="R304")
-    await delivery.owe_errand(asked.uow, asked.party, registration.OWN_REPORTS, asked.now)
+    await delivery.owe_errand(asked.uow, asked.party.id, registration.OWN_REPORTS, asked.now)
     return _answer(asked, message)
 
 
@@ -234,14 +242,19 @@ OPERATIONS: dict[type[Any], Operation] = {
 
 
 def _answer(
-    asked: Asked, message: m.Message, refusal: Refusal | None = None, *, notices: tuple[Notice, ...] = ()
+    asked: Asked,
+    message: m.Message,
+    refusal: Refusal | None = None,
+    *,
+    mailbox: Mailbox | None = None,
+    notices: tuple[Notice, ...] = (),
 ) -> Answer:
     if refusal is not None:
         notices = (*notices, Notice(kind="message refused", party_id=asked.party.id, detail=refusal.description))
-    return Answer(body=encode(answer_to(message, asked.scene, refusal)), notices=notices)
+    return Answer(body=encode(answer_to(message, asked.scene, refusal)), mailbox=mailbox, notices=notices)
 
 
-def _tell(asked: Asked, told: delivery.Telling, *, request_id: str) -> Answer:
+def _tell(asked: Asked, told: delivery.Telling, mailbox: Mailbox, *, request_id: str) -> Answer:
     """R40, R41: eiResponse is there for a poll too, and the payload's own requestID is never empty."""
     said = m.EiResponse(response_code=codes.OK, response_description=codes.MEANING[codes.OK], request_id=request_id)
     message = m.DistributeEvent(request_id=asked.desk.new_id(), vtn_id=asked.desk.vtn_id, response=said)
@@ -250,7 +263,7 @@ def _tell(asked: Asked, told: delivery.Telling, *, request_id: str) -> Answer:
         Notice(kind="event sent", party_id=asked.party.id, event_id=event_id, detail=f"version {version}")
         for event_id, version in told.news
     )
-    return Answer(body=body, news=told.news, notices=notices)
+    return Answer(body=body, mailbox=mailbox, news=told.news, notices=notices)
 
 
 def _created(asked: Asked, message: m.Message, party: Party) -> m.CreatedPartyRegistration:

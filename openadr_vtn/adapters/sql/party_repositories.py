@@ -1,18 +1,18 @@
 """Who the parties are, what they are owed, and what they said."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, tuple_, update
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
 from openadr_vtn.adapters.sql import tables
-from openadr_vtn.adapters.sql.repository import Repository, grouped
+from openadr_vtn.adapters.sql.repository import ROWS_PER_STATEMENT, Repository, grouped
 from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, party_of, party_row, registration_row
-from openadr_vtn.domain.delivery import Delivery, Errand
+from openadr_vtn.domain.delivery import Delivery, Errand, Key
 
 PARTY = tables.table_of(tables.PartyRow)
 SEEN = tables.table_of(tables.LastSeenRow)
@@ -48,6 +48,9 @@ class SqlParties(Repository):
     async def by_name(self, name: str) -> Party | None:
         return await self._party(select(PARTY).where(PARTY.c.name == name))
 
+    async def by_ids(self, party_ids: Iterable[str]) -> list[Party]:
+        return await self._parties(select(PARTY).where(PARTY.c.id.in_(list(party_ids))))
+
     async def all(self, state: PartyState | None = None) -> list[Party]:
         query = select(PARTY).order_by(PARTY.c.first_seen_at, PARTY.c.id)
         return await self._parties(query if state is None else query.where(PARTY.c.state == state.value))
@@ -79,9 +82,10 @@ class SqlParties(Repository):
             return []
         certificate_query = select(CERTIFICATE).order_by(CERTIFICATE.c.first_seen_at, CERTIFICATE.c.sha256)
         registration_query = select(REGISTRATION)
-        if len(rows) == 1:
-            certificate_query = certificate_query.where(CERTIFICATE.c.party_id == rows[0]["id"])
-            registration_query = registration_query.where(REGISTRATION.c.party_id == rows[0]["id"])
+        if len(rows) < ROWS_PER_STATEMENT:
+            ids = [row["id"] for row in rows]
+            certificate_query = certificate_query.where(CERTIFICATE.c.party_id.in_(ids))
+            registration_query = registration_query.where(REGISTRATION.c.party_id.in_(ids))
         certificates = grouped(await self._rows(certificate_query), "party_id")
         registrations = {row["party_id"]: row for row in await self._rows(registration_query)}
         return [party_of(row, certificates.get(row["id"], []), registrations.get(row["id"])) for row in rows]
@@ -92,12 +96,26 @@ class SqlDeliveries(Repository):
         await self._upsert(DELIVERY, [asdict(delivery) for delivery in deliveries], keep=True)
         self._concern(deliveries)
 
-    async def save(self, deliveries: Sequence[Delivery]) -> None:
-        await self._upsert(DELIVERY, [asdict(delivery) for delivery in deliveries])
-        self._concern(deliveries)
+    async def mark_sent(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        first = func.coalesce(DELIVERY.c.notified_at, now)
+        await self._mark(party_id, keys, notified_at=first, sent_at=now, attempts=DELIVERY.c.attempts + 1)
 
-    async def of_party(self, party_id: str, event_ids: Iterable[str]) -> list[Delivery]:
-        theirs = (DELIVERY.c.party_id == party_id) & DELIVERY.c.event_id.in_(list(event_ids))
+    async def mark_fetched(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        await self._mark(party_id, keys, fetched_at=func.coalesce(DELIVERY.c.fetched_at, now))
+
+    async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
+        unanswered = _rows_of(party_id, [key]) & DELIVERY.c.answered_at.is_(None)
+        new = {"answered_at": now, "fetched_at": func.coalesce(DELIVERY.c.fetched_at, now)}
+        return bool(await self._run(update(DELIVERY).where(unanswered).values(new)))
+
+    async def mark_reported(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        await self._mark(party_id, keys, reported_at=func.coalesce(DELIVERY.c.reported_at, now))
+
+    async def _mark(self, party_id: str, keys: Collection[Key], **new: Any) -> None:
+        await self._run(update(DELIVERY).where(_rows_of(party_id, keys)).values(new))
+
+    async def of_parties(self, party_ids: Iterable[str], event_ids: Iterable[str]) -> list[Delivery]:
+        theirs = DELIVERY.c.party_id.in_(list(party_ids)) & DELIVERY.c.event_id.in_(list(event_ids))
         return await self._deliveries(select(DELIVERY).where(theirs))
 
     async def of_event(self, event_id: str) -> list[Delivery]:
@@ -111,6 +129,11 @@ class SqlDeliveries(Repository):
         self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
 
 
+def _rows_of(party_id: str, keys: Collection[Key]) -> ColumnElement[bool]:
+    versions = tuple_(DELIVERY.c.event_id, DELIVERY.c.version).in_(list(keys))
+    return (DELIVERY.c.party_id == party_id) & versions
+
+
 class SqlErrands(Repository):
     async def owe(self, errand: Errand) -> None:
         await self.save(errand)
@@ -119,8 +142,8 @@ class SqlErrands(Repository):
         await self._upsert(ERRAND, [asdict(errand)])
         self._concerned.party_ids.add(errand.party_id)
 
-    async def of_party(self, party_id: str) -> list[Errand]:
-        query = select(ERRAND).where(ERRAND.c.party_id == party_id).order_by(ERRAND.c.made_at, ERRAND.c.kind)
+    async def of_parties(self, party_ids: Iterable[str]) -> list[Errand]:
+        query = select(ERRAND).where(ERRAND.c.party_id.in_(list(party_ids))).order_by(ERRAND.c.made_at, ERRAND.c.kind)
         return [Errand(**row) for row in await self._rows(query)]
 
     async def settle(self, party_id: str, kind: str | None = None) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from openadr_core.model.report import Measurand, Reading
+from openadr_core.model.report import DataPoint, Measurand, Reading
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.repository import Repository, grouped
 from openadr_vtn.adapters.sql.rows import (
@@ -46,14 +46,14 @@ class SqlReports(Repository):
         return [request_of(row) for row in await self._rows(query)]
 
     async def add_readings(
-        self, party_id: str, measurand: Measurand, resource_id: str, readings: Sequence[Reading], received_at: datetime
+        self, party_id: str, readings: Sequence[tuple[DataPoint, Reading]], received_at: datetime
     ) -> None:
         # Of two readings for one point and start in one message the later one counts, as between messages.
         rows = {
-            (reading.r_id, reading.starts_at): {
+            (point.measurand, point.resource_id, reading.r_id, reading.starts_at): {
                 "party_id": party_id,
-                "measurand": measurand.value,
-                "resource_id": resource_id,
+                "measurand": point.measurand.value,
+                "resource_id": point.resource_id,
                 "starts_at": reading.starts_at,
                 "r_id": reading.r_id,
                 "duration_s": reading.duration.total_seconds(),
@@ -61,7 +61,7 @@ class SqlReports(Repository):
                 "quality": reading.quality.value,
                 "received_at": received_at,
             }
-            for reading in readings
+            for point, reading in readings
         }
         await self._upsert(READING, list(rows.values()))
 

@@ -1,15 +1,16 @@
 """What a party can measure, what we ask of it, and what it sends."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
 
 from openadr_core.errors import RemoteProtocolError, UnknownReference
+from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party
 from openadr_core.model.report import DataPoint, Quality, Reading
-from openadr_vtn.application.outbox import dues_of
 from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.domain.delivery import Mailbox, reported
 from openadr_vtn.domain.reporting import (
     OfferedReport,
     RequestedReport,
@@ -72,8 +73,8 @@ async def pending_requests(uow: UnitOfWork, party: Party) -> list[str]:
 
 
 async def receive_reports(
-    uow: UnitOfWork, party: Party, reports: Sequence[SentReport], now: datetime
-) -> list[RemoteProtocolError | None]:
+    uow: UnitOfWork, party: Party, mailbox: Mailbox, reports: Sequence[SentReport], now: datetime
+) -> tuple[list[RemoteProtocolError | None], Mailbox]:
     """Store what was asked for, in watts; what is wrong with each report, in order.
 
     A report that was received before is received again with the same effect (2.0b R346).
@@ -81,46 +82,50 @@ async def receive_reports(
     requests = {requested.request.id: requested for requested in await uow.reports.requests(party.id)}
     offers = {offered.offer.specifier_id: offered for offered in await uow.reports.offers(party.id)}
     faults: list[RemoteProtocolError | None] = []
-    news: list[Reading] = []
+    readings: list[tuple[DataPoint, Reading]] = []
+    changed: dict[str, RequestedReport] = {}
     for report in reports:
         requested, offered = requests.get(report.request_id), offers.get(report.specifier_id)
         if requested is None or offered is None or requested.request.specifier_id != report.specifier_id:
             faults.append(UnknownReference("no such report was asked for", clause="R304"))
             continue
-        points = {point.r_id: point for point in offered.offer.data_points if point.r_id in requested.request.r_ids}
-        asked_for = [_in_watts(reading, requested, offered) for reading in report.readings if reading.r_id in points]
-        await _store(uow, party, points, asked_for, now)
-        news += asked_for
-        requests[report.request_id] = received(requested, asked_for, now)
-        await uow.reports.save_requests(party.id, [requests[report.request_id]])
-        strange = len(asked_for) < len(report.readings)
+        wanted = list(_wanted(report, requested, offered))
+        readings += wanted
+        before = changed.get(report.request_id, requested)
+        changed[report.request_id] = received(before, [reading for _, reading in wanted], now)
+        strange = len(wanted) < len(report.readings)
         faults.append(UnknownReference("a rID was not asked for", clause="R304") if strange else None)
-    await _note_reported(uow, party, news, now)
-    return faults
+    await uow.reports.add_readings(party.id, readings, now)
+    await uow.reports.save_requests(party.id, list(changed.values()))
+    return faults, await _note_reported(uow, party.id, mailbox, [reading for _, reading in readings], now)
 
 
-async def _store(
-    uow: UnitOfWork, party: Party, points: Mapping[str, DataPoint], readings: Sequence[Reading], now: datetime
-) -> None:
-    for r_id, point in points.items():
-        own = [reading for reading in readings if reading.r_id == r_id]
-        await uow.reports.add_readings(party.id, point.measurand, point.resource_id, own, now)
+def _wanted(
+    report: SentReport, requested: RequestedReport, offered: OfferedReport
+) -> Iterator[tuple[DataPoint, Reading]]:
+    points = {point.r_id: point for point in offered.offer.data_points if point.r_id in requested.request.r_ids}
+    for reading in report.readings:
+        if reading.r_id in points:
+            yield points[reading.r_id], _in_watts(reading, requested, offered)
 
 
-async def _note_reported(uow: UnitOfWork, party: Party, readings: Sequence[Reading], now: datetime) -> None:
+async def _note_reported(
+    uow: UnitOfWork, party_id: str, mailbox: Mailbox, readings: Sequence[Reading], now: datetime
+) -> Mailbox:
     """The first reading from inside an event is a fact of the delivery ledger."""
-    changed = [
-        replace(due.delivery, reported_at=now)
-        for due in await dues_of(uow, party.id, now)
-        if due.delivery.reported_at is None
-        and any(
-            due.event.starts_at <= reading.starts_at
-            and (due.event.ends_at is None or reading.starts_at < due.event.ends_at)
-            for reading in readings
-        )
+    keys = [
+        due.key
+        for due in mailbox.dues
+        if due.delivery.reported_at is None and any(_is_inside(reading, due.event) for reading in readings)
     ]
-    if changed:
-        await uow.deliveries.save(changed)
+    if not keys:
+        return mailbox
+    await uow.deliveries.mark_reported(party_id, keys, now)
+    return mailbox.after(keys, lambda row: reported(row, now))
+
+
+def _is_inside(reading: Reading, event: DrEvent) -> bool:
+    return event.starts_at <= reading.starts_at and (event.ends_at is None or reading.starts_at < event.ends_at)
 
 
 def _in_watts(reading: Reading, requested: RequestedReport, offered: OfferedReport) -> Reading:

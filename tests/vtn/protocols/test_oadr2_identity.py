@@ -285,7 +285,7 @@ async def everything(bench: Bench) -> object:
             parties,
             [await view.deliveries.of_event(stored.event.id) for stored in await view.events.all()],
             [await view.opts.history(stored.event.id) for stored in await view.events.all()],
-            [await view.errands.of_party(party.id) for party in parties],
+            await view.errands.of_parties([party.id for party in parties]),
             [await view.reports.requests(party.id) for party in parties],
             await view.audit.newest(10),
         )

@@ -18,6 +18,7 @@ from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.adapters.sql.tables import Row
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
+from openadr_vtn.domain import delivery as ledger
 from openadr_vtn.domain.delivery import Delivery, Errand
 from openadr_vtn.domain.reporting import RequestedReport
 from tests.vtn.samples import HOUR, a_certificate, a_party, a_program, a_stored_event, an_offer
@@ -143,6 +144,7 @@ async def test_a_party_comes_back_with_certificates_and_registration(stocked: Sq
         assert await view.parties.by_id("id-ven-one") == one
         assert await view.parties.by_name("ven-two") == two
         assert await view.parties.by_name("ven-three") is None
+        assert await view.parties.by_ids(["id-ven-two", "id-ven-nine"]) == [two]
         assert await view.parties.all() == [one, two]
         assert await view.parties.all(PartyState.PENDING) == [two]
         assert await view.parties.count(PartyState.PENDING) == 1
@@ -195,12 +197,42 @@ async def test_owing_twice_changes_nothing_and_saving_does(stocked: SqlStore, no
     sent = replace(owed, notified_at=now, sent_at=now, attempts=1)
     async with stocked.unit_of_work() as unit:
         await unit.deliveries.owe([owed])
-        await unit.deliveries.save([sent])
+        await unit.deliveries.mark_sent("id-ven-one", [("event-1", 0)], now)
         await unit.deliveries.owe([replace(owed, entitled_at=now + SECOND), replace(owed, party_id="id-ven-two")])
     async with stocked.view() as view:
-        assert await view.deliveries.of_party("id-ven-one", ["event-1", "event-9"]) == [sent]
-        assert await view.deliveries.of_party("id-ven-one", []) == []
+        assert await view.deliveries.of_parties(["id-ven-one", "id-ven-nine"], ["event-1", "event-9"]) == [sent]
+        assert await view.deliveries.of_parties(["id-ven-one"], []) == []
         assert await view.deliveries.of_event("event-1") == [sent, replace(owed, party_id="id-ven-two")]
+
+
+async def test_marks_add_up_and_the_first_of_each_counts(stocked: SqlStore, now: datetime) -> None:
+    """As the pure functions say it; and nobody else's row is touched."""
+    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    other = replace(owed, party_id="id-ven-two")
+    key, expected, firsts = ("event-1", 0), owed, []
+    async with stocked.unit_of_work() as unit:
+        await unit.deliveries.owe([owed, other])
+    for moment in (now, now + SECOND):
+        async with stocked.unit_of_work() as unit:
+            await unit.deliveries.mark_sent("id-ven-one", [key, ("event-1", 7)], moment)
+            await unit.deliveries.mark_fetched("id-ven-one", [key], moment)
+            firsts.append(await unit.deliveries.mark_answered("id-ven-one", key, moment + SECOND))
+            await unit.deliveries.mark_reported("id-ven-one", [key], moment)
+        expected = ledger.reported(
+            ledger.answered(ledger.fetched(ledger.sent(expected, moment), moment), moment + SECOND), moment
+        )
+    assert firsts == [True, False]
+    async with stocked.view() as view:
+        assert await view.deliveries.of_event("event-1") == [expected, other]
+
+
+async def test_an_answer_proves_that_the_event_arrived(stocked: SqlStore, now: datetime) -> None:
+    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    async with stocked.unit_of_work() as unit:
+        await unit.deliveries.owe([owed])
+        await unit.deliveries.mark_answered("id-ven-one", ("event-1", 0), now + SECOND)
+    async with stocked.view() as view:
+        assert await view.deliveries.of_event("event-1") == [ledger.answered(owed, now + SECOND)]
 
 
 async def test_an_errand_is_owed_until_it_is_settled(stocked: SqlStore, now: datetime) -> None:
@@ -211,11 +243,11 @@ async def test_an_errand_is_owed_until_it_is_settled(stocked: SqlStore, now: dat
         await unit.errands.save(replace(errand, sent_at=now, attempts=1))
         await unit.errands.settle("id-ven-one", "Other")
     async with stocked.view() as view:
-        assert await view.errands.of_party("id-ven-one") == [replace(errand, sent_at=now, attempts=1)]
+        assert await view.errands.of_parties(["id-ven-one", "id-ven-two"]) == [replace(errand, sent_at=now, attempts=1)]
     async with stocked.unit_of_work() as unit:
         await unit.errands.settle("id-ven-one")
     async with stocked.view() as view:
-        assert await view.errands.of_party("id-ven-one") == []
+        assert await view.errands.of_parties(["id-ven-one", "id-ven-two"]) == []
 
 
 async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: datetime) -> None:
@@ -262,11 +294,13 @@ async def test_a_corrected_reading_replaces_the_earlier_one(stocked: SqlStore, n
         Reading(r_id="power", starts_at=now + number * SECOND, duration=SECOND, value=float(number))
         for number in range(1_200)
     ]
+    point = an_offer().offer.data_points[0]
     corrected = replace(readings[7], value=-1.0, quality=Quality.ESTIMATED)
     async with stocked.unit_of_work() as unit:
-        await unit.reports.add_readings("id-ven-one", Measurand.REAL_POWER, "", readings, now)
-        await unit.reports.add_readings("id-ven-one", Measurand.REAL_POWER, "", [readings[7], corrected], now)
-        await unit.reports.add_readings("id-ven-one", Measurand.REAL_POWER, "meter-2", readings[:1], now)
+        await unit.reports.add_readings("id-ven-one", [(point, reading) for reading in readings], now)
+        await unit.reports.add_readings("id-ven-one", [(point, readings[7]), (point, corrected)], now)
+        await unit.reports.add_readings("id-ven-one", [(replace(point, resource_id="meter-2"), readings[0])], now)
+        await unit.reports.add_readings("id-ven-one", [], now)
     async with stocked.view() as view:
         series = await view.reports.series("id-ven-one", Measurand.REAL_POWER, now, now + 10 * SECOND)
         assert series == [*readings[:7], corrected, *readings[8:10]]

@@ -7,8 +7,11 @@ what gateways send while the agent is dead, or dies with, comes again when it is
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
 
 import aiomqtt
 import structlog
@@ -19,6 +22,7 @@ from openadr_ven.gateways.codec import decode, encode
 from openadr_ven.gateways.contract import CHANNEL_OF, Channel, CommandFrame, Report, parse_topic, topic_of
 
 QOS = 1
+Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
@@ -64,6 +68,27 @@ class Connection(aiomqtt.Client):
         # Whoever waits for a message or an answer is told of the loss; a connection that is idle then has no waiter,
         # and asyncio would complain about an exception that nobody saw.
         self._disconnected.add_done_callback(lambda lost: lost.cancelled() or lost.exception())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave. That a farewell did not get through must not hide why we leave: a cancellation above all."""
+        with suppress(aiomqtt.MqttError):
+            await super().__aexit__(kind, error, trace)
+
+    async def _wait_for(self, fut: Awaitable[Answer], timeout: float | None) -> Answer:  # noqa: ASYNC109
+        # asyncio.wait_for, which aiomqtt uses, loses a cancellation that comes together with the answer (Python
+        # 3.11), and then a task that is told to stop goes on for ever.
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("the broker did not answer in time") from None
+
+    def _on_disconnect(self, *arguments: Any, **named: Any) -> None:
+        # aiomqtt asks the future for its exception, which raises if the wait for a connection was cancelled.
+        if not self._connected.cancelled():
+            super()._on_disconnect(*arguments, **named)
 
     def settle(self, message_id: int) -> None:
         """Tell the broker that it need not send this message again."""

@@ -22,11 +22,10 @@ from openadr_ven.gateways.contract import (
 from openadr_ven.simulator.faults import Fault, FaultKind
 from openadr_ven.simulator.leases import Leases, Receipt
 
-EVENING_S = 18.5 * 3600
-"""Half past six: the scenario's time of day when the simulation starts, whatever the clock says."""
 OUTDOOR_C = 33.0
+"""Half past six on a July evening, whatever the clock says; departures in the fleet file are by the clock."""
 SUNLIGHT = 0.15
-"""Of an inverter's rating, an hour before a July sunset."""
+"""Of an inverter's rating, an hour and more before sunset."""
 VEHICLES = (DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER)
 
 
@@ -35,12 +34,12 @@ class Town:
 
     def __init__(self, fleet: Fleet, *, rng: np.random.Generator, started_at: datetime) -> None:
         self.fleet = fleet
-        self.state = evening_state(fleet, now_s=EVENING_S, outdoor_c=OUTDOOR_C, rng=rng)
+        self.state = evening_state(fleet, now_s=started_at.timestamp(), outdoor_c=OUTDOOR_C, rng=rng)
         self.leases = Leases(fleet)
         self.gateways = _vendors_by_gateway(fleet)
         """By name of a gateway that has devices, the code of their vendor."""
         self._rng = rng
-        self._started_at = self._last = started_at
+        self._last = started_at
         self._silent = np.zeros(len(fleet.vendor_names), dtype=np.bool_)
         self._delay_s = np.zeros(len(fleet.vendor_names))
         self._lies = np.zeros(fleet.size, dtype=np.bool_)
@@ -76,11 +75,15 @@ class Town:
             command_sequence=self.leases.sequence(gateway),
         )
 
+    def vendor(self, name: str) -> int:
+        """A vendor's code; ConfigError names those that there are."""
+        if name not in self.fleet.vendor_names:
+            raise ConfigError(f"no vendor {name!r}; there are {', '.join(self.fleet.vendor_names)}")
+        return self.fleet.vendor_names.index(name)
+
     def inject(self, fault: Fault) -> None:
-        """Make something go wrong, now; ConfigError if there is no such vendor."""
-        if fault.vendor not in self.fleet.vendor_names:
-            raise ConfigError(f"no vendor {fault.vendor!r}; there are {', '.join(self.fleet.vendor_names)}")
-        vendor = self.fleet.vendor_names.index(fault.vendor)
+        """Make something go wrong, now."""
+        vendor = self.vendor(fault.vendor)
         rows = np.flatnonzero(self.fleet.vendor == vendor)
         if fault.kind is FaultKind.SILENT:
             self._silent[vendor] = True
@@ -97,7 +100,7 @@ class Town:
 
     def _physics_tick(self, now: datetime) -> Tick:
         return Tick(
-            now_s=EVENING_S + (now - self._started_at).total_seconds(),
+            now_s=now.timestamp(),
             dt_s=(now - self._last).total_seconds(),
             outdoor_c=OUTDOOR_C,
             sunlight=SUNLIGHT,

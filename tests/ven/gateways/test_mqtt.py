@@ -251,6 +251,16 @@ async def test_the_agent_comes_back_when_the_broker_does(tmp_path: Path) -> None
             assert sequences([await asyncio.wait_for(waiting, WAIT_S)]) == [5]
 
 
+async def test_a_cancellation_that_comes_with_the_answer_is_not_lost() -> None:
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(Connection(address(free_port()))._wait_for(answer, 1.0))
+    await asyncio.sleep(0)
+    answer.set_result(None)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 def test_pauses_grow_to_a_limit_and_never_agree() -> None:
     rng = random.Random(1)
     pauses = [retry_pause_s(failures, rng) for failures in range(1, 2_000)]

@@ -1,0 +1,118 @@
+"""One gateway's connection to the broker: commands in, reports out, kept in order over lost connections."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import aiomqtt
+import structlog
+
+from openadr_core.errors import RemoteProtocolError
+from openadr_ven.gateways.codec import decode, encode
+from openadr_ven.gateways.contract import CHANNEL_OF, Channel, CommandFrame, GatewayState, Report, StatusFrame, topic_of
+from openadr_ven.gateways.mqtt import QOS, BrokerAddress, Connection, retry_pause_s
+
+OUTBOX_MAX = 3_600
+"""Reports that wait for a broker: an hour of telemetry; then the oldest are forgotten."""
+
+STATUS_EVERY_S = 30.0
+"""A retained message can slip past a subscription that is made in the same moment (seen with nats-server)."""
+
+log = structlog.get_logger(__name__)
+
+
+class GatewayLink:
+    """What a gateway of the simulator does with MQTT."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        gateway: str,
+        *,
+        on_command: Callable[[CommandFrame], Sequence[Report]],
+        status: Callable[[GatewayState], StatusFrame],
+        rng: random.Random,
+    ) -> None:
+        self._address = replace(address, client_id=f"{address.fleet}-{gateway}")
+        self._gateway = gateway
+        self._on_command = on_command
+        self._status = status
+        self._rng = rng
+        self._outbox: deque[Report] = deque(maxlen=OUTBOX_MAX)
+        self._posted = asyncio.Event()
+
+    def post(self, report: Report) -> None:
+        """Send when possible, in order; never waits."""
+        self._outbox.append(report)
+        self._posted.set()
+
+    async def run(self) -> None:
+        """Connected whenever the broker is there, until cancelled."""
+        failures = 0
+        while True:
+            will = aiomqtt.Will(
+                self._topic(Channel.STATUS), encode(self._status(GatewayState.OFFLINE)), QOS, retain=True
+            )
+            try:
+                async with Connection(self._address, will=will, settles=True) as connection:
+                    failures = 0
+                    await self._serve(connection)
+            except* aiomqtt.MqttError as lost:
+                failures += 1
+                log.warning("broker lost", gateway=self._gateway, failures=failures, error=str(lost.exceptions[0]))
+            if (task := asyncio.current_task()) and task.cancelling():
+                # A task group that ends by an error and a cancellation at once tells only the error (Python 3.11).
+                raise asyncio.CancelledError
+            await asyncio.sleep(retry_pause_s(failures, self._rng))
+
+    async def _serve(self, connection: Connection) -> None:
+        await connection.subscribe(self._topic(Channel.COMMAND), QOS)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._say_online(connection))
+                tasks.create_task(self._take_commands(connection))
+                tasks.create_task(self._send_reports(connection))
+        except asyncio.CancelledError:
+            # A clean end sends no last will: say it ourselves.
+            with suppress(aiomqtt.MqttError):
+                await self._publish(connection, self._status(GatewayState.OFFLINE))
+            raise
+
+    async def _say_online(self, connection: Connection) -> None:
+        while True:
+            await self._publish(connection, self._status(GatewayState.ONLINE))
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    async def _take_commands(self, connection: Connection) -> None:
+        async for message in connection.messages:
+            try:
+                frame = decode(message.payload) if isinstance(message.payload, bytes) else None
+            except RemoteProtocolError as error:
+                log.warning("frame dropped", gateway=self._gateway, error=str(error))
+                frame = None
+            if isinstance(frame, CommandFrame) and frame.gateway == self._gateway:
+                for report in self._on_command(frame):
+                    self.post(report)
+            # Only now: a gateway that dies in between is sent the command again, and knows it by its id.
+            connection.settle(message.mid)
+
+    async def _send_reports(self, connection: Connection) -> None:
+        while True:
+            await self._posted.wait()
+            while self._outbox:
+                report = self._outbox[0]
+                await self._publish(connection, report)
+                # It may have been pushed out of a full box meanwhile.
+                if self._outbox and self._outbox[0] is report:
+                    self._outbox.popleft()
+            self._posted.clear()
+
+    async def _publish(self, connection: Connection, report: Report) -> None:
+        channel = CHANNEL_OF[type(report)]
+        await connection.publish(self._topic(channel), encode(report), QOS, retain=channel is Channel.STATUS)
+
+    def _topic(self, channel: Channel) -> str:
+        return topic_of(self._address.fleet, self._gateway, channel)

@@ -182,6 +182,8 @@ class Agent:
             await self._tick(now)
 
     async def _tick(self, now: datetime) -> None:
+        if self._unheeded:
+            await self._heed((), now)
         if self._resend is not None:
             await self._send(self._resend)
             self._resend = None

@@ -50,7 +50,7 @@ class Commands:
         """Rows to be told something: what changed, what must be held longer, what was let go and not confirmed."""
         changed = (mode != self.mode) | (np.abs(setpoint_w - self.setpoint_w) >= SETPOINT_STEP_W)
         renew = (mode != Mode.RELEASE) & (self.leased_until_s < renew_before.timestamp())
-        return np.asarray(changed | renew | self._unconfirmed(mode))
+        return np.asarray(changed | renew | self.unsent() | self._unconfirmed(mode))
 
     def tell(
         self,
@@ -95,6 +95,10 @@ class Commands:
         # A device that never confirmed a release has let go at the end of its lease, whatever it heard.
         over = (self.mode == Mode.RELEASE) & (self.leased_until_s < now.timestamp())
         self.state[over] = CommandState.COMPLETED
+
+    def unsent(self) -> Mask:
+        """Rows whose last command no broker has taken: what the devices do instead is not known."""
+        return np.asarray(self.state == CommandState.PLANNED)
 
     def acknowledged(self) -> Mask:
         """Rows whose gateway has taken their last command, and that hold it."""

@@ -16,7 +16,7 @@ from openadr_ven.application.asking import Ask, ask_at, asked_w
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
 from openadr_ven.dispatch.caps import Level, network
-from openadr_ven.dispatch.guard import Envelope, GuardState, admit
+from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit
 from openadr_ven.dispatch.plan import Plan, available_w, plan_round
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, HeldEvent, Round
@@ -83,6 +83,8 @@ class Control:
         self.sequence = 0
         self.guard = GuardState()
         self.trim = Trim()
+        self._kept_baseline: Baseline | None = None
+        self._ticked_at = now
         self._asked_w = 0.0
         self._asked_for: tuple[str, int, int] | None = None
         self._available_w = 0.0
@@ -90,7 +92,8 @@ class Control:
     def restore(self, made: Round, held: HeldEvent | None, baseline: Baseline | None, *, now: datetime) -> None:
         """Go on from the last round, as if we had not been away."""
         self.sequence = made.sequence
-        self.guard = from_record(GuardState, made.guard)
+        self.guard = _after_absence(from_record(GuardState, made.guard), now)
+        self._kept_baseline = baseline
         self.trim = from_record(Trim, made.trim)
         self.commands.restore(made, now=now)
         if now >= made.ends_at:
@@ -98,8 +101,7 @@ class Control:
             self.guard = replace(self.guard, allowed_w=0)
             self.trim = Trim()
         elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
-            baseline_w = np.frombuffer(baseline.power_w, dtype=np.float32).astype(np.float64)
-            self.engaged = self._engagement(held, baseline_w, baseline.taken_at)
+            self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
             self._asked_w = made.asked_w
 
     def tick(self, held: Iterable[HeldEvent], *, now: datetime) -> Tick:
@@ -132,6 +134,9 @@ class Control:
             # Interpretation: events that follow each other without a pause share the baseline of the first;
             # what the devices take now is no baseline any more.
             baseline_w, taken_at = self.engaged.baseline_w, self.engaged.baseline_at
+        elif self._kept_baseline is not None and self._kept_baseline.event_id == ask.held.event.id:
+            # We were away for longer than our leases; what the devices took meanwhile says nothing.
+            baseline_w, taken_at = _power_w(self._kept_baseline), self._kept_baseline.taken_at
         else:
             taken_at = min(ask.since, now)
             baseline_w = self._seen.meter_before(taken_at)
@@ -157,27 +162,25 @@ class Control:
         acknowledged_w = float(relief_w[self.commands.acknowledged()].sum())
         outlook = self._outlook(ask, now)
         wanted_w = self._wanted(ask, engaged, outlook)
-        self._correct(wanted_w, relief_w, given, now_s)
+        sent_w = float(relief_w[~self.commands.unsent()].sum())
+        if not self.commands.unsent().any():
+            # What never reached a device teaches nothing about devices.
+            self._correct(wanted_w, relief_w, given, now_s)
+        corrected_w = wanted_w + self.trim.correction_w if wanted_w else 0.0
         verdict = admit(
             self._settings.envelope,
             self.guard,
-            round(wanted_w + self.trim.correction_w) if wanted_w else 0,
+            round(corrected_w),
             now_s,
             known_since_s=None if ask is None else ask.held.received_at.timestamp(),
         )
         self.guard = verdict.state
-        plan = plan_round(
-            fleet,
-            state,
-            engaged.baseline_w,
-            float(verdict.allowed_w),
-            outlook=outlook,
-            levels=engaged.levels,
-            uniform=engaged.uniform,
-            asked_w=wanted_w,
-            shed_before=self.commands.mode == Mode.SHED,
-            excluded=failing(self.trim, fleet),
-        )
+        plan = self._plan(engaged, float(verdict.allowed_w), corrected_w, outlook)
+        reach_w = sent_w + self._ramp_w(now)
+        if plan.planned_w > max(reach_w, 0.0):
+            # Devices that were out of reach are back: they too return by the ramp, which the guard, who has
+            # admitted their part long ago, cannot see.
+            plan = self._plan(engaged, reach_w, corrected_w, outlook)
         self._available_w = plan.available_w
         made = self._tell(engaged.held, plan, now)
         released = None
@@ -194,6 +197,26 @@ class Control:
             tripped=verdict.tripped,
             released=released,
         )
+
+    def _plan(self, engaged: Engaged, target_w: float, asked_w: float, outlook: Outlook) -> Plan:
+        return plan_round(
+            self._seen.fleet,
+            self._seen.state,
+            engaged.baseline_w,
+            target_w,
+            outlook=outlook,
+            levels=engaged.levels,
+            uniform=engaged.uniform,
+            asked_w=asked_w,
+            shed_before=self.commands.mode == Mode.SHED,
+            excluded=failing(self.trim, self._seen.fleet),
+        )
+
+    def _ramp_w(self, now: datetime) -> float:
+        """How far relief may rise in the time since the last round."""
+        passed_s = (now - self._ticked_at).total_seconds()
+        self._ticked_at = now
+        return self._settings.envelope.ramp_w_per_s * min(max(passed_s, TICK_S), CREDIT_MAX_MS / 1000)
 
     def _wanted(self, ask: Ask | None, engaged: Engaged, outlook: Outlook) -> float:
         if ask is None:
@@ -274,3 +297,14 @@ class Control:
             made=None, baseline=None, asked_w=0.0, allowed_w=float(self.guard.allowed_w), plan=None,
             given_w=np.zeros(self._seen.fleet.size), acknowledged_w=0.0, tripped=(),
         )  # fmt: skip
+
+
+def _after_absence(guard: GuardState, now: datetime) -> GuardState:
+    """The guard's own time has gone on without it; an absence earns no ramp."""
+    now_ms = round(now.timestamp() * 1000)
+    away_ms = 0 if guard.seen_ms is None else max(0, now_ms - guard.seen_ms)
+    return replace(guard, seen_ms=now_ms, elapsed_ms=guard.elapsed_ms + away_ms)
+
+
+def _power_w(baseline: Baseline) -> Floats:
+    return np.frombuffer(baseline.power_w, dtype=np.float32).astype(np.float64)

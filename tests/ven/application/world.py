@@ -1,0 +1,212 @@
+"""A small world in one process: the agent between a scripted VTN and simulated devices, on a clock that is told.
+
+Everything of the agent is real (session, control, store on SQLite); only sockets are missing. A crash is
+thrown away memory: the next agent has the store, what the broker kept, and nothing else.
+"""
+
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from openadr_core.errors import Unavailable, Unreachable
+from openadr_core.oadr2 import messages as m
+from openadr_core.shell.clock import ManualClock
+from openadr_ven.adapters.sql.store import SqlStore, SqlUnitOfWork
+from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
+from openadr_ven.application.commands import Commands
+from openadr_ven.application.control import Control, ControlSettings
+from openadr_ven.application.observation import Observation
+from openadr_ven.dispatch.guard import Envelope
+from openadr_ven.domain.records import from_record
+from openadr_ven.fleet.columns import Fleet
+from openadr_ven.gateways.contract import CommandFrame, Report
+from openadr_ven.protocols.oadr2 import Memory, Oadr2Session
+from openadr_ven.simulator.faults import Fault, FaultKind
+from openadr_ven.simulator.leases import Receipt
+from openadr_ven.simulator.town import Town
+from tests.ven.fleet.synthetic import fleet_of
+from tests.ven.protocols.conversation import SETTINGS
+from tests.ven.protocols.scripted_vtn import ScriptedVtn, read, talk
+
+SECOND = timedelta(seconds=1)
+LEASE = timedelta(seconds=30)
+ENVELOPE = Envelope(
+    event_max_w=600_000,
+    ramp_w_per_s=100_000,
+    release_ramp_w_per_s=50_000,
+    step_max_w=200_000,
+    reversals_per_hour=4,
+    reversal_deadband_w=50_000,
+    soc_floor=0.2,
+)
+
+
+def a_fleet(size: int = 240) -> Fleet:
+    """Devices of all classes; each gateway stands before one vendor's."""
+    fleet = fleet_of(size, seed=3)
+    return replace(fleet, vendor=(fleet.gateway % 4).astype(np.uint32))
+
+
+@dataclass
+class Broker:
+    """Gateways behind a broker: it keeps reports until they are settled, and brings commands at once."""
+
+    town: Town
+    clock: ManualClock
+    unheard: deque[Report] = field(default_factory=deque)
+    unsettled: deque[Report] = field(default_factory=deque)
+    receipts: list[Receipt] = field(default_factory=list)
+    down: bool = False
+
+    async def send(self, frames: Sequence[CommandFrame]) -> None:
+        if self.down:
+            raise Unreachable("the broker is down")
+        for frame in frames:
+            receipt = self.town.receive(frame, self.clock.now())
+            if receipt is not None:
+                self.receipts.append(receipt)
+                self.unheard.extend(receipt.acks)
+
+    def receive(self) -> AsyncIterator[Report]:
+        raise NotImplementedError("the world hands reports over itself")
+
+    def settle(self) -> None:
+        self.unsettled.clear()
+
+    def bring(self) -> list[Report]:
+        """What the agent hears now."""
+        brought = list(self.unheard)
+        self.unheard.clear()
+        self.unsettled.extend(brought)
+        return brought
+
+    def lose_reader(self) -> None:
+        """The agent is gone: what it did not settle will be brought again."""
+        self.unheard.extendleft(reversed(self.unsettled))
+        self.unsettled.clear()
+
+
+class FailingStore(SqlStore):
+    """A store whose database can go away."""
+
+    failing = False
+
+    def unit_of_work(self):  # type: ignore[no-untyped-def]  # a context manager, as its parent's
+        if self.failing:
+            raise Unavailable("the database is gone")
+        return super().unit_of_work()
+
+
+class World:
+    """The agent and its surroundings."""
+
+    def __init__(self, store: SqlStore, now: datetime, *, fleet: Fleet | None = None) -> None:
+        self.clock = ManualClock(now)
+        self.store = store
+        self.fleet = a_fleet() if fleet is None else fleet
+        self.town = Town(self.fleet, rng=np.random.default_rng(2), started_at=now)
+        self.broker = Broker(town=self.town, clock=self.clock)
+        self.vtn = ScriptedVtn()
+        self.power_w: list[float] = []
+        self.journal: list[str] = []
+        self.envelope = ENVELOPE
+        self.agent: Agent | None = None
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @property
+    def running(self) -> Agent:
+        assert self.agent is not None
+        return self.agent
+
+    @property
+    def session(self) -> Oadr2Session:
+        assert isinstance(self._session, Oadr2Session)
+        return self._session
+
+    async def start(self) -> None:
+        """A new process: memory is empty, the store is what it was."""
+        seen = Observation(self.fleet, baseline_s=10, started_s=self.now.timestamp())
+        control = Control(
+            settings=ControlSettings(envelope=self.envelope, lease=LEASE, renew=timedelta(seconds=10)),
+            seen=seen,
+            commands=Commands(self.fleet),
+            now=self.now,
+        )
+        async with self.store.unit_of_work() as unit:
+            record = await unit.session_record(UPSTREAM)
+        memory = None if record is None else from_record(Memory, record)
+        dice = random.Random(5)
+        self._session = Oadr2Session(settings=SETTINGS, decode=read, dice=dice, now=self.now, memory=memory)
+        self.agent = Agent(
+            settings=AgentSettings(envelope=self.envelope),
+            store=self.store,
+            gateways=self.broker,
+            session=self._session,
+            control=control,
+            seen=seen,
+            journal=self._journal,
+            turn=nullcontext(),
+            now=self.now,
+        )
+        await self.agent.start(now=self.now)
+
+    def crash(self) -> None:
+        """SIGKILL: nothing is flushed. What was not settled, the broker will bring again."""
+        self.agent = None
+        self.broker.lose_reader()
+
+    async def second(self, count: int = 1) -> None:
+        """Seconds of everybody's life."""
+        for _ in range(count):
+            self.clock.advance(1)
+            self.broker.unheard.extend(self.town.tick(self.now))
+            self.power_w.append(float(self.town.state.power_w.sum()))
+            if self.agent is not None:
+                await self._live(self.agent)
+
+    async def until(self, holds: Callable[[], bool], *, most: int = 90) -> int:
+        """How many seconds it took."""
+        for passed in range(most):
+            if holds():
+                return passed
+            await self.second()
+        raise AssertionError(f"not within {most} s")
+
+    def silence(self, vendor: str) -> None:
+        self.town.inject(Fault(kind=FaultKind.SILENT, vendor=vendor, value=0.0, after_s=0.0))
+
+    def readings(self) -> dict[datetime, dict[str, float]]:
+        """What the VTN was told, by the start of the interval; it must never have been told two things."""
+        told: dict[datetime, dict[str, float]] = {}
+        for message in self.vtn.said(m.UpdateReport):
+            for interval in message.reports[0].intervals:
+                assert interval.dtstart is not None
+                values = {one.r_id: one.value for one in interval.payloads if isinstance(one.value, float)}
+                assert told.setdefault(interval.dtstart, values) == values
+        return told
+
+    async def _live(self, agent: Agent) -> None:
+        talk(self._session, self.vtn, now=self.now)
+        indications = self._session.indications()
+        if indications:
+            await agent.heed(indications, now=self.now)
+            talk(self._session, self.vtn, now=self.now)
+            await agent.heed(self._session.indications(), now=self.now)
+        for report in self.broker.bring():
+            agent.hear(report, now=self.now)
+        await agent.tick(now=self.now)
+
+    def _journal(self, text: str, /, *, event_id: str = "", alarm: bool = False, **facts: object) -> None:
+        del event_id, alarm, facts
+        self.journal.append(text)
+
+
+__all__ = ["ENVELOPE", "LEASE", "SECOND", "Broker", "FailingStore", "SqlUnitOfWork", "World", "a_fleet"]

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, insert, select, tupl
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
 from openadr_vtn.adapters.sql import tables
-from openadr_vtn.adapters.sql.repository import ROWS_PER_STATEMENT, Repository, grouped
+from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, Repository, grouped
 from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, party_of, party_row, registration_row
 from openadr_vtn.domain.delivery import Delivery, Errand, Key
 
@@ -82,7 +82,7 @@ class SqlParties(Repository):
             return []
         certificate_query = select(CERTIFICATE).order_by(CERTIFICATE.c.first_seen_at, CERTIFICATE.c.sha256)
         registration_query = select(REGISTRATION)
-        if len(rows) < ROWS_PER_STATEMENT:
+        if len(rows) < KEYS_PER_STATEMENT:
             ids = [row["id"] for row in rows]
             certificate_query = certificate_query.where(CERTIFICATE.c.party_id.in_(ids))
             registration_query = registration_query.where(REGISTRATION.c.party_id.in_(ids))

@@ -12,8 +12,8 @@ from openadr_core.errors import Conflict, NotFound
 
 Rows = Sequence[Mapping[str, Any]]
 
-ROWS_PER_STATEMENT = 500
-"""SQLite allows 32,766 values in one statement; our widest row has 25."""
+KEYS_PER_STATEMENT = 500
+"""Beyond so many keys, a whole table is read as fast as they are looked up."""
 
 
 class Concerned:
@@ -62,15 +62,16 @@ class Repository:
 
     async def _upsert(self, table: Table, rows: Rows, *, keep: bool = False) -> None:
         """Insert; a row whose key is there is overwritten, or kept as it is."""
-        for start in range(0, len(rows), ROWS_PER_STATEMENT):
-            part = rows[start : start + ROWS_PER_STATEMENT]
-            insert = self._insert(table).values([dict(row) for row in part])
-            key = [column.name for column in table.primary_key]
-            if keep:
-                await self._run(insert.on_conflict_do_nothing(index_elements=key))
-            else:
-                new = {name: insert.excluded[name] for name in part[0] if name not in key}
-                await self._run(insert.on_conflict_do_update(index_elements=key, set_=new))
+        if not rows:
+            return
+        insert = self._insert(table)
+        key = [column.name for column in table.primary_key]
+        if keep:
+            statement = insert.on_conflict_do_nothing(index_elements=key)
+        else:
+            new = {name: insert.excluded[name] for name in rows[0] if name not in key}
+            statement = insert.on_conflict_do_update(index_elements=key, set_=new)
+        await self._run(statement, rows)
 
     def _insert(self, table: Table) -> Any:
         """Both databases speak of conflicts in the same words, each in its own dialect."""

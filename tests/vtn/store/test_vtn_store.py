@@ -37,10 +37,10 @@ async def stocked(store: SqlStore, now: datetime) -> SqlStore:
     return store
 
 
-async def test_models_and_migrations_are_one(url: str) -> None:
-    await migrate(url)
-    await migrate(url)
-    engines = engines_of(url)
+async def test_models_and_migrations_are_one(empty_url: str) -> None:
+    await migrate(empty_url)
+    await migrate(empty_url)
+    engines = engines_of(empty_url)
 
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), Row.metadata))

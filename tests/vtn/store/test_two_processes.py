@@ -1,4 +1,4 @@
-"""Two VTN processes on one PostgreSQL: what one commits, the other's polls tell, though it keeps standings in memory."""
+"""Two VTN processes on one PostgreSQL: what one commits, the other tells, though it keeps standings in memory."""
 
 import asyncio
 from datetime import datetime

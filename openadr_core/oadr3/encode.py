@@ -32,15 +32,10 @@ def list_text(objects: Iterable[str]) -> str:
     return "[" + ", ".join(objects) + "]"
 
 
-def ven_text(party: Party, modified_at: datetime) -> str:
-    """A party as a 3.1 ven. Its client id is its certificate's: that is what it is known by."""
-    document = {
-        "clientID": party.certificates[0].lfdi if party.certificates else party.id,
-        "venName": party.name,
-        "targets": list(party.targets),
-        "attributes": [{"type": "ENROLMENT", "values": [party.state.value.upper()]}],
-    }
-    return object_text("VEN", party.id, party.first_seen_at, modified_at, json.dumps(document))
+def ven_text(party: Party) -> str:
+    """A party as a 3.1 ven."""
+    document = {"clientID": _client_id(party), "venName": party.name, "targets": list(party.targets)}
+    return object_text("VEN", party.id, party.first_seen_at, party.first_seen_at, json.dumps(document))
 
 
 def report_text(
@@ -63,7 +58,7 @@ def report_text(
     document = {
         "eventID": event_id,
         "clientName": party.name,
-        "clientID": party.certificates[0].lfdi if party.certificates else party.id,
+        "clientID": _client_id(party),
         "payloadDescriptors": [
             {"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": REPORT_TYPES[measurand], "units": "KW"}
             for measurand in series
@@ -71,3 +66,8 @@ def report_text(
         "resources": [{"resourceName": "AGGREGATED_REPORT", "intervals": intervals}],
     }
     return object_text("REPORT", report_id, modified_at, modified_at, json.dumps(document))
+
+
+def _client_id(party: Party) -> str:
+    """A 2.0b party has no OAuth client: it is known by its certificate."""
+    return party.certificates[-1].lfdi if party.certificates else party.id

@@ -1,0 +1,163 @@
+"""The console: who gets in, what a page may do, and that Stop is pressed by people only."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from openadr_core.errors import Unavailable
+from openadr_core.shell.clock import ManualClock
+from openadr_core.shell.http_armour import serve
+from openadr_vtn.adapters.sql.migrate import migrate
+from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.console.gate import COOKIE, Gate
+from openadr_vtn.console.routes import console_app
+from openadr_vtn.http.health_routes import Health
+from tests.vtn.samples import a_party, a_program, a_stored_event
+
+ASSETS = Path(__file__).resolve().parents[3] / "openadr_vtn" / "console" / "assets"
+TOKEN = "let-me-in"  # noqa: S105  # a test's own
+PAGES = ["/", "/parties", "/audit", "/events/event-1"]
+DATA = ["/data/events.json", "/data/parties.json", "/data/audit.json", "/data/events/event-1.json"]
+
+
+@pytest.fixture
+def clock(now: object) -> ManualClock:
+    return ManualClock(now)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqlStore]:
+    url = f"sqlite:///{tmp_path / 'vtn.db'}"
+    await migrate(url)
+    store = await open_store(url)
+    async with store.unit_of_work() as uow:
+        await uow.programs.add(a_program(clock.now()))
+        await uow.events.add(a_stored_event(clock.now()))
+        await uow.parties.add(a_party(clock.now(), "<b>ven</b>"))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def stranger(store: SqlStore, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
+    gate = Gate(token=TOKEN, now=clock.now)
+    app = console_app(store, gate, clock.now, "VTN-1", Health(store=store, metrics=lambda: b"metric 1\n"))
+    running = await serve(app, host="127.0.0.1", port=0)
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
+        yield http
+    await running.close()
+
+
+@pytest.fixture
+async def operator(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The browser of somebody who opened the address that was printed."""
+    await stranger.get(f"/?token={TOKEN}")
+    return stranger
+
+
+async def form_key(http: httpx.AsyncClient) -> str:
+    found = re.search(r'name="form_key" value="([^"]+)"', (await http.get("/")).text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("path", [*PAGES, *DATA, "/?token=wrong", "/?token=", "/nothing"])
+async def test_without_the_token_nothing_is_shown(stranger: httpx.AsyncClient, path: str) -> None:
+    answer = await stranger.get(path)
+    assert answer.status_code == 401
+    assert "event-1" not in answer.text
+    assert COOKIE not in stranger.cookies
+
+
+async def test_the_token_opens_a_session_and_goes(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.get(f"/parties?token={TOKEN}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/parties")
+    cookie = answer.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict"} <= set(cookie.split("; "))
+    assert TOKEN not in cookie
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_load_nothing_from_elsewhere(operator: httpx.AsyncClient, path: str) -> None:
+    page = await operator.get(path)
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert page.headers["Cache-Control"] == "no-store"
+    for address in re.findall(r'(?:src|href|action)="([^"]*)"', page.text):
+        assert address.startswith("/")
+        if address.startswith("/assets/"):
+            assert (await operator.get(address)).status_code == 200
+    assert not re.search(r"<script[^>]*>[^<]", page.text)
+    assert not re.search(r"\son\w+=|style=", page.text)
+
+
+@pytest.mark.parametrize("path", DATA)
+async def test_data_is_json(operator: httpx.AsyncClient, path: str) -> None:
+    answer = await operator.get(path)
+    assert answer.status_code == 200
+    assert answer.json() is not None
+
+
+def test_scripts_set_peers_texts_as_text_only() -> None:
+    """A party chooses its own name: it must never become markup."""
+    scripts = {path.name: path.read_text() for path in ASSETS.glob("*.js")}
+    assert len(scripts) >= 5
+    for name, text in scripts.items():
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert way not in text, name
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+async def test_no_other_name_reaches_it(operator: httpx.AsyncClient, host: str) -> None:
+    """DNS rebinding: a page elsewhere that resolves to loopback."""
+    answer = await operator.get("/", headers={"Host": host})
+    assert answer.status_code in {400, 403}
+
+
+async def test_stop_needs_the_session_and_its_form(operator: httpx.AsyncClient, store: SqlStore) -> None:
+    for form in ({}, {"form_key": "wrong"}):
+        assert (await operator.post("/stop", data=form)).status_code == 403
+    assert not await is_cancelled(store)
+    stopped = await operator.post("/stop", data={"form_key": await form_key(operator), "event_id": "event-1"})
+    assert (stopped.status_code, stopped.headers["Location"]) == (303, "/events/event-1")
+    assert await is_cancelled(store)
+
+
+async def test_stop_all(operator: httpx.AsyncClient, store: SqlStore) -> None:
+    await operator.post("/stop", data={"form_key": await form_key(operator)})
+    assert await is_cancelled(store)
+
+
+async def test_a_session_ends(operator: httpx.AsyncClient, clock: ManualClock) -> None:
+    assert (await operator.get("/")).status_code == 200
+    clock.advance(timedelta(hours=13).total_seconds())
+    assert (await operator.get("/")).status_code == 401
+
+
+async def test_supervisors_need_no_token(stranger: httpx.AsyncClient) -> None:
+    assert (await stranger.get("/health")).json() == {"status": "ready"}
+    assert (await stranger.get("/health/live")).json() == {"status": "alive"}
+    assert (await stranger.get("/metrics")).text == "metric 1\n"
+
+
+async def test_not_ready_while_the_store_is_away(
+    stranger: httpx.AsyncClient, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise Unavailable("gone")
+
+    monkeypatch.setattr(store, "probe", fail)
+    answer = await stranger.get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"status": "the store does not answer"})
+    assert (await stranger.get("/health/live")).status_code == 200
+
+
+async def is_cancelled(store: SqlStore) -> bool:
+    async with store.view() as view:
+        stored = await view.events.by_id("event-1")
+    assert stored is not None
+    return stored.event.cancelled_at is not None

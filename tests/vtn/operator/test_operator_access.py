@@ -1,0 +1,203 @@
+"""Who gets in: tokens, scopes, throttle; and what those who do not are told."""
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from openadr_core.oadr3.problem import TITLES
+from openadr_vtn.application.handlers.clients import READ_ALL, WRITE_EVENTS
+from openadr_vtn.http.addresses import ADMIN, OADR3
+from tests.vtn.operator.desk_bench import SECRET, TOKENS_PER_MINUTE, DeskBench, relief_bytes
+
+ROUTES = [
+    ("GET", f"{OADR3}/programs", "read_all"),
+    ("POST", f"{OADR3}/programs", "write_programs"),
+    ("GET", f"{OADR3}/programs/x", "read_all"),
+    ("PUT", f"{OADR3}/programs/x", "write_programs"),
+    ("DELETE", f"{OADR3}/programs/x", "write_programs"),
+    ("GET", f"{OADR3}/events", "read_all"),
+    ("POST", f"{OADR3}/events", "write_events"),
+    ("GET", f"{OADR3}/events/x", "read_all"),
+    ("PUT", f"{OADR3}/events/x", "write_events"),
+    ("DELETE", f"{OADR3}/events/x", "write_events"),
+    ("GET", f"{OADR3}/reports", "read_all"),
+    ("GET", f"{OADR3}/reports/x", "read_all"),
+    ("GET", f"{OADR3}/vens", "read_all"),
+    ("GET", f"{OADR3}/vens/x", "read_all"),
+    ("GET", f"{ADMIN}/parties", "read_all"),
+    ("POST", f"{ADMIN}/parties/x/approve", "manage_parties"),
+    ("POST", f"{ADMIN}/parties/x/refuse", "manage_parties"),
+    ("POST", f"{ADMIN}/parties/x/replace-certificate", "manage_parties"),
+    ("GET", f"{ADMIN}/events", "read_all"),
+    ("GET", f"{ADMIN}/events/x", "read_all"),
+    ("POST", f"{ADMIN}/stop", "stop"),
+    ("GET", f"{ADMIN}/audit", "read_all"),
+]
+
+
+def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    problem: dict[str, Any] = answer.json()
+    assert answer.status_code == problem["status"] == status
+    assert problem["title"] == TITLES[status]
+    assert problem["type"] == "about:blank"
+    assert problem["instance"].startswith("urn:request:")
+    return problem
+
+
+async def test_without_a_token_nothing_is_there(desk: DeskBench) -> None:
+    del desk.http.headers["Authorization"]
+    for method, path, _ in ROUTES:
+        answer = await desk.http.request(method, path)
+        assert_problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_every_route_asks_for_its_own_scope(desk: DeskBench) -> None:
+    for scope in ("read_all", "write_programs", "write_events", "manage_parties", "stop"):
+        await desk.add_client(f"only-{scope}", scope)
+        await desk.authorise(f"only-{scope}")
+        for method, path, needed in ROUTES:
+            answer = await desk.http.request(method, path)
+            assert (answer.status_code == 403) == (scope != needed), (method, path, scope)
+
+
+async def test_scopes_that_were_asked_for_bound_the_token(desk: DeskBench) -> None:
+    answer = (await desk.token(scope=READ_ALL)).json()
+    assert answer["scope"] == READ_ALL
+    bearer = {"Authorization": f"Bearer {answer['access_token']}"}
+    assert (await desk.http.get(f"{OADR3}/events", headers=bearer)).status_code == 200
+    assert (await desk.http.post(f"{ADMIN}/stop", headers=bearer)).status_code == 403
+    await desk.add_client("reader", READ_ALL)
+    refused = await desk.token("reader", scope=WRITE_EVENTS)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+
+
+async def test_a_token_ends(desk: DeskBench) -> None:
+    desk.clock.advance(timedelta(minutes=59).total_seconds())
+    assert (await desk.http.get(f"{OADR3}/events")).status_code == 200
+    desk.clock.advance(timedelta(minutes=2).total_seconds())
+    assert_problem(await desk.http.get(f"{OADR3}/events"), 401)
+
+
+async def test_a_client_that_was_removed_is_out_at_once(desk: DeskBench) -> None:
+    async with desk.store.unit_of_work() as uow:
+        await uow.clients.remove("chief")
+    assert_problem(await desk.http.get(f"{OADR3}/events"), 401)
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"scope": "everything"}, 400, "invalid_scope"),
+    ],
+)
+async def test_token_errors_are_those_of_rfc_6749(
+    desk: DeskBench, form: dict[str, str], status: int, error: str
+) -> None:
+    asked = {"grant_type": "client_credentials", "client_id": "chief", "client_secret": SECRET, **form}
+    answer = await desk.http.post(f"{OADR3}/auth/token", data=asked)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_wrong_secret_and_unknown_client_look_the_same(desk: DeskBench) -> None:
+    wrong = await desk.token(client_secret="wrong")  # noqa: S106
+    unknown = await desk.token("nobody")
+    assert wrong.content == unknown.content
+
+
+async def test_http_basic_is_taken_too(desk: DeskBench) -> None:
+    basic = base64.b64encode(f"chief:{SECRET.replace(' ', '+')}".encode()).decode()
+    answer = await desk.http.post(
+        f"{OADR3}/auth/token", data={"grant_type": "client_credentials"}, headers={"Authorization": f"Basic {basic}"}
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"grant_type=client_credentials&grant_type=x", "application/x-www-form-urlencoded"),
+        (b"\xff", "application/x-www-form-urlencoded"),
+        (b"no form", "application/x-www-form-urlencoded"),
+        (b"{}", "application/json"),
+    ],
+)
+async def test_a_body_that_is_no_form(desk: DeskBench, body: bytes, kind: str) -> None:
+    answer = await desk.http.post(f"{OADR3}/auth/token", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+async def test_guessing_is_slowed_down(desk: DeskBench) -> None:
+    answers = [(await desk.token(client_secret=str(guess))).status_code for guess in range(TOKENS_PER_MINUTE + 5)]
+    assert answers.count(401) < TOKENS_PER_MINUTE
+    refused = await desk.token()
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.json()["status"] == 429
+
+
+async def test_where_tokens_are_had_is_told_to_all(desk: DeskBench) -> None:
+    del desk.http.headers["Authorization"]
+    answer = (await desk.http.get(f"{OADR3}/auth/server")).json()
+    assert answer["tokenURL"].endswith(f"{OADR3}/auth/token")
+
+
+async def test_addresses_methods_and_media_types(desk: DeskBench) -> None:
+    assert_problem(await desk.http.get("/nothing"), 404)
+    wrong_method = await desk.http.put(f"{OADR3}/events")
+    assert_problem(wrong_method, 405)
+    assert set(wrong_method.headers["Allow"].split(",")) >= {"GET", "POST"}
+    form = {"Content-Type": "text/plain"}
+    assert_problem(await desk.http.post(f"{OADR3}/events", content=b"{}", headers=form), 415)
+    asked = await desk.http.get("/nothing", headers={"Accept": "application/problem+json"})
+    assert asked.headers["Content-Type"].startswith("application/problem+json")
+
+
+async def test_a_body_that_is_too_long(desk: DeskBench) -> None:
+    long = {"Content-Type": "application/json"}
+    answer = await desk.http.post(f"{OADR3}/events", content=b" " * 300_000, headers=long)
+    assert_problem(answer, 413)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b'{"programID": "a", "programID": "b"}', b'{"programID": NaN}', b'{"programID": 1e400}',
+        b"\xff\xfe", b"[" * 100_000, b'{"programID": "\\u0000"}', b'{"programID": "x"}',
+    ],
+)  # fmt: skip
+async def test_json_bombs_and_rubbish_end_at_the_gate(desk: DeskBench, body: bytes) -> None:
+    """Security T29: refused in words, nothing stored."""
+    answer = await desk.http.post(f"{OADR3}/events", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {400, 409}
+    assert (await desk.http.get(f"{OADR3}/events")).json() == []
+
+
+@pytest.mark.parametrize(
+    "hostile", ["'; DROP TABLE event; --", "../../etc/passwd", "%00", "x" * 5000, "\u202egpj", "{{7*7}}", "<script>"]
+)
+async def test_errors_tell_nothing_of_the_inside(desk: DeskBench, hostile: str) -> None:
+    """Security T38: no path, no SQL, no traceback, no fingerprint in any refusal, whatever is sent where."""
+    program_id = await desk.create_program()
+    requests: list[tuple[str, str, bytes | None]] = [
+        ("GET", f"{OADR3}/events?programID={hostile}&skip={hostile}", None),
+        ("GET", f"{OADR3}/events?targets={hostile}&limit=-1", None),
+        ("GET", f"{ADMIN}/parties?state={hostile}", None),
+        ("POST", f"{OADR3}/events", relief_bytes(hostile)),
+        ("POST", f"{OADR3}/events", relief_bytes(program_id, priority=hostile, targets=[hostile])),
+        ("POST", f"{ADMIN}/parties/unknown/replace-certificate", json.dumps({"certificate": hostile}).encode()),
+        ("POST", f"{ADMIN}/stop", json.dumps({"events": ["x", hostile[:100]]}).encode()),
+    ]
+    for method, path, body in requests:
+        answer = await desk.http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+        told = answer.text.lower()
+        assert answer.status_code < 500, (path, told)
+        for secret in ("traceback", "sqlite", "select ", ".py", "/work", "/tmp", "sqlalchemy", "aiohttp"):  # noqa: S108
+            assert secret not in told.replace(hostile.lower(), ""), (path, told)

@@ -1,0 +1,247 @@
+"""What an operator's commands do: to the store, to the parties that are owed, to the audit trail."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from openadr_core.model.event import EventStatus
+from openadr_core.model.party import PartyState
+from openadr_vtn.http.addresses import ADMIN, OADR3
+from tests.vtn.operator.desk_bench import DeskBench, relief_event
+from tests.vtn.operator.test_operator_access import assert_problem
+
+
+async def test_an_event_is_owed_to_the_parties_that_it_is_for(desk: DeskBench) -> None:
+    for name, state in (("one", "approved"), ("two", "approved"), ("three", "pending"), ("four", "refused")):
+        await desk.add_party(name, state=PartyState(state))
+    program_id = await desk.create_program()
+    to_all = await desk.create_event(program_id)
+    to_one = await desk.create_event(program_id, targets=["one"])
+    assert await desk.owed(to_all) == [("id-one", 0, False), ("id-two", 0, False)]
+    assert await desk.owed(to_one) == [("id-one", 0, False)]
+    assert (await desk.event(to_one)).signals[0].intervals[0].value == 5e6
+
+
+async def test_a_program_bounds_whom_its_events_are_for(desk: DeskBench) -> None:
+    await desk.add_party("one", targets=("feeder-7",))
+    await desk.add_party("two", targets=())
+    program_id = await desk.create_program(targets=["feeder-7"])
+    event_id = await desk.create_event(program_id)
+    assert await desk.owed(event_id) == [("id-one", 0, False)]
+    opened = {"programName": "peak", "attributes": [{"type": "RELIEF_SIGN", "values": ["POSITIVE"]}]}
+    assert (await desk.http.put(f"{OADR3}/programs/{program_id}", json=opened)).status_code == 200
+    assert await desk.owed(event_id) == [("id-one", 0, False), ("id-two", 0, False)]
+
+
+async def test_documents_come_back_as_they_were_written(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    text = json.dumps(relief_event(program_id, kw=1234.5)).replace("1234.5", "1234.50")
+    text = text.replace('"PT120S"', '"P9999Y"')[:-1] + ', "x-note": [1.0, 2e3]}'
+    made = await desk.http.post(f"{OADR3}/events", content=text, headers={"Content-Type": "application/json"})
+    for answer in (made, await desk.http.get(f"{OADR3}/events/{made.json()['id']}")):
+        assert "1234.50" in answer.text
+        assert '"x-note": [1.0, 2e3]' in answer.text
+        assert "P9999Y" in answer.text
+        assert answer.json()["objectType"] == "EVENT"
+    assert (await desk.event(made.json()["id"])).duration is None
+
+
+async def test_the_same_post_twice_makes_one_event(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    first, again = [await desk.post_event(program_id, key="k-1") for _ in range(2)]
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    assert len((await desk.http.get(f"{OADR3}/events")).json()) == 1
+    assert_problem(await desk.post_event(program_id, key="k-1", kw=6000), 409)
+    other = await desk.post_event(program_id, key="k-2")
+    assert other.json()["id"] != first.json()["id"]
+
+
+async def test_the_same_post_at_once_makes_one_event(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    answers = await asyncio.gather(*(desk.post_event(program_id, key="k-1") for _ in range(5)))
+    assert {answer.json()["id"] for answer in answers if answer.status_code == 201} == {
+        one["id"] for one in (await desk.http.get(f"{OADR3}/events")).json()
+    }
+    assert len((await desk.http.get(f"{OADR3}/events")).json()) == 1
+
+
+async def test_a_change_is_a_new_version_owed_anew(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    started = (await desk.event(event_id)).starts_at
+    desk.clock.advance(30)
+    longer = relief_event(program_id, intervalPeriod={"start": "0001-01-01T00:00:00Z", "duration": "PT300S"})
+    answer = await desk.http.put(f"{OADR3}/events/{event_id}", json=longer)
+    assert answer.status_code == 200, answer.text
+    event = await desk.event(event_id)
+    assert (event.version, event.starts_at, event.duration) == (1, started, timedelta(seconds=300))
+    assert await desk.owed(event_id) == [("id-one", 0, False), ("id-one", 1, False)]
+
+
+async def test_to_say_the_same_again_changes_nothing(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    desk.clock.advance(30)
+    answer = await desk.http.put(f"{OADR3}/events/{event_id}", json=relief_event(program_id))
+    assert answer.status_code == 200
+    assert (await desk.event(event_id)).version == 0
+
+
+async def test_what_was_asked_until_now_cannot_change(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    desk.clock.advance(30)
+    answer = await desk.http.put(f"{OADR3}/events/{event_id}", json=relief_event(program_id, kw=1000))
+    assert "cannot change" in assert_problem(answer, 400)["detail"]
+    desk.clock.advance(100)
+    over = await desk.http.put(f"{OADR3}/events/{event_id}", json=relief_event(program_id))
+    assert "ended at" in assert_problem(over, 409)["detail"]
+
+
+async def test_a_party_that_is_no_longer_meant_is_told_so(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    await desk.add_party("two")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    await desk.http.put(f"{OADR3}/events/{event_id}", json=relief_event(program_id, targets=["two"]))
+    assert ("id-one", 1, True) in await desk.owed(event_id)
+    assert ("id-two", 1, False) in await desk.owed(event_id)
+
+
+async def test_to_delete_is_to_cancel(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    assert (await desk.http.delete(f"{OADR3}/events/{event_id}")).json()["id"] == event_id
+    assert (await desk.event(event_id)).status_at(desk.clock.now()) is EventStatus.CANCELLED
+    assert await desk.owed(event_id) == [("id-one", 0, False), ("id-one", 1, False)]
+    assert_problem(await desk.http.get(f"{OADR3}/events/{event_id}"), 404)
+    assert_problem(await desk.http.delete(f"{OADR3}/events/{event_id}"), 404)
+    assert (await desk.http.get(f"{OADR3}/events")).json() == []
+    (seen,) = (await desk.http.get(f"{ADMIN}/events")).json()
+    assert seen["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kw": 10_001}, "guard.event_max_kw is 10,000"),
+        ({"kw": -10_001}, "guard.event_max_kw is 10,000"),
+        (
+            {
+                "intervals": [
+                    {"id": index, "payloads": [{"type": "DISPATCH_SETPOINT_RELATIVE", "values": [kw]}]}
+                    for index, kw in enumerate((1000, 8000))
+                ]
+            },
+            "interval 1 of DISPATCH_SETPOINT_RELATIVE is 7,000 kW from the one before; guard.step_max_kw is 6,000",
+        ),
+        ({"intervals": [{"id": 0, "payloads": [{"type": "PRICE", "values": [1]}]}]}, "PRICE is not carried"),
+        ({"intervalPeriod": {"start": "2020-01-01T00:00:00Z", "duration": "PT1H"}}, "is past"),
+        ({"payloadDescriptors": None}, "has no unit"),
+        ({"priority": -1}, "priority: must be from 0"),
+    ],
+)
+async def test_a_slip_is_told_with_its_place_and_stores_nothing(
+    desk: DeskBench, changes: dict[str, object], reason: str
+) -> None:
+    program_id = await desk.create_program()
+    answer = await desk.post_event(program_id, **changes)  # type: ignore[arg-type]
+    assert reason in assert_problem(answer, 400)["detail"]
+    assert (await desk.http.get(f"{OADR3}/events")).json() == []
+    assert desk.done == [("create program", program_id)]
+
+
+async def test_an_event_of_no_program(desk: DeskBench) -> None:
+    assert "no program nowhere" in assert_problem(await desk.post_event("nowhere"), 409)["detail"]
+
+
+async def test_lists_are_paged_filtered_and_ordered(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    other_id = await desk.create_program("other")
+    ids = []
+    for priority, targets in ((None, []), (3, ["a"]), (0, ["b"]), (3, ["a", "b"])):
+        ids.append(await desk.create_event(program_id, priority=priority, targets=targets))
+        desk.clock.advance(1)
+    await desk.create_event(other_id)
+
+    async def listed(query: str) -> list[str]:
+        answer = await desk.http.get(f"{OADR3}/events?{query}")
+        assert answer.status_code == 200, answer.text
+        return [one["id"] for one in answer.json()]
+
+    by_priority = [ids[2], ids[3], ids[1], ids[0]]
+    assert await listed(f"programID={program_id}") == by_priority
+    assert await listed(f"programID={program_id}&skip=1&limit=2") == by_priority[1:3]
+    assert await listed("limit=0") == []
+    assert await listed("targets=a") == [ids[3], ids[1]]
+    assert await listed("targets=a&targets=b") == await listed("targets=a,b") == by_priority[:3]
+    desk.clock.advance(117)
+    assert len(await listed("active=true")) == 3
+    assert len(await listed("active=false")) == 2
+    for wrong in ("limit=51", "limit=-1", "skip=x", "skip=1e3", "active=yes"):
+        assert_problem(await desk.http.get(f"{OADR3}/events?{wrong}"), 400)
+
+
+async def test_programs_are_named_once(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    again = await desk.http.post(f"{OADR3}/programs", json={"programName": "peak"})
+    assert "called peak already" in assert_problem(again, 409)["detail"]
+    twin = {"programName": "x", "attributes": [{"type": "MARKET_CONTEXT", "values": ["urn:openadr:program:peak"]}]}
+    assert "market context" in assert_problem(await desk.http.post(f"{OADR3}/programs", json=twin), 409)["detail"]
+    assert (await desk.http.get(f"{OADR3}/programs/{program_id}")).json()["programName"] == "peak"
+    assert [one["id"] for one in (await desk.http.get(f"{OADR3}/programs?targets=x")).json()] == []
+
+
+async def test_a_program_with_events_stays(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    empty_id = await desk.create_program("empty")
+    await desk.create_event(program_id)
+    assert_problem(await desk.http.delete(f"{OADR3}/programs/{program_id}"), 409)
+    assert (await desk.http.delete(f"{OADR3}/programs/{empty_id}")).status_code == 200
+    assert_problem(await desk.http.delete(f"{OADR3}/programs/{empty_id}"), 404)
+
+
+async def test_everything_done_is_in_the_audit_trail(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    await desk.http.post(f"{ADMIN}/stop", json={"reason": "drill"})
+    trail = [(one["actor"], one["action"], one["subject"]) for one in (await desk.http.get(f"{ADMIN}/audit")).json()]
+    assert trail[:4] == [
+        ("client:chief", "stop", event_id),
+        ("client:chief", "cancel event", event_id),
+        ("client:chief", "create event", event_id),
+        ("client:chief", "create program", program_id),
+    ]
+    assert desk.done == [("create program", program_id), ("create event", event_id), ("stop", event_id)]
+
+
+async def test_stop_ends_what_runs_and_what_is_to_come(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    over = await desk.create_event(program_id)
+    desk.clock.advance(121)
+    running = await desk.create_event(program_id)
+    far = await desk.create_event(program_id, intervalPeriod={"start": "2030-01-01T00:00:00Z", "duration": "PT1H"})
+    answer = await desk.http.post(f"{ADMIN}/stop")
+    assert set(answer.json()["stopped"]) == {running, far}
+    assert (await desk.event(over)).cancelled_at is None
+    for event_id in (running, far):
+        assert (await desk.event(event_id)).cancelled_at == desk.clock.now()
+        assert ("id-one", 1, False) in await desk.owed(event_id)
+    assert (await desk.http.post(f"{ADMIN}/stop")).json() == {"stopped": []}
+
+
+async def test_stop_can_name_events(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    one, other = await desk.create_event(program_id), await desk.create_event(program_id)
+    assert (await desk.http.post(f"{ADMIN}/stop", json={"events": [one, one]})).json() == {"stopped": [one]}
+    assert (await desk.http.post(f"{ADMIN}/stop", json={"events": [one]})).json() == {"stopped": []}
+    assert_problem(await desk.http.post(f"{ADMIN}/stop", json={"events": [other, "nothing"]}), 404)
+    assert (await desk.event(other)).cancelled_at is None

@@ -5,7 +5,7 @@ have changed it, and is read again when it is next asked for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -28,7 +28,9 @@ class Standing:
     party: Party
     mailbox: Mailbox
     due_at: datetime | None
-    """When; None: there is nothing until something changes."""
+    """When there is something to tell it; None: nothing until something changes."""
+    is_new: bool = False
+    """Its certificate was seen for the first time just now."""
 
     @property
     def is_registered(self) -> bool:
@@ -116,6 +118,7 @@ class Directory:
         return [standing(each, mailboxes.get(each.id, Mailbox()), now) for each in parties]
 
     async def _write_down(self, peer: Peer, now: datetime) -> Standing | None:
+        is_new = False
         async with self._store.unit_of_work() as uow:
             # Two connections of one stranger may come this far together: the second finds the first's row.
             party = await uow.parties.by_certificate(peer.certificate_sha256)
@@ -126,7 +129,8 @@ class Directory:
                 name = plain if await uow.parties.by_name(plain) is None else longer
                 party = newcomer(peer, party_id=self._new_id(), name=name, poll_interval=self._poll_interval, now=now)
                 await uow.parties.add(party)
-        return standing(party, Mailbox(), now)
+                is_new = True
+        return replace(standing(party, Mailbox(), now), is_new=is_new)
 
     def _remember(self, found: Standing) -> None:
         self._certificates[found.party.id] = tuple(one.sha256 for one in found.party.certificates)

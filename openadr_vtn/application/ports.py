@@ -212,6 +212,9 @@ class Reports(Protocol):
 
     async def requests(self, party_id: str) -> list[RequestedReport]: ...
 
+    async def all_requests(self) -> dict[str, list[RequestedReport]]:
+        """Every party's, by party id: one read, however many parties there are."""
+
     async def add_readings(
         self, party_id: str, readings: Sequence[tuple[DataPoint, Reading]], received_at: datetime
     ) -> None:

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from openadr_core.model.event import EventStatus
 from openadr_core.model.party import PartyState
-from openadr_vtn.application.handlers.observe import party_views
+from openadr_vtn.application.handlers.observe import latest_by
 from openadr_vtn.application.ports import Notice, Store
 
 
@@ -48,14 +48,15 @@ class VtnMetrics:
 async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> None:
     """Read the store's numbers, and show them."""
     async with store.view() as view:
-        parties = await party_views(view, now)
+        parties = {state: await view.parties.count(state) for state in PartyState}
+        requests = await view.reports.all_requests()
         events = [stored.event for stored in await view.events.current(now)]
         rows = [
             row for event in events for row in await view.deliveries.of_event(event.id) if row.version == event.version
         ]
     metrics.refresh(
-        Tally(view.party.state for view in parties),
+        parties,
         Tally(event.status_at(now) for event in events),
-        late=sum(view.late_by > timedelta() for view in parties),
+        late=sum(latest_by(asked, now) > timedelta() for asked in requests.values()),
         unanswered=sum(row.answered_at is None for row in rows),
     )

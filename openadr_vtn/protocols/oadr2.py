@@ -64,6 +64,8 @@ class Oadr2Vtn:
         self.schema = schema
         self.prefix = prefix
         self.witness = witness
+        self.polls = 0
+        """Polls that were understood, for metrics."""
         self.desk = Desk(vtn_id=vtn_id, telemetry=telemetry, new_id=new_id, writer=EventWriter())
 
     def connection(self, peer: Peer) -> "Oadr2Connection":
@@ -105,6 +107,7 @@ class Oadr2Connection:
         if self._vtn.directory.known(self._peer.certificate_sha256) is not known or _is_due(known, now):
             return None
         self._vtn.directory.saw(known.party.id, now)
+        self._vtn.polls += 1
         return quiet.response
 
     async def receive_request(self, request: Request, now: datetime) -> Response:
@@ -122,9 +125,12 @@ class Oadr2Connection:
             return self._refused(refusal.status, str(refusal))
         except (MalformedMessage, SchemaViolation) as error:
             return self._refused(406, str(error))
+        vtn.polls += isinstance(message, m.Poll)
         known = await self._standing(message, now)
         if known is not None:
             vtn.directory.saw(known.party.id, now)
+            if known.is_new:
+                self._introduce(known)
         accept_encoding = request.headers.get("accept-encoding", "")
         coding = content_coding(accept_encoding)
         refusal_to_party = await self._refusal(message, service, known)
@@ -206,6 +212,10 @@ class Oadr2Connection:
 
     def _idle_body(self, message: m.Poll, known: Standing) -> bytes:
         return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=known.party.id)))
+
+    def _introduce(self, known: Standing) -> None:
+        detail = f"{known.party.name}, fingerprint {self._peer.fingerprint_20b}"
+        self._vtn.witness(Notice(kind="party pending", party_id=known.party.id, detail=detail))
 
     def _refused(self, status: int, reason: str) -> Response:
         self._vtn.witness(Notice(kind="request refused", detail=f"{status} {reason}"))

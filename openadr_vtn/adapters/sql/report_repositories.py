@@ -33,10 +33,17 @@ class SqlReports(Repository):
             await self._upsert(POINT, data_point_rows(party_id, offered))
 
     async def offers(self, party_id: str) -> list[OfferedReport]:
-        offers = select(OFFER).where(OFFER.c.party_id == party_id).order_by(OFFER.c.specifier_id)
-        points = select(POINT).where(POINT.c.party_id == party_id).order_by(POINT.c.position)
-        points_of = grouped(await self._rows(points), "specifier_id")
-        return [offer_of(row, points_of.get(row["specifier_id"], [])) for row in await self._rows(offers)]
+        query = (
+            select(OFFER.c.report_name, OFFER.c.buffered_s, OFFER.c.specifier_id.label("offered"), POINT)
+            .join_from(OFFER, POINT, isouter=True)
+            .where(OFFER.c.party_id == party_id)
+            .order_by(OFFER.c.specifier_id, POINT.c.position)
+        )
+        offers = grouped(await self._rows(query), "offered")
+        return [
+            offer_of(rows[0] | {"specifier_id": specifier_id}, [row for row in rows if row["r_id"] is not None])
+            for specifier_id, rows in offers.items()
+        ]
 
     async def save_requests(self, party_id: str, requests: Sequence[RequestedReport]) -> None:
         await self._upsert(REQUEST, [request_row(party_id, requested) for requested in requests])
@@ -44,6 +51,12 @@ class SqlReports(Repository):
     async def requests(self, party_id: str) -> list[RequestedReport]:
         query = select(REQUEST).where(REQUEST.c.party_id == party_id).order_by(REQUEST.c.id)
         return [request_of(row) for row in await self._rows(query)]
+
+    async def all_requests(self) -> dict[str, list[RequestedReport]]:
+        found: dict[str, list[RequestedReport]] = {}
+        for row in await self._rows(select(REQUEST).order_by(REQUEST.c.party_id, REQUEST.c.id)):
+            found.setdefault(row["party_id"], []).append(request_of(row))
+        return found
 
     async def add_readings(
         self, party_id: str, readings: Sequence[tuple[DataPoint, Reading]], received_at: datetime

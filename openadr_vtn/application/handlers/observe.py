@@ -95,12 +95,13 @@ class EventReport:
 async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
     """Those that wait for an operator first, then by name."""
     last_seen = await uow.parties.last_seen()
+    requests = await uow.reports.all_requests()
     views = []
     for party in await uow.parties.all():
-        reports = await uow.reports.requests(party.id)
+        reports = requests.get(party.id, [])
         views.append(
             PartyView(
-                party=party, last_seen_at=last_seen.get(party.id), reports=tuple(reports), late_by=_latest(reports, now)
+                party=party, last_seen_at=last_seen.get(party.id), reports=tuple(reports), late_by=latest_by(reports, now)
             )
         )
     return sorted(views, key=lambda view: (view.party.state != "pending", view.party.name))
@@ -203,7 +204,7 @@ async def _performance(
         )
         if expects_data and judged_until > event.starts_at
         else (),
-        late_by=_latest(reports, now),
+        late_by=latest_by(reports, now),
     )
 
 
@@ -211,7 +212,8 @@ def _answers(party_id: str, opt: Opt, delivery: Delivery) -> bool:
     return party_id == delivery.party_id and opt.version == delivery.version
 
 
-def _latest(reports: list[RequestedReport], now: datetime) -> timedelta:
+def latest_by(reports: list[RequestedReport], now: datetime) -> timedelta:
+    """By how much the latest of a party's reports is overdue; nothing if none is."""
     return max((late_by(requested, now) for requested in reports), default=timedelta())
 
 

@@ -125,7 +125,8 @@ async def _note_reported(
 
 
 def _is_inside(reading: Reading, event: DrEvent) -> bool:
-    return event.starts_at <= reading.starts_at and (event.ends_at is None or reading.starts_at < event.ends_at)
+    ends = [moment for moment in (event.ends_at, event.cancelled_at) if moment is not None]
+    return event.starts_at <= reading.starts_at < min(ends, default=reading.starts_at + reading.duration)
 
 
 def _in_watts(reading: Reading, requested: RequestedReport, offered: OfferedReport) -> Reading:

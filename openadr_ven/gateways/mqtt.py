@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,10 +20,19 @@ import structlog
 from openadr_core.errors import MalformedMessage, RemoteProtocolError, Unreachable
 from openadr_core.limits import BROKER_RETRY_MAX_S, RETRY_FIRST_S, RETRY_JITTER
 from openadr_ven.gateways.codec import decode, encode
-from openadr_ven.gateways.contract import CHANNEL_OF, Channel, CommandFrame, Report, parse_topic, topic_of
+from openadr_ven.gateways.contract import (
+    CHANNEL_OF,
+    Channel,
+    CommandFrame,
+    Report,
+    TelemetryFrame,
+    parse_topic,
+    topic_of,
+)
 
 QOS = 1
 Answer = TypeVar("Answer")
+LONG_AGO, FOR_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 log = structlog.get_logger(__name__)
 
 
@@ -104,7 +114,8 @@ class MqttGateways:
         self._rng = rng
         self._settle_by_caller = settle_by_caller
         self._connection: Connection | None = None
-        self._unsettled: list[int] = []
+        self._unsettled: list[tuple[int, datetime]] = []
+        """Message ids, and what each was measured at."""
 
     @property
     def connected(self) -> bool:
@@ -143,7 +154,7 @@ class MqttGateways:
                         if report is None:
                             connection.settle(message.mid)
                             continue
-                        self._unsettled.append(message.mid)
+                        self._unsettled.append((message.mid, _measured_at(report)))
                         yield report
                         if not self._settle_by_caller:
                             self.settle()
@@ -154,12 +165,16 @@ class MqttGateways:
                 self._connection = None
             await asyncio.sleep(retry_pause_s(failures, self._rng))
 
-    def settle(self) -> None:
-        """The reports received so far are safe: the broker may forget them."""
+    def settle(self, *, measured_before: datetime = FOR_EVER) -> None:
+        """What was received so far is safe, or as much of it as was measured before: the broker may forget it.
+
+        What stays is sent again after a while (see ``broker.ACK_WAIT_S``), and after a restart.
+        """
+        safe = [message_id for message_id, measured_at in self._unsettled if measured_at < measured_before]
+        self._unsettled = [entry for entry in self._unsettled if entry[1] >= measured_before]
         if self._connection is not None:
-            for message_id in self._unsettled:
+            for message_id in safe:
                 self._connection.settle(message_id)
-        self._unsettled.clear()
 
     async def _subscribe(self, connection: Connection) -> None:
         wanted = (Channel.ACK, Channel.TELEMETRY, Channel.STATUS)
@@ -179,6 +194,11 @@ class MqttGateways:
             log.warning("frame dropped", topic=message.topic.value[:200], error=str(error))
             return None
         return frame
+
+
+def _measured_at(report: Report) -> datetime:
+    """Only telemetry is worth keeping for later: what other reports say, gateways say again."""
+    return report.measured_at if isinstance(report, TelemetryFrame) else LONG_AGO
 
 
 def retry_pause_s(failures: int, rng: random.Random) -> float:

@@ -7,17 +7,22 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiomqtt
 import numpy as np
 import pytest
 import structlog
 
 from openadr_core.errors import Unreachable
 from openadr_core.limits import BROKER_RETRY_MAX_S
+from openadr_core.pki import issue, make_authority
+from openadr_core.shell.keyfiles import certificate_profile, write_issued, write_public
+from openadr_core.shell.tls import Chain, client_context
 from openadr_ven.fleet.columns import Mode
-from openadr_ven.gateways.broker import free_port, running_broker
+from openadr_ven.gateways.broker import command_line, free_port, running_broker
 from openadr_ven.gateways.codec import decode, encode
 from openadr_ven.gateways.contract import (
     AckFrame,
@@ -209,6 +214,59 @@ async def test_a_killed_agent_loses_no_report_that_it_had_not_settled(port: int)
             while not again >= set(range(5, 15)):
                 again |= set(sequences([await anext(reports)]))
         assert not again & set(range(5)), "what the victim had settled is not sent again"
+
+
+async def test_an_agent_keeps_at_the_broker_what_it_has_not_reported_yet(port: int) -> None:
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(Connection(address(port, "gw-1")))
+        async with AsyncExitStack() as agents_life:
+            agent = MqttGateways(address(port), rng=random.Random(1), settle_by_caller=True)
+            reports = await first_report(agent, gateway, agents_life)
+            await publish(gateway, *map(telemetry, range(1, 9)))
+            await take(reports, 8)
+            agent.settle(measured_before=AT + timedelta(seconds=5))
+        reports = MqttGateways(address(port), rng=random.Random(2)).receive()
+        await stack.enter_async_context(aclosing(reports))
+        again: set[int] = set()
+        async with asyncio.timeout(WAIT_S):
+            while not again >= {5, 6, 7, 8}:
+                again |= set(sequences([await anext(reports)]))
+        assert not again & set(range(5))
+
+
+def secure(configuration: Path, folder: Path) -> Chain:
+    """Make the broker ask for certificates; one that it lets in."""
+    now = datetime.now(UTC)
+    root = make_authority("lab", certificate_profile("openadr-ecc-root"), now)
+    authority = make_authority("lab CA", certificate_profile("openadr-ecc-ca"), now, root)
+    write_public(folder / "root.pem", root.certificate_pem)
+    broker = issue(certificate_profile("openadr-ecc-vtn"), "broker", authority, now, dns_names=["localhost"])
+    server = write_issued(folder, "broker", broker)
+    files = {"cert_file": server.certificate, "key_file": server.key, "ca_file": folder / "root.pem"}
+    tls = "".join(f'{name}: "{path}", ' for name, path in files.items())
+    configuration.write_text(configuration.read_text().replace("mqtt {", f"mqtt {{\n  tls {{ {tls} verify: true }}"))
+    return write_issued(folder, "ven", issue(certificate_profile("openadr-ecc-ven"), "ven", authority, now))
+
+
+async def test_gateways_and_agents_can_meet_over_mutual_tls(tmp_path: Path) -> None:
+    port = free_port()
+    line = command_line(tmp_path / "data", port)
+    client = secure(Path(line[-1]), tmp_path)
+    child = await asyncio.create_subprocess_exec(*line, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        await eventually(lambda: answers(port))
+        known = client_context("oadr3", client, [tmp_path / "root.pem"])
+        async with AsyncExitStack() as stack:
+            secured = replace(address(port, "gw-1"), host="localhost", tls=known)
+            gateway = await stack.enter_async_context(Connection(secured))
+            agent = MqttGateways(replace(secured, client_id="ven"), rng=random.Random(1))
+            await first_report(agent, gateway, stack)
+        stranger = client_context("oadr3", None, [tmp_path / "root.pem"])
+        with pytest.raises(aiomqtt.MqttError):
+            await Connection(replace(secured, client_id="x", tls=stranger, timeout_s=2.0)).__aenter__()
+    finally:
+        child.terminate()
+        await child.wait()
 
 
 async def test_a_gateway_speaks_for_itself_only_and_nonsense_is_dropped(port: int) -> None:

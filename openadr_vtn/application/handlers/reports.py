@@ -46,7 +46,7 @@ async def offer_reports(
     The same offers again get the same requests: an answer that was lost costs nothing.
     """
     before = await uow.reports.requests(party.id)
-    if before and sorted(offers, key=_specifier) == await uow.reports.offers(party.id):
+    if before and _by_specifier(offers) == _by_specifier(await uow.reports.offers(party.id)):
         return before
     await uow.reports.replace_offers(party.id, offers)
     requests = list(requests_for(offers, wish, new_id=new_id, now=now))
@@ -80,7 +80,7 @@ async def receive_reports(
     A report that was received before is received again with the same effect (2.0b R346).
     """
     requests = {requested.request.id: requested for requested in await uow.reports.requests(party.id)}
-    offers = {offered.offer.specifier_id: offered for offered in await uow.reports.offers(party.id)}
+    offers = _by_specifier(await uow.reports.offers(party.id))
     faults: list[RemoteProtocolError | None] = []
     readings: list[tuple[DataPoint, Reading]] = []
     changed: dict[str, RequestedReport] = {}
@@ -145,5 +145,5 @@ def _in_watts(reading: Reading, requested: RequestedReport, offered: OfferedRepo
     )
 
 
-def _specifier(offered: OfferedReport) -> str:
-    return offered.offer.specifier_id
+def _by_specifier(offers: Iterable[OfferedReport]) -> dict[str, OfferedReport]:
+    return {offered.offer.specifier_id: offered for offered in offers}

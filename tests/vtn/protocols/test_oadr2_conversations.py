@@ -332,6 +332,7 @@ async def test_an_idle_poll_asks_no_database(bench: Bench, monkeypatch: pytest.M
     monkeypatch.setattr(bench.vtn, "store", None)
     assert await polled(ven) == first
     assert ven.connection.quiet_answer(b"<other/>", "", bench.now) is None
+    assert bench.vtn.polls == 2
     await bench.vtn.directory.write_last_seen()
     async with bench.store.view() as view:
         assert await view.parties.last_seen() == {"id-ven-one": bench.now}

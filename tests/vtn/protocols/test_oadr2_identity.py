@@ -206,6 +206,8 @@ async def test_a_stranger_is_written_down_once_and_let_in_by_an_operator(bench: 
     async with bench.store.view() as view:
         (party,) = await view.parties.all(PartyState.PENDING)
     assert (party.name, party.certificates[0].sha256) == ("newcomer", a_peer("newcomer").certificate_sha256)
+    (seen,) = [notice for notice in bench.notices if notice.kind == "party pending"]
+    assert (seen.party_id, seen.detail) == (party.id, f"newcomer, fingerprint {a_peer('newcomer').fingerprint_20b}")
     await bench.approve(party.id)
     wish = SAMPLES[m.CreatePartyRegistration]
     assert said(await stranger.say(wish)).response_code == "200"

@@ -282,10 +282,12 @@ async def test_new_offers_replace_old_ones_and_their_requests(stocked: SqlStore,
     async with stocked.view() as view:
         assert await view.reports.offers("id-ven-one") == [an_offer(specifier_id="history"), an_offer()]
         assert await view.reports.requests("id-ven-one") == [replace(requested, confirmed_at=now)]
+    empty = replace(an_offer(specifier_id="empty"), factors={})
+    empty = replace(empty, offer=replace(empty.offer, data_points=()))
     async with stocked.unit_of_work() as unit:
-        await unit.reports.replace_offers("id-ven-one", [an_offer(specifier_id="new")])
+        await unit.reports.replace_offers("id-ven-one", [empty, an_offer(specifier_id="new")])
     async with stocked.view() as view:
-        assert await view.reports.offers("id-ven-one") == [an_offer(specifier_id="new")]
+        assert await view.reports.offers("id-ven-one") == [empty, an_offer(specifier_id="new")]
         assert await view.reports.requests("id-ven-one") == []
 
 

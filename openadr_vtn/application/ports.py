@@ -99,7 +99,6 @@ class Programs(Protocol):
         """Conflict while events belong to it."""
 
     async def by_id(self, program_id: str) -> StoredProgram | None: ...
-    async def by_name(self, name: str) -> StoredProgram | None: ...
 
     async def all(self) -> list[StoredProgram]:
         """The newest first."""
@@ -132,9 +131,6 @@ class Parties(Protocol):
 
     async def save(self, party: Party) -> None:
         """Put this value in place of the stored one: certificates, targets and registration too."""
-
-    async def remove(self, party_id: str) -> None:
-        """Forget a party and all that is its own, so that its certificate may become another's."""
 
     async def by_certificate(self, sha256: str) -> Party | None: ...
     async def by_id(self, party_id: str) -> Party | None: ...
@@ -232,7 +228,6 @@ class Clients(Protocol):
 
     async def remove(self, client_id: str) -> None: ...
     async def by_id(self, client_id: str) -> ApiClient | None: ...
-    async def all(self) -> list[ApiClient]: ...
 
 
 class Keys(Protocol):

@@ -36,9 +36,6 @@ class SqlPrograms(Repository):
     async def by_id(self, program_id: str) -> StoredProgram | None:
         return _program(await self._row(select(PROGRAM).where(PROGRAM.c.id == program_id)))
 
-    async def by_name(self, name: str) -> StoredProgram | None:
-        return _program(await self._row(select(PROGRAM).where(PROGRAM.c.name == name)))
-
     async def all(self) -> list[StoredProgram]:
         query = select(PROGRAM).order_by(PROGRAM.c.created_at.desc(), PROGRAM.c.id)
         return [program_of(row) for row in await self._rows(query)]
@@ -90,9 +87,6 @@ class SqlClients(Repository):
     async def by_id(self, client_id: str) -> ApiClient | None:
         row = await self._row(select(CLIENT).where(CLIENT.c.client_id == client_id))
         return None if row is None else _client(row)
-
-    async def all(self) -> list[ApiClient]:
-        return [_client(row) for row in await self._rows(select(CLIENT).order_by(CLIENT.c.created_at))]
 
 
 class SqlKeys(Repository):

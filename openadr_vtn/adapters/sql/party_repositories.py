@@ -34,10 +34,6 @@ class SqlParties(Repository):
         await self._run(delete(REGISTRATION).where(REGISTRATION.c.party_id == party.id))
         await self._add_parts(party)
 
-    async def remove(self, party_id: str) -> None:
-        await self._change(delete(PARTY).where(PARTY.c.id == party_id), "such party")
-        self._concerned.party_ids.add(party_id)
-
     async def by_certificate(self, sha256: str) -> Party | None:
         owner = select(CERTIFICATE.c.party_id).where(CERTIFICATE.c.sha256 == sha256)
         return await self._party(select(PARTY).where(PARTY.c.id.in_(owner)))

@@ -68,10 +68,6 @@ async def confirm_requests(
     return faults
 
 
-async def pending_requests(uow: UnitOfWork, party: Party) -> list[str]:
-    return [requested.request.id for requested in await uow.reports.requests(party.id)]
-
-
 async def receive_reports(
     uow: UnitOfWork, party: Party, mailbox: Mailbox, reports: Sequence[SentReport], now: datetime
 ) -> tuple[list[RemoteProtocolError | None], Mailbox]:

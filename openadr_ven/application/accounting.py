@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from openadr_ven.domain.held import Delivery
 
@@ -18,6 +18,7 @@ class Account:
 
     event_id: str
     _starts_at: datetime | None = None
+    _asking: bool = False
     _rounds: int = 0
     _sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -33,10 +34,17 @@ class Account:
         delivered_w: float,
         shortfall_w: Mapping[str, float],
     ) -> Delivery | None:
-        """Count a round in; what the last five seconds came to, when they are over."""
-        starts_at = now.replace(microsecond=0) - timedelta(seconds=now.second % EVERY_S)
-        done = self.close() if self._starts_at is not None and starts_at > self._starts_at else None
-        self._starts_at = self._starts_at or starts_at
+        """Count a round in; what the last seconds came to, when they are over.
+
+        A span ends after five seconds, and when asking begins or ends: what is let go is no part of what was asked.
+        """
+        asking = asked_w > 0
+        begins = now.replace(microsecond=0)
+        over = self._starts_at is not None and (
+            asking != self._asking or begins.timestamp() // EVERY_S != self._starts_at.timestamp() // EVERY_S
+        )
+        done = self.close() if over else None
+        self._starts_at, self._asking = self._starts_at or begins, asking
         self._rounds += 1
         values = {
             "asked_w": asked_w,
@@ -58,6 +66,7 @@ class Account:
         done = Delivery(
             event_id=self.event_id,
             at=self._starts_at,
+            seconds=float(self._rounds),
             **{name: value / self._rounds for name, value in self._sums.items()},
             shortfall_w={cause: value / self._rounds for cause, value in self._short.items() if value > 0},
         )

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from openadr_core.errors import NotFound
-from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt
 from openadr_ven import bootstrap
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
 from openadr_ven.cli.tables import print_table
+from openadr_ven.console.view import asks
 from openadr_ven.domain.delivered import Delivered, delivered_over
 from openadr_ven.domain.held import Delivery, HeldEvent, Notice
 from openadr_ven.settings import Settings, load
@@ -36,7 +36,7 @@ def list_(config: Path, *, as_json: bool) -> None:
     rows = [
         (
             held.event.id, held.event.version, held.event.status_at(now).value,
-            f"{held.event.starts_at:%Y-%m-%d %H:%M:%S}", _asked_text(held.event), held.opt.opt_type.value,
+            f"{held.event.starts_at:%Y-%m-%d %H:%M:%S}", asks(held), held.opt.opt_type.value,
         )
         for held in run_async(_events(load(config)))
     ]  # fmt: skip
@@ -62,7 +62,7 @@ def show(event_id: str, config: Path, *, as_json: bool) -> None:
     click.echo(f"event      {held.event.id}, version {held.event.version}, {held.event.status_at(now).value}")
     click.echo(f"program    {held.event.market_context}")
     click.echo(f"starts     {held.event.starts_at:%Y-%m-%d %H:%M:%S} UTC, for {held.event.duration or 'ever'}")
-    click.echo(f"signal     {_asked_text(held.event)}")
+    click.echo(f"signal     {asks(held)}")
     for opt in opts:
         click.echo(f"answered   {opt.at:%H:%M:%S} version {opt.version}: {opt.opt_type.value} {opt.reason}".rstrip())
     click.echo()
@@ -91,15 +91,6 @@ def _print_delivered(total: Delivered) -> None:
     short = [(cause.replace("_", " "), f"{watts / 1e3:,.1f}") for cause, watts in total.shortfall_w.items()]
     click.echo()
     print_table(("shortfall by cause", "kW"), short or [("none", "0.0")])
-
-
-def _asked_text(asked: DrEvent) -> str:
-    texts = []
-    for signal in asked.signals:
-        values = [interval.value for interval in signal.intervals]
-        scale, unit = (1.0, "") if signal.kind is SignalKind.LEVEL else (1e-3, " kW")
-        texts.append(f"{signal.kind.value.replace('_', ' ')} {'/'.join(f'{v * scale:,.0f}' for v in values)}{unit}")
-    return ", ".join(texts)
 
 
 def _plain(held: HeldEvent, opts: Sequence[Opt], total: Delivered | None) -> dict[str, object]:

@@ -1,104 +1,152 @@
-"""The agent's state as the pages' data: plain values, rounded for people."""
+"""The agent's state as the pages' data: plain values in kilowatts, rounded for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from openadr_core.model.event import SignalKind
+from openadr_core.model.opt import Opt
 from openadr_ven.application.agent import Agent
 from openadr_ven.dispatch.plan import transformer_loading
 from openadr_ven.domain.delivered import delivered_over
-from openadr_ven.domain.held import Delivery, Notice
+from openadr_ven.domain.held import Delivery, HeldEvent, Notice
 from openadr_ven.fleet.columns import DeviceClass, Floats, Mask, Mode
 
-TRANSFORMERS_SHOWN = 12
+TRANSFORMERS_SHOWN = 15
 View = dict[str, Any]
 
 
-def live_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:
+def now_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:
     """What changes every second."""
     tick, engaged = agent.last, agent.control.engaged
-    state, live = agent.seen.state, agent.seen.live(now)
+    plan = tick.plan if tick is not None else None
+    live = agent.seen.live(now)
     return {
-        "now": now.isoformat(),
         "upstream": agent.upstream,
-        "event": None if engaged is None else _event(engaged.held.event.id, engaged.held.event.version),
+        "event": None if engaged is None else engaged.held.event.id,
         "asked_kw": _kw(tick.asked_w if tick else 0.0),
         "allowed_kw": _kw(tick.allowed_w if tick else 0.0),
-        "commanded_kw": _kw(tick.plan.planned_w if tick and tick.plan else 0.0),
-        "delivered_kw": _kw(float(tick.given_w.sum()) if tick and tick.plan else 0.0),
-        "tripped": list(tick.tripped) if tick else [],
-        "shortfall_kw": {
-            cause.value: _kw(watts)
-            for cause, watts in (tick.plan.shortfall_by_cause if tick and tick.plan else {}).items()
-        },
-        "fleet_kw": _kw(float(state.power_w.sum())),
-        "online": int(live.sum()),
+        "commanded_kw": _kw(plan.planned_w if plan else 0.0),
+        "delivered_kw": _kw(float(tick.given_w.sum()) if tick and plan else 0.0),
+        "available_kw": _kw(plan.available_w) if plan else None,
+        "limited_by": [name.replace("_", " ") for name in tick.tripped] if tick else [],
+        "shortfall": _causes({cause.value: watts for cause, watts in plan.shortfall_by_cause.items()} if plan else {}),
+        "fleet_kw": _kw(float(agent.seen.state.power_w.sum())),
         "devices": int(live.size),
-        "commands": agent.control.commands.counts(),
+        "online": int(live.sum()),
+        "commands": [{"state": state, "devices": count} for state, count in agent.control.commands.counts().items()],
         "trace": [
-            [round(point.at.timestamp(), 1), _kw(point.asked_w), _kw(point.allowed_w), _kw(point.delivered_w)]
+            [round(point.at.timestamp() * 1000), _kw(point.asked_w), _kw(point.allowed_w), _kw(point.delivered_w)]
             for point in agent.trace
         ],
-        "events": [
-            {
-                "id": held.event.id,
-                "version": held.event.version,
-                "status": held.event.status_at(now).value,
-                "starts_at": held.event.starts_at.isoformat(),
-                "opt": held.opt.opt_type.value,
-                "reason": held.opt.reason,
-            }
-            for held in agent.held.values()
-        ],
-        "notices": [
-            {"at": one.at.isoformat(), "kind": one.kind, "text": one.text, "event": one.event_id, "alarm": one.alarm}
-            for one in notices
-        ],
+        "events": [_event(held, now) for held in reversed(agent.held.values())],
+        "notices": [_notice(one) for one in notices],
     }
 
 
 def fleet_view(agent: Agent, now: datetime) -> View:
     """The fleet by class and by vendor, and its transformers by loading."""
     fleet, state = agent.seen.fleet, agent.seen.state
-    live = agent.seen.live(now)
-    told = agent.control.commands.mode != Mode.RELEASE
-    classes = [_group(one.name.lower(), fleet.device_class == one, state.power_w, live, told) for one in DeviceClass]
+    live, told = agent.seen.live(now), agent.control.commands.mode != Mode.RELEASE
+    classes = [
+        _group(one.name.lower().replace("_", " "), fleet.device_class == one, state.power_w, live, told)
+        for one in DeviceClass
+    ]
     vendors = [
         _group(name, fleet.vendor == code, state.power_w, live, told) for code, name in enumerate(fleet.vendor_names)
     ]
     loading = transformer_loading(fleet, state.power_w, np.zeros(len(fleet.transformer_names)))
     loading = np.where(np.isfinite(loading), loading, 0.0)
-    fullest = np.argsort(loading)[::-1][:TRANSFORMERS_SHOWN]
+    fullest = np.argsort(loading, kind="stable")[::-1][:TRANSFORMERS_SHOWN]
     return {
+        "devices": fleet.size,
+        "online": int(live.sum()),
+        "commanded": int(told.sum()),
+        "power_kw": _kw(float(state.power_w.sum())),
         "classes": classes,
         "vendors": vendors,
+        "fullest": round(float(loading.max(initial=0.0)), 4),
         "transformers": [
             {
                 "name": fleet.transformer_names[code],
-                "loading": round(float(loading[code]), 3),
+                "loading": round(float(loading[code]), 4),
                 "limit_kw": _kw(float(fleet.transformer_limit_w[code])),
+                "devices": int((fleet.transformer == code).sum()),
             }
             for code in fullest
         ],
     }
 
 
-def event_view(deliveries: Sequence[Delivery]) -> View:
+def event_view(
+    held: HeldEvent, opts: Sequence[Opt], deliveries: Sequence[Delivery], notices: Sequence[Notice], now: datetime
+) -> View:
     """One event's account."""
     total = delivered_over(deliveries)
-    if total is None:
-        return {"seconds": 0, "causes": {}}
     return {
-        "seconds": total.seconds,
-        "asked_kw": _kw(total.asked_w),
-        "allowed_kw": _kw(total.allowed_w),
-        "commanded_kw": _kw(total.commanded_w),
-        "acknowledged_kw": _kw(total.acknowledged_w),
-        "delivered_kw": _kw(total.delivered_w),
-        "causes": {cause: _kw(watts) for cause, watts in total.shortfall_w.items()},
+        **_event(held, now),
+        "opts": [_opt(opt) for opt in opts],
+        "account": None if total is None else {
+            "seconds": total.seconds,
+            "asked_kw": _kw(total.asked_w),
+            "allowed_kw": _kw(total.allowed_w),
+            "commanded_kw": _kw(total.commanded_w),
+            "acknowledged_kw": _kw(total.acknowledged_w),
+            "delivered_kw": _kw(total.delivered_w),
+        },
+        "shortfall": _causes(total.shortfall_w if total else {}),
+        "series": [
+            [round(one.at.timestamp() * 1000), _kw(one.asked_w), _kw(one.allowed_w), _kw(one.delivered_w)]
+            for one in deliveries
+        ],
+        "notices": [_notice(one) for one in notices],
+    }  # fmt: skip
+
+
+def asks(held: HeldEvent) -> str:
+    """The event's signals in words."""
+    texts = []
+    for signal in held.event.signals:
+        values = "/".join(
+            f"{interval.value * (1 if signal.kind is SignalKind.LEVEL else 1e-3):,.0f}" for interval in signal.intervals
+        )
+        unit = "" if signal.kind is SignalKind.LEVEL else " kW"
+        texts.append(f"{signal.kind.value.replace('_', ' ')} {values}{unit}")
+    return ", ".join(texts)
+
+
+def _event(held: HeldEvent, now: datetime) -> View:
+    event = held.event
+    return {
+        "id": event.id,
+        "version": event.version,
+        "status": event.status_at(now).value,
+        "asks": asks(held),
+        "program": event.market_context,
+        "starts_at": event.starts_at.isoformat(),
+        "ends_at": None if event.ends_at is None else event.ends_at.isoformat(),
+        "opt": _opt(held.opt),
     }
+
+
+def _opt(opt: Opt) -> View:
+    return {
+        "type": opt.opt_type.value, "code": opt.code, "reason": opt.reason, "version": opt.version,
+        "at": opt.at.isoformat(),
+    }  # fmt: skip
+
+
+def _notice(notice: Notice) -> View:
+    return {
+        "at": notice.at.isoformat(), "kind": notice.kind, "text": notice.text, "event": notice.event_id,
+        "alarm": notice.alarm,
+    }  # fmt: skip
+
+
+def _causes(shortfall_w: Mapping[str, float]) -> list[View]:
+    return [{"cause": cause.replace("_", " "), "kw": _kw(watts)} for cause, watts in shortfall_w.items()]
 
 
 def _group(name: str, rows: Mask, power_w: Floats, live: Mask, told: Mask) -> View:
@@ -109,10 +157,6 @@ def _group(name: str, rows: Mask, power_w: Floats, live: Mask, told: Mask) -> Vi
         "commanded": int((rows & told).sum()),
         "power_kw": _kw(float(power_w[rows].sum())),
     }
-
-
-def _event(event_id: str, version: int) -> View:
-    return {"id": event_id, "version": version}
 
 
 def _kw(watts: float) -> float | None:

@@ -1,12 +1,9 @@
 """What an event came to: means over the time in which it asked for something."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from openadr_ven.domain.held import Delivery
-
-SPAN_S = 5.0
-"""What one ``Delivery`` stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +22,18 @@ def delivered_over(deliveries: Sequence[Delivery]) -> Delivered | None:
     asking = [one for one in deliveries if one.asked_w > 0]
     if not asking:
         return None
-    count = len(asking)
+    seconds = sum(one.seconds for one in asking)
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(value * one.seconds for value, one in zip(values, asking, strict=True)) / seconds
+
     causes = sorted({cause for one in asking for cause in one.shortfall_w})
     return Delivered(
-        seconds=count * SPAN_S,
-        asked_w=sum(one.asked_w for one in asking) / count,
-        allowed_w=sum(one.allowed_w for one in asking) / count,
-        commanded_w=sum(one.commanded_w for one in asking) / count,
-        acknowledged_w=sum(one.acknowledged_w for one in asking) / count,
-        delivered_w=sum(one.delivered_w for one in asking) / count,
-        shortfall_w={cause: sum(one.shortfall_w.get(cause, 0.0) for one in asking) / count for cause in causes},
+        seconds=seconds,
+        asked_w=mean(one.asked_w for one in asking),
+        allowed_w=mean(one.allowed_w for one in asking),
+        commanded_w=mean(one.commanded_w for one in asking),
+        acknowledged_w=mean(one.acknowledged_w for one in asking),
+        delivered_w=mean(one.delivered_w for one in asking),
+        shortfall_w={cause: mean(one.shortfall_w.get(cause, 0.0) for one in asking) for cause in causes},
     )

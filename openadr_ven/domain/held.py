@@ -125,6 +125,8 @@ class Delivery:
 
     event_id: str
     at: datetime
+    seconds: float
+    """Rounds, one a second, that the means are over."""
     asked_w: float
     allowed_w: float
     """After the safety envelope."""

@@ -130,8 +130,8 @@ async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> N
     wanted = WantedReport(request=a_request(now), reported_until=now)
     fleet = FleetInUse(path="fleet.csv", sha256="00", devices=3, loaded_at=now)
     delivery = Delivery(
-        event_id="event-1", at=now, asked_w=5.0, allowed_w=4.0, commanded_w=3.0, acknowledged_w=2.0, delivered_w=1.0,
-        shortfall_w={"envelope": 1.0},
+        event_id="event-1", at=now, seconds=5.0, asked_w=5.0, allowed_w=4.0, commanded_w=3.0, acknowledged_w=2.0,
+        delivered_w=1.0, shortfall_w={"envelope": 1.0},
     )  # fmt: skip
     for step in (0, 1):
         later = now + timedelta(seconds=step)

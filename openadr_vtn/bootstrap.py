@@ -215,7 +215,7 @@ async def _desk(settings: Settings, store: Store, now: Callable[[], datetime], m
             audience=f"{settings.vtn.id}/operator",
             lifetime=timedelta(seconds=settings.operator.token_lifetime_s),
         ),
-        token_throttle=Throttle(settings.operator.token_requests_per_minute),
+        token_throttle=Throttle(settings.operator.token_failures_per_minute),
         wrote=wrote,
     )
 

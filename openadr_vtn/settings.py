@@ -60,8 +60,8 @@ class OperatorSettings(Table):
     client_trust: tuple[Path, ...] = ()
     """If set, a client must bring a certificate of these authorities too."""
     token_lifetime_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
-    token_requests_per_minute: Annotated[int, Field(ge=1)] = 30
-    """From one address."""
+    token_failures_per_minute: Annotated[int, Field(ge=1)] = 30
+    """From one address; then it must wait. Who does not fail is never held up."""
 
 
 class ConsoleSettings(Table):

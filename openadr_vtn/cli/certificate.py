@@ -41,7 +41,9 @@ def certificate() -> None:
 @click.option("--host", "hosts", multiple=True, help="A DNS name or an address of a VTN's; repeat for more.")
 @click.option("--days", type=click.IntRange(min=1), help="How long it is good for; the profile says if not given.")
 def mint(*, profile: str, name: str, out: Path, authorities: Path, hosts: tuple[str, ...], days: int | None) -> None:
-    """Mint a certificate and its key, and put the authorities to trust beside them.
+    """Mint a certificate and its key.
+
+    The authorities to trust are put beside them.
 
     Example:
       openadr-vtn certificate mint --profile openadr-ecc-ven --name ven-1 --out ../ven-1
@@ -59,7 +61,10 @@ def mint(*, profile: str, name: str, out: Path, authorities: Path, hosts: tuple[
 @certificate.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def show(file: Path) -> None:
-    """Show by which fingerprints a certificate (a PEM file) is known, and when it ends."""
+    """Show by which fingerprints a PEM file is known.
+
+    And when it ends.
+    """
     try:
         found = x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError:

@@ -106,7 +106,10 @@ def list_events(api: OperatorApi, *, as_json: bool) -> None:
 @json_option
 @operator_option
 def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
-    """Show one event: who has it, who answered what, target and delivered, reports late or missing."""
+    """Show what came of one event.
+
+    Who has it and who answered what, target and delivered, reports late or missing.
+    """
     found = api.admin(f"events/{event_id}")
     if as_json:
         show_json(found)

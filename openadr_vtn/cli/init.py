@@ -106,7 +106,8 @@ port = {operator_port}
 # To ask clients for a certificate besides the token, name the authorities that sign them:
 # client_trust = ["certs/openadr-ecc-root.pem"]
 token_lifetime_s = 3600
-token_requests_per_minute = 30
+# Wrong secrets from one address, before it has to wait.
+token_failures_per_minute = 30
 
 [[operator.certificates]]
 certificate = "certs/operator.pem"

@@ -34,6 +34,7 @@ class OperatorApi:
         chain = None
         if "certificate" in settings:
             chain = Chain(certificate=folder / settings["certificate"], key=folder / settings["key"])
+        self._token: str | None = None
         self._http = httpx.Client(
             base_url=settings["url"],
             verify=client_context("oadr3", chain, [folder / settings["trust"]]),
@@ -71,15 +72,18 @@ class OperatorApi:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        sent = {**(headers or {}), "Authorization": f"Bearer {self._token()}"}
+        sent = {**(headers or {}), "Authorization": f"Bearer {self._fresh_token()}"}
         if body is not None:
             sent["Content-Type"] = "application/json"
         return _answer(self._send(method, path, content=body, params=query, headers=sent))
 
-    def _token(self) -> str:
+    def _fresh_token(self) -> str:
+        if self._token is not None:
+            return self._token
         form = {"grant_type": "client_credentials", "client_id": self._client_id, "client_secret": self._secret}
         answer = _answer(self._send("POST", f"{OADR3}/auth/token", data=form))
-        return str(answer["access_token"])
+        self._token = str(answer["access_token"])
+        return self._token
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:

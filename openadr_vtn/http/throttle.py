@@ -1,13 +1,16 @@
-"""How often one address may do something dear: token buckets, and no more of them than we can afford."""
+"""How often one address may fail: token buckets, and no more of them than we can afford.
+
+Who does not fail is never held up: Stop must not wait behind a script that asks often.
+"""
 
 from collections import OrderedDict
 
 ADDRESSES_MAX = 10_000
-"""Buckets that are kept. The least recently used goes first; it comes back full, which costs us one request."""
+"""Buckets that are kept. The one that failed longest ago goes first; it comes back full, which costs us one burst."""
 
 
 class Throttle:
-    """So many requests a minute from one address, in bursts of as many."""
+    """So many failures a minute from one address, in bursts of as many."""
 
     def __init__(self, per_minute: int) -> None:
         self._burst = float(per_minute)
@@ -15,11 +18,17 @@ class Throttle:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, address: str, now_s: float) -> float:
-        """Zero, and the request is counted; or how long to wait before the next is taken."""
-        left, since_s = self._buckets.pop(address, (self._burst, now_s))
-        left = min(self._burst, left + (now_s - since_s) * self._per_s)
-        wait_s = 0.0 if left >= 1 else (1 - left) / self._per_s
-        self._buckets[address] = (left if wait_s else left - 1, now_s)
+        """How long this address must wait before it is heard again; zero if it need not."""
+        return max(0.0, (1 - self._left(address, now_s)) / self._per_s)
+
+    def failed(self, address: str, now_s: float) -> None:
+        """Count a failure."""
+        left = self._left(address, now_s) - 1
+        self._buckets.pop(address, None)
+        self._buckets[address] = (left, now_s)
         if len(self._buckets) > ADDRESSES_MAX:
             self._buckets.popitem(last=False)
-        return wait_s
+
+    def _left(self, address: str, now_s: float) -> float:
+        left, since_s = self._buckets.get(address, (self._burst, now_s))
+        return min(self._burst, left + (now_s - since_s) * self._per_s)

@@ -40,15 +40,17 @@ async def auth_server(request: web.Request) -> web.Response:
 
 async def token(request: web.Request) -> web.Response:
     desk = request.app[DESK]
-    wait_s = desk.token_throttle.wait_s(request.remote or "", steady_s())
+    address = request.remote or ""
+    wait_s = desk.token_throttle.wait_s(address, steady_s())
     if wait_s:
-        problem = Problem(status=429, detail=f"too many token requests; wait {wait_s:.0f} s")
+        problem = Problem(status=429, detail=f"too many failed token requests; wait {wait_s:.0f} s")
         response = problem_response(request, problem)
         response.headers["Retry-After"] = str(int(wait_s) + 1)
         return response
     try:
         response = json_response(await _issued(request, desk))
     except _Refused as refused:
+        desk.token_throttle.failed(address, steady_s())
         answer = {"error": refused.error, "error_description": str(refused)}
         response = json_response(json.dumps(answer), refused.status)
         if refused.status == 401:

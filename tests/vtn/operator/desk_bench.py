@@ -27,7 +27,7 @@ from tests.vtn.samples import a_party
 
 SECRET = "open sesame"  # noqa: S105  # a test's own
 RULES = TokenRules(issuer="VTN", audience="VTN/operator", lifetime=timedelta(hours=1))
-TOKENS_PER_MINUTE = 20
+FAILURES_PER_MINUTE = 20
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> 
         rails=GuardRails(event_max_w=10e6, step_max_w=6e6),
         keys={"k-1": new_signing_key()},
         token_rules=RULES,
-        token_throttle=Throttle(TOKENS_PER_MINUTE),
+        token_throttle=Throttle(FAILURES_PER_MINUTE),
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )
     running = await serve(operator_app(desk), host="127.0.0.1", port=0)

@@ -74,15 +74,18 @@ def test_guard_rails(now: datetime, event_max_w: float, step_max_w: float, *, pa
 
 def test_a_bucket_fills_again() -> None:
     throttle = Throttle(60)
-    assert [throttle.wait_s("a", 0.0) for _ in range(60)] == [0.0] * 60
+    for _ in range(60):
+        assert throttle.wait_s("a", 0.0) == 0.0
+        throttle.failed("a", 0.0)
     assert throttle.wait_s("a", 0.0) == pytest.approx(1.0)
     assert throttle.wait_s("b", 0.0) == 0.0
     assert throttle.wait_s("a", 1.0) == 0.0
+    throttle.failed("a", 1.0)
     assert throttle.wait_s("a", 1.0) > 0
 
 
 def test_a_flood_of_addresses_costs_no_memory() -> None:
     throttle = Throttle(60)
     for number in range(ADDRESSES_MAX + 100):
-        throttle.wait_s(str(number), 0.0)
+        throttle.failed(str(number), 0.0)
     assert len(throttle._buckets) == ADDRESSES_MAX

@@ -1,0 +1,221 @@
+"""An operator's commands against a VTN that runs, and what a stranger is told."""
+
+import json
+import ssl
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+
+from openadr_core.shell.tls import Chain, client_context
+from openadr_vtn.cli.main import main
+from tests.vtn.cli.conftest import Utility, command, init
+
+SERVICE = "/OpenADR2/Simple/2.0b/OadrPoll"
+
+
+def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, found in group.commands.items():
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    result = command(*path, "--help")
+    assert result.exit_code == 0
+    words = result.output.split("\n\n", 1)[1]
+    assert len(words.split()) > 5
+    assert "\b" not in result.output
+    assert "..." not in result.output.partition("Commands:")[2], "a summary is cut off"
+
+
+def test_init_keeps_secrets_to_their_owner(made: Path) -> None:
+    secrets = [made / "operator.toml", made / "vtn.db", *(made / "certs").glob("*.key")]
+    assert len(secrets) >= 9
+    for path in secrets:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_init_changes_nothing_that_is_there(made: Path) -> None:
+    before = {path: path.read_bytes() for path in made.rglob("*.toml")}
+    result = command("init", str(made))
+    assert (result.exit_code, "is there already" in result.output) == (1, True)
+    assert {path: path.read_bytes() for path in made.rglob("*.toml")} == before
+
+
+def test_what_init_made_is_good(made: Path) -> None:
+    assert command("check", "--config", str(made / "vtn.toml")).exit_code == 0
+    assert command("run", "--check", "--config", str(made / "vtn.toml")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("port = ", "prot = ", "parties.prot"),
+        ('host = "127.0.0.1"\nport = {console}', 'host = "0.0.0.0"\nport = {console}', "console.host"),
+        ("poll_interval_s = 10", "poll_interval_s = 0", "parties.poll_interval_s"),
+        ("poll_interval_s = 10", 'poll_interval_s = "soon"', "parties.poll_interval_s"),
+        ('profile = "modern-2.0b"', 'profile = "old"', "parties.profile"),
+        ("certs/vtn-rsa.pem", "certs/lost.pem", "parties.certificates.0.certificate"),
+        ("certs/operator.key", "certs/lost.key", "operator.certificates.0.key"),
+        ("certs/vtn-rsa.key", "certs/vtn-ecc.key", "vtn-rsa.pem"),
+        ("certs/openadr-rsa-root.pem", "certs/lost.pem", "parties.trust"),
+        ("certs/openadr-rsa-root.pem", "certs/vtn-rsa.key", "vtn-rsa.key"),
+        ("[guard]\n", "[guards]\n", "guard"),
+        ("event_max_kw = 10_000", "event_max_kw = -1", "guard.event_max_kw"),
+        ("granularity_s = 60", "granularity_s = 7", "reports"),
+        ('url = "sqlite:///vtn.db"', 'url = "mysql://x"', "store.url"),
+        ('level = "info"', 'level = "loud"', "log.level"),
+        ('id = "VTN-1"', 'id = "a b"', "vtn.id"),
+        ("[vtn]", "[vtn", "not TOML"),
+    ],
+)
+def test_check_names_the_wrong_setting(made: Path, before: str, after: str, named: str) -> None:
+    text = (made / "vtn.toml").read_text()
+    port = text.partition("[console]")[2].partition("port = ")[2].split()[0]
+    before, after = before.replace("{console}", port), after.replace("{console}", port)
+    assert before in text
+    wrong = made / "wrong.toml"
+    wrong.write_text(text.replace(before, after, 1))
+    result = command("check", "--config", str(wrong))
+    assert (result.exit_code, named in result.output) == (2, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_environment_overrides_and_is_named_too(made: Path) -> None:
+    config = str(made / "vtn.toml")
+    wrong = command("check", "--config", config, environment={"OPENADR_VTN_PARTIES__PORT": "high"})
+    assert (wrong.exit_code, "OPENADR_VTN_PARTIES__PORT" in wrong.output) == (2, True)
+    no_json = command("check", "--config", config, environment={"OPENADR_VTN_PARTIES": "high"})
+    assert (no_json.exit_code, "OPENADR_VTN_" in no_json.output) == (2, True)
+    missing = command("check", "--config", str(made / "nothing.toml"))
+    assert (missing.exit_code, "openadr-vtn init" in missing.output) == (2, True)
+
+
+def test_without_a_vtn_or_without_access(made: Path, tmp_path: Path) -> None:
+    unreached = command("party", "list", "--operator", str(made / "operator.toml"))
+    assert (unreached.exit_code, "is openadr-vtn running?" in unreached.output) == (1, True)
+    absent = command("party", "list", "--operator", str(tmp_path / "operator.toml"))
+    assert (absent.exit_code, "openadr-vtn init" in absent.output) == (2, True)
+
+
+def test_an_event_from_beginning_to_end(utility: Utility) -> None:
+    assert "no program yet" in utility.run("program", "list")
+    utility.run("program", "create", "peak", "--relief-sign", "POSITIVE", "--target", "feeder-7")
+    assert "peak" in utility.run("program", "list")
+    assert json.loads(utility.run("program", "show", "peak"))["targets"] == ["feeder-7"]
+    relative = ("--payload-type", "DISPATCH_SETPOINT_RELATIVE", "--value", "5000", "--units", "KW")
+    event = utility.read("event", "create", "--program", "peak", *relative, "--duration", "120s", "--name", "evening")
+    assert event["intervalPeriod"] == {"start": "0001-01-01T00:00:00Z", "duration": "PT120S"}
+    shown = utility.run("event", "show", event["id"])
+    assert "relief 5,000 kW" in shown
+    assert "active, version 0" in shown
+    assert "evening" in shown
+    assert event["id"] in utility.run("event", "list")
+    assert utility.run("stop", "--reason", "drill") == f"Stopped: {event['id']}.\n"
+    assert "cancelled, version 1" in utility.run("event", "show", event["id"])
+    assert "Nothing was running" in utility.run("stop")
+    assert "No party has reported" in utility.run("report", "list")
+
+
+def test_starts_and_durations_as_people_write_them(utility: Utility) -> None:
+    utility.run("program", "create", "levels")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    for start, duration, written in ((tomorrow.isoformat(), "4h", "PT4H"), (tomorrow.isoformat(), "P9999Y", "P9999Y")):
+        level = ("--program", "levels", "--payload-type", "SIMPLE", "--value", "1")
+        event = utility.read("event", "create", *level, "--start", start, "--duration", duration)
+        assert datetime.fromisoformat(event["intervalPeriod"]["start"]) == tomorrow
+        assert event["intervalPeriod"]["duration"] == written
+        utility.run("event", "cancel", event["id"])
+    refused = utility.run("event", "create", *level, "--start", "tomorrow", "--duration", "1h", status=2)
+    assert "--start" in refused
+    assert "intervalPeriod.duration" in utility.run("event", "create", *level, "--duration", "long", status=1)
+    utility.run("program", "create", "brief")
+    assert "is removed" in utility.run("program", "remove", "brief")
+    assert "there is no program brief" in utility.run("program", "show", "brief", status=1)
+
+
+def test_files_instead_of_options(utility: Utility, tmp_path: Path) -> None:
+    document = tmp_path / "program.json"
+    document.write_text('{"programName": "from a file", "x-note": 1.50}')
+    assert utility.read("program", "create", "--file", str(document))["x-note"] == 1.5
+    utility.run("program", "create", status=2)
+    document.write_text('{"programName": 5}')
+    assert "programName: is not a text" in utility.run("program", "create", "--file", str(document), status=1)
+
+
+def test_a_party_knocks_and_is_let_in(utility: Utility) -> None:
+    certs, ven = utility.folder / "certs", utility.folder / "ven-1"
+    minted = command("certificate", "mint", "--name", "ven-1", "--authorities", str(certs), "--out", str(ven))
+    assert minted.exit_code == 0, minted.output
+    fingerprint = next(line.split()[1] for line in minted.output.splitlines() if line.startswith("fingerprint"))
+    assert fingerprint in command("certificate", "show", str(ven / "ven-1.pem")).output
+    chain = Chain(certificate=ven / "ven-1.pem", key=ven / "ven-1.key")
+    tls = client_context("modern-2.0b", chain, [ven / "trust.pem"])
+    assert "No party" in utility.run("party", "list")
+    with httpx.Client(base_url=utility.ready["parties"], verify=tls, trust_env=False) as http:
+        assert http.post(SERVICE, content=b"<poll/>", headers={"Content-Type": "application/xml"}).status_code == 406
+        poll = (
+            b'<oadrPayload xmlns="http://openadr.org/oadr-2.0b/2012/07"><oadrSignedObject>'
+            b'<oadrPoll xmlns:ei="http://docs.oasis-open.org/ns/energyinterop/201110" ei:schemaVersion="2.0b">'
+            b"<ei:venID>ven-1</ei:venID></oadrPoll></oadrSignedObject></oadrPayload>"
+        )
+        assert b"463" in http.post(SERVICE, content=poll, headers={"Content-Type": "application/xml"}).content
+    assert f"{fingerprint}" in utility.run("party", "list", "--state", "pending")
+    assert "is approved" in utility.run("party", "approve", fingerprint, "--name", "acme", "--target", "feeder-7")
+    (party,) = utility.read("party", "list")
+    assert (party["name"], party["state"], party["targets"]) == ("acme", "approved", ["feeder-7"])
+    again = command("certificate", "mint", "--name", "ven-2", "--authorities", str(certs), "--out", str(ven))
+    assert again.exit_code == 0
+    utility.run("party", "replace-certificate", "acme", str(ven / "ven-2.pem"), "--keep")
+    assert len(utility.read("party", "list")[0]["certificates"]) == 2
+    utility.run("party", "refuse", "acme", "--reason", "moved away")
+    assert "refused" in utility.run("party", "list")
+
+
+def test_a_stranger_without_a_certificate_gets_nowhere(utility: Utility) -> None:
+    tls = client_context("modern-2.0b", None, [utility.folder / "certs" / "openadr-ecc-root.pem"])
+    with (
+        httpx.Client(base_url=utility.ready["parties"], verify=tls, trust_env=False) as http,
+        pytest.raises((httpx.TransportError, ssl.SSLError)),
+    ):
+        http.post(SERVICE, content=b"")
+
+
+def test_a_client_that_may_only_stop(utility: Utility) -> None:
+    profile = utility.folder / "night.toml"
+    made = command(
+        "client", "create", "night-desk", "--scope", "read_all", "--scope", "stop", "--out", str(profile),
+        "--config", str(utility.folder / "vtn.toml"),
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert stat.S_IMODE(profile.stat().st_mode) == 0o600
+    assert command("stop", "--operator", str(profile)).exit_code == 0
+    refused = command("program", "create", "x", "--operator", str(profile))
+    assert (refused.exit_code, "write_programs" in refused.output) == (1, True)
+
+
+def test_the_console_opens_with_the_address_that_was_printed(utility: Utility) -> None:
+    with httpx.Client(trust_env=False, follow_redirects=True) as http:
+        assert http.get(utility.ready["console"].partition("?")[0]).status_code == 401
+        assert "Events" in http.get(utility.ready["console"]).text
+        base = utility.ready["console"].partition("/?")[0]
+        assert http.get(f"{base}/health").json() == {"status": "ready"}
+        shown = http.get(f"{base}/metrics").text
+    for name in ("openadr_vtn_commands_total", "openadr_vtn_parties", "cert_seconds_left", "clock_drift_seconds"):
+        assert name in shown
+
+
+def test_an_address_in_use_is_named(utility: Utility, tmp_path: Path) -> None:
+    config = init(tmp_path / "second")
+    port = utility.ready["parties"].rpartition(":")[2]
+    taken = command("run", "--config", str(config), environment={"OPENADR_VTN_PARTIES__PORT": port})
+    assert (taken.exit_code, f"parties.port: 127.0.0.1:{port}" in taken.output) == (2, True), taken.output

@@ -4,10 +4,8 @@ Delivered is baseline less metered, the baseline being each device's mean power 
 before the operator's POST (meter-before): the same rule as the VEN's, on other people's numbers.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,17 +69,6 @@ def seconds_to_released(time_s: Series, relief_w: Series, stopped_s: float, targ
         return 0.0
     last = held[-1]
     return float(time_s[last + 1] - stopped_s) if last + 1 < time_s.size else float("inf")
-
-
-def applied_twice(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Gateway and id of each command that more devices applied than it named, by the devices' own log."""
-    rows: dict[tuple[str, str], int] = {}
-    applied: Counter[tuple[str, str]] = Counter()
-    for entry in entries:
-        key = (entry["gateway"], entry["command"])
-        rows[key] = max(rows.get(key, 0), entry["rows"])
-        applied[key] += entry["applied"]
-    return [key for key, count in rows.items() if applied[key] > count]
 
 
 def tracking(errors: list[tuple[float, float, bool]]) -> Promise:

@@ -1,10 +1,7 @@
 """The final card: the demo's promises against the meter's record, the devices' log and the operator's view."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +13,6 @@ from demo.judge import (
     TOLERANCE,
     Promise,
     Series,
-    applied_twice,
     delivered_w,
     interval_errors,
     seconds_to_ninety_percent,
@@ -30,6 +26,7 @@ from openadr_ven.fleet.columns import DeviceClass, Fleet
 from openadr_ven.fleet.headroom import headroom
 from openadr_ven.fleet.model import Outlook
 from openadr_ven.fleet.physics import evening_state
+from openadr_ven.simulator.device_log import Entry, applied_twice, read_device_log
 from openadr_ven.simulator.meter import MeterRecord, read_meter
 
 TARGET_W = TARGET_KW * 1000.0
@@ -78,7 +75,7 @@ def judge(evening: Evening) -> Card:
                 )
             ),
             _held_while_killed(record, relief_w, evening),
-            _once(evening.lab.meter / "devices.jsonl"),
+            _once(read_device_log(evening.lab.meter)),
             _gap_filled(shown, evening),
             _released(record, relief_w, evening),
             _answered(simple),
@@ -111,11 +108,10 @@ def _held_while_killed(record: MeterRecord, relief_w: Series, evening: Evening) 
     )  # fmt: skip
 
 
-def _once(log: Path) -> Promise:
-    entries = list(_entries(log))
+def _once(entries: list[Entry]) -> Promise:
     twice = applied_twice(entries)
-    commands = sum(entry["applied"] for entry in entries)
-    frames = len({(entry["gateway"], entry["command"]) for entry in entries if entry["rows"]})
+    commands = sum(entry.applied for entry in entries)
+    frames = len({entry.command for entry in entries if entry.rows})
     return Promise(
         text="no device applied a command twice", kept=commands > 0 and not twice,
         seen=f"{frames:,} frames, {commands:,} commands, {len(twice)} applied twice",
@@ -221,7 +217,7 @@ def _devices(record: MeterRecord, evening: Evening) -> str:
     relief_w = record.device_w[before].mean(axis=0) - record.device_w[during]
     took_part = int((relief_w.max(axis=0) > TAKING_PART_W).sum())
     silent = int((fleet.vendor == fleet.vendor_names.index(SILENT_VENDOR)).sum())
-    refused = sum(sum(entry["refused"].values()) for entry in _entries(evening.lab.meter / "devices.jsonl"))
+    refused = sum(sum(entry.refused.values()) for entry in read_device_log(evening.lab.meter))
     return (
         f"{len(record.device_ids):,} in all: {took_part:,} gave relief, {refused:,} commands were refused, "
         f"{silent} fell silent with {SILENT_VENDOR}, the rest were released"
@@ -232,10 +228,3 @@ def _columns(record: MeterRecord, fleet: Fleet) -> np.ndarray:
     """The meter's column of each of the fleet's rows."""
     place = {device_id: column for column, device_id in enumerate(record.device_ids)}
     return np.array([place[str(device_id)] for device_id in fleet.device_id])
-
-
-def _entries(log: Path) -> Iterator[dict[str, Any]]:
-    with log.open() as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)

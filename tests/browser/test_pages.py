@@ -4,8 +4,6 @@ Needs Chromium (Debian: ``chromium``); CI installs it.
 """
 
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from demo.lab import VEN_NAME, Lab
+from tests.browser.chromium import CHROMIUM, browser
 from tests.rig import PROGRAM, running_lab
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LINE = r"<(path|polyline)[^>]+\d"
 PNG_MIN_BYTES = 20_000
 """A page with tables and a chart; a blank one or a line of text is half of it."""
 
@@ -34,47 +33,31 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield made
 
 
-def browse(url: str, profile: Path, *, screenshot: Path | None = None) -> str:
-    """The page's document after its scripts have run for a few seconds, or a picture of it."""
-    assert CHROMIUM is not None
-    wanted = ["--dump-dom"] if screenshot is None else [f"--screenshot={screenshot}"]
-    done = subprocess.run(
-        [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            f"--user-data-dir={profile}", "--window-size=1280,1000", "--virtual-time-budget=5000", *wanted, url,
-        ],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return done.stdout
-
-
-def test_the_utility_sees_its_parties_and_its_event(lab: Lab, tmp_path: Path) -> None:
+async def test_the_utility_sees_its_parties_and_its_event(lab: Lab, tmp_path: Path) -> None:
     url = lab.console_url("vtn")
-    home = browse(url, tmp_path / "profile")
-    assert VEN_NAME in home
-    found = lab.operator_json("event", "list")[0]["id"]
-    page = browse(f"{url.split('/?')[0]}/events/{found}", tmp_path / "profile")
-    assert "optIn" in page or "opted in" in page.lower()
-    assert re.search(r"<(path|polyline)[^>]+\d", page), "no line in the chart of target and delivered"
-    picture = tmp_path / "event.png"
-    browse(f"{url.split('/?')[0]}/events/{found}", tmp_path / "profile", screenshot=picture)
-    assert picture.stat().st_size > PNG_MIN_BYTES
+    base = url.split("/?")[0]
+    event_id = lab.operator_json("event", "list")[0]["id"]
+    async with browser(tmp_path / "profile") as page:
+        assert event_id in await page.open(url)
+        assert VEN_NAME in await page.open(f"{base}/parties")
+        shown = await page.open(f"{base}/events/{event_id}")
+        assert "opt in" in shown
+        assert re.search(LINE, shown), "no line in the chart of target and delivered"
+        assert (await page.picture(tmp_path / "event.png")).stat().st_size > PNG_MIN_BYTES
 
 
-def test_the_aggregator_sees_its_fleet_at_work(lab: Lab, tmp_path: Path) -> None:
-    url = lab.console_url("ven")
-    page = browse(url, tmp_path / "profile")
-    assert "battery" in page.lower()
-    assert "vendor-0" in page
-    assert re.search(r"<(path|polyline)[^>]+\d", page), "no line in the chart of target and measured"
-    picture = tmp_path / "fleet.png"
-    browse(url.split("/?")[0], tmp_path / "profile", screenshot=picture)
-    assert picture.stat().st_size > PNG_MIN_BYTES
+async def test_the_aggregator_sees_its_fleet_at_work(lab: Lab, tmp_path: Path) -> None:
+    async with browser(tmp_path / "profile") as page:
+        shown = await page.open(lab.console_url("ven"))
+        assert "battery" in shown.lower()
+        assert "vendor-0" in shown
+        assert re.search(LINE, shown), "no line in the chart of target and measured"
+        assert (await page.picture(tmp_path / "fleet.png")).stat().st_size > PNG_MIN_BYTES
 
 
 @pytest.mark.parametrize("side", ["vtn", "ven"])
-def test_without_the_token_there_is_nothing_to_see(lab: Lab, tmp_path: Path, side: str) -> None:
-    page = browse(lab.console_url(side).split("?")[0], tmp_path / "stranger")
-    assert VEN_NAME not in page
-    assert "vendor-0" not in page
+async def test_without_the_token_there_is_nothing_to_see(lab: Lab, tmp_path: Path, side: str) -> None:
+    async with browser(tmp_path / "profile") as page:
+        shown = await page.open(lab.console_url(side).split("?")[0])
+        assert VEN_NAME not in shown
+        assert "vendor-0" not in shown

@@ -1,0 +1,88 @@
+"""The descriptions tell the truth: every route with its scope, and every answer has the members they promise."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from openadr_vtn.http.addresses import ADMIN, OADR3
+from tests.vtn.operator.desk_bench import DeskBench
+from tests.vtn.operator.test_operator_access import ROUTES
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "schemas" / "openadr3"
+METHODS = {"get", "post", "put", "delete"}
+DOCUMENTS = {name: yaml.safe_load((SCHEMAS / f"{name}.yaml").read_text()) for name in ("operator", "admin")}
+JSON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict,
+}  # fmt: skip
+
+
+def described() -> set[tuple[str, str, str]]:
+    """Method, address, scope."""
+    found = set()
+    for name, base in (("operator", OADR3), ("admin", ADMIN)):
+        for path, item in DOCUMENTS[name]["paths"].items():
+            for method in METHODS & set(item):
+                security = item[method]["security"]
+                scope = security[0]["oauth"][0] if security else ""
+                found.add((method.upper(), base + path, scope))
+    return found
+
+
+def test_every_route_is_described_with_its_scope() -> None:
+    served = {(method, path.replace("/x", "/{id}", 1), scope) for method, path, scope in ROUTES}
+    served = {(method, path.replace("parties/{id}", "parties/{party}"), scope) for method, path, scope in served}
+    tokens = {("GET", f"{OADR3}/auth/server", ""), ("POST", f"{OADR3}/auth/token", "")}
+    assert described() == served | tokens
+
+
+async def test_answers_are_as_described(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    for name, path, schema in (
+        ("operator", f"{OADR3}/programs/{program_id}", "program"),
+        ("operator", f"{OADR3}/events/{event_id}", "event"),
+        ("operator", f"{OADR3}/vens/id-one", "ven"),
+        ("operator", f"{OADR3}/nothing", "problem"),
+        ("operator", f"{OADR3}/auth/server", "authServer"),
+        ("admin", f"{ADMIN}/events/{event_id}", "eventDetail"),
+    ):
+        check((await desk.http.get(path)).json(), {"$ref": f"#/components/schemas/{schema}"}, name)
+    for path, schema in (("parties", "partyView"), ("events", "eventView"), ("audit", "auditEntry")):
+        (first, *_) = (await desk.http.get(f"{ADMIN}/{path}")).json()
+        check(first, {"$ref": f"#/components/schemas/{schema}"}, "admin")
+
+
+def test_the_check_sees_what_is_missing() -> None:
+    with pytest.raises(AssertionError):
+        check({"status": 404}, {"$ref": "#/components/schemas/problem"}, "operator")
+
+
+def check(value: Any, schema: dict[str, Any], document: str) -> None:
+    """As much of OpenAPI as the two files use: references, allOf, types, required members, enumerations."""
+    if "$ref" in schema:
+        document_name, _, pointer = schema["$ref"].partition("#/")
+        name = document_name.removesuffix(".yaml") or document
+        found = DOCUMENTS[name]
+        for part in pointer.split("/"):
+            found = found[part]
+        check(value, found, name)
+        return
+    for part in schema.get("allOf", []):
+        check(value, part, document)
+    if value is None:
+        assert schema.get("nullable"), schema
+        return
+    if "type" in schema:
+        assert isinstance(value, JSON_TYPES[schema["type"]]), (value, schema)
+    assert value in schema.get("enum", [value])
+    if isinstance(value, dict):
+        assert set(schema.get("required", [])) <= set(value), (value, schema["required"])
+        for name, member in schema.get("properties", {}).items():
+            if name in value:
+                check(value[name], member, document)
+    elif isinstance(value, list) and "items" in schema:
+        for item in value:
+            check(item, schema["items"], document)

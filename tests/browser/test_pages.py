@@ -47,11 +47,14 @@ async def test_the_utility_sees_its_parties_and_its_event(lab: Lab, tmp_path: Pa
 
 
 async def test_the_aggregator_sees_its_fleet_at_work(lab: Lab, tmp_path: Path) -> None:
+    url = lab.console_url("ven")
     async with browser(tmp_path / "profile") as page:
-        shown = await page.open(lab.console_url("ven"))
+        shown = await page.open(url)
+        assert (await page.picture(tmp_path / "now.png")).stat().st_size > PNG_MIN_BYTES
+        assert re.search(LINE, shown), "no line in the chart of target and measured"
+        shown = await page.open(f"{url.split('/?')[0]}/fleet")
         assert "battery" in shown.lower()
         assert "vendor-0" in shown
-        assert re.search(LINE, shown), "no line in the chart of target and measured"
         assert (await page.picture(tmp_path / "fleet.png")).stat().st_size > PNG_MIN_BYTES
 
 

@@ -31,7 +31,7 @@ from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
-from openadr_vtn.application.handlers.clients import Caller, TokenRules, add_client, ensure_signing_key
+from openadr_vtn.application.handlers.clients import Caller, TokenRules, add_client, open_keyring
 from openadr_vtn.application.ports import Notice, SigningKey, Store
 from openadr_vtn.console.gate import Gate
 from openadr_vtn.console.routes import console_app
@@ -55,7 +55,7 @@ from openadr_vtn.settings import (
 log = structlog.get_logger(__name__)
 
 LAST_SEEN_WRITTEN_S = 1
-METRICS_REFRESHED_S = 5
+METRICS_REFRESHED_S = 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,7 +96,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     metrics = VtnMetrics(registry)
     directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
-    desk = await _desk(settings, store, clock.now, metrics)
+    desk = await _desk(settings, store, clock, metrics)
     gate = Gate(token=secrets.token_urlsafe(24), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
     listeners: list[Running] = []
@@ -198,18 +198,19 @@ async def _migrated_store(settings: Settings) -> SqlStore:
     return await open_store(url)
 
 
-async def _desk(settings: Settings, store: Store, now: Callable[[], datetime], metrics: VtnMetrics) -> Desk:
+async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: VtnMetrics) -> Desk:
     def wrote(caller: Caller, command: str, subject: str) -> None:
         log.info("operator command", command=command, by=caller.actor, subject=subject)
         metrics.wrote(command)
 
-    fresh = SigningKey(id=new_id(), pem=new_signing_key(), created_at=now())
+    fresh = SigningKey(id=new_id(), pem=new_signing_key(), created_at=clock.now())
     return Desk(
         store=store,
-        now=now,
+        now=clock.now,
         new_id=new_id,
+        is_time_in_doubt=lambda: clock.new_starts_frozen,
         rails=GuardRails(event_max_w=settings.guard.event_max_kw * 1000, step_max_w=settings.guard.step_max_kw * 1000),
-        keys=await ensure_signing_key(store, fresh),
+        keyring=await open_keyring(store, fresh, clock.now()),
         token_rules=TokenRules(
             issuer=settings.vtn.id,
             audience=f"{settings.vtn.id}/operator",

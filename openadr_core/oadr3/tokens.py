@@ -23,6 +23,10 @@ LEEWAY = timedelta(seconds=30)
 TOKEN_MAX_CHARS = 4096
 
 
+class UnknownKey(UnknownPeer):
+    """A token that names a key which is not among those given; another process may have made it meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """Who may do what, until when."""
@@ -66,7 +70,7 @@ def verify_token(text: str, keys: Mapping[str, str], *, issuer: str, audience: s
     try:
         key_id = jwt.get_unverified_header(text).get("kid")
         if not isinstance(key_id, str) or key_id not in keys:
-            raise UnknownPeer("the token is signed with a key that is not ours")
+            raise UnknownKey("the token is signed with a key that is not ours")
         public_key = serialization.load_pem_private_key(keys[key_id].encode(), password=None).public_key()
         claims = jwt.decode(
             text,

@@ -1,6 +1,6 @@
 """What every route of the operator's listener is given, and how it is known who calls."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from aiohttp import web
 from openadr_core.errors import MalformedMessage, UnknownPeer
 from openadr_core.limits import JSON_BODY_MAX_BYTES
 from openadr_core.shell.http_armour import read_body
-from openadr_vtn.application.handlers.clients import Caller, TokenRules, caller_of
+from openadr_vtn.application.handlers.clients import Caller, Keyring, TokenRules, caller_of
 from openadr_vtn.application.ports import Store
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.throttle import Throttle
@@ -23,8 +23,9 @@ class Desk:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     rails: GuardRails
-    keys: Mapping[str, str]
-    """Token keys (PEM by id), the one that signs first."""
+    is_time_in_doubt: Callable[[], bool]
+    """Whether the machine's clock was set under us: nothing new may start then (security T40)."""
+    keyring: Keyring
     token_rules: TokenRules
     token_throttle: Throttle
     wrote: Callable[[Caller, str, str], None]
@@ -45,7 +46,7 @@ def scoped(scope: str, handler: ScopedHandler) -> PlainHandler:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise UnknownPeer("no bearer token")
-        caller = await caller_of(desk.store, token.strip(), desk.keys, desk.token_rules, desk.now())
+        caller = await caller_of(desk.store, token.strip(), desk.keyring, desk.token_rules, desk.now())
         caller.require(scope)
         return await handler(request, desk, caller)
 

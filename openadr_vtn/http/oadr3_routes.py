@@ -8,7 +8,7 @@ import hashlib
 from aiohttp import web
 from structlog.contextvars import bound_contextvars
 
-from openadr_core.errors import MalformedMessage, NotFound
+from openadr_core.errors import MalformedMessage, NotFound, WrongState
 from openadr_core.model.party import PartyState
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.encode import list_text, object_text, report_text, ven_text
@@ -106,6 +106,7 @@ async def list_events(request: web.Request, desk: Desk, _caller: Caller) -> web.
 
 async def create_event(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     """With an Idempotency-Key (an IETF draft), a client that lost the answer may send the same again."""
+    _refuse_while_time_is_in_doubt(desk)
     body = await json_body(request)
     event_id = desk.new_id()
     with bound_contextvars(event_id=event_id):
@@ -122,6 +123,7 @@ async def event(request: web.Request, desk: Desk, _caller: Caller) -> web.Respon
 
 
 async def replace_event(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    _refuse_while_time_is_in_doubt(desk)
     wanted = decode_event(await json_body(request))
     with bound_contextvars(event_id=request.match_info["id"]):
         stored = await events.replace_event(
@@ -182,6 +184,15 @@ async def ven(request: web.Request, desk: Desk, _caller: Caller) -> web.Response
         if party.id == ven_id:
             return json_response(ven_text(party))
     raise NotFound(f"there is no ven {ven_id}")
+
+
+def _refuse_while_time_is_in_doubt(desk: Desk) -> None:
+    """To cancel and to stop is possible at any time."""
+    if desk.is_time_in_doubt():
+        raise WrongState(
+            "this machine's clock was set while the VTN ran, so it is not certain when an event would start: "
+            "set it right, or start openadr-vtn anew to accept it"
+        )
 
 
 def _page(request: web.Request) -> tuple[int, int]:

@@ -68,7 +68,7 @@ async def _issued(request: web.Request, desk: Desk) -> str:
     client_id, secret = _credentials(request, form)
     try:
         text, made = await issue_token(
-            desk.store, desk.keys, desk.token_rules, client_id=client_id, secret=secret,
+            desk.store, desk.keyring, desk.token_rules, client_id=client_id, secret=secret,
             scopes=tuple(form.get("scope", "").split()), token_id=desk.new_id(), now=desk.now(),
         )  # fmt: skip
     except UnknownPeer as error:

@@ -1,12 +1,14 @@
 """Who may use the operator's API, and the tokens they are given for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from openadr_core.errors import Forbidden, RuleBroken, UnknownPeer
-from openadr_core.oadr3.tokens import Token, secret_hash, secret_matches, sign_token, verify_token
+from openadr_core.oadr3.tokens import Token, UnknownKey, secret_hash, secret_matches, sign_token, verify_token
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, Store
+
+KEYS_READ_AGAIN = timedelta(minutes=1)
 
 READ_ALL = "read_all"
 WRITE_PROGRAMS = "write_programs"
@@ -46,14 +48,42 @@ class Caller:
             raise Forbidden(f"the token lacks the scope {scope}")
 
 
-async def ensure_signing_key(store: Store, fresh: SigningKey) -> dict[str, str]:
-    """The keys that tokens are judged by (PEM by id), the one that signs first; ``fresh`` is taken if there is none."""
+class Keyring:
+    """The keys that tokens are signed with and judged by; use :func:`open_keyring`."""
+
+    def __init__(self, keys: Iterable[SigningKey], now: datetime) -> None:
+        self._pems: dict[str, str] = {}
+        self.replace(keys, now)
+
+    def replace(self, keys: Iterable[SigningKey], now: datetime) -> None:
+        self._pems = {key.id: key.pem for key in keys}
+        self._read_at = now
+
+    def sign(self, token: Token) -> str:
+        """With the newest key."""
+        key_id, key_pem = next(iter(self._pems.items()))
+        return sign_token(token, key_id=key_id, key_pem=key_pem)
+
+    async def judge(self, store: Store, text: str, rules: TokenRules, now: datetime) -> Token:
+        """The token, if it is good. Another process's key is looked up, but seldom: rubbish must cost no queries."""
+        try:
+            return verify_token(text, self._pems, issuer=rules.issuer, audience=rules.audience, now=now)
+        except UnknownKey:
+            if now - self._read_at < KEYS_READ_AGAIN:
+                raise
+        async with store.view() as view:
+            self.replace(await view.keys.all(), now)
+        return verify_token(text, self._pems, issuer=rules.issuer, audience=rules.audience, now=now)
+
+
+async def open_keyring(store: Store, fresh: SigningKey, now: datetime) -> Keyring:
+    """The store's keys; ``fresh`` becomes the first if there is none."""
     async with store.unit_of_work() as uow:
         keys = await uow.keys.all()
         if not keys:
             await uow.keys.add(fresh)
             keys = [fresh]
-    return {key.id: key.pem for key in keys}
+    return Keyring(keys, now)
 
 
 async def add_client(
@@ -73,7 +103,7 @@ async def add_client(
 
 async def issue_token(
     store: Store,
-    keys: Mapping[str, str],
+    keyring: Keyring,
     rules: TokenRules,
     *,
     client_id: str,
@@ -103,16 +133,15 @@ async def issue_token(
         expires_at=now + rules.lifetime,
         id=token_id,
     )
-    key_id, key_pem = next(iter(keys.items()))
-    return sign_token(token, key_id=key_id, key_pem=key_pem), token
+    return keyring.sign(token), token
 
 
-async def caller_of(store: Store, text: str, keys: Mapping[str, str], rules: TokenRules, now: datetime) -> Caller:
+async def caller_of(store: Store, text: str, keyring: Keyring, rules: TokenRules, now: datetime) -> Caller:
     """Who holds this token; UnknownPeer if it is not good, or if its client is no more.
 
     A token is worth no more than its client has now: scopes that were taken away are gone at once.
     """
-    token = verify_token(text, keys, issuer=rules.issuer, audience=rules.audience, now=now)
+    token = await keyring.judge(store, text, rules, now)
     async with store.view() as view:
         client = await view.clients.by_id(token.client_id)
     if client is None:

@@ -101,7 +101,10 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
         reports = requests.get(party.id, [])
         views.append(
             PartyView(
-                party=party, last_seen_at=last_seen.get(party.id), reports=tuple(reports), late_by=latest_by(reports, now)
+                party=party,
+                last_seen_at=last_seen.get(party.id),
+                reports=tuple(reports),
+                late_by=latest_by(reports, now),
             )
         )
     return sorted(views, key=lambda view: (view.party.state != "pending", view.party.name))

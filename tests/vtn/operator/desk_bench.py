@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -17,7 +18,8 @@ from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
-from openadr_vtn.application.handlers.clients import SCOPES, TokenRules, add_client
+from openadr_vtn.application.handlers.clients import SCOPES, TokenRules, add_client, open_keyring
+from openadr_vtn.application.ports import SigningKey
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.access import Desk
 from openadr_vtn.http.addresses import OADR3
@@ -37,6 +39,8 @@ class DeskBench:
     clock: ManualClock
     done: list[tuple[str, str]]
     """Commands that the desk told of, with what they were done to."""
+    doubt: Event
+    """Set it, and the desk does not trust its clock."""
 
     async def token(self, client_id: str = "chief", **form: str) -> httpx.Response:
         asked = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": SECRET, **form}
@@ -101,18 +105,24 @@ def relief_bytes(program_id: str, **changes: Any) -> bytes:
     return json.dumps(relief_event(program_id, **changes)).encode()
 
 
+def a_key(clock: ManualClock, key_id: str = "k-1") -> SigningKey:
+    return SigningKey(id=key_id, pem=new_signing_key(), created_at=clock.now())
+
+
 @asynccontextmanager
 async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> AsyncIterator[DeskBench]:
     shutil.copy(empty_database, file)
     store = await open_store(f"sqlite:///{file}")
     numbers = count(1)
     done: list[tuple[str, str]] = []
+    doubt = Event()
     desk = Desk(
         store=store,
         now=clock.now,
         new_id=lambda: f"id-{next(numbers)}",
         rails=GuardRails(event_max_w=10e6, step_max_w=6e6),
-        keys={"k-1": new_signing_key()},
+        keyring=await open_keyring(store, a_key(clock), clock.now()),
+        is_time_in_doubt=doubt.is_set,
         token_rules=RULES,
         token_throttle=Throttle(FAILURES_PER_MINUTE),
         wrote=lambda _caller, command, subject: done.append((command, subject)),
@@ -120,7 +130,7 @@ async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> 
     running = await serve(operator_app(desk), host="127.0.0.1", port=0)
     try:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
-            bench = DeskBench(http=http, store=store, clock=clock, done=done)
+            bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt)
             await bench.add_client("chief", *SCOPES)
             await bench.authorise()
             yield bench

@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from openadr_core.oadr3.problem import TITLES
+from openadr_core.oadr3.tokens import Token, sign_token
 from openadr_vtn.application.handlers.clients import READ_ALL, WRITE_EVENTS
 from openadr_vtn.http.addresses import ADMIN, OADR3
-from tests.vtn.operator.desk_bench import FAILURES_PER_MINUTE, SECRET, DeskBench, relief_bytes
+from tests.vtn.operator.desk_bench import FAILURES_PER_MINUTE, RULES, SECRET, DeskBench, a_key, relief_bytes
 
 ROUTES = [
     ("GET", f"{OADR3}/programs", "read_all"),
@@ -87,6 +88,26 @@ async def test_a_client_that_was_removed_is_out_at_once(desk: DeskBench) -> None
     async with desk.store.unit_of_work() as uow:
         await uow.clients.remove("chief")
     assert_problem(await desk.http.get(f"{OADR3}/events"), 401)
+
+
+async def test_a_key_of_another_process_is_found_and_rubbish_costs_nothing(desk: DeskBench) -> None:
+    """Security T17: tokens with unknown keys lead to one look into the store a minute, however many they are."""
+    now = desk.clock.now()
+    newer = a_key(desk.clock, "k-2")
+    token = Token(
+        issuer=RULES.issuer, audience=RULES.audience, client_id="chief", scopes=(READ_ALL,), issued_at=now,
+        expires_at=now + timedelta(hours=1), id="t",
+    )  # fmt: skip
+    good = {"Authorization": f"Bearer {sign_token(token, key_id='k-2', key_pem=newer.pem)}"}
+    bad = {"Authorization": f"Bearer {sign_token(token, key_id='k-3', key_pem=newer.pem)}"}
+    desk.clock.advance(61)
+    assert (await desk.http.get(f"{OADR3}/events", headers=bad)).status_code == 401
+    async with desk.store.unit_of_work() as uow:
+        await uow.keys.add(newer)
+    assert (await desk.http.get(f"{OADR3}/events", headers=good)).status_code == 401, "it was just looked"
+    desk.clock.advance(61)
+    assert (await desk.http.get(f"{OADR3}/events", headers=good)).status_code == 200
+    assert (await desk.http.get(f"{OADR3}/events")).status_code == 200, "the older key still counts"
 
 
 @pytest.mark.parametrize(

@@ -245,3 +245,12 @@ async def test_stop_can_name_events(desk: DeskBench) -> None:
     assert (await desk.http.post(f"{ADMIN}/stop", json={"events": [one]})).json() == {"stopped": []}
     assert_problem(await desk.http.post(f"{ADMIN}/stop", json={"events": [other, "nothing"]}), 404)
     assert (await desk.event(other)).cancelled_at is None
+
+
+async def test_nothing_new_starts_while_the_time_is_in_doubt(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    desk.doubt.set()
+    assert "clock was set" in assert_problem(await desk.post_event(program_id), 409)["detail"]
+    assert_problem(await desk.http.put(f"{OADR3}/events/{event_id}", json=relief_event(program_id)), 409)
+    assert (await desk.http.post(f"{ADMIN}/stop")).json() == {"stopped": [event_id]}

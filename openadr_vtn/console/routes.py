@@ -1,21 +1,23 @@
 """The pages and their data: a page is a frame, and draws itself from the data each second."""
 
 import hmac
-from collections.abc import Callable
+import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from openadr_core.errors import NotFound
+from openadr_core.shell.clock import steady_s
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
 from openadr_vtn.application.handlers.stop import stop
-from openadr_vtn.application.ports import Store
+from openadr_vtn.application.ports import Store, UnitOfWork
+from openadr_vtn.console.fresh import FreshAnswers
 from openadr_vtn.console.gate import GATE, Gate, guarded
 from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
@@ -33,6 +35,7 @@ class Console:
     now: Callable[[], datetime]
     vtn_id: str
     templates: Environment
+    answers: FreshAnswers
 
 
 CONSOLE = web.AppKey("console", Console)
@@ -45,7 +48,9 @@ def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: s
     app = web.Application(middlewares=[guarded], client_max_size=FORM_MAX_BYTES)
     app[GATE] = gate
     app[HEALTH] = health
-    app[CONSOLE] = Console(store=store, now=now, vtn_id=vtn_id, templates=templates)
+    app[CONSOLE] = Console(
+        store=store, now=now, vtn_id=vtn_id, templates=templates, answers=FreshAnswers(steady_s=steady_s)
+    )
     app.add_routes(health_routes())
     app.add_routes(
         [
@@ -77,55 +82,71 @@ async def audit_page(request: web.Request) -> web.Response:
 
 
 async def event_page(request: web.Request) -> web.Response:
-    return _page(request, "event.html", event=await _event(request))
+    async with request.app[CONSOLE].store.view() as view:
+        stored = await view.events.by_id(request.match_info["id"])
+    if stored is None:
+        raise web.HTTPNotFound(text="404: there is no such event\n")
+    return _page(request, "event.html", event_id=stored.event.id, event_name=stored.event.comment or "Event")
 
 
 async def events_data(request: web.Request) -> web.Response:
-    console = request.app[CONSOLE]
-    async with console.store.view() as view:
-        views = await event_views(view, console.now(), limit=EVENTS_SHOWN)
-    return web.json_response([event_view_json(one) for one in views])
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        return [event_view_json(one) for one in await event_views(view, now, limit=EVENTS_SHOWN)]
+
+    return await _data(request, read)
 
 
 async def parties_data(request: web.Request) -> web.Response:
-    console = request.app[CONSOLE]
-    async with console.store.view() as view:
-        views = await party_views(view, console.now())
-    return web.json_response([party_view_json(one) for one in views])
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        return [party_view_json(one) for one in await party_views(view, now)]
+
+    return await _data(request, read)
 
 
 async def audit_data(request: web.Request) -> web.Response:
-    async with request.app[CONSOLE].store.view() as view:
-        entries = await view.audit.newest(AUDIT_SHOWN)
-    return web.json_response([audit_json(entry) for entry in entries])
+    async def read(view: UnitOfWork, _now: datetime) -> object:
+        return [audit_json(entry) for entry in await view.audit.newest(AUDIT_SHOWN)]
+
+    return await _data(request, read)
 
 
 async def event_data(request: web.Request) -> web.Response:
-    return web.json_response(await _event(request))
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        return event_detail_json(await event_detail(view, request.match_info["id"], now))
+
+    return await _data(request, read)
 
 
 async def stop_events(request: web.Request) -> web.Response:
     """Stop, for all events or for one; the form's key shows that a page of ours asks."""
     form = await request.post()
-    if not hmac.compare_digest(str(form.get("form_key", "")), _form_key(request)):
+    if not hmac.compare_digest(str(form.get("form_key", "")).encode(), _form_key(request).encode()):
         raise web.HTTPForbidden(text="403: the form is not from this session\n")
     event_id = str(form.get("event_id", ""))
     console = request.app[CONSOLE]
-    stopped = await stop(
-        console.store, actor="console", reason="pressed in the console", now=console.now(),
-        event_ids=[event_id] if event_id else [],
-    )  # fmt: skip
+    try:
+        stopped = await stop(
+            console.store, actor="console", reason="pressed in the console", now=console.now(),
+            event_ids=[event_id] if event_id else [],
+        )  # fmt: skip
+    except NotFound:
+        raise web.HTTPNotFound(text="404: there is no such event\n") from None
     log.warning("stop", events=[stored.event.id for stored in stopped], by="console")
     raise web.HTTPSeeOther(f"/events/{event_id}" if event_id else "/")
 
 
-async def _event(request: web.Request) -> dict[str, Any]:
+async def _data(request: web.Request, read: Callable[[UnitOfWork, datetime], Awaitable[object]]) -> web.Response:
     console = request.app[CONSOLE]
-    try:
+
+    async def make() -> str:
         async with console.store.view() as view:
-            return event_detail_json(await event_detail(view, request.match_info["id"], console.now()))
+            return json.dumps(await read(view, console.now()))
+
+    try:
+        text = await console.answers.of(request.path, make)
     except NotFound:
         raise web.HTTPNotFound(text="404: there is no such event\n") from None
+    return web.json_response(text=text)
 
 
 def _form_key(request: web.Request) -> str:
@@ -135,7 +156,7 @@ def _form_key(request: web.Request) -> str:
     return session.form_key
 
 
-def _page(request: web.Request, template: str, **values: Any) -> web.Response:
+def _page(request: web.Request, template: str, **values: str) -> web.Response:
     console = request.app[CONSOLE]
     text = console.templates.get_template(template).render(
         vtn_id=console.vtn_id, form_key=_form_key(request), path=request.path, **values

@@ -8,6 +8,9 @@ from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.timeline import segments
 from openadr_vtn.domain.reporting import Delivered
 
+SLOTS_MAX = 720
+"""More points than that nobody sees on a page."""
+
 Step = tuple[datetime, float]
 """From this moment on, this many watts of relief are asked for."""
 
@@ -36,7 +39,7 @@ def asked_at(steps: Sequence[Step], now: datetime) -> float | None:
 
 
 def together(parties: Mapping[str, Iterable[Delivered]], since: datetime) -> list[Delivered]:
-    """The sum over parties, slot by slot of the coarsest interval that anybody reports.
+    """The sum over parties, slot by slot of the coarsest interval that anybody reports; coarser yet for a long event.
 
     Finer reports are averaged over their slot. A party that has no reading in a slot adds nothing to it.
     """
@@ -44,6 +47,8 @@ def together(parties: Mapping[str, Iterable[Delivered]], since: datetime) -> lis
     width = max((row.duration for each in rows.values() for row in each), default=timedelta())
     if width <= timedelta():
         return []
+    starts = [row.starts_at for each in rows.values() for row in each]
+    width *= max(1, -(-(max(starts) - min(starts)) // (width * SLOTS_MAX)))
     slots: dict[int, list[tuple[float, float]]] = {}
     for each in rows.values():
         of_party: dict[int, list[Delivered]] = {}

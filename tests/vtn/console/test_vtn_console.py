@@ -13,6 +13,7 @@ from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.console.fresh import ANSWERS_MAX, FreshAnswers
 from openadr_vtn.console.gate import COOKIE, Gate
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.http.health_routes import Health
@@ -119,7 +120,8 @@ async def test_no_other_name_reaches_it(operator: httpx.AsyncClient, host: str) 
 
 
 async def test_stop_needs_the_session_and_its_form(operator: httpx.AsyncClient, store: SqlStore) -> None:
-    for form in ({}, {"form_key": "wrong"}):
+    forms: list[dict[str, str]] = [{}, {"form_key": "wrong"}, {"form_key": "é"}]
+    for form in forms:
         assert (await operator.post("/stop", data=form)).status_code == 403
     assert not await is_cancelled(store)
     stopped = await operator.post("/stop", data={"form_key": await form_key(operator), "event_id": "event-1"})
@@ -161,3 +163,29 @@ async def is_cancelled(store: SqlStore) -> bool:
         stored = await view.events.by_id("event-1")
     assert stored is not None
     return stored.event.cancelled_at is not None
+
+
+async def test_an_event_that_is_not_there(operator: httpx.AsyncClient) -> None:
+    for path in ("/events/nothing", "/data/events/nothing.json"):
+        assert (await operator.get(path)).status_code == 404
+    missing = {"form_key": await form_key(operator), "event_id": "nothing"}
+    assert (await operator.post("/stop", data=missing)).status_code == 404
+
+
+async def test_many_open_pages_cost_no_more_than_one() -> None:
+    now_s, made = [0.0], []
+
+    async def make() -> str:
+        made.append(now_s[0])
+        now_s[0] += 0.2
+        return str(len(made))
+
+    answers = FreshAnswers(steady_s=lambda: now_s[0])
+    assert {await answers.of("a", make) for _ in range(100)} == {"1"}
+    now_s[0] = 2.1
+    assert await answers.of("a", make) == "1", "what took 0.2 s is kept for ten times as long"
+    now_s[0] = 2.3
+    assert await answers.of("a", make) == "2"
+    for key in range(ANSWERS_MAX + 10):
+        await answers.of(str(key), make)
+    assert len(answers._answers) == ANSWERS_MAX

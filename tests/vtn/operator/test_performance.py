@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from openadr_core.errors import GuardTripped
 from openadr_core.model.event import Signal, SignalInterval, SignalKind
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
-from openadr_vtn.domain.performance import asked_at, target_steps, together
+from openadr_vtn.domain.performance import SLOTS_MAX, asked_at, target_steps, together
 from openadr_vtn.domain.reporting import Delivered
 from openadr_vtn.http.throttle import ADDRESSES_MAX, Throttle
 from tests.vtn.samples import HOUR, an_event
@@ -51,6 +51,13 @@ def test_parties_are_summed_slot_by_slot(now: datetime) -> None:
     total = together({"a": fine, "b": coarse}, now)
     assert [(row.starts_at, row.delivered_w) for row in total] == [(now, 12.0), (now + 2 * MINUTE, 26.0)]
     assert together({}, now) == together({"a": []}, now) == []
+
+
+def test_a_long_event_is_drawn_in_fewer_points(now: datetime) -> None:
+    total = together({"a": rows(now, timedelta(seconds=1), *range(4 * 3600))}, now)
+    assert SLOTS_MAX / 2 < len(total) <= SLOTS_MAX
+    assert total[0].duration == timedelta(seconds=20)
+    assert total[0].delivered_w == pytest.approx(9.5)
 
 
 @given(st.lists(st.integers(-1000, 1000), max_size=30), st.integers(-50, 50))

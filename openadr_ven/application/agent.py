@@ -113,10 +113,15 @@ class Agent:
             batches = await unit.unsent_batches()
             last, baseline = await unit.last_round(), await unit.latest_baseline()
             self.seen.restore(await unit.metered(now - BUFFERED))
+            before = [] if last is None else await unit.deliveries(last.event_id)
         self._heeding.held = {one.event.id: one for one in held if not _is_history(one, now)}
         self._heeding.wanted = {one.request.id: one for one in wanted}
         for batch in batches:
             self._session.report(batch.number, batch.request, batch.readings)
+        self.trace.extend(
+            TracePoint(at=one.at, asked_w=one.asked_w, allowed_w=one.allowed_w, delivered_w=one.delivered_w)
+            for one in before
+        )
         if last is None:
             return
         self.control.restore(last, self.held.get(last.event_id), baseline, now=now)

@@ -95,8 +95,7 @@ def console_app(shown: Shown, gate: Gate) -> web.Application:
         [
             web.get("/health", health),
             web.get("/metrics", metrics),
-            web.get("/", now_page),
-            web.get("/fleet", fleet_page),
+            web.get("/", fleet_page),
             web.get("/events/{id}", event_page),
             web.get("/data/now.json", now_data),
             web.get("/data/fleet.json", fleet_data),
@@ -132,10 +131,6 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 # -- for people ----------------------------------------------------------------------
-
-
-async def now_page(request: web.Request) -> web.Response:
-    return _page(request, "now.html")
 
 
 async def fleet_page(request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from openadr_ven.domain.delivered import delivered_over
 from openadr_ven.domain.held import Delivery, HeldEvent, Notice
 from openadr_ven.fleet.columns import DeviceClass, Floats, Mask, Mode
 
-TRANSFORMERS_SHOWN = 15
+TRANSFORMERS_SHOWN = 10
 View = dict[str, Any]
 
 
@@ -61,13 +61,8 @@ def fleet_view(agent: Agent, now: datetime) -> View:
     loading = np.where(np.isfinite(loading), loading, 0.0)
     fullest = np.argsort(loading, kind="stable")[::-1][:TRANSFORMERS_SHOWN]
     return {
-        "devices": fleet.size,
-        "online": int(live.sum()),
-        "commanded": int(told.sum()),
-        "power_kw": _kw(float(state.power_w.sum())),
         "classes": classes,
         "vendors": vendors,
-        "fullest": round(float(loading.max(initial=0.0)), 4),
         "transformers": [
             {
                 "name": fleet.transformer_names[code],

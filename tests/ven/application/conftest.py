@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from openadr_ven.adapters.sql.migrate import migrate
-from openadr_ven.adapters.sql.store import engine_of
-from tests.ven.application.world import FailingStore, World
+from tests.ven.application.world import FailingStore, World, store_at
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[FailingStore]:
-    engine = engine_of(f"sqlite:///{tmp_path / 'ven.db'}")
-    await migrate(engine)
-    store = FailingStore(engine)
+    store = await store_at(tmp_path)
     yield store
     await store.close()
 

@@ -13,25 +13,13 @@ from openadr_ven.domain.delivered import delivered_over
 from openadr_ven.domain.held import Delivery, Notice
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.simulator.leases import Receipt
-from tests.ven.application.world import ENVELOPE, LEASE, SECOND, FailingStore, World
+from tests.ven.application.world import ENVELOPE, LEASE, SECOND, TARGET_W, FailingStore, World, an_ask, post
 from tests.ven.protocols.conversation import answers
-from tests.ven.protocols.scripted_vtn import VEN_ID, a_report_request, an_event, distribute
-
-TARGET_W = 200_000.0
-
-
-def post(world: World, *events: m.Event) -> None:
-    """The VTN lists these events from now on, and says so with the next poll."""
-    world.vtn.events = events
-    world.vtn.queue.append(distribute(*events))
+from tests.ven.protocols.scripted_vtn import VEN_ID, a_report_request, an_event
 
 
 def relief_of(world: World, before_w: float) -> float:
     return before_w - world.power_w[-1]
-
-
-def an_ask(world: World, *, minutes: int = 5, kw: float = TARGET_W / 1e3) -> m.Event:
-    return an_event(starts_at=world.now.replace(microsecond=0), minutes=minutes, value=kw)
 
 
 def with_value(event: m.Event, value: float, **changes: str | None) -> m.Event:

@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
 from openadr_core.errors import Unavailable, Unreachable
 from openadr_core.oadr2 import messages as m
 from openadr_core.shell.clock import ManualClock
-from openadr_ven.adapters.sql.store import SqlStore, SqlUnitOfWork
+from openadr_ven.adapters.sql.migrate import migrate
+from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
@@ -31,10 +33,11 @@ from openadr_ven.simulator.leases import Receipt
 from openadr_ven.simulator.town import Town
 from tests.ven.fleet.synthetic import fleet_of
 from tests.ven.protocols.conversation import SETTINGS
-from tests.ven.protocols.scripted_vtn import ScriptedVtn, read, talk
+from tests.ven.protocols.scripted_vtn import ScriptedVtn, an_event, distribute, read, talk
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=30)
+TARGET_W = 200_000.0
 ENVELOPE = Envelope(
     event_max_w=600_000,
     ramp_w_per_s=100_000,
@@ -100,6 +103,13 @@ class FailingStore(SqlStore):
         if self.failing:
             raise Unavailable("the database is gone")
         return super().unit_of_work()
+
+
+async def store_at(folder: Path) -> FailingStore:
+    """A store of its own, at this version's schema."""
+    engine = engine_of(f"sqlite:///{folder / 'ven.db'}")
+    await migrate(engine)
+    return FailingStore(engine)
 
 
 class World:
@@ -209,4 +219,11 @@ class World:
         self.journal.append(text)
 
 
-__all__ = ["ENVELOPE", "LEASE", "SECOND", "Broker", "FailingStore", "SqlUnitOfWork", "World", "a_fleet"]
+def post(world: World, *events: m.Event) -> None:
+    """The VTN lists these events from now on, and says so with the next poll."""
+    world.vtn.events = events
+    world.vtn.queue.append(distribute(*events))
+
+
+def an_ask(world: World, *, minutes: int = 5, kw: float = TARGET_W / 1e3) -> m.Event:
+    return an_event(starts_at=world.now.replace(microsecond=0), minutes=minutes, value=kw)

@@ -26,7 +26,6 @@ from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
-from openadr_core.shell.tls import Chain, refuse_expired, server_context
 from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
@@ -39,13 +38,13 @@ from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.http.access import Desk
 from openadr_vtn.http.app import operator_app
+from openadr_vtn.http.certificates import OwnCertificates
 from openadr_vtn.http.health_routes import Health
 from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
 from openadr_vtn.http.throttle import Throttle
 from openadr_vtn.protocols.oadr2 import Oadr2Vtn
 from openadr_vtn.settings import (
-    CertificateSettings,
     ConsoleSettings,
     OperatorSettings,
     PartiesSettings,
@@ -71,6 +70,16 @@ class Vtn:
     _scheduler: AsyncIOScheduler
     _directory: Directory
     _watchdog: asyncio.Task[None]
+    _certificates: OwnCertificates
+    _gauge: CertificateGauge
+
+    def renew_certificates(self) -> None:
+        """Take the certificates that the files hold now: new connections get them, none is cut.
+
+        ConfigError if one cannot be used; all stay as they are then.
+        """
+        self._certificates.renew()
+        self._certificates.show(self._gauge)
 
     async def close(self) -> None:
         """Stop listening, let what is in progress end, write down what is only in memory."""
@@ -85,14 +94,11 @@ class Vtn:
 async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     """Serve on all three listeners. ConfigError names a setting that cannot be used."""
     clock = clock or SystemClock()
-    chains = _chains(settings.parties.certificates) + _chains(settings.operator.certificates)
-    ends = refuse_expired(chains, clock.now())
-    parties_tls, operator_tls = tls_contexts(settings)
+    certificates = OwnCertificates(settings, clock.now)
     store = await _migrated_store(settings)
     registry = new_registry()
-    certificates = CertificateGauge(registry, clock.now)
-    for path in ends:
-        certificates.watch(path.stem, path.read_bytes())
+    gauge = CertificateGauge(registry, clock.now)
+    certificates.show(gauge)
     metrics = VtnMetrics(registry)
     directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
@@ -102,8 +108,8 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     listeners: list[Running] = []
     try:
         services = _parties_app(settings, store, directory, metrics, clock.now)
-        listeners.append(await _listen(services, settings.parties, parties_tls))
-        listeners.append(await _listen(operator_app(desk), settings.operator, operator_tls))
+        listeners.append(await _listen(services, settings.parties, certificates.for_parties))
+        listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators))
         pages = console_app(store, gate, clock.now, settings.vtn.id, health)
         listeners.append(await _listen(pages, settings.console, None))
     except BaseException:
@@ -121,11 +127,13 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         _scheduler=_wake(directory, store, metrics, clock.now),
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
+        _certificates=certificates,
+        _gauge=gauge,
     )
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; one line of JSON on stdout says when, and where."""
+    """Serve until SIGTERM or Ctrl-C; one line of JSON on stdout says when, and where. SIGHUP renews certificates."""
     configure_logs(level=settings.log.level, human=settings.log.format == "console")
     for chatty in ("apscheduler", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -139,6 +147,7 @@ async def _serve(settings: Settings) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopped.set)
     vtn = await start(settings)
+    loop.add_signal_handler(signal.SIGHUP, _renew_soundly, vtn)
     where = {"parties": vtn.parties.url, "operator": vtn.operator.url}
     log.info("ready", **where, console=vtn.console.url)
     # Not a log record: it carries the token that opens the console, for whoever started us.
@@ -149,26 +158,18 @@ async def _serve(settings: Settings) -> None:
     await vtn.close()
 
 
-def tls_contexts(settings: Settings) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """For parties and for operators; ConfigError names a file that cannot be used."""
-    parties, operator = settings.parties, settings.operator
-    return (
-        server_context(parties.profile, _chains(parties.certificates), parties.trust),
-        server_context(
-            "oadr3",
-            _chains(operator.certificates),
-            operator.client_trust,
-            "required" if operator.client_trust else "none",
-        ),
-    )
+def _renew_soundly(vtn: Vtn) -> None:
+    try:
+        vtn.renew_certificates()
+    except ConfigError as error:
+        log.warning("certificates not renewed", said=str(error))
+    else:
+        log.info("certificates renewed")
 
 
 async def check(settings: Settings) -> None:
     """Everything that can be wrong before serving: certificates, keys, database. Nothing is changed."""
-    refuse_expired(
-        _chains(settings.parties.certificates) + _chains(settings.operator.certificates), SystemClock().now()
-    )
-    tls_contexts(settings)
+    OwnCertificates(settings, SystemClock().now)
     if not _is_new_file(settings.store.url):
         store = await open_store(settings.store.url)
         await store.close()
@@ -242,7 +243,7 @@ def _parties_app(
         new_id=new_id,
         witness=witness,
     )
-    return parties_app(vtn, now)
+    return parties_app(vtn, now, polled=metrics.polled)
 
 
 async def _listen(
@@ -275,10 +276,6 @@ def _soundly(what: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awai
             log.warning("tick failed", what=what, said=str(error))
 
     return tick
-
-
-def _chains(certificates: tuple[CertificateSettings, ...]) -> list[Chain]:
-    return [Chain(certificate=pair.certificate, key=pair.key) for pair in certificates]
 
 
 def _make_private(path: Path) -> None:

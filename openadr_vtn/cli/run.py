@@ -29,6 +29,8 @@ def run(config: Path, *, only_check: bool) -> None:
     JSON: the three addresses, that of the console with the token that opens it. Logs go to stderr,
     one JSON object a line.
 
+    SIGHUP takes renewed certificates from the same files, without cutting a connection.
+
     Any setting can be given by a variable of the environment as well:
       OPENADR_VTN_PARTIES__PORT=9443 openadr-vtn run --config utility/vtn.toml
     """

@@ -20,6 +20,7 @@ class VtnMetrics:
         self._notices = Counter(
             "openadr_vtn_notices", "What parties did that is worth a log line", ["kind"], registry=registry
         )
+        self.polled = Counter("openadr_vtn_polls", "Polls of parties", registry=registry).inc
         self._parties = Gauge("openadr_vtn_parties", "Parties by state", ["state"], registry=registry)
         self._events = Gauge("openadr_vtn_events", "Events that are not over, by status", ["status"], registry=registry)
         self._late = Gauge("openadr_vtn_reports_late", "Parties whose reports are overdue", registry=registry)

@@ -25,9 +25,14 @@ SAMPLED = frozenset({"request refused", "message refused"})
 """What strangers can cause as often as they like."""
 
 
-def parties_app(vtn: Oadr2Vtn, clock: Callable[[], datetime]) -> web.Application:
-    """What parties reach: nothing but the services of 2.0b. To be served with client certificates required."""
-    door = _Door(vtn, clock)
+def parties_app(
+    vtn: Oadr2Vtn, clock: Callable[[], datetime], *, polled: Callable[[], None] = lambda: None
+) -> web.Application:
+    """What parties reach: nothing but the services of 2.0b. To be served with client certificates required.
+
+    ``polled`` is called at each poll, for the metrics.
+    """
+    door = _Door(vtn, clock, polled)
     app = web.Application(client_max_size=XML_REPORT_BODY_MAX_BYTES)
     app.router.add_post(f"{vtn.prefix}{BASE}OadrPoll", door.poll)
     app.router.add_route("*", "/{path:.*}", door.exchange)
@@ -50,9 +55,10 @@ class NoticeLog:
 
 
 class _Door:
-    def __init__(self, vtn: Oadr2Vtn, clock: Callable[[], datetime]) -> None:
+    def __init__(self, vtn: Oadr2Vtn, clock: Callable[[], datetime], polled: Callable[[], None]) -> None:
         self._vtn = vtn
         self._clock = clock
+        self._polled = polled
         self._connections: WeakKeyDictionary[ssl.SSLObject, Oadr2Connection] = WeakKeyDictionary()
 
     async def poll(self, request: web.Request) -> web.Response:
@@ -60,6 +66,7 @@ class _Door:
         connection = self._connection(request)
         if connection is None:
             return refusal(403)
+        self._polled()
         headers = request.headers
         if headers.get("Content-Type") == CONTENT_TYPE:
             body = await read_body(request, max_bytes=XML_REPORT_BODY_MAX_BYTES, chunked=False)

@@ -1,8 +1,10 @@
 """An operator's commands against a VTN that runs, and what a stranger is told."""
 
 import json
+import signal
 import ssl
 import stat
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -210,8 +212,37 @@ def test_the_console_opens_with_the_address_that_was_printed(utility: Utility) -
         base = utility.ready["console"].partition("/?")[0]
         assert http.get(f"{base}/health").json() == {"status": "ready"}
         shown = http.get(f"{base}/metrics").text
-    for name in ("openadr_vtn_commands_total", "openadr_vtn_parties", "cert_seconds_left", "clock_drift_seconds"):
+    for name in (
+        "openadr_vtn_commands_total",
+        "openadr_vtn_parties",
+        "openadr_vtn_polls_total",
+        "cert_seconds_left",
+        "clock_drift_seconds",
+    ):
         assert name in shown
+
+
+def test_renewed_certificates_are_taken_without_a_restart(utility: Utility) -> None:
+    certs = utility.folder / "certs"
+
+    def served() -> bytes:
+        host, _, port = utility.ready["operator"].removeprefix("https://").partition(":")
+        return ssl.get_server_certificate((host, int(port))).encode()
+
+    before = served()
+    minted = command(
+        "certificate", "mint", "--profile", "openadr-ecc-vtn", "--name", "renewed", "--host", "127.0.0.1",
+        "--host", "localhost", "--authorities", str(certs), "--out", str(utility.folder / "renewed"),
+    )  # fmt: skip
+    assert minted.exit_code == 0, minted.output
+    for suffix in ("pem", "key"):
+        (certs / f"operator.{suffix}").write_bytes((utility.folder / "renewed" / f"renewed.{suffix}").read_bytes())
+    utility.process.send_signal(signal.SIGHUP)
+    give_up = time.monotonic() + 10
+    while served() == before:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    utility.run("party", "list")
 
 
 def test_an_address_in_use_is_named(utility: Utility, tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from openadr_ven.settings import Settings, load
 NOTICES_MAX = 100
 
 
-@click.group()
+@click.group(short_help="Show events and what came of them.")
 def event() -> None:
-    """Show the events that this fleet was asked to follow."""
+    """Show the events that the fleet was asked to follow, and what came of them."""
 
 
 @event.command("list")
@@ -47,7 +47,7 @@ def list_(config: Path, *, as_json: bool) -> None:
         print_table(header, rows)
 
 
-@event.command()
+@event.command(short_help="Show what one event asked, and what came of it.")
 @click.argument("event_id")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")

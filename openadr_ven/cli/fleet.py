@@ -14,13 +14,14 @@ from openadr_ven.settings import load
 COLUMNS_HELP = "\n".join(f"  {name:<20} {unit:<6} {meaning}" for name, unit, meaning in FLEET_COLUMNS)
 
 
-@click.group()
+@click.group(short_help="Load and show the devices.")
 def fleet() -> None:
     """Load the fleet's devices from a file, and show them."""
 
 
 @fleet.command(
     "load",
+    short_help="Load the fleet from a CSV or Parquet file.",
     help="Load the fleet from a CSV or Parquet FILE, in place of the one before.\n\n"
     "One row is one device. A bad row is reported with its line; then nothing is loaded, unless "
     "--skip-bad-rows leaves such rows out. The agent takes the new fleet when it is started again.\n\n"

@@ -63,7 +63,7 @@ format = "json"                       # or "console", for a person at a terminal
 """
 
 
-@click.command()
+@click.command(short_help="Write settings that say what they mean.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--vtn-url", default="https://localhost:8443", show_default=True, help="Where the VTN is.")
 @click.option("--vtn-fingerprint", "fingerprints", multiple=True, help="SHA-256 of the VTN's certificate; at most two.")

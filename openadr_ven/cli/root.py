@@ -1,6 +1,7 @@
 """``openadr-ven``: the agent of a fleet, from its first settings to what it delivered."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -33,10 +34,10 @@ for command in (init, run, check, fingerprint, fleet, event, simulate):
     cli.add_command(command)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what goes wrong is one line on stderr, and the exit status."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(arguments, prog_name="openadr-ven", standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:

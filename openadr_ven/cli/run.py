@@ -29,7 +29,7 @@ config_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Run the agent until it is told to stop.")
 @config_option
 @click.option("--check", "only_check", is_flag=True, help="Try the settings and everything they name, and stop.")
 def run(config: Path, *, only_check: bool) -> None:
@@ -48,7 +48,7 @@ def run(config: Path, *, only_check: bool) -> None:
     run_async(bootstrap.run(settings))
 
 
-@click.command()
+@click.command(short_help="Try the settings and all that they name.")
 @config_option
 def check(config: Path) -> None:
     """Try the settings, the certificates, the fleet and the store, and name what is wrong."""

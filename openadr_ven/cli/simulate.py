@@ -10,7 +10,7 @@ from openadr_ven.simulator.run import SimulatorSettings
 from openadr_ven.simulator.run import run as run_simulator
 
 
-@click.command()
+@click.command(short_help="Simulate devices and an independent meter.")
 @click.option(
     "--fleet",
     "fleet_file",

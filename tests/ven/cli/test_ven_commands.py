@@ -1,0 +1,275 @@
+"""The agent's command line, as a stranger meets it: help, settings that are wrong, fleets, events."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from openadr_ven.cli.looping import run_async
+from openadr_ven.cli.root import FAILED, WRONG_USE, cli, main
+from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
+from openadr_ven.domain.held import Delivery, Notice
+from openadr_ven.settings import load
+from tests.core.shell.lab import Lab
+from tests.rig import BATTERIES_EACH, GATEWAYS, write_small_fleet
+from tests.ven.application.world import store_at
+from tests.ven.store.test_ven_store import a_held_event
+
+SIZE = GATEWAYS * BATTERIES_EACH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ven:
+    """A folder that ``init`` made, and what commands say there."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "ven.toml"
+
+    def run(self, *arguments: str | Path, status: int = 0, config: bool = True) -> tuple[str, str]:
+        """What a command prints, on either stream."""
+        self.capsys.readouterr()
+        last = ["--config", str(self.config)] if config else []
+        try:
+            main([*map(str, arguments), *last])
+            ended = 0
+        except SystemExit as end:
+            ended = int(str(end.code))
+        out, error = self.capsys.readouterr()
+        assert ended == status, (out, error)
+        return out, error
+
+    def change(self, pattern: str, text: str) -> None:
+        """Edit the settings, as a hand would."""
+        settings = self.config.read_text()
+        assert re.search(pattern, settings, flags=re.MULTILINE), pattern
+        self.config.write_text(re.sub(pattern, text, settings, count=1, flags=re.MULTILINE))
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(folder=tmp_path_factory.mktemp("lab"), now=datetime.now(UTC))
+
+
+@pytest.fixture
+def ven(tmp_path: Path, lab: Lab, capsys: pytest.CaptureFixture[str]) -> Ven:
+    made = Ven(folder=tmp_path / "ven", capsys=capsys)
+    chain = lab.chain("openadr-ecc-ven")
+    vtn = x509.load_pem_x509_certificate(lab.chain("openadr-ecc-vtn").certificate.read_bytes())
+    made.run(
+        "init", made.folder, "--vtn-url", "https://localhost:1", "--trust", lab.trust("ecc"),
+        "--vtn-fingerprint", vtn.fingerprint(hashes.SHA256()).hex(),
+        "--certificate", chain.certificate, "--key", chain.key, config=False,
+    )  # fmt: skip
+    return made
+
+
+@pytest.fixture
+def fleet_file(tmp_path: Path) -> Path:
+    return write_small_fleet(tmp_path / "fleet.csv")
+
+
+def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, found in group.commands.items():
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_explains_itself(ven: Ven, path: tuple[str, ...]) -> None:
+    out, _ = ven.run(*path, "--help", config=False)
+    assert len(out.split("\n\n", 1)[1].split()) > 5
+    assert "\b" not in out
+    assert "..." not in out.partition("Commands:")[2], "a summary is cut off"
+
+
+# -- settings ------------------------------------------------------------------------
+
+
+def test_init_writes_cautious_values_and_what_they_mean(ven: Ven) -> None:
+    text = ven.config.read_text()
+    envelope = tomllib.loads(text)["envelope"]
+    for name, meaning in EXPLANATIONS.items():
+        assert meaning in text
+        value = getattr(CAUTIOUS, name)
+        if value is not None:
+            assert envelope[name] == getattr(value, "value", value)
+    assert load(ven.config).envelope.event_max_w == CAUTIOUS.event_max_w
+
+
+def test_init_overwrites_nothing(ven: Ven) -> None:
+    before = ven.config.read_text()
+    _, error = ven.run("init", ven.folder, config=False, status=WRONG_USE)
+    assert "is there already" in error
+    assert ven.config.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "named"),
+    [
+        (r"^\[envelope\](.|\n)*?(?=^\[fleet\])", "", "envelope: missing"),
+        (r"^event_max_w = .*$", "", "envelope.event_max_w"),
+        (r"^ramp_w_per_s = .*$", "ramp_w_per_s = -1", "envelope.ramp_w_per_s"),
+        (r"^soc_floor = .*$", "soc_floor = 20", "envelope.soc_floor"),
+        (r"^url = .*$", 'url = "http://vtn"', "vtn.url"),
+        (r"^fingerprints = .*$", "fingerprints = []", "vtn.fingerprints"),
+        (r"^fingerprints = .*$", 'fingerprints = ["12:34"]', "vtn.fingerprints"),
+        (r"^poll_interval_s = .*$", 'poll_interval_s = "often"', "vtn.poll_interval_s"),
+        (r"^certificate = .*$", 'certificate = "gone.pem"', "vtn.certificate"),
+        (r"^renew_s = .*$", "renew_s = 20.0", "agent: renew_s must be at most half"),
+        (r'^host = "127.0.0.1"\nport = 8082', 'host = "0.0.0.0"\nport = 8082', "console.host"),
+        (r"^levels = .*$", "levels = [0.0, 2.0, 0.6, 1.0]", "programs.http://example.org/programs/relief.levels"),
+        (r"^client_id = ", "clientid = ", "gateways.clientid"),
+        (r"^\[log\]", "[log", "not TOML"),
+    ],
+)
+def test_a_wrong_setting_is_named(ven: Ven, pattern: str, text: str, named: str) -> None:
+    ven.change(pattern, text)
+    _, error = ven.run("check", status=WRONG_USE)
+    assert named in error
+    assert "Traceback" not in error
+
+
+def test_settings_that_are_not_there(ven: Ven) -> None:
+    _, error = ven.run("check", "--config", ven.folder / "other.toml", config=False, status=WRONG_USE)
+    assert "`openadr-ven init` writes one" in error
+
+
+def test_the_environment_overrides_the_file(ven: Ven, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENADR_VEN_VTN__POLL_INTERVAL_S", "0.25")
+    monkeypatch.setenv("OPENADR_VEN_ENVELOPE__EVENT_MAX_W", "7")
+    settings = load(ven.config)
+    assert settings.vtn.poll_interval_s == 0.25
+    assert settings.envelope.event_max_w == 7
+    assert settings.vtn.ven_name == "my-ven"
+
+
+def test_check_says_what_is_missing_and_then_that_all_is_good(ven: Ven, fleet_file: Path) -> None:
+    _, error = ven.run("check", status=WRONG_USE)
+    assert "fleet.file" in error
+    assert "openadr-ven fleet load" in error
+    ven.run("fleet", "load", fleet_file)
+    out, _ = ven.run("check")
+    assert f"good: {SIZE} devices" in out
+    assert ven.run("run", "--check")[0] == out
+
+
+def test_the_fingerprint_is_the_one_to_pin(ven: Ven, lab: Lab) -> None:
+    certificate = lab.chain("openadr-ecc-vtn").certificate
+    out, _ = ven.run("fingerprint", certificate, config=False)
+    assert load(ven.config).vtn.fingerprints[0] in out
+    assert re.search(r"OpenADR 2.0b +([0-9A-F]{2}:){9}[0-9A-F]{2}\n", out)
+    _, error = ven.run("fingerprint", ven.config, config=False, status=WRONG_USE)
+    assert "no PEM certificate" in error
+
+
+# -- fleets --------------------------------------------------------------------------
+
+
+def spoil(fleet_file: Path, line: int) -> None:
+    lines = fleet_file.read_text().splitlines()
+    lines[line - 1] = lines[line - 1].replace("battery,", "toaster,", 1)
+    fleet_file.write_text("\n".join(lines) + "\n")
+
+
+def test_a_fleet_goes_in_and_is_shown(ven: Ven, fleet_file: Path) -> None:
+    out, _ = ven.run("fleet", "load", fleet_file)
+    assert f"{SIZE} devices loaded" in out
+    shown, _ = ven.run("fleet", "show")
+    assert re.search(rf"battery +{SIZE} +300 +810", shown)
+    assert f"{SIZE} devices, {GATEWAYS} vendors, {GATEWAYS} gateways" in shown
+
+
+def test_a_bad_row_is_told_by_its_line_and_nothing_is_loaded(ven: Ven, fleet_file: Path) -> None:
+    ven.run("fleet", "load", fleet_file)
+    before = load(ven.config).fleet.file.read_bytes()
+    spoil(fleet_file, 7)
+    _, error = ven.run("fleet", "load", fleet_file, status=WRONG_USE)
+    assert "line 7" in error
+    assert "toaster" in error
+    assert load(ven.config).fleet.file.read_bytes() == before
+
+
+def test_or_the_rest_is_loaded_as_asked(ven: Ven, fleet_file: Path) -> None:
+    spoil(fleet_file, 7)
+    out, error = ven.run("fleet", "load", fleet_file, "--skip-bad-rows")
+    assert f"{SIZE - 1} devices loaded" in out
+    assert "1 rows left out" in out
+    assert "line 7" in error
+
+
+# -- events --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def after_an_event(ven: Ven, now: datetime) -> Ven:
+    """The store of an agent that has followed one."""
+
+    def account(second: int, asked_w: float, delivered_w: float) -> Delivery:
+        return Delivery(
+            event_id="event-1", at=now + timedelta(seconds=second), seconds=5.0, asked_w=asked_w, allowed_w=asked_w,
+            commanded_w=asked_w, acknowledged_w=0.9 * asked_w, delivered_w=delivered_w,
+            shortfall_w={"offline": 500_000.0} if asked_w else {},
+        )  # fmt: skip
+
+    async def fill() -> None:
+        store = await store_at(ven.folder)
+        async with store.unit_of_work() as unit:
+            held = a_held_event(now)
+            await unit.save_event(replace(held, opt=replace(held.opt, reason="gladly")))
+            await unit.add_deliveries([account(0, 5e6, 4e6), account(5, 5e6, 5e6), account(10, 0.0, 1e6)])
+            await unit.add_notice(Notice(at=now, kind="event received", text="version 0", event_id="event-1"))
+        await store.close()
+
+    run_async(fill())
+    return ven
+
+
+def test_events_are_listed(after_an_event: Ven) -> None:
+    out, _ = after_an_event.run("event", "list")
+    assert re.search(r"event-1 +0 +\w+ +2026-07-15 18:30:00 +relief 5,000 kW +optIn", out)
+    (listed,) = json.loads(after_an_event.run("event", "list", "--json")[0])
+    assert listed["event"] == "event-1"
+
+
+def test_an_event_is_shown_from_what_was_asked_to_what_fell_short(after_an_event: Ven) -> None:
+    out, _ = after_an_event.run("event", "show", "event-1")
+    for line in (
+        r"asked +5,000\.0 +100\.0%", r"allowed by the envelope +5,000\.0", r"commanded +5,000\.0",
+        r"acknowledged +4,500\.0 +90\.0%", r"delivered +4,500\.0 +90\.0%", r"offline +500\.0",
+        r"optIn gladly", r"event received: version 0", r"mean over 10 s",
+    ):  # fmt: skip
+        assert re.search(line, out), (line, out)
+
+
+def test_and_for_programs_as_json(after_an_event: Ven) -> None:
+    shown: dict[str, Any] = json.loads(after_an_event.run("event", "show", "event-1", "--json")[0])
+    assert shown["delivered"]["asked_w"] == 5e6
+    assert shown["delivered"]["shortfall_w"] == {"offline": 5e5}
+    assert shown["opts"][0]["opt"] == "optIn"
+
+
+def test_an_event_that_is_not_there(after_an_event: Ven) -> None:
+    _, error = after_an_event.run("event", "show", "nothing", status=WRONG_USE)
+    assert "no event nothing" in error
+
+
+def test_a_wrong_command_is_told(ven: Ven) -> None:
+    _, error = ven.run("fleet", "sell", config=False, status=WRONG_USE)
+    assert "No such command" in error
+    assert FAILED != WRONG_USE

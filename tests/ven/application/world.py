@@ -7,7 +7,7 @@ thrown away memory: the next agent has the store, what the broker kept, and noth
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from openadr_core.errors import Unavailable, Unreachable
 from openadr_core.oadr2 import messages as m
 from openadr_core.shell.clock import ManualClock
 from openadr_ven.adapters.sql.migrate import migrate
-from openadr_ven.adapters.sql.store import SqlStore, engine_of
+from openadr_ven.adapters.sql.store import SqlStore, SqlUnitOfWork, engine_of
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
@@ -99,10 +99,12 @@ class FailingStore(SqlStore):
 
     failing = False
 
-    def unit_of_work(self):  # type: ignore[no-untyped-def]  # a context manager, as its parent's
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[SqlUnitOfWork]:
         if self.failing:
             raise Unavailable("the database is gone")
-        return super().unit_of_work()
+        async with super().unit_of_work() as unit:
+            yield unit
 
 
 async def store_at(folder: Path) -> FailingStore:

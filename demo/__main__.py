@@ -32,6 +32,7 @@ def main() -> int:
         card = judge(evening)
         story.chapter("Final card")
         story.block(card.text())
+        scenario.note_card(evening, card.text())
         story.say(f"Settings, stores, logs and the meter's record are in {arguments.folder}.")
         story.say(f"It took {time.monotonic() - started:.0f} s.")
         if arguments.keep or sys.stdin.isatty():

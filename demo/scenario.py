@@ -172,6 +172,15 @@ def ask_both(evening: Evening) -> None:
     _wait_with_progress(evening, SIMPLE_S)
 
 
+def note_card(evening: Evening, text: str) -> None:
+    """Put the final card with the event, where the operator's page shows it."""
+    written = evening.lab.folder / "card.txt"
+    written.write_text(text)
+    evening.lab.operator_command("event", "note", evening.event_id, written)
+    url = evening.lab.console_url("vtn").split("/?")[0]
+    story.say(f"The card is with the event, on the utility's page: {url}/events/{evening.event_id}")
+
+
 def opts_of(shown: dict[str, Any]) -> dict[str, str]:
     """What each party said, by name, from the operator's view of an event."""
     return {row["party"]: row["opt"]["type"] for row in shown["parties"] if row["opt"] is not None}

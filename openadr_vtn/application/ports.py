@@ -251,6 +251,9 @@ class Audit(Protocol):
 
     async def newest(self, limit: int) -> list[AuditEntry]: ...
 
+    async def of_subject(self, subject: str, action: str) -> list[AuditEntry]:
+        """What was done to it in that way, the oldest first."""
+
 
 class UnitOfWork(Protocol):
     """One transaction."""

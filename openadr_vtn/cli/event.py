@@ -5,7 +5,7 @@ import re
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -144,6 +144,20 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
         ],
         empty="Nothing is owed to anybody.",
     )  # fmt: skip
+
+
+@event.command()
+@click.argument("event_id", metavar="ID")
+@click.argument("text", type=click.File("r"), metavar="FILE")
+@operator_option
+def note(api: OperatorApi, event_id: str, text: TextIO) -> None:
+    """Put the text of FILE (- is standard input) with event ID, for whoever looks at it later.
+
+    Example:
+      echo "Ran as a rehearsal of the August peak." | openadr-vtn event note ID -
+    """
+    api.command(f"events/{event_id}/notes", {"text": text.read().strip()})
+    click.echo(f"Noted with event {event_id}.")
 
 
 @event.command()

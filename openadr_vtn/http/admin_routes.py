@@ -15,12 +15,20 @@ from openadr_core.model.party import PartyState
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_vtn.application.handlers import parties
-from openadr_vtn.application.handlers.clients import MANAGE_PARTIES, READ_ALL, STOP, Caller
+from openadr_vtn.application.handlers.clients import MANAGE_PARTIES, READ_ALL, STOP, WRITE_EVENTS, Caller
+from openadr_vtn.application.handlers.events import note_event
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.http.access import Desk, json_body, json_response, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
-from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_json, party_view_json
+from openadr_vtn.http.views import (
+    audit_json,
+    event_detail_json,
+    event_view_json,
+    note_json,
+    party_json,
+    party_view_json,
+)
 
 PAGE_MAX = 200
 
@@ -34,6 +42,7 @@ def admin_routes() -> list[web.RouteDef]:
         web.post(f"{party}/replace-certificate", scoped(MANAGE_PARTIES, replace_certificate)),
         web.get(f"{ADMIN}/events", scoped(READ_ALL, list_events)),
         web.get(f"{ADMIN}/events/{{id}}", scoped(READ_ALL, event)),
+        web.post(f"{ADMIN}/events/{{id}}/notes", scoped(WRITE_EVENTS, note)),
         web.post(f"{ADMIN}/stop", scoped(STOP, stop_events)),
         web.get(f"{ADMIN}/audit", scoped(READ_ALL, audit)),
     ]
@@ -92,6 +101,15 @@ async def event(request: web.Request, desk: Desk, _caller: Caller) -> web.Respon
     async with desk.store.view() as view:
         detail = await event_detail(view, request.match_info["id"], desk.now())
     return _answer(event_detail_json(detail))
+
+
+async def note(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await _fields(request)
+    event_id = request.match_info["id"]
+    text = wish.required("text", wish.text)
+    entry = await note_event(desk.store, event_id, text, actor=caller.actor, now=desk.now())
+    desk.wrote(caller, "note event", event_id)
+    return _answer(note_json(entry))
 
 
 async def stop_events(request: web.Request, desk: Desk, caller: Caller) -> web.Response:

@@ -83,7 +83,12 @@ def event_detail_json(detail: EventDetail) -> Object:
         ],
         "parties": [_performance_json(one) for one in detail.parties],
         "ledger": [_ledger_json(row) for row in detail.ledger],
+        "notes": [note_json(entry) for entry in detail.notes],
     }  # fmt: skip
+
+
+def note_json(entry: AuditEntry) -> Object:
+    return {"at": moment_text(entry.at), "by": entry.actor, "text": entry.detail}
 
 
 def audit_json(entry: AuditEntry) -> Object:

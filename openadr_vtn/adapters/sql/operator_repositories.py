@@ -107,13 +107,19 @@ class SqlReceipts(Repository):
         return None if row is None else str(row["answer"])
 
 
+ENTRIES = select(AUDIT.c.at, AUDIT.c.actor, AUDIT.c.action, AUDIT.c.subject, AUDIT.c.detail)
+
+
 class SqlAudit(Repository):
     async def append(self, entry: AuditEntry) -> None:
         await self._run(insert(AUDIT).values(asdict(entry)))
 
     async def newest(self, limit: int) -> list[AuditEntry]:
-        query = select(AUDIT.c.at, AUDIT.c.actor, AUDIT.c.action, AUDIT.c.subject, AUDIT.c.detail)
-        return [AuditEntry(**row) for row in await self._rows(query.order_by(AUDIT.c.id.desc()).limit(limit))]
+        return [AuditEntry(**row) for row in await self._rows(ENTRIES.order_by(AUDIT.c.id.desc()).limit(limit))]
+
+    async def of_subject(self, subject: str, action: str) -> list[AuditEntry]:
+        query = ENTRIES.where(AUDIT.c.subject == subject, AUDIT.c.action == action)
+        return [AuditEntry(**row) for row in await self._rows(query.order_by(AUDIT.c.id))]
 
 
 def _program(row: Columns | None) -> StoredProgram | None:

@@ -15,6 +15,8 @@ from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
 from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
 
 PAGE = 50
+NOTE = "note event"
+"""The audit trail's word for what people write about an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,17 @@ async def create_event(
         if repeat is not None:
             await uow.receipts.add(actor, repeat.key, f"{repeat.digest} {event_id}", now)
     return stored
+
+
+async def note_event(store: Store, event_id: str, text: str, *, actor: str, now: datetime) -> AuditEntry:
+    """What somebody has to say about an event, kept in the audit trail and shown with it. NotFound if there is none."""
+    async with store.unit_of_work() as uow:
+        stored = await uow.events.by_id(event_id)
+        if stored is None:
+            raise NotFound(f"there is no event {event_id}")
+        entry = _entry(now, actor, NOTE, stored.event, text)
+        await uow.audit.append(entry)
+    return entry
 
 
 async def replace_event(

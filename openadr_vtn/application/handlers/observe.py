@@ -9,7 +9,8 @@ from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
-from openadr_vtn.application.ports import StoredProgram, UnitOfWork
+from openadr_vtn.application.handlers.events import NOTE
+from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
 from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by
@@ -80,6 +81,8 @@ class EventDetail:
     """Now; None for an event that asks for no relief."""
     delivered_w: float | None
     """By the latest reports; None before the first."""
+    notes: tuple[AuditEntry, ...]
+    """What people wrote about it, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         delivered=tuple(total),
         target_w=asked_at(steps, now),
         delivered_w=total[-1].delivered_w if total else None,
+        notes=tuple(await uow.audit.of_subject(event_id, NOTE)),
     )
 
 

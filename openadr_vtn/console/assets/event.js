@@ -11,6 +11,7 @@ follow(`/data/events/${document.getElementById("cards").dataset.event}.json`, (e
   headline(event);
   figures(event, now);
   charts(event, now);
+  notes(event);
   table("parties", [
     ["Party", (party) => party.party],
     ["Answer", (party) => opt(party.opt)],
@@ -31,6 +32,13 @@ follow(`/data/events/${document.getElementById("cards").dataset.event}.json`, (e
     ["Said", (row) => opt(row.opt)],
   ], event.ledger, "Nothing is owed to anybody.");
 });
+
+function notes(event) {
+  document.getElementById("notes").hidden = !event.notes.length;
+  document.getElementById("note-texts").replaceChildren(...event.notes.flatMap((note) => [
+    node("p", { class: "muted" }, `${clock(note.at)}, ${note.by}`), node("pre", {}, note.text),
+  ]));
+}
 
 function headline(event) {
   const parts = [status(event.status), ` ${event.asks} · program ${event.program} · version ${event.version} · `, `${clock(event.starts_at)} to ${clock(event.ends_at) ?? "for ever"} · `, node("code", {}, event.id)];

@@ -238,6 +238,17 @@ async def test_stop_ends_what_runs_and_what_is_to_come(desk: DeskBench) -> None:
     assert (await desk.http.post(f"{ADMIN}/stop")).json() == {"stopped": []}
 
 
+async def test_notes_stand_with_their_event_in_order(desk: DeskBench) -> None:
+    event_id = await desk.create_event(await desk.create_program())
+    for text in ("first", "second: <b>bold</b>"):
+        kept = (await desk.http.post(f"{ADMIN}/events/{event_id}/notes", json={"text": text})).json()
+        assert kept["text"] == text
+    shown = (await desk.http.get(f"{ADMIN}/events/{event_id}")).json()
+    assert [note["text"] for note in shown["notes"]] == ["first", "second: <b>bold</b>"]
+    assert_problem(await desk.http.post(f"{ADMIN}/events/nothing/notes", json={"text": "x"}), 404)
+    assert_problem(await desk.http.post(f"{ADMIN}/events/{event_id}/notes", json={}), 400)
+
+
 async def test_stop_can_name_events(desk: DeskBench) -> None:
     program_id = await desk.create_program()
     one, other = await desk.create_event(program_id), await desk.create_event(program_id)

@@ -315,6 +315,9 @@ async def test_clients_keys_receipts_and_audit(store: SqlStore, now: datetime) -
         assert await view.receipts.by_key("client:bl", "key") == "answer"
         assert await view.receipts.by_key("client:other", "key") is None
         assert await view.audit.newest(2) == entries[:0:-1]
+        assert await view.audit.of_subject(entries[0].subject, entries[0].action) == [
+            entry for entry in entries if (entry.subject, entry.action) == (entries[0].subject, entries[0].action)
+        ]
     with pytest.raises(Conflict):
         async with store.unit_of_work() as unit:
             await unit.receipts.add("client:bl", "key", "another", now)

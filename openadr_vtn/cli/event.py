@@ -151,7 +151,9 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
 @click.argument("text", type=click.File("r"), metavar="FILE")
 @operator_option
 def note(api: OperatorApi, event_id: str, text: TextIO) -> None:
-    """Put the text of FILE (- is standard input) with event ID, for whoever looks at it later.
+    """Put a note with an event.
+
+    The text is that of FILE (- is standard input), for whoever looks at the event later.
 
     Example:
       echo "Ran as a rehearsal of the August peak." | openadr-vtn event note ID -

@@ -35,6 +35,7 @@ ROUTES = [
     ("POST", f"{ADMIN}/parties/x/replace-certificate", "manage_parties"),
     ("GET", f"{ADMIN}/events", "read_all"),
     ("GET", f"{ADMIN}/events/x", "read_all"),
+    ("POST", f"{ADMIN}/events/x/notes", "write_events"),
     ("POST", f"{ADMIN}/stop", "stop"),
     ("GET", f"{ADMIN}/audit", "read_all"),
 ]

@@ -9,12 +9,14 @@ import hashlib
 import random
 import signal
 import ssl
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import DBAPIError
 
 from openadr_core.errors import ConfigError
 from openadr_core.model.program import ReliefSign
@@ -23,7 +25,7 @@ from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
 from openadr_core.shell.tls import Chain, client_context, refuse_expired
-from openadr_core.shell.watchdog import Watchdog
+from openadr_core.shell.watchdog import Alarm, Watchdog
 from openadr_ven.adapters.fleet_files import load_fleet
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
@@ -36,7 +38,7 @@ from openadr_ven.application.reporting import OFFER
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
 from openadr_ven.dispatch.guard import Envelope, OnBreach
-from openadr_ven.domain.held import FleetInUse
+from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import Fleet
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
@@ -89,7 +91,7 @@ class Ven:
             await self.console.close()
 
     async def _tick(self) -> None:
-        await self.agent.tick(now=self.clock.now())
+        await self.agent.tick(now=self.clock.now(), frozen=self.clock.new_starts_frozen)
         self.upstream.poke()  # a report may have come due
 
     async def _listen(self) -> None:
@@ -158,7 +160,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         upstream=upstream,
         gateways=gateways,
         console=Console(settings=settings.console, agent=agent, store=store, registry=registry, now=clock.now),
-        watchdog=Watchdog(clock, ClockMetrics(registry, clock).count),
+        watchdog=Watchdog(clock, _alarm(agent, ClockMetrics(registry, clock), clock)),
     )
 
 
@@ -178,7 +180,11 @@ async def open_store(settings: Settings, parts: AsyncExitStack) -> SqlStore:
     engine = engine_of(settings.store)
     store = SqlStore(engine)
     parts.push_async_callback(store.close)
-    await migrate(engine)
+    try:
+        await migrate(engine)
+    except (DBAPIError, OSError) as error:
+        where = settings.store.split("@")[-1]
+        raise ConfigError(f"store: {where} cannot be used: {type(error).__name__}") from error
     return store
 
 
@@ -234,6 +240,17 @@ def _broker(settings: Settings) -> BrokerAddress:
         username=chosen.username or None,
         password=chosen.password or None,
     )
+
+
+def _alarm(agent: Agent, metrics: ClockMetrics, clock: SystemClock) -> Callable[[Alarm], None]:
+    """What the watchdog finds is counted, and shown to the fleet's operator."""
+
+    def tell(alarm: Alarm) -> None:
+        metrics.count(alarm)
+        text = f"{alarm.seconds:.1f} s" + ("; nothing new is started" if clock.new_starts_frozen else "")
+        agent.note(Notice(at=clock.now(), kind=f"process {alarm.kind}", text=text, alarm=True))
+
+    return tell
 
 
 def _journal() -> Journal:

@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     agent: AgentSettings = AgentSettings()
     console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
-    store: str = "sqlite:///ven.db"
+    store: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).")] = "sqlite:///ven.db"
     """``sqlite:///path`` or ``postgresql://user@host/database``."""
 
     @classmethod

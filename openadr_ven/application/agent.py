@@ -83,6 +83,7 @@ class Agent:
         self._tripped: tuple[str, ...] = ()
         self._spans: list[BaselineSpan] = []
         self._unheeded: list[Indication] = []
+        self._noted: list[Notice] = []
         self._resend: Round | None = None
         self.control = control
         self.seen = seen
@@ -181,18 +182,23 @@ class Agent:
 
     # -- the round ---------------------------------------------------------------------
 
-    async def tick(self, *, now: datetime) -> None:
-        """Once a second: plan, store, send; then report what is due."""
+    async def tick(self, *, now: datetime, frozen: bool = False) -> None:
+        """Once a second: plan, store, send; then report what is due. ``frozen``: begin nothing new."""
         async with self._turn:
-            await self._tick(now)
+            await self._tick(now, frozen)
 
-    async def _tick(self, now: datetime) -> None:
+    def note(self, notice: Notice) -> None:
+        """Something that happened to the process; stored with the next round."""
+        self._noted.append(notice)
+        self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
+
+    async def _tick(self, now: datetime, frozen: bool) -> None:
         if self._unheeded:
             await self._heed((), now)
         if self._resend is not None:
             await self._send(self._resend)
             self._resend = None
-        tick = self.control.tick(self.held.values(), now=now)
+        tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
         try:
             async with self._store.unit_of_work() as unit:
                 await self._keep(unit, tick, now)
@@ -201,6 +207,7 @@ class Agent:
             # What is not stored is not sent; the devices' leases see to the rest.
             self._journal("the store failed; no command is sent", alarm=True, error=str(error))
             return
+        self._noted.clear()
         self.last, self.last_round_at = tick, now
         delivered_w = float(tick.given_w.sum()) if tick.plan else 0.0
         self.trace.append(TracePoint(at=now, asked_w=tick.asked_w, allowed_w=tick.allowed_w, delivered_w=delivered_w))
@@ -228,6 +235,8 @@ class Agent:
 
     async def _keep(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
         await unit.save_metered(self.seen.unsaved())
+        for notice in self._noted:
+            await unit.add_notice(notice)
         if tick.baseline is not None:
             await unit.save_baseline(tick.baseline)
             self._engage_span()

@@ -104,12 +104,14 @@ class Control:
             self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
             self._asked_w = made.asked_w
 
-    def tick(self, held: Iterable[HeldEvent], *, now: datetime) -> Tick:
-        """One round."""
+    def tick(self, held: Iterable[HeldEvent], *, now: datetime, frozen: bool = False) -> Tick:
+        """One round. While ``frozen`` (the time is in doubt), no event begins; the one under way goes on and ends."""
         self.sequence = max(self.sequence, int(self._seen.sequence.max(initial=0)))
         self.commands.seen(self._seen.held, self._seen.sequence)
         self.commands.time_out(now)
         ask = ask_at(held, now, act_on_tests=self._settings.act_on_tests)
+        if frozen and ask is not None and (self.engaged is None or self.engaged.held.event.id != ask.held.event.id):
+            ask = None
         if not self._warm(now):
             return self._idle()
         baseline = self._engage(ask, now)

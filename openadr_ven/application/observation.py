@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from openadr_core.model.report import Quality
 from openadr_ven.dispatch.baseline import meter_before
 from openadr_ven.domain.held import Metered
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, gateways
@@ -49,6 +50,8 @@ class Observation:
         self._unsaved: set[int] = set()
         self.measured_until_s = np.full(len(fleet.gateway_names), -np.inf)
         """By gateway, the newest moment it has measured."""
+        self._heard_s = np.full(len(fleet.gateway_names), -np.inf)
+        self._has_devices = np.bincount(fleet.gateway, minlength=len(fleet.gateway_names)) > 0
 
     def receive(self, frame: TelemetryFrame, *, now: datetime) -> bool:
         """Take in what a gateway measured; False if it is of no gateway or slot of ours."""
@@ -61,6 +64,7 @@ class Observation:
         measured_s = frame.measured_at.timestamp()
         self._remember(int(measured_s), code, rows, samples["power_w"], behind)
         self.measured_until_s[code] = max(self.measured_until_s[code], measured_s)
+        self._heard_s[code] = now.timestamp()
         newest = self.state.measured_at_s[rows] <= measured_s
         self._update(rows[newest], samples[newest], measured_s, now.timestamp())
         self.sequence[rows[newest]] = frame.command_sequence
@@ -81,17 +85,18 @@ class Observation:
             window_s=self._baseline_s,
         )
 
-    def fleet_power_w(self, second: int, *, silent_w: Floats) -> tuple[float, bool]:
-        """The whole fleet's power in a second, and whether each gateway had measured it.
+    def fleet_power_w(self, second: int, *, silent_w: Floats) -> tuple[float, float]:
+        """The whole fleet's power in a second, and the share of gateways that had measured it.
 
         ``silent_w`` stands in, by gateway, for those that had not.
         """
         place = second % SUMS_S
         if self._sums_second[place] != second:
-            return float(silent_w.sum()), False
+            return float(silent_w.sum()), 0.0
         sums = self._sums[place]
         missing = np.isnan(sums)
-        return float(np.where(missing, silent_w, sums).sum()), not bool(missing.any())
+        share = float((~missing[self._has_devices]).mean()) if self._has_devices.any() else 0.0
+        return float(np.where(missing, silent_w, sums).sum()), share
 
     def unsaved(self) -> list[Metered]:
         """The seconds that telemetry has added to since the last call: store them, and it may be forgotten."""
@@ -114,10 +119,14 @@ class Observation:
         sums = np.bincount(self.fleet.gateway, weights=power_w, minlength=len(self.fleet.gateway_names))
         return sums.astype(np.float64)
 
-    def measured_by_all(self, until: datetime, *, but_silent_before_s: float) -> bool:
-        """Whether every gateway has measured up to a moment, apart from those silent since long before."""
-        waited_for = self.measured_until_s >= but_silent_before_s
-        return bool((self.measured_until_s[waited_for] >= until.timestamp()).all())
+    def has_heard_all(self) -> bool:
+        """Whether every gateway has been heard since we began."""
+        return bool(np.isfinite(self._heard_s[self._has_devices]).all())
+
+    def has_caught_up(self, until: datetime, *, now: datetime) -> bool:
+        """Whether every gateway that is heard of late has measured up to a moment; false if none is heard."""
+        live = now.timestamp() - self._heard_s <= SILENT_AFTER_S
+        return bool(live.any() and (self.measured_until_s[live] >= until.timestamp()).all())
 
     def _update(self, rows: NDArray[np.intp], samples: NDArray[np.void], measured_s: float, heard_s: float) -> None:
         state, flags = self.state, samples["flags"]
@@ -158,13 +167,13 @@ class Measured:
     """Fleet power over an interval."""
 
     power_w: float
-    estimated: bool
-    """Some gateway's part is assumed, not measured."""
+    quality: Quality
+    """ESTIMATED if some gateway's part is assumed, BAD if all of it is."""
 
 
 def measured_between(seen: Observation, starts_s: int, ends_s: int, *, silent_w: Floats) -> Measured:
     """The fleet's mean power from one second to another, exclusive."""
     found = [seen.fleet_power_w(second, silent_w=silent_w) for second in range(starts_s, max(ends_s, starts_s + 1))]
-    return Measured(
-        power_w=float(np.mean([power_w for power_w, _ in found])), estimated=not all(whole for _, whole in found)
-    )
+    shares = [share for _, share in found]
+    quality = Quality.GOOD if min(shares) == 1.0 else Quality.BAD if max(shares) == 0.0 else Quality.ESTIMATED
+    return Measured(power_w=float(np.mean([power_w for power_w, _ in found])), quality=quality)

@@ -1,25 +1,24 @@
 """Periodic telemetry: which reports are due, and what is in them.
 
-A report is made when every gateway that is alive has measured past its end, or has had its time.
+A report is made when every gateway that is heard has measured past its end, or has had its time.
 Where nobody measured, a silent device is taken to be at its default, and the reading says that it is
-estimated.
+estimated; where nobody measured anything it says that it is bad (2.0b R318).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from openadr_core.model.report import DataPoint, Measurand, Quality, Reading, ReportOffer
+from openadr_core.model.report import DataPoint, Measurand, Reading, ReportOffer
 from openadr_ven.application.observation import SUMS_S, Observation, measured_between
 from openadr_ven.domain.held import WantedReport
 from openadr_ven.fleet.columns import Floats
-from openadr_ven.fleet.headroom import SILENT_AFTER_S
 
 SECOND = timedelta(seconds=1)
-LATE = timedelta(seconds=2)
-"""How long after the end of a report a live gateway's last sample is waited for."""
+PATIENCE = timedelta(seconds=60)
+"""How long a report waits for samples that may still come: a broker that is back brings what it kept."""
 START_UP = timedelta(seconds=5)
-"""After a start, the telemetry that a broker kept for us must come in before gaps are filled."""
+"""After a start every gateway is waited for, heard or not, but not for longer."""
 POWER_POINT, BASELINE_POINT = "power", "baseline"
 BUFFERED = timedelta(seconds=SUMS_S)
 
@@ -89,9 +88,11 @@ def _is_finished(wanted: WantedReport, ends_at: datetime) -> bool:
 
 
 def _is_complete(seen: Observation, ends_at: datetime, *, started_at: datetime, now: datetime) -> bool:
-    if now >= max(ends_at + LATE, started_at + START_UP):
+    if now >= max(ends_at, started_at) + PATIENCE:
         return True
-    return seen.measured_by_all(ends_at, but_silent_before_s=ends_at.timestamp() - SILENT_AFTER_S)
+    if now < started_at + START_UP and not seen.has_heard_all():
+        return False
+    return seen.has_caught_up(ends_at, now=now)
 
 
 def _readings(
@@ -103,10 +104,9 @@ def _readings(
     at = wanted.reported_until
     while at < ends_at:
         measured = measured_between(seen, int(at.timestamp()), int((at + length).timestamp()), silent_w=silent_w)
-        quality = Quality.ESTIMATED if measured.estimated else Quality.GOOD
         values = {POWER_POINT: measured.power_w, BASELINE_POINT: _baseline_w(spans, at, measured.power_w)}
         for r_id in request.r_ids:
-            yield Reading(r_id=r_id, starts_at=at, duration=length, value=values[r_id], quality=quality)
+            yield Reading(r_id=r_id, starts_at=at, duration=length, value=values[r_id], quality=measured.quality)
         at += length
 
 

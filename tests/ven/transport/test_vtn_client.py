@@ -198,7 +198,7 @@ async def test_a_wrong_host_name_is_refused(lab: Lab) -> None:
 
 
 async def hang(_request: web.Request) -> web.Response:
-    await asyncio.sleep(5)
+    await asyncio.sleep(1)
     return web.Response()
 
 

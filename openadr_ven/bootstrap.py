@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -68,10 +70,16 @@ class Ven:
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``, or until a part fails: then all end, and whoever supervises starts us again."""
         await self.agent.start(now=self.clock.now())
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         scheduler = AsyncIOScheduler()
         # F6: a tick that is late is still run, once; what is due is derived from the store, not from the schedule.
         scheduler.add_job(
-            self._tick, "interval", seconds=TICK_S, misfire_grace_time=None, coalesce=True, max_instances=1
+            partial(self._tick, failed),
+            "interval",
+            seconds=TICK_S,
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
         )
         scheduler.start()
         await self.console.start()
@@ -83,15 +91,29 @@ class Ven:
                     tasks.create_task(self._listen()),
                     tasks.create_task(self.watchdog.run()),
                 ]
-                await stop.wait()
+                await self._until(stop, failed)
                 for task in running:
                     task.cancel()
         finally:
             scheduler.shutdown(wait=False)
             await self.console.close()
 
-    async def _tick(self) -> None:
-        await self.agent.tick(now=self.clock.now(), frozen=self.clock.new_starts_frozen)
+    async def _until(self, stop: asyncio.Event, failed: asyncio.Future[None]) -> None:
+        stopping = asyncio.ensure_future(stop.wait())
+        waiting: set[asyncio.Future[Any]] = {stopping, failed}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if failed.done():
+            failed.result()
+
+    async def _tick(self, failed: asyncio.Future[None]) -> None:
+        try:
+            await self.agent.tick(now=self.clock.now(), frozen=self.clock.new_starts_frozen)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it must not be the scheduler's to forget)
+            # An agent that lives and commands nobody is worse than one that ends, and is started again.
+            if not failed.done():
+                failed.set_exception(error)
+            return
         self.upstream.poke()  # a report may have come due
 
     async def _listen(self) -> None:

@@ -87,7 +87,8 @@ class EnvelopeSettings(Table):
 
 
 class FleetSettings(Table):
-    name: str = "fleet"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "fleet"
+    """Part of the topics that gateways listen to."""
     file: Path
     """Written by ``openadr-ven fleet load``: CSV or Parquet."""
 

@@ -1,5 +1,6 @@
 """Which rows of a fleet file can be believed, and why the others cannot: whole columns at a time."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from openadr_ven.adapters.fleet_header import NUMBER_COLUMNS, SLOTS_MAX, TEXT_COLUMNS, Column
 from openadr_ven.fleet.columns import DeviceClass, Floats, Mask
+
+GATEWAY_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A gateway's name is part of its topics (docs/gateway-contract.md)."""
 
 
 class CheckedRows:
@@ -22,6 +26,12 @@ class CheckedRows:
         codes, classes = self.text["device_class"]
         self.device_class = np.array([known.get(name, -1) for name in classes], dtype=np.int8)[codes]
         self._refuse(self.device_class < 0, lambda row: f"device_class {classes[codes[row]]!r} is none of ours")
+        gateway_codes, gateways = self.text["gateway"]
+        unusable = np.array([GATEWAY_NAME.fullmatch(name) is None for name in gateways], dtype=np.bool_)[gateway_codes]
+        self._refuse(
+            unusable,
+            lambda row: f"gateway {gateways[gateway_codes[row]]!r} is no name on the wire: 1 to 64 of A-Z a-z 0-9 _ -",
+        )
         self.number = {column.name: self._number(table, column) for column in NUMBER_COLUMNS}
         self._refuse_repeated("device_id", self.text["device_id"][0].astype(np.int64))
         slot = np.nan_to_num(self.number["slot"], nan=-1.0)

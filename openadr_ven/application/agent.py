@@ -32,7 +32,8 @@ RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
 UPSTREAM = "vtn"
 """The name of the one conversation; more upstreams get names of their own."""
 TRACE_S = 600
-ROUNDS_KEPT = timedelta(hours=1)
+ROUNDS_KEPT = timedelta(minutes=5)
+"""A restart needs the last one, which is always kept; the others are for whoever looks into an incident at once."""
 TIDY_EVERY = timedelta(minutes=1)
 EVENTS_REMEMBERED = timedelta(hours=1)
 """An event that is over stays in memory so long, for the console; the store keeps it."""
@@ -175,8 +176,8 @@ class Agent:
     def hear(self, report: Report, *, now: datetime) -> None:
         """Take in what a gateway sent."""
         if isinstance(report, TelemetryFrame):
-            if not self.seen.receive(report, now=now):
-                self._journal("telemetry of unknown devices", gateway=report.gateway)
+            if fault := self.seen.receive(report, now=now):
+                self._journal("telemetry not taken", gateway=report.gateway, fault=fault)
         elif isinstance(report, AckFrame):
             self.control.commands.heard(report)
 
@@ -199,8 +200,11 @@ class Agent:
             await self._send(self._resend)
             self._resend = None
         tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
+        metered = self.seen.unsaved()
+        heard_until = self._gateways.mark()
         try:
             async with self._store.unit_of_work() as unit:
+                await unit.save_metered(metered)
                 await self._keep(unit, tick, now)
                 batches, wanted = await self._due_batches(unit, now)
         except StoreError as error:
@@ -208,11 +212,13 @@ class Agent:
             self._journal("the store failed; no command is sent", alarm=True, error=str(error))
             return
         self._noted.clear()
+        self.seen.saved(metered)
+        self.control.baseline_stored()
         self.last, self.last_round_at = tick, now
         delivered_w = float(tick.given_w.sum()) if tick.plan else 0.0
         self.trace.append(TracePoint(at=now, asked_w=tick.asked_w, allowed_w=tick.allowed_w, delivered_w=delivered_w))
         self._heeding.wanted = wanted
-        self._gateways.settle()
+        self._gateways.settle(heard_until)
         if tick.made is not None:
             await self._send(tick.made)
         for batch in batches:
@@ -234,7 +240,6 @@ class Agent:
         )
 
     async def _keep(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
-        await unit.save_metered(self.seen.unsaved())
         for notice in self._noted:
             await unit.add_notice(notice)
         if tick.baseline is not None:

@@ -78,8 +78,8 @@ class Commands:
         code = self._code.get(frame.gateway)
         if code is None:
             return
-        behind = self._gateways.rows(code)
-        rows = behind[frame.slots[frame.slots < behind.size]]
+        rows = self._gateways.at(code, frame.slots)
+        rows = rows[rows >= 0]
         about = np.zeros(self._fleet.size, dtype=np.bool_)
         about[rows] = self.sequence[rows] == frame.sequence
         self._advance(about, INPUT_OF_ACK[frame.state])

@@ -84,15 +84,25 @@ class Control:
         self.guard = GuardState()
         self.trim = Trim()
         self._kept_baseline: Baseline | None = None
+        self._unstored: Baseline | None = None
+        """Taken, and offered with each round until it is stored."""
         self._ticked_at = now
         self._asked_w = 0.0
         self._asked_for: tuple[str, int, int] | None = None
-        self._available_w = 0.0
+        # Before the first plan nothing is known of what there is: the correction of a former life stands.
+        self._available_w = np.inf
 
     def restore(self, made: Round, held: HeldEvent | None, baseline: Baseline | None, *, now: datetime) -> None:
         """Go on from the last round, as if we had not been away."""
         self.sequence = made.sequence
+        if len(made.mode) != self._seen.fleet.size:
+            # Another fleet than the one that this round was for: its devices let go by themselves.
+            return
         self.guard = _after_absence(from_record(GuardState, made.guard), now)
+        if baseline is not None and (
+            baseline.event_id != made.event_id or _power_w(baseline).size != self._seen.fleet.size
+        ):
+            baseline = None
         self._kept_baseline = baseline
         self.trim = from_record(Trim, made.trim)
         self.commands.restore(made, now=now)
@@ -102,7 +112,10 @@ class Control:
             self.trim = Trim()
         elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
             self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
-            self._asked_w = made.asked_w
+
+    def baseline_stored(self) -> None:
+        """What the last round offered is safe."""
+        self._unstored = None
 
     def tick(self, held: Iterable[HeldEvent], *, now: datetime, frozen: bool = False) -> Tick:
         """One round. While ``frozen`` (the time is in doubt), no event begins; the one under way goes on and ends."""
@@ -114,11 +127,11 @@ class Control:
             ask = None
         if not self._warm(now):
             return self._idle()
-        baseline = self._engage(ask, now)
+        self._unstored = self._engage(ask, now) or self._unstored
         if self.engaged is None:
             self.guard = admit(self._settings.envelope, self.guard, 0, now.timestamp()).state
             return self._idle()
-        return self._round(ask, self.engaged, baseline, now)
+        return self._round(ask, self.engaged, now)
 
     # -- engagement --------------------------------------------------------------------
 
@@ -141,6 +154,11 @@ class Control:
             baseline_w, taken_at = _power_w(self._kept_baseline), self._kept_baseline.taken_at
         else:
             taken_at = min(ask.since, now)
+            if not self._seen.has_measured_before(taken_at):
+                # Telemetry began after the event did: nothing is commanded yet, so what is measured now will do.
+                taken_at = now
+                if not self._seen.has_measured_before(taken_at):
+                    return None
             baseline_w = self._seen.meter_before(taken_at)
         self.engaged = self._engagement(ask.held, baseline_w, taken_at)
         return Baseline(event_id=ask.held.event.id, taken_at=taken_at, power_w=baseline_w.astype(np.float32).tobytes())
@@ -157,7 +175,7 @@ class Control:
 
     # -- the round ---------------------------------------------------------------------
 
-    def _round(self, ask: Ask | None, engaged: Engaged, baseline: Baseline | None, now: datetime) -> Tick:
+    def _round(self, ask: Ask | None, engaged: Engaged, now: datetime) -> Tick:
         fleet, state, now_s = self._seen.fleet, self._seen.state, now.timestamp()
         relief_w = self.commands.relief_w(engaged.baseline_w)
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
@@ -169,6 +187,8 @@ class Control:
             # What never reached a device teaches nothing about devices.
             self._correct(wanted_w, relief_w, given, now_s)
         corrected_w = wanted_w + self.trim.correction_w if wanted_w else 0.0
+        # What is short is short of the event, not of what had to be asked so that others make good for it.
+        short_of_w = min(wanted_w, corrected_w)
         verdict = admit(
             self._settings.envelope,
             self.guard,
@@ -177,12 +197,13 @@ class Control:
             known_since_s=None if ask is None else ask.held.received_at.timestamp(),
         )
         self.guard = verdict.state
-        plan = self._plan(engaged, float(verdict.allowed_w), corrected_w, outlook)
-        reach_w = sent_w + self._ramp_w(now)
+        plan = self._plan(engaged, float(verdict.allowed_w), short_of_w, outlook)
+        # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
+        reach_w = max(sent_w, float(given.sum())) + self._ramp_w(now)
         if plan.planned_w > max(reach_w, 0.0):
             # Devices that were out of reach are back: they too return by the ramp, which the guard, who has
             # admitted their part long ago, cannot see.
-            plan = self._plan(engaged, reach_w, corrected_w, outlook)
+            plan = self._plan(engaged, reach_w, short_of_w, outlook)
         self._available_w = plan.available_w
         made = self._tell(engaged.held, plan, now)
         released = None
@@ -190,7 +211,7 @@ class Control:
             released, self.engaged, self.trim = engaged.held, None, Trim()
         return Tick(
             made=made,
-            baseline=baseline,
+            baseline=self._unstored,
             asked_w=wanted_w,
             allowed_w=float(verdict.allowed_w),
             plan=plan,

@@ -23,6 +23,10 @@ from openadr_ven.gateways.contract import TelemetryFlag, TelemetryFrame
 VEHICLES = (DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER)
 RING_SPARE_S = 30
 """A baseline may be taken so long after the moment that it ends at: samples come late, and so may we."""
+CLOCK_AHEAD_MAX_S = 5.0
+"""A gateway's clock may be ahead of ours by so much."""
+PLAUSIBLE, PLAUSIBLE_W = 1.1, 50.0
+"""Over its rating by a tenth, and what its own electronics take, a reading is a meter's inaccuracy."""
 SUMS_S = 3_600
 """Longer than a VEN is down in any outage that still leaves a report worth filling."""
 
@@ -40,6 +44,8 @@ class Observation:
         """The newest command that the row's last sample had seen."""
         self._gateways = gateways(fleet)
         self._vehicle = np.isin(fleet.device_class, VEHICLES)
+        self._middle_w = (fleet.import_max_w - fleet.export_max_w) / 2
+        self._span_w = (fleet.import_max_w + fleet.export_max_w) / 2 * PLAUSIBLE + PLAUSIBLE_W
         self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
         self._baseline_s = baseline_s
         self._ring_s = int(baseline_s) + RING_SPARE_S
@@ -53,22 +59,28 @@ class Observation:
         self._heard_s = np.full(len(fleet.gateway_names), -np.inf)
         self._has_devices = np.bincount(fleet.gateway, minlength=len(fleet.gateway_names)) > 0
 
-    def receive(self, frame: TelemetryFrame, *, now: datetime) -> bool:
-        """Take in what a gateway measured; False if it is of no gateway or slot of ours."""
+    def receive(self, frame: TelemetryFrame, *, now: datetime) -> str:
+        """Take in what a gateway measured; the text says what of it was not, empty if all was."""
         code = self._code.get(frame.gateway)
         if code is None:
-            return False
-        behind = self._gateways.rows(code)
-        samples = frame.rows[frame.rows["slot"] < behind.size]
-        rows = behind[samples["slot"]]
+            return "no gateway of ours"
         measured_s = frame.measured_at.timestamp()
+        if measured_s > now.timestamp() + CLOCK_AHEAD_MAX_S:
+            # One clock ahead would wipe everybody's ring of seconds.
+            return "measured in the future"
+        behind = self._gateways.rows(code)
+        rows = self._gateways.at(code, frame.rows["slot"])
+        ours = rows >= 0
+        # No device takes or feeds more than it is rated for; a meter that says so is not believed at all.
+        plausible = ours & (np.abs(frame.rows["power_w"] - self._middle_w[rows]) <= self._span_w[rows])
+        samples, rows = frame.rows[plausible], rows[plausible]
         self._remember(int(measured_s), code, rows, samples["power_w"], behind)
         self.measured_until_s[code] = max(self.measured_until_s[code], measured_s)
         self._heard_s[code] = now.timestamp()
         newest = self.state.measured_at_s[rows] <= measured_s
         self._update(rows[newest], samples[newest], measured_s, now.timestamp())
         self.sequence[rows[newest]] = frame.command_sequence
-        return samples.size == frame.rows.size
+        return "" if plausible.all() else "implausible power" if ours.all() else "slots of no device of ours"
 
     def live(self, now: datetime) -> Mask:
         """Rows whose last sample is young enough to act on."""
@@ -85,6 +97,11 @@ class Observation:
             window_s=self._baseline_s,
         )
 
+    def has_measured_before(self, before: datetime) -> bool:
+        """Whether any second that ended by then is in the ring."""
+        seconds = self._ring_second
+        return bool(((seconds >= 0) & (seconds < before.timestamp())).any())
+
     def fleet_power_w(self, second: int, *, silent_w: Floats) -> tuple[float, float]:
         """The whole fleet's power in a second, and the share of gateways that had measured it.
 
@@ -99,13 +116,19 @@ class Observation:
         return float(np.where(missing, silent_w, sums).sum()), share
 
     def unsaved(self) -> list[Metered]:
-        """The seconds that telemetry has added to since the last call: store them, and it may be forgotten."""
+        """The seconds that telemetry has added to and that ``saved`` has not been told of."""
         seconds = sorted(second for second in self._unsaved if self._sums_second[second % SUMS_S] == second)
-        self._unsaved.clear()
         return [
             Metered(at=datetime.fromtimestamp(second, UTC), power_w=self._sums[second % SUMS_S].tobytes())
             for second in seconds
         ]
+
+    def saved(self, metered: Iterable[Metered]) -> None:
+        """These are stored as they are now."""
+        for one in metered:
+            second = int(one.at.timestamp())
+            if self._sums[second % SUMS_S].tobytes() == one.power_w:
+                self._unsaved.discard(second)
 
     def restore(self, metered: Iterable[Metered]) -> None:
         """Take back what was stored; a fleet of other gateways since then has nothing to take."""

@@ -80,8 +80,11 @@ class Gateways(Protocol):
     def receive(self) -> AsyncIterator[Report]:
         """What gateways say, as it comes; what a broker kept for us while we were away comes first."""
 
-    def settle(self) -> None:
-        """What was received so far is stored: the broker may forget it."""
+    def mark(self) -> int:
+        """How much was received so far."""
+
+    def settle(self, mark: int) -> None:
+        """What was received up to that mark is stored: the broker may forget it."""
 
 
 class Conversation(Protocol):

@@ -45,7 +45,10 @@ def network(
     if transformer_starts.size == 0:
         return ()
     codes = fleet.transformer[transformer_starts]
-    drawn_w = np.add.reduceat(baseline_w, transformer_starts) + load_w[codes]
+    # A compressor or a heater may pause by itself, and a transformer must carry the relief then too: what such
+    # devices draw is no room for it.
+    firm_w = np.where(fleet.discrete(), np.minimum(baseline_w, 0.0), baseline_w)
+    drawn_w = np.add.reduceat(firm_w, transformer_starts) + load_w[codes]
     rating_w = TRANSFORMER_SHARE * fleet.transformer_limit_w[codes]
     feeder_of = np.searchsorted(feeder_starts, transformer_starts, side="right") - 1
     feeder_drawn_w = np.bincount(feeder_of, weights=drawn_w, minlength=feeder_starts.size)

@@ -49,7 +49,8 @@ class Envelope:
 EXPLANATIONS: dict[str, str] = {
     "event_max_w": "the most relief, or extra load, that all events together may ask of the fleet",
     "ramp_w_per_s": "how fast relief may grow",
-    "release_ramp_w_per_s": "how fast relief may end, also on cancel and Stop: the load comes back this slowly",
+    "release_ramp_w_per_s": "how fast relief may end, also on cancel and Stop: the load comes back this slowly "
+    "(if the agent itself dies and stays dead, leases end by themselves, together)",
     "step_max_w": "the largest change between two rounds (about a second), whatever the ramp allows",
     "reversals_per_hour": "how often relief may turn from growing to shrinking or back: an attacker who can "
     "switch load on and off in rhythm can shake a grid; two are one event, out and back",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask
-from openadr_ven.fleet.headroom import SILENT_AFTER_S
+from openadr_ven.fleet.headroom import SILENT_AFTER_S, silence_s
 
 GAIN = 0.25
 """Of the error per tick of delay. Stable up to 2 sin(π / (2 (2n + 1))) with n ticks; this never overshoots."""
@@ -84,7 +84,7 @@ def given_w(
     """
     ratio = np.array(trim.ratio)[pools(fleet)] if trim.ratio else np.ones(fleet.size)
     seen_w = np.where(np.isfinite(state.heard_at_s), baseline_w - state.power_w, 0.0)
-    silent_s = np.maximum(now_s - state.heard_at_s - SILENT_AFTER_S, 0.0)
+    silent_s = np.maximum(silence_s(state, now_s) - SILENT_AFTER_S, 0.0)
     left = np.exp(-silent_s / DECAY_S)
     return seen_w * left + ratio * relief_w * (1.0 - left)
 

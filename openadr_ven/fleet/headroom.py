@@ -33,9 +33,24 @@ def headroom(fleet: Fleet, state: FleetState, baseline_w: Floats, outlook: Outlo
     return Headroom(relief_w=relief_w, power_w=power_w, endurance_s=endurance_s)
 
 
+def newest_s(state: FleetState, now_s: float) -> float:
+    """What silence is counted from: the newest moment that anybody has told of.
+
+    If nobody at all is heard, it is we who are deaf (a stall of ours, a broker that is down), and that
+    says nothing about the devices, which go on under their leases.
+    """
+    told_s = state.measured_at_s[np.isfinite(state.measured_at_s)]
+    return min(now_s, float(told_s.max())) if told_s.size else now_s
+
+
+def silence_s(state: FleetState, now_s: float) -> Floats:
+    """How long each device has said nothing, or nothing new, beside the newest that is known of any."""
+    return np.asarray(newest_s(state, now_s) - np.minimum(state.heard_at_s, state.measured_at_s))
+
+
 def reachable(state: FleetState, now_s: float) -> Mask:
     """Devices that can be asked: heard of lately, online, at home, and not taken back by their owners."""
-    heard = now_s - state.heard_at_s <= SILENT_AFTER_S
+    heard = silence_s(state, now_s) <= SILENT_AFTER_S
     return heard & state.online & state.plugged & ~state.override
 
 

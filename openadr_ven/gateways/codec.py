@@ -50,6 +50,8 @@ STATUS_HEADER = struct.Struct("<qQIB")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SLOTS_MAX = 1 << 16
+SEQUENCE_MAX = 1 << 62
+"""A command a microsecond for 146,000 years; larger numbers are no sequences, and do not fit the agent's columns."""
 IS_MODE = np.isin(np.arange(256), list(Mode))
 
 Code = TypeVar("Code", bound=IntEnum)
@@ -134,6 +136,7 @@ def _encode_ack(frame: AckFrame) -> bytes:
 
 def _decode_ack(reader: "_Reader", event_bytes: int, gateway_bytes: int) -> AckFrame:
     sequence, command_id, at, state, reason, bitmap_bytes = reader.unpack(ACK_HEADER)
+    _require(sequence <= SEQUENCE_MAX, "no VEN has sent so many commands")
     gateway = reader.name(gateway_bytes)
     bitmap = np.frombuffer(reader.take(bitmap_bytes), dtype=np.uint8)
     reader.finish()
@@ -164,6 +167,7 @@ def _encode_telemetry(frame: TelemetryFrame) -> bytes:
 
 def _decode_telemetry(reader: "_Reader", event_bytes: int, gateway_bytes: int) -> TelemetryFrame:
     sequence, measured, command_sequence, count = reader.unpack(TELEMETRY_HEADER)
+    _require(command_sequence <= SEQUENCE_MAX, "no VEN has sent so many commands")
     frame = TelemetryFrame(
         gateway=reader.name(gateway_bytes),
         telemetry_sequence=sequence,

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,14 +24,12 @@ from openadr_ven.gateways.contract import (
     Channel,
     CommandFrame,
     Report,
-    TelemetryFrame,
     parse_topic,
     topic_of,
 )
 
 QOS = 1
 Answer = TypeVar("Answer")
-LONG_AGO, FOR_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 log = structlog.get_logger(__name__)
 
 
@@ -114,8 +111,9 @@ class MqttGateways:
         self._rng = rng
         self._settle_by_caller = settle_by_caller
         self._connection: Connection | None = None
-        self._unsettled: list[tuple[int, datetime]] = []
-        """Message ids, and what each was measured at."""
+        self._received = 0
+        self._unsettled: list[tuple[int, int]] = []
+        """Which report of this life it was, and the broker's id of its message."""
 
     @property
     def connected(self) -> bool:
@@ -154,10 +152,11 @@ class MqttGateways:
                         if report is None:
                             connection.settle(message.mid)
                             continue
-                        self._unsettled.append((message.mid, _measured_at(report)))
+                        self._received += 1
+                        self._unsettled.append((self._received, message.mid))
                         yield report
                         if not self._settle_by_caller:
-                            self.settle()
+                            self.settle(self._received)
             except aiomqtt.MqttError as error:
                 failures += 1
                 log.warning("broker lost", host=self._address.host, failures=failures, error=str(error))
@@ -165,13 +164,17 @@ class MqttGateways:
                 self._connection = None
             await asyncio.sleep(retry_pause_s(failures, self._rng))
 
-    def settle(self, *, measured_before: datetime = FOR_EVER) -> None:
-        """What was received so far is safe, or as much of it as was measured before: the broker may forget it.
+    def mark(self) -> int:
+        """How many reports were received so far."""
+        return self._received
+
+    def settle(self, mark: int) -> None:
+        """What was received up to that mark is safe: the broker may forget it.
 
         What stays is sent again after a while (see ``broker.ACK_WAIT_S``), and after a restart.
         """
-        safe = [message_id for message_id, measured_at in self._unsettled if measured_at < measured_before]
-        self._unsettled = [entry for entry in self._unsettled if entry[1] >= measured_before]
+        safe = [message_id for number, message_id in self._unsettled if number <= mark]
+        self._unsettled = [entry for entry in self._unsettled if entry[0] > mark]
         if self._connection is not None:
             for message_id in safe:
                 self._connection.settle(message_id)
@@ -194,11 +197,6 @@ class MqttGateways:
             log.warning("frame dropped", topic=message.topic.value[:200], error=str(error))
             return None
         return frame
-
-
-def _measured_at(report: Report) -> datetime:
-    """Only telemetry is worth keeping for later: what other reports say, gateways say again."""
-    return report.measured_at if isinstance(report, TelemetryFrame) else LONG_AGO
 
 
 def retry_pause_s(failures: int, rng: random.Random) -> float:

@@ -75,6 +75,9 @@ class GatewayLink:
                 tasks.create_task(self._say_online(connection))
                 tasks.create_task(self._take_commands(connection))
                 tasks.create_task(self._send_reports(connection))
+                # Waited for inside: an error that ends the group in its own exit leaves the task's count of
+                # cancellations wrong (Python 3.11), and a lost broker would look like the order to stop.
+                await asyncio.Event().wait()
         except asyncio.CancelledError:
             # A clean end sends no last will: say it ourselves.
             with suppress(aiomqtt.MqttError):

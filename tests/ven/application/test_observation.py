@@ -78,8 +78,25 @@ def test_a_sample_that_comes_late_still_counts_for_its_second(seen: Observation,
 
 def test_strangers_are_not_taken_in(seen: Observation, fleet: Fleet) -> None:
     alien = a_frame(fleet, fleet.gateway_names[0], NOW, 1.0)
-    assert not seen.receive(replace(alien, gateway="nobody"), now=NOW)
-    assert not seen.receive(a_frame(fleet, fleet.gateway_names[0], NOW, 1.0, slots=500), now=NOW)
+    assert seen.receive(alien, now=NOW) == ""
+    assert seen.receive(replace(alien, gateway="nobody"), now=NOW) == "no gateway of ours"
+    fault = seen.receive(a_frame(fleet, fleet.gateway_names[0], NOW, 1.0, slots=500), now=NOW)
+    assert fault == "slots of no device of ours"
+
+
+def test_a_clock_ahead_wipes_nobodys_past(seen: Observation, fleet: Fleet) -> None:
+    hear(seen, fleet, NOW, 1.0)
+    ahead = a_frame(fleet, fleet.gateway_names[0], NOW + 47 * SECOND, 1.0)
+    assert seen.receive(ahead, now=NOW) == "measured in the future"
+    assert seen.has_measured_before(NOW + SECOND)
+
+
+def test_a_meter_beyond_its_device_is_not_believed(seen: Observation, fleet: Fleet) -> None:
+    hear(seen, fleet, NOW, 1.0)
+    before_w = seen.state.power_w.copy()
+    wild = a_frame(fleet, fleet.gateway_names[0], NOW + SECOND, 5e6)
+    assert seen.receive(wild, now=NOW + SECOND) == "implausible power"
+    assert np.array_equal(seen.state.power_w, before_w)
 
 
 def test_only_a_vehicle_can_be_unplugged(seen: Observation, fleet: Fleet) -> None:
@@ -125,6 +142,8 @@ def test_what_was_stored_comes_back_and_only_once(seen: Observation, fleet: Flee
     hear(seen, fleet, NOW + SECOND, 4.0)
     stored = seen.unsaved()
     assert [one.at for one in stored] == [NOW, NOW + SECOND]
+    assert seen.unsaved() == stored  # until it is said that they are safe
+    seen.saved(stored)
     assert seen.unsaved() == []
     again = Observation(fleet, baseline_s=BASELINE_S, started_s=NOW.timestamp())
     again.restore(stored)

@@ -65,6 +65,7 @@ class Broker:
     unsettled: deque[Report] = field(default_factory=deque)
     receipts: list[Receipt] = field(default_factory=list)
     down: bool = False
+    brought: int = 0
 
     async def send(self, frames: Sequence[CommandFrame]) -> None:
         if self.down:
@@ -78,14 +79,19 @@ class Broker:
     def receive(self) -> AsyncIterator[Report]:
         raise NotImplementedError("the world hands reports over itself")
 
-    def settle(self) -> None:
-        self.unsettled.clear()
+    def mark(self) -> int:
+        return self.brought
+
+    def settle(self, mark: int) -> None:
+        while self.unsettled and self.brought - len(self.unsettled) < mark:
+            self.unsettled.popleft()
 
     def bring(self) -> list[Report]:
         """What the agent hears now."""
         brought = list(self.unheard)
         self.unheard.clear()
         self.unsettled.extend(brought)
+        self.brought += len(brought)
         return brought
 
     def lose_reader(self) -> None:

@@ -251,8 +251,11 @@ def test_unreachable_devices(field: str) -> None:
     state = replace(state, plugged=np.ones(20, dtype=np.bool_))
     now_s = EVENING_S + 60
     assert reachable(state, now_s).all()
-    assert reachable(state, now_s + 3.0).all()
-    assert not reachable(state, now_s + 3.1).any()
+    silent = replace(state, heard_at_s=state.heard_at_s.copy())
+    silent.heard_at_s[0] -= 3.1
+    assert reachable(silent, now_s).tolist() == [False] + [True] * 19
+    # When nobody is heard it is we who are deaf: that says nothing about the devices.
+    assert reachable(state, now_s + 60.0).all()
     gone: dict[str, Any] = {field: np.zeros(20, dtype=np.bool_)}
     assert not reachable(replace(state, **gone), now_s).any()
     assert not reachable(replace(state, override=np.ones(20, dtype=np.bool_)), now_s).any()

@@ -1,6 +1,8 @@
 """How often one address may fail: token buckets, and no more of them than we can afford.
 
-Who does not fail is never held up: Stop must not wait behind a script that asks often.
+Who does not fail is never held up: Stop must wait neither behind a script that asks often nor behind one
+with a wrong secret at the same address. That is why credentials are looked at first. A wrong secret costs
+one row and one digest, throttled or not, and 256 random bits are guessed no sooner by asking more often.
 """
 
 from collections import OrderedDict
@@ -18,7 +20,7 @@ class Throttle:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, address: str, now_s: float) -> float:
-        """How long this address must wait before it is heard again; zero if it need not."""
+        """How long this address must wait before its failures are answered again; zero if it need not."""
         return max(0.0, (1 - self._left(address, now_s)) / self._per_s)
 
     def failed(self, address: str, now_s: float) -> None:

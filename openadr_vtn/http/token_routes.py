@@ -40,22 +40,29 @@ async def auth_server(request: web.Request) -> web.Response:
 
 async def token(request: web.Request) -> web.Response:
     desk = request.app[DESK]
-    address = request.remote or ""
-    wait_s = desk.token_throttle.wait_s(address, steady_s())
-    if wait_s:
-        problem = Problem(status=429, detail=f"too many failed token requests; wait {wait_s:.0f} s")
-        response = problem_response(request, problem)
-        response.headers["Retry-After"] = str(int(wait_s) + 1)
-        return response
     try:
         response = json_response(await _issued(request, desk))
     except _Refused as refused:
-        desk.token_throttle.failed(address, steady_s())
-        answer = {"error": refused.error, "error_description": str(refused)}
-        response = json_response(json.dumps(answer), refused.status)
-        if refused.status == 401:
-            response.headers["WWW-Authenticate"] = "Basic"
+        response = _refusal(request, desk, refused)
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _refusal(request: web.Request, desk: Desk, refused: _Refused) -> web.Response:
+    """Who guesses is told to wait; the throttle has no word in what becomes of the right secret."""
+    if refused.status == 401:
+        address = request.remote or ""
+        wait_s = desk.token_throttle.wait_s(address, steady_s())
+        if wait_s:
+            problem = Problem(status=429, detail=f"too many failed token requests; wait {wait_s:.0f} s")
+            response = problem_response(request, problem)
+            response.headers["Retry-After"] = str(int(wait_s) + 1)
+            return response
+        desk.token_throttle.failed(address, steady_s())
+    answer = {"error": refused.error, "error_description": str(refused)}
+    response = json_response(json.dumps(answer), refused.status)
+    if refused.status == 401:
+        response.headers["WWW-Authenticate"] = "Basic"
     return response
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from math import isfinite
 from typing import NoReturn
 
+from openadr_core.characters import is_carried
 from openadr_core.errors import MalformedMessage
 from openadr_core.limits import JSON_BODY_MAX_BYTES, JSON_DEPTH_MAX
 
@@ -101,8 +102,10 @@ def _check(value: Json, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise MalformedMessage("a text holds a character that no text may hold (NUL or half a surrogate pair)")
+    if not is_carried(text):
+        raise MalformedMessage(
+            "a text holds a character that no text may hold (NUL or another control character, half a surrogate pair)"
+        )
 
 
 def _past_space(text: str, at: int) -> int:

@@ -37,7 +37,7 @@ SIGNAL_KINDS = {
 }
 LEVELS = (0, 1, 2, 3)
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+", re.ASCII)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f-\x9f\ufffe\uffff<>\"{}|\\^`]+", re.ASCII)
 
 Placed = tuple[timedelta | None, Interval]
 """An interval and its length; None for ever."""

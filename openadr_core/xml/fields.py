@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from openadr_core.characters import is_carried
 from openadr_core.errors import LocalProtocolError, SchemaViolation
 from openadr_core.xml.parse import Element
 
@@ -20,7 +21,6 @@ _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d*))?Z?")
 _DAYS_MAX = 36_525_00
 """Ten thousand years: past it a timedelta overflows."""
 
-_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
@@ -95,8 +95,7 @@ def escape(text: str) -> str:
     Raises :class:`LocalProtocolError` for characters that XML cannot carry in any spelling: a
     message with one would be refused by every reader, so it must not be sent.
     """
-    # isprintable is a quick look that clears nearly every text; only the rest is searched.
-    if not text.isprintable() and _NOT_IN_XML.search(text):
+    if not is_carried(text):
         raise LocalProtocolError("a text has a character that XML cannot carry")
     return text.translate(_TEXT_ESCAPES)
 

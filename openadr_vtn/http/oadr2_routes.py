@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 SAMPLED = frozenset({"request refused", "message refused"})
 """What strangers can cause as often as they like."""
 
+ALARMS = frozenset({"event not written"})
+"""What an operator must know of at once."""
+
 
 def parties_app(
     vtn: Oadr2Vtn, clock: Callable[[], datetime], *, polled: Callable[[], None] = lambda: None
@@ -51,7 +54,8 @@ class NoticeLog:
             left_out = self._sampler.take(f"{notice.kind} {notice.party_id}", time.monotonic())
         if left_out is not None:
             facts = {"party_id": notice.party_id, "event_id": notice.event_id, "detail": notice.detail}
-            log.info(notice.kind, **{name: fact for name, fact in facts.items() if fact}, left_out=left_out)
+            write = log.error if notice.kind in ALARMS else log.info
+            write(notice.kind, **{name: fact for name, fact in facts.items() if fact}, left_out=left_out)
 
 
 class _Door:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 
+from openadr_core.errors import LocalProtocolError
 from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode_distribute_event, encode_event
@@ -21,12 +22,25 @@ class EventWriter:
     def __init__(self) -> None:
         self._fragments: OrderedDict[tuple[object, ...], tuple[str, str]] = OrderedDict()
 
-    def write(self, message: m.DistributeEvent, events: Sequence[DrEvent], *, ven_id: str, now: datetime) -> bytes:
-        """The payload with these events in it, as the party with this id reads them now."""
+    def write(
+        self, message: m.DistributeEvent, events: Sequence[DrEvent], *, ven_id: str, now: datetime
+    ) -> tuple[bytes, dict[str, str]]:
+        """The payload with these events in it, as the party with this id reads them now.
+
+        An event that cannot be written must not keep the others, a Stop among them, from the
+        party: it is left out, and told by its id with the reason.
+        """
         # R115: one createdDateTime for all, which moves when any of them changes.
         created = max((event.modified_at for event in events), default=now)
         name = escape(ven_id)
-        return encode_distribute_event(message, [self._fragment(event, created, now, name) for event in events])
+        fragments: list[str] = []
+        left_out: dict[str, str] = {}
+        for event in events:
+            try:
+                fragments.append(self._fragment(event, created, now, name))
+            except LocalProtocolError as error:
+                left_out[event.id] = str(error)
+        return encode_distribute_event(message, fragments), left_out
 
     def _fragment(self, event: DrEvent, created: datetime, now: datetime, name: str) -> str:
         status = event.status_at(now)

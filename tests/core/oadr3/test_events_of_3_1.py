@@ -236,6 +236,7 @@ def test_a_market_context_of_its_own_and_one_that_stays() -> None:
         ({"type": "RELIEF_SIGN", "values": ["positive"]}, "must be POSITIVE or NEGATIVE"),
         ({"type": "RELIEF_SIGN", "values": [1]}, "exactly one text"),
         ({"type": "MARKET_CONTEXT", "values": ["not a uri"]}, "not an absolute URI"),
+        ({"type": "MARKET_CONTEXT", "values": ["urn:delete:\x7f"]}, "not an absolute URI"),
     ],
 )
 def test_a_wrong_attribute_is_named(attribute: dict[str, Any], reason: str) -> None:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openadr_core.characters import is_carried
 from openadr_core.errors import MalformedMessage
 from openadr_core.limits import JSON_BODY_MAX_BYTES, JSON_DEPTH_MAX
 from openadr_core.oadr3.json_text import parse_object, without_members
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])).filter(is_carried)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
     | TEXTS,
@@ -38,6 +39,8 @@ OBJECTS = st.dictionaries(TEXTS, VALUES, max_size=6)
         (b'{"a": "\\u0000"}', "NUL"),
         (b'{"a\\u0000": 1}', "NUL"),
         (b'{"a": "\\ud800"}', "surrogate"),
+        (b'{"eventName": "\\u0007"}', "control character"),
+        (b'{"a": "\\ufffe"}', "no text may hold"),
         (b'{"a": "\xff"}', "not UTF-8 at byte 7"),
         ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
         (b'\xef\xbb\xbf{"a": 1}', "not JSON"),

@@ -352,3 +352,15 @@ async def test_a_poll_from_memory_ends_with_the_standing_it_was_judged_by(bench:
     assert ven.connection.quiet_answer(body, "", bench.now) is not None
     bench.pass_time(2)
     assert ven.connection.quiet_answer(body, "", bench.now) is None, f"{event.id} must be said again"
+
+
+async def test_an_event_that_cannot_be_written_keeps_no_other_from_the_party(bench: Bench) -> None:
+    ven, _ = await bench.add_party()
+    bad = await bench.write_event(event_id="event-0", comment="\x07")
+    good = await bench.write_event()
+    told = await polled(ven)
+    assert isinstance(told, m.DistributeEvent)
+    assert [one.descriptor.event_id for one in told.events] == [good.id]
+    assert ("event not written", bad.id) in {(notice.kind, notice.event_id) for notice in bench.notices}
+    await polled(ven)
+    assert ((await bench.row_of(bad)).fetched_at, (await bench.row_of(good)).fetched_at) == (None, bench.now)

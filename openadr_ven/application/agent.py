@@ -113,7 +113,8 @@ class Agent:
             held = await unit.held_events()
             wanted = await unit.wanted_reports()
             batches = await unit.unsent_batches()
-            last, baseline = await unit.last_round(), await unit.latest_baseline()
+            last = await unit.last_round()
+            baseline = None if last is None else await unit.baseline_of(last.event_id)
             self.seen.restore(await unit.metered(now - BUFFERED))
             before = [] if last is None else await unit.deliveries(last.event_id)
         self._heeding.held = {one.event.id: one for one in held if not _is_history(one, now)}
@@ -131,6 +132,10 @@ class Agent:
             self._engage_span()
             # Whether it was sent before the crash, nobody knows; the same ids make a repeat harmless.
             self._resend = last
+        elif baseline is not None and self.control.fits(baseline):
+            # We were away for longer than the leases: until their end, devices gave what that baseline tells.
+            total_w = float(np.frombuffer(baseline.power_w, dtype=np.float32).sum(dtype=np.float64))
+            self._spans.append(BaselineSpan(starts_at=baseline.taken_at, ends_at=last.ends_at, power_w=total_w))
         self._journal("agent restored", sequence=last.sequence, engaged=self.control.engaged is not None)
 
     # -- what the VTN says -------------------------------------------------------------
@@ -160,6 +165,8 @@ class Agent:
                     await unit.add_notice(notice)
                 await unit.save_session(self._settings.name, self._session.record())
         except StoreError as error:
+            for opt in taken.opts:
+                self._session.retract(opt)
             # Heeded again with the next ones: to the session an answer given twice is one answer.
             self._journal("the store failed; what the VTN said waits", alarm=True, error=str(error))
             return

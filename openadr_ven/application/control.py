@@ -99,9 +99,7 @@ class Control:
             # Another fleet than the one that this round was for: its devices let go by themselves.
             return
         self.guard = _after_absence(from_record(GuardState, made.guard), now)
-        if baseline is not None and (
-            baseline.event_id != made.event_id or _power_w(baseline).size != self._seen.fleet.size
-        ):
+        if baseline is not None and not self.fits(baseline):
             baseline = None
         self._kept_baseline = baseline
         self.trim = from_record(Trim, made.trim)
@@ -112,6 +110,10 @@ class Control:
             self.trim = Trim()
         elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
             self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
+
+    def fits(self, baseline: Baseline) -> bool:
+        """Whether it is of this fleet, and not of one that had another size."""
+        return _power_w(baseline).size == self._seen.fleet.size
 
     def baseline_stored(self) -> None:
         """What the last round offered is safe."""

@@ -37,7 +37,7 @@ class UnitOfWork(Protocol):
         """Every answer that was given about an event, oldest first."""
 
     async def save_baseline(self, baseline: Baseline) -> None: ...
-    async def latest_baseline(self) -> Baseline | None: ...
+    async def baseline_of(self, event_id: str) -> Baseline | None: ...
 
     async def add_round(self, made: Round) -> None: ...
     async def last_round(self) -> Round | None: ...
@@ -92,6 +92,9 @@ class Conversation(Protocol):
 
     def answer(self, opt: Opt) -> None:
         """The agent's decision about an event that was indicated: stored before it is told."""
+
+    def retract(self, opt: Opt) -> None:
+        """The decision could not be stored: it must not be told, until it is given again."""
 
     def report(self, batch: int, request: ReportRequest, readings: Sequence[Reading]) -> None:
         """Readings to deliver. Until ``ReportDelivered`` names the batch, the agent keeps them."""

@@ -14,7 +14,7 @@ import httpx
 
 from openadr_core.errors import CertificateRejected, ConnectFailed, ExchangeFailed, PeerClosed, TimedOut, TlsFailed
 from openadr_core.exchange import Request, Response
-from openadr_core.limits import XML_BODY_MAX_BYTES
+from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
 
 WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """Not errors: the connection had to wait, and that is in the history of whatever came next."""
@@ -56,8 +56,8 @@ class VtnClient:
                 body = b""
                 async for part in answer.aiter_raw():
                     body += part
-                    if len(body) > XML_BODY_MAX_BYTES:
-                        raise PeerClosed(f"an answer of more than {XML_BODY_MAX_BYTES} bytes")
+                    if len(body) > XML_REPORT_BODY_MAX_BYTES:
+                        raise PeerClosed(f"an answer of more than {XML_REPORT_BODY_MAX_BYTES} bytes")
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(status=answer.status_code, body=body, headers=headers)
 

@@ -107,9 +107,8 @@ class SqlUnitOfWork:
             tables.BaselineRow(event_id=baseline.event_id, taken_at=baseline.taken_at, power_w=baseline.power_w)
         )
 
-    async def latest_baseline(self) -> Baseline | None:
-        newest = select(tables.BaselineRow).order_by(_columns(tables.BaselineRow).taken_at.desc()).limit(1)
-        row = await self._session.scalar(newest)
+    async def baseline_of(self, event_id: str) -> Baseline | None:
+        row = await self._session.get(tables.BaselineRow, event_id)
         if row is None:
             return None
         return Baseline(event_id=row.event_id, taken_at=row.taken_at, power_w=row.power_w)

@@ -83,6 +83,11 @@ class Memory:
         others = tuple(one for one in self.answers if one.event_id != answer.event_id)
         return replace(self, answers=(*others, answer))
 
+    def without_answer(self, event_id: str, version: int) -> Self:
+        """With no answer to send about this version of the event."""
+        left = tuple(one for one in self.answers if (one.event_id, one.modification_number) != (event_id, version))
+        return replace(self, answers=left)
+
     def with_reply(self, service: str, body: bytes) -> Self:
         return replace(self, replies=(*self.replies, Reply(service=service, body=body.decode())))
 

@@ -84,6 +84,12 @@ class Oadr2Session:
 
     # -- what the agent tells ----------------------------------------------------------
 
+    def retract(self, opt: Opt) -> None:
+        known = self._memory.known_event(opt.event_id)
+        if known is None or known.opt != opt:
+            return
+        self._memory = self._memory.with_known(replace(known, opt=None)).without_answer(opt.event_id, opt.version)
+
     def answer(self, opt: Opt) -> None:
         known = self._memory.known_event(opt.event_id)
         if known is None or known.event.version != opt.version:

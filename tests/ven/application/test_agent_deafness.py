@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.ven.application.world import TARGET_W, FailingStore, World, a_fleet, an_ask, post
+from tests.ven.protocols.conversation import answers
 
 
 async def in_an_event(world: World) -> float:
@@ -57,3 +58,13 @@ async def test_a_fleet_of_another_size_starts_from_nothing(world: World, store: 
     await smaller.start()
     await smaller.second(10)
     assert smaller.running.control.sequence >= sequence
+
+
+async def test_what_could_not_be_stored_is_not_told(world: World, store: FailingStore) -> None:
+    store.failing = True
+    post(world, an_ask(world))
+    await world.second(4)
+    assert answers(world.vtn) == []
+    store.failing = False
+    await world.second(3)
+    assert [one.opt_type for one in answers(world.vtn)] == ["optIn"]

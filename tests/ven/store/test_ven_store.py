@@ -146,7 +146,7 @@ async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> N
         assert await unit.wanted_reports() == [replace(wanted, reported_until=later)]
         assert await unit.fleet_in_use() == replace(fleet, devices=4)
         assert await unit.deliveries("event-1") == [replace(delivery, delivered_w=1.0)]
-        assert await unit.latest_baseline() == Baseline(event_id="event-1", taken_at=later, power_w=b"\x01")
+        assert await unit.baseline_of("event-1") == Baseline(event_id="event-1", taken_at=later, power_w=b"\x01")
         await unit.forget_wanted_report("R1")
         assert await unit.wanted_reports() == []
 

@@ -15,5 +15,6 @@ def stop(api: OperatorApi, events: tuple[str, ...], reason: str) -> None:
 
     What runs and what is to come ends in one go. One person is enough. Parties let go at their next poll, ramped.
     """
-    stopped = api.command("stop", {"events": list(events), "reason": reason})["stopped"]
+    named = {"events": list(events)} if events else {}
+    stopped = api.command("stop", {**named, "reason": reason})["stopped"]
     click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running or to come.")

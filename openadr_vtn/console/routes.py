@@ -127,7 +127,7 @@ async def stop_events(request: web.Request) -> web.Response:
     try:
         stopped = await stop(
             console.store, actor="console", reason="pressed in the console", now=console.now(),
-            event_ids=[event_id] if event_id else [],
+            event_ids=[event_id] if event_id else None,
         )  # fmt: skip
     except NotFound:
         raise web.HTTPNotFound(text="404: there is no such event\n") from None

@@ -9,7 +9,7 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from openadr_core.errors import MalformedMessage
+from openadr_core.errors import MalformedMessage, SchemaViolation
 from openadr_core.identity import Peer, peer_of
 from openadr_core.model.party import PartyState
 from openadr_core.oadr3.fields import Fields
@@ -58,7 +58,7 @@ async def list_parties(request: web.Request, desk: Desk, _caller: Caller) -> web
 
 
 async def approve(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await _fields(request)
+    wish = await _fields(request, "name", "targets")
     party = await parties.approve_party(
         desk.store, request.match_info["party"], actor=caller.actor, now=desk.now(),
         name=wish.optional("name", wish.name), targets=wish.names("targets") if "targets" in wish.members else None,
@@ -68,7 +68,7 @@ async def approve(request: web.Request, desk: Desk, caller: Caller) -> web.Respo
 
 
 async def refuse(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await _fields(request)
+    wish = await _fields(request, "reason")
     party = await parties.refuse_party(
         desk.store, request.match_info["party"], actor=caller.actor, reason=wish.optional("reason", wish.text) or "",
         now=desk.now(),
@@ -78,7 +78,7 @@ async def refuse(request: web.Request, desk: Desk, caller: Caller) -> web.Respon
 
 
 async def replace_certificate(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await _fields(request)
+    wish = await _fields(request, "certificate", "keep")
     peer = wish.required("certificate", wish.parsed(_peer))
     party = await parties.replace_certificate(
         desk.store, request.match_info["party"], peer, actor=caller.actor, keep=wish.members.get("keep") is True,
@@ -104,7 +104,7 @@ async def event(request: web.Request, desk: Desk, _caller: Caller) -> web.Respon
 
 
 async def note(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await _fields(request)
+    wish = await _fields(request, "text")
     event_id = request.match_info["id"]
     text = wish.required("text", wish.text)
     entry = await note_event(desk.store, event_id, text, actor=caller.actor, now=desk.now())
@@ -113,10 +113,12 @@ async def note(request: web.Request, desk: Desk, caller: Caller) -> web.Response
 
 
 async def stop_events(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await _fields(request)
+    wish = await _fields(request, "events", "reason")
+    if wish.members.get("events", []) is None:
+        raise wish.wrong("events", "is not a list; leave it out to stop all")
     stopped = await stop(
         desk.store, actor=caller.actor, reason=wish.optional("reason", wish.text) or "", now=desk.now(),
-        event_ids=wish.names("events"),
+        event_ids=wish.names("events") if "events" in wish.members else None,
     )  # fmt: skip
     desk.wrote(caller, "stop", " ".join(stored.event.id for stored in stopped))
     return _answer({"stopped": [stored.event.id for stored in stopped]})
@@ -128,11 +130,15 @@ async def audit(request: web.Request, desk: Desk, _caller: Caller) -> web.Respon
     return _answer([audit_json(entry) for entry in entries])
 
 
-async def _fields(request: web.Request) -> Fields:
-    """The body's object; no body is an empty one."""
+async def _fields(request: web.Request, *known: str) -> Fields:
+    """The body's object; no body is an empty one. A slip in a member's name must not widen what is done."""
     if not request.can_read_body:
         return Fields({}, "")
-    return Fields.of(parse_object(await json_body(request))[0], "")
+    members = parse_object(await json_body(request))[0]
+    for name in members:
+        if name not in known:
+            raise SchemaViolation(f"{name[:64]!r}: is not known here; there are {', '.join(known)}")
+    return Fields(members, "")
 
 
 def _peer(pem: str) -> Peer:

@@ -12,15 +12,16 @@ OPEN = {EventStatus.FAR, EventStatus.NEAR, EventStatus.ACTIVE}
 
 
 async def stop(
-    store: Store, *, actor: str, reason: str, now: datetime, event_ids: Sequence[str] = ()
+    store: Store, *, actor: str, reason: str, now: datetime, event_ids: Sequence[str] | None = None
 ) -> list[StoredEvent]:
-    """The events that were cancelled: all that are open, or those named. NotFound if a named one is none of ours.
+    """The events that were cancelled: all that are open, or those named; an empty list names none.
 
+    NotFound if a named one is none of ours.
     A named event that is over already is no mistake: pressed twice, Stop does no more than once.
     """
     async with store.unit_of_work() as uow:
         current = await uow.events.current(now)
-        if event_ids:
+        if event_ids is not None:
             known = {stored.event.id: stored for stored in await uow.events.by_ids(event_ids)}
             if missing := [event_id for event_id in event_ids if event_id not in known]:
                 raise NotFound(f"there is no event {', '.join(missing)}")

@@ -258,6 +258,22 @@ async def test_stop_can_name_events(desk: DeskBench) -> None:
     assert (await desk.event(other)).cancelled_at is None
 
 
+@pytest.mark.parametrize("slip", [{"event": ["x"]}, {"events": None}, {"events": "x"}])
+async def test_a_slip_stops_nothing(desk: DeskBench, slip: dict[str, object]) -> None:
+    """A member that is not known was once ignored, and what named one event stopped all."""
+    event_id = await desk.create_event(await desk.create_program())
+    refused = await desk.http.post(f"{ADMIN}/stop", json=slip)
+    assert next(iter(slip)) in assert_problem(refused, 400)["detail"]
+    assert (await desk.event(event_id)).cancelled_at is None
+
+
+async def test_to_name_no_event_is_to_stop_none(desk: DeskBench) -> None:
+    event_id = await desk.create_event(await desk.create_program())
+    assert (await desk.http.post(f"{ADMIN}/stop", json={"events": []})).json() == {"stopped": []}
+    assert (await desk.event(event_id)).cancelled_at is None
+    assert (await desk.http.post(f"{ADMIN}/stop", json={})).json() == {"stopped": [event_id]}
+
+
 async def test_nothing_new_starts_while_the_time_is_in_doubt(desk: DeskBench) -> None:
     program_id = await desk.create_program()
     event_id = await desk.create_event(program_id)

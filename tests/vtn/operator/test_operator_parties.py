@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -58,6 +59,15 @@ async def test_a_name_belongs_to_one(desk: DeskBench) -> None:
     assert "called one" in assert_problem(taken, 409)["detail"]
     (still,) = (await desk.http.get(f"{ADMIN}/parties?state=pending")).json()
     assert still["name"] == "newcomer"
+
+
+@pytest.mark.parametrize("command", ["approve", "refuse", "replace-certificate"])
+async def test_a_member_that_is_not_known_is_named(desk: DeskBench, command: str) -> None:
+    await desk.add_party("newcomer", **PENDING)
+    answer = await desk.http.post(f"{ADMIN}/parties/newcomer/{command}", json={"target": ["feeder-7"]})
+    assert "'target': is not known" in assert_problem(answer, 400)["detail"]
+    (still,) = (await desk.http.get(f"{ADMIN}/parties")).json()
+    assert still["state"] == "pending"
 
 
 async def test_a_refused_party_is_out(desk: DeskBench) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from openadr_core.errors import DeviceError, StoreError
+from openadr_core.errors import DeviceError, LocalProtocolError, StoreError
 from openadr_core.model.opt import OptType
 from openadr_ven.application.accounting import Account
 from openadr_ven.application.commands import frames
@@ -234,7 +234,7 @@ class Agent:
     async def _send(self, made: Round) -> None:
         try:
             await self._gateways.send(list(frames(self.seen.fleet, made)))
-        except DeviceError as error:
+        except (DeviceError, LocalProtocolError) as error:
             self._journal("commands not sent", event_id=made.event_id, sequence=made.sequence, error=str(error))
             return
         self.control.commands.sent(made.sequence)

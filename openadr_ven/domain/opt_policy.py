@@ -8,6 +8,10 @@ from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt, OptType
 
 
+EVENT_ID_MAX_BYTES = 255
+"""What a gateway's frame has room for (docs/gateway-contract.md)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptPolicy:
     refuse_breaches: bool
@@ -20,6 +24,8 @@ def decide(policy: OptPolicy, event: DrEvent, *, breaches: Sequence[str], now: d
     def opt(opt_type: OptType, reason: str = "", code: str = "200") -> Opt:
         return Opt(event_id=event.id, version=event.version, opt_type=opt_type, at=now, reason=reason, code=code)
 
+    if len(event.id.encode()) > EVENT_ID_MAX_BYTES:
+        return opt(OptType.OUT, f"an eventID of more than {EVENT_ID_MAX_BYTES} bytes has no place in a command", "454")
     if any(signal.device_classes for signal in event.signals):
         # R112: to follow the signal with all devices would not be what was asked.
         return opt(OptType.OUT, "signals for single device classes are not followed here", "469")

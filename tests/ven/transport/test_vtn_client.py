@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 
 from openadr_core.errors import CertificateRejected, ConnectFailed, ExchangeFailed, PeerClosed, TimedOut, TlsFailed
 from openadr_core.exchange import Request
-from openadr_core.limits import XML_BODY_MAX_BYTES
+from openadr_core.limits import XML_BODY_MAX_BYTES, XML_REPORT_BODY_MAX_BYTES
 from openadr_core.shell.http_armour import serve
 from openadr_core.shell.tls import Chain, PresetName, client_context, server_context
 from openadr_ven.domain.indications import Indication, VtnUnreachable
@@ -203,7 +203,18 @@ async def hang(_request: web.Request) -> web.Response:
 
 
 async def flood(_request: web.Request) -> web.Response:
-    return web.Response(body=b"x" * (XML_BODY_MAX_BYTES + 1))
+    return web.Response(body=b"x" * (XML_REPORT_BODY_MAX_BYTES + 1))
+
+
+async def plenty(_request: web.Request) -> web.Response:
+    return web.Response(body=b"x" * (2 * XML_BODY_MAX_BYTES))
+
+
+async def test_an_answer_with_many_events_is_taken(lab: Lab) -> None:
+    async with our_vtn(lab, plenty) as (port, pins):
+        client = client_of(lab, port, pins=pins)
+        assert len((await client.exchange(POLL)).body) == 2 * XML_BODY_MAX_BYTES
+        await client.close()
 
 
 async def cut(request: web.Request) -> web.StreamResponse:

@@ -1,5 +1,7 @@
 """What the agent must not conclude from hearing nobody, and what a changed deployment must not break."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,12 @@ async def test_what_could_not_be_stored_is_not_told(world: World, store: Failing
     store.failing = False
     await world.second(3)
     assert [one.opt_type for one in answers(world.vtn)] == ["optIn"]
+
+
+async def test_an_event_whose_name_no_command_can_carry_is_refused(world: World) -> None:
+    event = an_ask(world)
+    post(world, replace(event, descriptor=replace(event.descriptor, event_id="e" * 256)))
+    await world.second(4)
+    (answer,) = answers(world.vtn)
+    assert (answer.opt_type, answer.response_code) == ("optOut", "454")
+    assert world.running.control.engaged is None

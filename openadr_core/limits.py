@@ -6,16 +6,19 @@ A bound that an operator may change is a setting whose default is here.
 # -- XML (the gate of openadr_core.xml.parse) ---------------------------------------
 
 XML_BODY_MAX_BYTES = 256 * 1024
-"""A full oadrDistributeEvent of four events with a day of intervals each is 40 kB."""
+"""What a VEN sends, but for reports, is a few kilobytes."""
 
 XML_REPORT_BODY_MAX_BYTES = 4 * 1024 * 1024
-"""History reports are the one message that is rightly large; they have a route of their own."""
+"""Two messages are rightly large: history reports, and what a VEN is told of all its events at once.
+
+An event with one interval is 1.7 kB in an oadrDistributeEvent, one with a day in steps of five minutes 70 kB.
+"""
 
 XML_MARKUP_MAX = 20_000
 """Occurrences of ``<`` in a message, counted before parsing: bounds the tree that can be built."""
 
 XML_REPORT_MARKUP_MAX = 400_000
-"""The same for reports: 4 MiB at about ten bytes an element."""
+"""The same for the large messages: 4 MiB at about ten bytes an element."""
 
 XML_ATTRIBUTES_MAX = 32
 """Attributes of one element: libxml2's attribute list is quadratic (25 s for 90,000)."""
@@ -71,7 +74,7 @@ LOG_NESTING_MAX = 4
 # -- events --------------------------------------------------------------------------
 
 EVENT_INTERVALS_MAX = 288
-"""A day in steps of five minutes: what a market publishes at once, and a 2.0b payload still carries easily."""
+"""A day in steps of five minutes: what a market publishes at once; fifty such events still fit in a 2.0b payload."""
 
 # -- parties -------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openadr_core.errors import SchemaViolation
-from openadr_core.limits import XML_BODY_MAX_BYTES, XML_MARKUP_MAX
+from openadr_core.limits import XML_BODY_MAX_BYTES, XML_MARKUP_MAX, XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.oadr2 import decode_events, decode_reports
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.parts import child, clark, maybe_child, read_response, required, text
@@ -19,13 +19,16 @@ from openadr_core.xml.validate import Schema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one message may be; reports have a route with a larger one."""
+    """How much one message may be."""
 
     max_bytes: int = XML_BODY_MAX_BYTES
     max_markup: int = XML_MARKUP_MAX
 
 
 PLAIN = Limits()
+LARGE = Limits(max_bytes=XML_REPORT_BODY_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
+"""For reports, and for what a VTN tells of all its events at once."""
+
 _ENVELOPE = clark("oadr:oadrPayload")
 
 

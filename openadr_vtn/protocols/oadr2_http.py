@@ -4,13 +4,10 @@ import zlib
 from collections.abc import Mapping
 
 from openadr_core.exchange import Request, Response
-from openadr_core.limits import XML_BODY_MAX_BYTES, XML_MARKUP_MAX, XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
-from openadr_core.oadr2.decode import Limits
+from openadr_core.oadr2.decode import LARGE, PLAIN, Limits
 
 SERVICES: Mapping[str, Limits] = {
-    name: Limits(max_bytes=XML_REPORT_BODY_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
-    if name == "EiReport"
-    else Limits(max_bytes=XML_BODY_MAX_BYTES, max_markup=XML_MARKUP_MAX)
+    name: LARGE if name == "EiReport" else PLAIN
     for name in ("EiEvent", "EiReport", "EiRegisterParty", "EiOpt", "OadrPoll")
 }
 """The services of a VTN (9.1.2), and how much each takes."""

@@ -23,8 +23,8 @@ from tests.rig import GATEWAYS, POWER_W, PROGRAM, running_lab
 
 KILLS = int(os.environ.get("OPENADR_CHAOS_KILLS", "8"))
 SEED = int(os.environ.get("OPENADR_CHAOS_SEED", "1"))
-KILLS_PER_EVENT = 4
-EVENT_S = 12
+KILLS_PER_EVENT = 5
+EVENT_S = 20
 TARGET_KW = 60
 SETTLE_S = 20
 

@@ -111,6 +111,9 @@ class Events(Protocol):
     async def replace(self, stored: StoredEvent) -> None:
         """Archive the version that is there and put this one in its place; Conflict unless it is the next."""
 
+    async def reword(self, stored: StoredEvent) -> None:
+        """Keep the version that is there, with this document and modification time; Conflict if it is another."""
+
     async def by_id(self, event_id: str) -> StoredEvent | None: ...
 
     async def by_ids(self, event_ids: Iterable[str]) -> list[StoredEvent]: ...
@@ -190,8 +193,8 @@ class Opts(Protocol):
     async def latest(self, event_id: str) -> dict[str, Opt]:
         """By party id."""
 
-    async def of_party(self, party_id: str, event_id: str) -> list[Opt]:
-        """By version, then in the order they came."""
+    async def newest(self, party_id: str, event_id: str, version: int) -> Opt | None:
+        """What the party said last to this version."""
 
     async def history(self, event_id: str) -> list[tuple[str, Opt]]:
         """Party id and opt: by version, then in the order they came."""

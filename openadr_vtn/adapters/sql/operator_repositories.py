@@ -53,6 +53,13 @@ class SqlEvents(Repository):
         if not await self._run(update(EVENT).where(before).values(event_row(stored))):
             raise Conflict(f"event {event.id} is not at version {event.version - 1}")
 
+    async def reword(self, stored: StoredEvent) -> None:
+        event = stored.event
+        same = (EVENT.c.id == event.id) & (EVENT.c.version == event.version)
+        words = {"document": stored.document, "modified_at": event.modified_at}
+        if not await self._run(update(EVENT).where(same).values(words)):
+            raise Conflict(f"event {event.id} is not at version {event.version}")
+
     async def by_id(self, event_id: str) -> StoredEvent | None:
         row = await self._row(self._locked(select(EVENT).where(EVENT.c.id == event_id)))
         return None if row is None else event_of(row)

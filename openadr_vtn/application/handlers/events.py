@@ -71,7 +71,7 @@ async def note_event(store: Store, event_id: str, text: str, *, actor: str, now:
 async def replace_event(
     store: Store, event_id: str, request: EventRequest, *, actor: str, rails: GuardRails, now: datetime
 ) -> StoredEvent:
-    """The event at its next version, owed anew; as it was, if nothing that parties see differs.
+    """The event at its next version, owed anew; at the one it has, if nothing that parties act on differs.
 
     WrongState if it is over; InvalidEvent if its past would change.
     """
@@ -89,7 +89,7 @@ async def replace_event(
         )  # fmt: skip
         event = revised(before.event, wanted, now)
         if event == before.event:
-            return before
+            return await _reworded(uow, before, request.document, actor=actor, now=now)
         check_guard_rails(event, rails)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.replace(stored)
@@ -170,6 +170,16 @@ async def _known(uow: UnitOfWork, actor: str, repeat: RepeatKey) -> StoredEvent 
     if digest != repeat.digest:
         raise Conflict("this Idempotency-Key came before, with another body")
     return await uow.events.by_id(event_id)
+
+
+async def _reworded(uow: UnitOfWork, before: StoredEvent, document: str, *, actor: str, now: datetime) -> StoredEvent:
+    """Other words for the same event: kept as they were written, and nothing is owed for them."""
+    if document == before.document:
+        return before
+    stored = StoredEvent(event=replace(before.event, modified_at=now), document=document)
+    await uow.events.reword(stored)
+    await uow.audit.append(_entry(now, actor, "replace event", stored.event, "the same for parties"))
+    return stored
 
 
 async def _program(uow: UnitOfWork, program_id: str) -> StoredProgram:

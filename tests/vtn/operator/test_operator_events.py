@@ -93,6 +93,23 @@ async def test_to_say_the_same_again_changes_nothing(desk: DeskBench) -> None:
     assert (await desk.event(event_id)).version == 0
 
 
+async def test_a_document_that_asks_the_same_is_kept_and_owed_to_nobody(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    created = desk.clock.now()
+    desk.clock.advance(30)
+    descriptors = [{"objectType": "REPORT_DESCRIPTOR", "payloadType": "DEMAND"}]
+    reworded = relief_event(program_id, reportDescriptors=descriptors) | {"x-note": "drill"}
+    put = await desk.http.put(f"{OADR3}/events/{event_id}", json=reworded)
+    assert put.status_code == 200, put.text
+    for answer in (put, await desk.http.get(f"{OADR3}/events/{event_id}")):
+        assert (answer.json()["reportDescriptors"], answer.json()["x-note"]) == (descriptors, "drill")
+    event = await desk.event(event_id)
+    assert (event.version, event.created_at, event.modified_at) == (0, created, desk.clock.now())
+    assert await desk.owed(event_id) == [("id-one", 0, False)]
+
+
 async def test_what_was_asked_until_now_cannot_change(desk: DeskBench) -> None:
     program_id = await desk.create_program()
     event_id = await desk.create_event(program_id)

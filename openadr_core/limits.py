@@ -76,6 +76,9 @@ LOG_NESTING_MAX = 4
 EVENT_INTERVALS_MAX = 288
 """A day in steps of five minutes: what a market publishes at once; fifty such events still fit in a 2.0b payload."""
 
+EVENT_RESPONSES_MAX = 500
+"""Answers in one oadrCreatedEvent: more events than a party is ever owed at once."""
+
 # -- parties -------------------------------------------------------------------------
 
 PENDING_PARTIES_MAX = 1_000

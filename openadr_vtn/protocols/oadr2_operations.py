@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from openadr_core.errors import RemoteProtocolError, UnknownReference, Unsupported
-from openadr_core.limits import LOG_VALUE_MAX_CHARS
+from openadr_core.limits import EVENT_RESPONSES_MAX, LOG_VALUE_MAX_CHARS
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.oadr2 import codes
@@ -132,7 +132,11 @@ async def request_event(asked: Asked, message: m.RequestEvent) -> Answer:
 
 
 async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
-    """R35: with an error in eiResponse nothing was answered; without one every answer counts by itself."""
+    """Every answer counts by itself."""
+    said_to_events = message.event_responses or ()
+    if len(said_to_events) > EVENT_RESPONSES_MAX:
+        too_many = f"more than {EVENT_RESPONSES_MAX} eventResponses in one message"
+        return _answer(asked, message, Refusal(code=codes.COMPLIANCE_OTHER, description=too_many))
     answers = [
         Opt(
             event_id=said.event_id,
@@ -142,7 +146,7 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
             reason=(said.response_description or "")[:LOG_VALUE_MAX_CHARS],
             code=said.response_code,
         )
-        for said in message.event_responses or ()
+        for said in said_to_events
     ]
     faults, mailbox = await opts.answer_events(asked.uow, asked.party.id, asked.mailbox, answers, asked.now)
     notices = [

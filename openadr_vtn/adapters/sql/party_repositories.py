@@ -155,10 +155,10 @@ class SqlOpts(Repository):
     async def latest(self, event_id: str) -> dict[str, Opt]:
         return dict(await self.history(event_id))
 
-    async def of_party(self, party_id: str, event_id: str) -> list[Opt]:
-        theirs = (OPT.c.event_id == event_id) & (OPT.c.party_id == party_id)
-        query = select(OPT).where(theirs).order_by(OPT.c.version, OPT.c.id)
-        return [opt_of(row) for row in await self._rows(query)]
+    async def newest(self, party_id: str, event_id: str, version: int) -> Opt | None:
+        theirs = (OPT.c.event_id == event_id) & (OPT.c.party_id == party_id) & (OPT.c.version == version)
+        row = await self._row(select(OPT).where(theirs).order_by(OPT.c.id.desc()).limit(1))
+        return None if row is None else opt_of(row)
 
     async def history(self, event_id: str) -> list[tuple[str, Opt]]:
         query = select(OPT).where(OPT.c.event_id == event_id).order_by(OPT.c.version, OPT.c.id)

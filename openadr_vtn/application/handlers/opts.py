@@ -1,6 +1,6 @@
 """What parties answer to events: stored, every time it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,34 +17,44 @@ async def answer_events(
 
     2.0b R48: an event that was never the party's is unknown to it, whoever else it was for. An
     answer to a version that has been replaced is kept, and told to be out of sequence.
+    Among several answers to one version the last counts, and it alone is stored.
     """
+    last = {_key(opt): opt for opt in opts}
     current = {due.key for due in mailbox.dues}
-    faults: list[RemoteProtocolError | None] = []
-    for opt in opts:
-        was_owed, fault = (True, None) if _key(opt) in current else await _judged(uow, party_id, opt)
-        if was_owed:
+    ever = await _ever_owed(
+        uow, party_id, {event_id for event_id, version in last if (event_id, version) not in current}
+    )
+    for key, opt in last.items():
+        if key in current or opt.version in ever.get(opt.event_id, ()):
             await _store(uow, party_id, opt, now)
-        faults.append(fault)
-    return faults, mailbox.after([_key(opt) for opt in opts], lambda row: answered(row, now))
+    faults = [None if _key(opt) in current else _fault(opt, ever.get(opt.event_id, set())) for opt in opts]
+    return faults, mailbox.after(last, lambda row: answered(row, now))
 
 
-async def _judged(uow: UnitOfWork, party_id: str, opt: Opt) -> tuple[bool, RemoteProtocolError | None]:
-    """Whether the version was ever owed to the party, and what is wrong with answering it now."""
-    versions = {row.version for row in await uow.deliveries.of_parties([party_id], [opt.event_id])}
+async def _ever_owed(uow: UnitOfWork, party_id: str, event_ids: Collection[str]) -> dict[str, set[int]]:
+    """By event id: the versions that were ever owed to the party."""
+    versions: dict[str, set[int]] = {}
+    for row in await uow.deliveries.of_parties([party_id], event_ids) if event_ids else ():
+        versions.setdefault(row.event_id, set()).add(row.version)
+    return versions
+
+
+def _fault(opt: Opt, versions: Collection[int]) -> RemoteProtocolError | None:
+    """What is wrong with answering this version now, of an event of which these were owed."""
     if not versions:
-        return False, UnknownReference(f"no event {opt.event_id} was sent to this party", clause="R48")
+        return UnknownReference(f"no event {opt.event_id} was sent to this party", clause="R48")
     if opt.version not in versions:
-        return False, OutOfSequence(f"event {opt.event_id} has no such version for this party", clause="R48")
+        return OutOfSequence(f"event {opt.event_id} has no such version for this party", clause="R48")
     if opt.version < max(versions):
-        return True, OutOfSequence(f"event {opt.event_id} has a newer version", clause="R48")
-    return True, None
+        return OutOfSequence(f"event {opt.event_id} has a newer version", clause="R48")
+    return None
 
 
 async def _store(uow: UnitOfWork, party_id: str, opt: Opt, now: datetime) -> None:
     """A first answer, or one that differs from the last."""
     if not await uow.deliveries.mark_answered(party_id, _key(opt), now):
-        said = [one for one in await uow.opts.of_party(party_id, opt.event_id) if one.version == opt.version]
-        if said and replace(said[-1], at=opt.at) == opt:
+        said = await uow.opts.newest(party_id, opt.event_id, opt.version)
+        if said is not None and replace(said, at=opt.at) == opt:
             return
     await uow.opts.add(party_id, opt)
 

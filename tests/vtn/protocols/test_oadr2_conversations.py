@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from openadr_core.limits import DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import DELIVERY_RESEND_MAX_S, EVENT_RESPONSES_MAX, UNANSWERED_SENDS_MAX
 from openadr_core.model.event import Signal, SignalInterval, SignalKind
 from openadr_core.model.opt import OptType
 from openadr_core.oadr2 import messages as m
@@ -282,6 +282,30 @@ async def test_the_same_answer_twice_is_one_and_another_is_kept(bench: Bench) ->
     async with bench.store.view() as view:
         assert [opt.opt_type.value for _, opt in await view.opts.history(event.id)] == ["optIn", "optOut", "optIn"]
         assert (await view.opts.latest(event.id))[party.id].opt_type is OptType.IN
+
+
+async def test_of_many_answers_in_one_message_the_last_is_kept(bench: Bench) -> None:
+    """A party that contradicts itself holds the store for no longer than one that does not."""
+    ven, _ = await bench.add_party()
+    event = await bench.write_event()
+    told = await polled(ven)
+    assert isinstance(told, m.DistributeEvent)
+    (yes,), (no,) = answer(told).event_responses or (), answer(told, "optOut").event_responses or ()
+    many = replace(answer(told), event_responses=(yes, no) * (EVENT_RESPONSES_MAX // 2))
+    assert (await ven.ask(many, m.Response)).response.response_code == "200"
+    async with bench.store.view() as view:
+        assert [opt.opt_type for _, opt in await view.opts.history(event.id)] == [OptType.OUT]
+
+
+async def test_more_answers_than_anybody_has_are_459(bench: Bench) -> None:
+    ven, _ = await bench.add_party()
+    event = await bench.write_event()
+    told = await polled(ven)
+    assert isinstance(told, m.DistributeEvent)
+    (yes,) = answer(told).event_responses or ()
+    many = replace(answer(told), event_responses=(yes,) * (EVENT_RESPONSES_MAX + 1))
+    assert (await ven.ask(many, m.Response)).response.response_code == "459"
+    assert (await bench.row_of(event)).answered_at is None
 
 
 @pytest.mark.parametrize("event_responses", [None, ()])

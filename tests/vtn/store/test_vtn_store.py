@@ -248,7 +248,8 @@ async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: da
         await unit.opts.add("id-ven-one", no)
     async with stocked.view() as view:
         assert await view.opts.latest("event-1") == {"id-ven-one": no, "id-ven-two": yes}
-        assert await view.opts.of_party("id-ven-one", "event-1") == [yes, no]
+        assert await view.opts.newest("id-ven-one", "event-1", 0) == no
+        assert await view.opts.newest("id-ven-one", "event-1", 1) is None
         assert await view.opts.history("event-1") == [("id-ven-one", yes), ("id-ven-two", yes), ("id-ven-one", no)]
 
 

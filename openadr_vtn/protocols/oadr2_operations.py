@@ -132,8 +132,13 @@ async def request_event(asked: Asked, message: m.RequestEvent) -> Answer:
 
 
 async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
-    """Every answer counts by itself."""
-    said_to_events = message.event_responses or ()
+    """R35: with an error in eiResponse nothing was answered; without one every answer counts by itself.
+
+    Interpretation: an answer of optIn with a code that refuses the event contradicts itself. It is
+    taken for a refusal: nobody counts on what may not come.
+    """
+    understood = _is_good(message.response.response_code)
+    said_to_events = (message.event_responses or ()) if understood else ()
     if len(said_to_events) > EVENT_RESPONSES_MAX:
         too_many = f"more than {EVENT_RESPONSES_MAX} eventResponses in one message"
         return _answer(asked, message, Refusal(code=codes.COMPLIANCE_OTHER, description=too_many))
@@ -141,7 +146,7 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
         Opt(
             event_id=said.event_id,
             version=said.modification_number,
-            opt_type=OptType(said.opt_type),
+            opt_type=OptType(said.opt_type) if _is_good(said.response_code) else OptType.OUT,
             at=asked.now,
             reason=(said.response_description or "")[:LOG_VALUE_MAX_CHARS],
             code=said.response_code,
@@ -154,7 +159,7 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
         for opt, fault in zip(answers, faults, strict=True)
         if fault is None
     ]
-    if not message.response.response_code.startswith("2"):
+    if not understood:
         detail = f"{message.response.response_code} {message.response.response_description or ''}".strip()
         notices.append(Notice(kind="events not understood", party_id=asked.party.id, detail=detail))
     return _answer(asked, message, first(faults), mailbox=mailbox, notices=tuple(notices))
@@ -243,6 +248,10 @@ OPERATIONS: dict[type[Any], Operation] = {
     m.CreateOpt: create_opt,
     m.CancelOpt: cancel_opt,
 }
+
+
+def _is_good(code: str) -> bool:
+    return code.startswith("2")
 
 
 def _answer(

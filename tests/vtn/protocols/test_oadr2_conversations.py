@@ -308,6 +308,31 @@ async def test_more_answers_than_anybody_has_are_459(bench: Bench) -> None:
     assert (await bench.row_of(event)).answered_at is None
 
 
+async def test_an_opt_in_with_a_code_that_refuses_is_a_refusal(bench: Bench) -> None:
+    ven, party = await bench.add_party()
+    event = await bench.write_event()
+    told = await polled(ven)
+    assert isinstance(told, m.DistributeEvent)
+    (yes,) = answer(told).event_responses or ()
+    refusal = replace(yes, response_code="460", response_description="no such signal")
+    said = await ven.ask(replace(answer(told), event_responses=(refusal,)), m.Response)
+    assert said.response.response_code == "200"
+    async with bench.store.view() as view:
+        opt = (await view.opts.latest(event.id))[party.id]
+    assert (opt.opt_type, opt.code, opt.reason) == (OptType.OUT, "460", "no such signal")
+
+
+async def test_under_an_error_no_answer_counts(bench: Bench) -> None:
+    """R35: the message as a whole was not understood, whatever it says to its events."""
+    ven, _ = await bench.add_party()
+    event = await bench.write_event()
+    told = await polled(ven)
+    assert isinstance(told, m.DistributeEvent)
+    said = replace(answer(told), response=m.EiResponse(response_code="452", request_id="r"))
+    assert (await ven.ask(said, m.Response)).response.response_code == "200"
+    assert (await bench.row_of(event)).answered_at is None
+
+
 @pytest.mark.parametrize("event_responses", [None, ()])
 async def test_an_answer_that_is_an_error_answers_nothing(
     bench: Bench, event_responses: tuple[m.EventResponse, ...] | None

@@ -124,6 +124,11 @@ class Events(Protocol):
     async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
         """By priority, the highest first and none last, then the newest first."""
 
+    async def open_first(
+        self, now: datetime, *, program_id: str | None = None, skip: int = 0, limit: int = 50
+    ) -> list[StoredEvent]:
+        """Those that are neither over nor cancelled, then the others; of each the newest first."""
+
     async def versions(self, event_id: str) -> list[StoredEvent]:
         """Every version that ever was, the first first."""
 
@@ -260,6 +265,13 @@ class Audit(Protocol):
 
 class UnitOfWork(Protocol):
     """One transaction."""
+
+    async def alone(self) -> None:
+        """Wait for every other transaction that is alone, and read what it has left; ends with the transaction.
+
+        Who is entitled is read from events and from parties: of two that each write one and read
+        the other, one must see what the other wrote.
+        """
 
     @property
     def programs(self) -> Programs: ...

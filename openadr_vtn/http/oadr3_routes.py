@@ -150,11 +150,10 @@ async def list_reports(request: web.Request, desk: Desk, _caller: Caller) -> web
     skip, limit = _page(request)
     async with desk.store.view() as view:
         found = await event_reports(
-            view, desk.now(), program_id=request.query.get("programID"), event_id=request.query.get("eventID")
-        )
-    name = request.query.get("clientName")
-    wanted = [one for one in found if name in {None, one.party.name}]
-    return json_response(list_text(_report_text(one) for one in wanted[skip : skip + limit]))
+            view, desk.now(), program_id=request.query.get("programID"), event_id=request.query.get("eventID"),
+            party_name=request.query.get("clientName"), enough=skip + limit,
+        )  # fmt: skip
+    return json_response(list_text(_report_text(one) for one in found[skip : skip + limit]))
 
 
 async def report(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, insert, or_, select, update
 
 from openadr_core.errors import Conflict
 from openadr_vtn.adapters.sql import tables
@@ -68,11 +68,18 @@ class SqlEvents(Repository):
         return await self._events(select(EVENT).where(EVENT.c.id.in_(list(event_ids))))
 
     async def current(self, now: datetime) -> list[StoredEvent]:
-        not_over = or_(EVENT.c.over_at.is_(None), EVENT.c.over_at > now)
-        return await self._events(select(EVENT).where(not_over).order_by(EVENT.c.created_at, EVENT.c.id))
+        return await self._events(select(EVENT).where(_not_over(now)).order_by(EVENT.c.created_at, EVENT.c.id))
 
     async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
         order = (EVENT.c.priority.asc().nulls_last(), EVENT.c.created_at.desc(), EVENT.c.id)
+        query = select(EVENT).order_by(*order).offset(skip).limit(limit)
+        return await self._events(query if program_id is None else query.where(EVENT.c.program_id == program_id))
+
+    async def open_first(
+        self, now: datetime, *, program_id: str | None = None, skip: int = 0, limit: int = 50
+    ) -> list[StoredEvent]:
+        is_open = EVENT.c.cancelled_at.is_(None) & _not_over(now)
+        order = (case((is_open, 0), else_=1), EVENT.c.created_at.desc(), EVENT.c.id)
         query = select(EVENT).order_by(*order).offset(skip).limit(limit)
         return await self._events(query if program_id is None else query.where(EVENT.c.program_id == program_id))
 
@@ -127,6 +134,10 @@ class SqlAudit(Repository):
     async def of_subject(self, subject: str, action: str) -> list[AuditEntry]:
         query = ENTRIES.where(AUDIT.c.subject == subject, AUDIT.c.action == action)
         return [AuditEntry(**row) for row in await self._rows(query.order_by(AUDIT.c.id))]
+
+
+def _not_over(now: datetime) -> ColumnElement[bool]:
+    return or_(EVENT.c.over_at.is_(None), EVENT.c.over_at > now)
 
 
 def _program(row: Columns | None) -> StoredProgram | None:

@@ -1,6 +1,6 @@
 """What an operator sees: parties, events, who answered what, and target against delivered. It only reads."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
-from openadr_vtn.application.handlers.events import NOTE
+from openadr_vtn.application.handlers.events import NOTE, PAGE
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
@@ -114,11 +114,10 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
 
 
 async def event_views(uow: UnitOfWork, now: datetime, *, skip: int = 0, limit: int = 50) -> list[EventView]:
-    """The newest first, the cancelled among them."""
+    """The open ones first, then those that are over or cancelled; of each the newest first."""
     programs = {stored.program.id: stored for stored in await uow.programs.all()}
-    page = await uow.events.all(skip=skip, limit=limit)
-    views = [await _event_view(uow, stored.event, programs.get(stored.event.program_id), now) for stored in page]
-    return sorted(views, key=lambda view: view.event.created_at, reverse=True)
+    page = await uow.events.open_first(now, skip=skip, limit=limit)
+    return [await _event_view(uow, stored.event, programs.get(stored.event.program_id), now) for stored in page]
 
 
 async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDetail:
@@ -157,23 +156,46 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
 
 
 async def event_reports(
-    uow: UnitOfWork, now: datetime, *, program_id: str | None = None, event_id: str | None = None
+    uow: UnitOfWork,
+    now: datetime,
+    *,
+    program_id: str | None = None,
+    event_id: str | None = None,
+    party_name: str | None = None,
+    enough: int | None = None,
 ) -> list[EventReport]:
-    """What each party measured during each event that has begun, the newest event first."""
-    if event_id is None:
-        stored = await uow.events.all(program_id=program_id)
-    else:
-        stored = [one for one in await uow.events.by_ids([event_id]) if program_id in {None, one.event.program_id}]
-    parties = {party.id: party for party in await uow.parties.all()}
-    found = []
-    for event in sorted((one.event for one in stored), key=lambda event: event.created_at, reverse=True):
+    """What each party measured during each event that has begun, in the order of ``event_views``.
+
+    The search ends when it has found ``enough``; without, all there are.
+    """
+    parties = {party.id: party for party in await uow.parties.all() if party_name in {None, party.name}}
+    found: list[EventReport] = []
+    async for event in _events(uow, now, program_id, event_id):
+        if enough is not None and len(found) >= enough:
+            break
         rows = await uow.deliveries.of_event(event.id)
-        for party_id in dict.fromkeys(row.party_id for row in rows if not row.withdrawn):
+        for party_id in dict.fromkeys(row.party_id for row in rows if not row.withdrawn and row.party_id in parties):
             since, until = event.starts_at, _over_at(event, now)
             series = {measurand: await uow.reports.series(party_id, measurand, since, until) for measurand in Measurand}
-            if party_id in parties and any(series.values()):
+            if any(series.values()):
                 found.append(EventReport(event=event, party=parties[party_id], series=series, until=until))
     return found
+
+
+async def _events(
+    uow: UnitOfWork, now: datetime, program_id: str | None, event_id: str | None
+) -> AsyncIterator[DrEvent]:
+    """All of them, or the one that is named; only of this program, if there is one."""
+    if event_id is not None:
+        for stored in await uow.events.by_ids([event_id]):
+            if program_id in {None, stored.event.program_id}:
+                yield stored.event
+        return
+    read = 0
+    while page := await uow.events.open_first(now, program_id=program_id, skip=read, limit=PAGE):
+        for stored in page:
+            yield stored.event
+        read += len(page)
 
 
 async def _event_view(uow: UnitOfWork, event: DrEvent, program: StoredProgram | None, now: datetime) -> EventView:

@@ -206,6 +206,24 @@ async def test_lists_are_paged_filtered_and_ordered(desk: DeskBench) -> None:
         assert_problem(await desk.http.get(f"{OADR3}/events?{wrong}"), 400)
 
 
+async def test_an_operator_sees_what_is_open_before_all_else(desk: DeskBench) -> None:
+    """By priority, a running event without one stood behind every other, and beyond the page."""
+    program_id = await desk.create_program()
+    far = {"start": "2030-01-01T00:00:00Z", "duration": "PT1H"}
+    ids = []
+    for members in ({"intervalPeriod": far}, {"priority": 0}, {"priority": 1}, {"intervalPeriod": far}):
+        ids.append(await desk.create_event(program_id, **members))
+        desk.clock.advance(1)
+    await desk.http.delete(f"{OADR3}/events/{ids[3]}")
+    desk.clock.advance(117)
+
+    async def seen(query: str) -> list[str]:
+        return [one["id"] for one in (await desk.http.get(f"{ADMIN}/events?{query}")).json()]
+
+    assert await seen("limit=2") == [ids[2], ids[0]], "the one that runs and the one to come"
+    assert await seen("skip=2&limit=2") == [ids[3], ids[1]], "the cancelled and the completed"
+
+
 async def test_programs_are_named_once(desk: DeskBench) -> None:
     program_id = await desk.create_program()
     again = await desk.http.post(f"{OADR3}/programs", json={"programName": "peak"})

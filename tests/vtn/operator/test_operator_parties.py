@@ -163,3 +163,18 @@ async def test_what_came_of_an_event_is_seen_as_it_is(desk: DeskBench) -> None:
     assert_problem(await desk.http.get(f"{OADR3}/reports/nothing"), 404)
     assert_problem(await desk.http.get(f"{ADMIN}/events/nothing"), 404)
     assert (await desk.http.get(f"{OADR3}/vens/id-one")).json()["venName"] == "one"
+
+
+async def test_a_report_is_found_behind_any_number_of_events(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    reported = await desk.create_event(program_id)
+    point = DataPoint(r_id="p", measurand=Measurand.REAL_POWER, min_period=SECOND, max_period=SECOND)
+    reading = Reading(r_id="p", starts_at=desk.clock.now() + SECOND, duration=SECOND, value=5e6)
+    async with desk.store.unit_of_work() as uow:
+        await uow.reports.add_readings("id-one", [(point, reading)], desk.clock.now())
+    desk.clock.advance(121)
+    for _ in range(51):
+        await desk.create_event(program_id, priority=0)
+    (report,) = (await desk.http.get(f"{OADR3}/reports")).json()
+    assert report["eventID"] == reported

@@ -26,6 +26,7 @@ async def mailboxes_of(uow: UnitOfWork, party_ids: Collection[str], now: datetim
 
 async def owe_current(uow: UnitOfWork, party: Party, now: datetime) -> None:
     """Owe a party the current events that it came to be entitled to after they were written."""
+    await uow.alone()
     current = [stored.event for stored in await uow.events.current(now) if stored.event.cancelled_at is None]
     if not current:
         return

@@ -25,6 +25,9 @@ from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.application.ports import Listener
 
+ALONE = 20_310
+"""The advisory lock of those that are alone: a number of our own, the same in every process."""
+
 
 class SqlUnitOfWork:
     """One transaction; its repositories share it."""
@@ -33,6 +36,11 @@ class SqlUnitOfWork:
         self.concerned = Concerned()
         self._connection = connection
         self._locks = locks
+
+    async def alone(self) -> None:
+        # SQLite has one writer: there every transaction that writes is alone from its beginning.
+        if self._connection.dialect.name == "postgresql":
+            await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
 
     @cached_property
     def programs(self) -> SqlPrograms:

@@ -10,6 +10,7 @@ from openadr_vtn.domain.targeting import dues
 
 async def publish(uow: UnitOfWork, event: DrEvent, program: Program, now: datetime) -> int:
     """Owe this version of the event to every party that it is for, or is no longer for; how many they are."""
+    await uow.alone()
     owed = list(dues(event, program, await uow.parties.all(), await uow.deliveries.of_event(event.id), now))
     await uow.deliveries.owe(owed)
     return len(owed)

@@ -21,6 +21,7 @@ async def register(
 
     A new registration erases what the party had told under an earlier one (2.0b R406).
     """
+    await uow.alone()
     party = await uow.parties.by_id(party.id) or party
     after, is_new = registered(party, wish, new_id=new_id(), now=now)
     if is_new:

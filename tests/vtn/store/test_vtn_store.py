@@ -1,6 +1,8 @@
 """What the VTN stores comes back, on both databases; what was not committed never was."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,8 +17,10 @@ from openadr_core.model.party import PartyState
 from openadr_core.model.report import Measurand, Quality, Reading, ReportRequest
 from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.migrate import migrate
-from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.adapters.sql.store import SqlStore, SqlUnitOfWork, open_store
 from openadr_vtn.adapters.sql.tables import Row
+from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
 from openadr_vtn.domain import delivery as ledger
 from openadr_vtn.domain.delivery import Delivery, Errand
@@ -382,6 +386,43 @@ async def test_writers_do_not_lose_each_others_work(stocked: SqlStore) -> None:
         party = await view.parties.by_id("id-ven-one")
     assert party is not None
     assert set(party.targets) == {"zone-a", *(f"t{number}" for number in range(8))}
+
+
+@pytest.mark.parametrize("event_first", [True, False])
+async def test_a_party_let_in_while_an_event_is_written_is_owed_it(
+    stocked: SqlStore, now: datetime, event_first: bool
+) -> None:
+    """Each of the two writes what the other reads, and neither has committed when the other begins."""
+    may_end = asyncio.Event()
+    newcomer, stored = a_party(now, "ven-three"), a_stored_event(now, event_id="event-2")
+
+    async def write_event(unit: SqlUnitOfWork) -> None:
+        await unit.events.add(stored)
+        await publish(unit, stored.event, a_program(now).program, now)
+
+    async def let_in(unit: SqlUnitOfWork) -> None:
+        await unit.parties.add(newcomer)
+        await owe_current(unit, newcomer, now)
+
+    first, second = (write_event, let_in) if event_first else (let_in, write_event)
+
+    async def in_one(step: Callable[[SqlUnitOfWork], Awaitable[None]], done: asyncio.Event) -> None:
+        async with stocked.unit_of_work() as unit:
+            await step(unit)
+            done.set()
+            await may_end.wait()
+
+    done, late = asyncio.Event(), asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(in_one(first, done))
+        await done.wait()
+        tasks.create_task(in_one(second, late))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(late.wait(), 0.3)
+        may_end.set()
+    async with stocked.view() as view:
+        owed = {row.party_id for row in await view.deliveries.of_event("event-2")}
+    assert owed == {"id-ven-one", "id-ven-three"}
 
 
 @pytest.mark.parametrize(

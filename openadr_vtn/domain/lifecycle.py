@@ -57,6 +57,7 @@ def _check_open(event: DrEvent, now: datetime) -> None:
 def _check(event: DrEvent, now: datetime) -> None:
     if not event.signals:
         raise InvalidEvent("an event has at least one signal")
+    _check_calendar(event)
     if event.ends_at is not None and event.ends_at <= now:
         raise InvalidEvent(f"the event would end at {event.ends_at:%Y-%m-%d %H:%M:%S} UTC, which is past")
     if event.duration is not None and event.duration <= ZERO:
@@ -76,6 +77,15 @@ def _check(event: DrEvent, now: datetime) -> None:
         raise InvalidEvent("signals of one event have different ids")  # 2.0b R107
     for signal in event.signals:
         _check_intervals(event, signal)
+
+
+def _check_calendar(event: DrEvent) -> None:
+    """Every moment that anybody reckons from the event must be one."""
+    try:
+        event.kept_until()
+        event.starts_at + event.start_after
+    except OverflowError:
+        raise InvalidEvent("the event ends, or with its start tolerance begins, after year 9999") from None
 
 
 def _check_intervals(event: DrEvent, signal: Signal) -> None:

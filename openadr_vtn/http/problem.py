@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from openadr_core.errors import Unavailable
+from openadr_core.errors import MalformedMessage, Unavailable
 from openadr_core.oadr3.problem import FIXED_DETAILS, Problem, problem_of
 
 PLAIN_JSON = "application/json"
@@ -22,6 +22,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """Turns whatever a handler raises into a problem. Only what an operator can mend is told in full."""
     instance = f"urn:request:{secrets.token_hex(8)}"
     try:
+        _refuse_nul(request)
         return await handler(request)
     except web.HTTPException as raised:
         # aiohttp's own: no such address, no such method, body too long.
@@ -42,6 +43,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             exc_info=error if ours and not isinstance(error, Unavailable) else None,
         )  # fmt: skip
         return problem_response(request, problem)
+
+
+def _refuse_nul(request: web.Request) -> None:
+    """PostgreSQL holds no text with a NUL, and no name here has one; bodies are refused at the JSON gate."""
+    if "\0" in request.path or "\0" in request.query_string:
+        raise MalformedMessage("the address holds a NUL character")
 
 
 def problem_response(request: web.Request, problem: Problem) -> web.Response:

@@ -73,6 +73,8 @@ async def _issued(request: web.Request, desk: Desk) -> str:
     if form.get("grant_type") != "client_credentials":
         raise _Refused("unsupported_grant_type", "only client_credentials is done here")
     client_id, secret = _credentials(request, form)
+    if "\0" in client_id:  # which a database may refuse even to look up
+        raise _Refused("invalid_client", "client id or secret is wrong", 401)
     try:
         text, made = await issue_token(
             desk.store, desk.keyring, desk.token_rules, client_id=client_id, secret=secret,

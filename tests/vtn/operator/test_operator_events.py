@@ -12,6 +12,9 @@ from openadr_vtn.http.addresses import ADMIN, OADR3
 from tests.vtn.operator.desk_bench import DeskBench, relief_event
 from tests.vtn.operator.test_operator_access import assert_problem
 
+LONGEST = "P99999W999999DT9999999H999999999M9999999999S"
+"""The longest that can be written, some 8,000 years."""
+
 
 async def test_an_event_is_owed_to_the_parties_that_it_is_for(desk: DeskBench) -> None:
     for name, state in (("one", "approved"), ("two", "approved"), ("three", "pending"), ("four", "refused")):
@@ -161,6 +164,19 @@ async def test_to_delete_is_to_cancel(desk: DeskBench) -> None:
         ),
         ({"intervals": [{"id": 0, "payloads": [{"type": "PRICE", "values": [1]}]}]}, "PRICE is not carried"),
         ({"intervalPeriod": {"start": "2020-01-01T00:00:00Z", "duration": "PT1H"}}, "is past"),
+        (
+            {"intervalPeriod": {"start": "9999-12-31T22:00:00Z", "duration": "PT1H", "randomizeStart": "PT2H"}},
+            "after year 9999",
+        ),
+        (
+            {"intervalPeriod": {"start": "9999-12-31T22:00:00Z", "duration": "P9999Y", "randomizeStart": "PT2H"}},
+            "after year 9999",
+        ),
+        (
+            {"intervalPeriod": {"start": "0001-01-01", "duration": "PT1H", "randomizeStart": LONGEST}},
+            "after year 9999",
+        ),
+        ({"intervalPeriod": {"start": "0001-01-01", "duration": LONGEST}}, "after year 9999"),
         ({"payloadDescriptors": None}, "has no unit"),
         ({"priority": -1}, "priority: must be from 0"),
     ],

@@ -79,6 +79,11 @@ EVENT_INTERVALS_MAX = 288
 EVENT_RESPONSES_MAX = 500
 """Answers in one oadrCreatedEvent: more events than a party is ever owed at once."""
 
+# -- readings ------------------------------------------------------------------------
+
+READING_MAX_W = 1e12
+"""A terawatt: no party has so much; a value beyond it is a wrong scale or a lie, and would drown every sum."""
+
 # -- parties -------------------------------------------------------------------------
 
 PENDING_PARTIES_MAX = 1_000

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 
 from openadr_core.errors import RemoteProtocolError, UnknownReference
+from openadr_core.limits import CLOCK_DRIFT_MAX_S, READING_MAX_W
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party
 from openadr_core.model.report import DataPoint, Quality, Reading
@@ -21,6 +22,7 @@ from openadr_vtn.domain.reporting import (
 )
 
 NO_TIME = timedelta(0)
+CLOCK_DRIFT_MAX = timedelta(seconds=CLOCK_DRIFT_MAX_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +88,22 @@ async def receive_reports(
             faults.append(UnknownReference("no such report was asked for", clause="R304"))
             continue
         wanted = list(_wanted(report, requested, offered))
-        readings += wanted
+        latest = now + max(requested.request.granularity, CLOCK_DRIFT_MAX)
+        seen = [(point, reading) for point, reading in wanted if reading.starts_at + reading.duration <= latest]
+        readings += seen
         before = changed.get(report.request_id, requested)
-        changed[report.request_id] = received(before, [reading for _, reading in wanted], now)
-        strange = len(wanted) < len(report.readings)
-        faults.append(UnknownReference("a rID was not asked for", clause="R304") if strange else None)
+        changed[report.request_id] = received(before, [reading for _, reading in seen], now)
+        faults.append(_fault(strange=len(wanted) < len(report.readings), early=len(seen) < len(wanted)))
     await uow.reports.add_readings(party.id, readings, now)
     await uow.reports.save_requests(party.id, list(changed.values()))
     return faults, await _note_reported(uow, party.id, mailbox, [reading for _, reading in readings], now)
+
+
+def _fault(*, strange: bool, early: bool) -> RemoteProtocolError | None:
+    if strange:
+        return UnknownReference("a rID was not asked for", clause="R304")
+    # It would outlive every true reading: a later one for the same interval is all that replaces it.
+    return RemoteProtocolError("an interval ends in the future", clause="R315") if early else None
 
 
 def _wanted(
@@ -129,10 +139,11 @@ def _in_watts(reading: Reading, requested: RequestedReport, offered: OfferedRepo
     """The reading in watts, over the time it stands for.
 
     Interpretation: 2.0b leaves open for how long a point in time stands (R315); it is taken for
-    the interval that was asked for. What is no number is a placeholder, and bad (R318).
+    the interval that was asked for. What is no number is a placeholder, and bad (R318); so is what
+    no party can have.
     """
     watts = reading.value * offered.factors[reading.r_id]
-    good = isfinite(watts)
+    good = isfinite(watts) and abs(watts) <= READING_MAX_W
     return replace(
         reading,
         value=watts if good else 0.0,

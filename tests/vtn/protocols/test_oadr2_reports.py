@@ -101,19 +101,21 @@ async def test_intervals_are_placed_by_their_own_start_or_by_the_one_before(benc
     )
     uncertain = m.ReportPayload(r_id="power", value=9.0, data_quality="Quality Uncertain - Non Specific")
     point = m.ReportInterval(dtstart=bench.now + HOUR, payloads=(uncertain,))
+    start = bench.now
+    bench.pass_time(HOUR.total_seconds())
     for intervals in (chained, (point,)):
-        sent = await ven.ask(data(request_id, bench.now, intervals=intervals), m.UpdatedReport)
+        sent = await ven.ask(data(request_id, start, intervals=intervals), m.UpdatedReport)
         assert sent.response.response_code == "200"
     async with bench.store.view() as view:
-        series = await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + 2 * HOUR)
+        series = await view.reports.series(party.id, Measurand.REAL_POWER, start, start + 2 * HOUR)
     assert series[:3] == [
-        Reading(r_id="power", starts_at=bench.now + 2 * number * SECOND, duration=2 * SECOND, value=number * 1e3)
+        Reading(r_id="power", starts_at=start + 2 * number * SECOND, duration=2 * SECOND, value=number * 1e3)
         for number in range(3)
     ]
     assert (series[3].duration, series[3].quality) == (5 * SECOND, Quality.ESTIMATED)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1.7e308])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1.7e308, -1.1e9])
 async def test_what_is_no_number_is_kept_as_bad(bench: Bench, value: float) -> None:
     ven, party = await bench.add_party()
     request_id = await registered_reports(ven)
@@ -129,6 +131,19 @@ async def test_times_that_no_meter_saw_are_454(bench: Bench, start: str) -> None
     request_id = await registered_reports(ven)
     sent = await ven.ask(data(request_id, datetime.fromisoformat(start), 1.0), m.UpdatedReport)
     assert sent.response.response_code == "454"
+
+
+async def test_a_reading_of_the_future_is_454_and_not_stored(bench: Bench) -> None:
+    """A granularity of five seconds and no more: a clock may be ahead, a day of invented readings may not."""
+    ven, party = await bench.add_party()
+    request_id = await registered_reports(ven)
+    sent = await ven.ask(data(request_id, bench.now + 4 * SECOND, 1.0, 2.0), m.UpdatedReport)
+    assert sent.response.response_code == "454"
+    async with bench.store.view() as view:
+        series = await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR)
+        (requested,) = await view.reports.requests(party.id)
+    assert [reading.value for reading in series] == [1e3]
+    assert requested.covered_until == bench.now + 5 * SECOND
 
 
 async def test_a_name_that_is_too_long_is_454(bench: Bench) -> None:

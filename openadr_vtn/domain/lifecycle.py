@@ -9,11 +9,14 @@ from openadr_core.model.event import DrEvent, EventStatus, Signal
 
 SECOND = timedelta(seconds=1)
 ZERO = timedelta(0)
+START_LATE_MAX = timedelta(seconds=60)
+"""How far past a start may be when it is written: two clocks differ, and a request takes its time."""
 
 
 def new_event(event: DrEvent, now: datetime) -> DrEvent:
     """The event as it is first written, at version 0 (2.0b R4); InvalidEvent says why it cannot be."""
     _check(event, now)
+    _check_start(event, now)
     return replace(event, version=0, created_at=now, modified_at=now, cancelled_at=None)
 
 
@@ -36,6 +39,8 @@ def revised(old: DrEvent, new: DrEvent, now: datetime) -> DrEvent:
     _check(changed, now)
     if old.starts_at <= now:
         _check_past(old, changed, now)
+    else:
+        _check_start(changed, now)
     return replace(changed, version=old.version + 1, modified_at=now)
 
 
@@ -77,6 +82,15 @@ def _check(event: DrEvent, now: datetime) -> None:
         raise InvalidEvent("signals of one event have different ids")  # 2.0b R107
     for signal in event.signals:
         _check_intervals(event, signal)
+
+
+def _check_start(event: DrEvent, now: datetime) -> None:
+    """Nobody can be asked for what is past (2.0b V2, code 451); an event that runs keeps its own start."""
+    if event.starts_at < now - START_LATE_MAX:
+        raise InvalidEvent(
+            f"the event would start at {event.starts_at:%Y-%m-%d %H:%M:%S} UTC, which is past: "
+            "let it start now, or later"
+        )
 
 
 def _check_calendar(event: DrEvent) -> None:

@@ -124,6 +124,32 @@ async def test_what_was_asked_until_now_cannot_change(desk: DeskBench) -> None:
     assert "ended at" in assert_problem(over, 409)["detail"]
 
 
+async def test_no_event_begins_in_the_past(desk: DeskBench) -> None:
+    program_id = await desk.create_program()
+    now = desk.clock.now().replace(microsecond=0)
+
+    def starting(after_s: int) -> dict[str, str]:
+        return {"start": (now + timedelta(seconds=after_s)).isoformat(), "duration": "PT1H"}
+
+    late = await desk.post_event(program_id, intervalPeriod=starting(-62))
+    assert "would start at" in assert_problem(late, 400)["detail"]
+    assert (await desk.post_event(program_id, intervalPeriod=starting(-55))).status_code == 201, "clocks differ"
+
+    pending = await desk.create_event(program_id, intervalPeriod=starting(300))
+    moved = relief_event(program_id, intervalPeriod=starting(-120))
+    refused = await desk.http.put(f"{OADR3}/events/{pending}", json=moved)
+    assert "would start at" in assert_problem(refused, 400)["detail"]
+    assert (await desk.event(pending)).version == 0
+
+    at_once = relief_event(program_id, intervalPeriod={"start": "0001-01-01", "duration": "PT1H"})
+    assert (await desk.http.put(f"{OADR3}/events/{pending}", json=at_once)).status_code == 200
+    desk.clock.advance(600)
+    longer = relief_event(program_id, intervalPeriod={"start": "0001-01-01", "duration": "PT2H"})
+    answer = await desk.http.put(f"{OADR3}/events/{pending}", json=longer)
+    assert answer.status_code == 200, "what runs keeps its own start"
+    assert (await desk.event(pending)).starts_at == now
+
+
 async def test_a_party_that_is_no_longer_meant_is_told_so(desk: DeskBench) -> None:
     await desk.add_party("one")
     await desk.add_party("two")

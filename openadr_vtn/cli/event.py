@@ -83,7 +83,10 @@ def create(
 @json_option
 @operator_option
 def list_events(api: OperatorApi, *, as_json: bool) -> None:
-    """List events: the open ones first, then those over or cancelled; of each the newest first."""
+    """List events, the open ones first.
+
+    Then those that are over or cancelled; of each the newest first.
+    """
     events = api.admin("events")
     if as_json:
         show_json(events)

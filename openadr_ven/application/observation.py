@@ -105,15 +105,21 @@ class Observation:
     def fleet_power_w(self, second: int, *, silent_w: Floats) -> tuple[float, float]:
         """The whole fleet's power in a second, and the share of gateways that had measured it.
 
-        ``silent_w`` stands in, by gateway, for those that had not.
+        A gateway that skipped a second is taken to have gone on as before, as long as that is no silence;
+        ``silent_w`` stands in, by gateway, for those that are silent.
         """
-        place = second % SUMS_S
-        if self._sums_second[place] != second:
-            return float(silent_w.sum()), 0.0
-        sums = self._sums[place]
+        sums = self._sums_of(second)
         missing = np.isnan(sums)
         share = float((~missing[self._has_devices]).mean()) if self._has_devices.any() else 0.0
-        return float(np.where(missing, silent_w, sums).sum()), share
+        for earlier in range(second - 1, second - 1 - int(SILENT_AFTER_S), -1):
+            sums = np.where(np.isnan(sums), self._sums_of(earlier), sums)
+        return float(np.where(np.isnan(sums), silent_w, sums).sum()), share
+
+    def _sums_of(self, second: int) -> Floats:
+        """By gateway; not a number for what was not measured in that second."""
+        place = second % SUMS_S
+        known = self._sums_second[place] == second
+        return np.asarray(self._sums[place] if known else np.full(self._sums.shape[1], np.nan))
 
     def unsaved(self) -> list[Metered]:
         """The seconds that telemetry has added to and that ``saved`` has not been told of."""

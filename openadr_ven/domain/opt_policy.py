@@ -7,7 +7,6 @@ from datetime import datetime
 from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt, OptType
 
-
 EVENT_ID_MAX_BYTES = 255
 """What a gateway's frame has room for (docs/gateway-contract.md)."""
 

@@ -73,7 +73,9 @@ def test_a_sample_that_comes_late_still_counts_for_its_second(seen: Observation,
     power_w, share = seen.fleet_power_w(past - 3, silent_w=nothing(fleet))
     assert power_w == pytest.approx(9.0 * fleet.size)
     assert share == 1.0
-    assert seen.fleet_power_w(past - 2, silent_w=nothing(fleet)) == (0.0, 0.0)
+    # The second after it was not measured: the fleet went on as before, as far as anybody knows.
+    assert seen.fleet_power_w(past - 2, silent_w=nothing(fleet)) == (power_w, 0.0)
+    assert seen.fleet_power_w(past - 4, silent_w=nothing(fleet)) == (0.0, 0.0)
 
 
 def test_strangers_are_not_taken_in(seen: Observation, fleet: Fleet) -> None:
@@ -125,7 +127,7 @@ def test_a_baseline_is_the_mean_of_the_window_before(seen: Observation, fleet: F
 
 
 @pytest.mark.parametrize(
-    ("heard", "quality"), [(range(5), Quality.GOOD), (range(4), Quality.ESTIMATED), ((), Quality.BAD)]
+    ("heard", "quality"), [(range(5), Quality.GOOD), (range(1), Quality.ESTIMATED), ((), Quality.BAD)]
 )
 def test_an_interval_says_how_well_it_is_known(seen: Observation, fleet: Fleet, heard: range, quality: Quality) -> None:
     for second in heard:
@@ -134,7 +136,9 @@ def test_an_interval_says_how_well_it_is_known(seen: Observation, fleet: Fleet, 
     silent_w = seen.by_gateway(np.full(fleet.size, 1.0))
     measured = measured_between(seen, start, start + 5, silent_w=silent_w)
     assert measured.quality is quality
-    assert measured.power_w == pytest.approx(fleet.size * (2.0 * len(heard) + 1.0 * (5 - len(heard))) / 5)
+    # Three seconds of silence are taken for more of the same.
+    known = min(len(heard) + 3, 5) if heard else 0
+    assert measured.power_w == pytest.approx(fleet.size * (2.0 * known + 1.0 * (5 - known)) / 5)
 
 
 def test_what_was_stored_comes_back_and_only_once(seen: Observation, fleet: Fleet) -> None:
@@ -165,3 +169,12 @@ def test_who_is_heard_is_waited_for_and_who_is_silent_is_not(seen: Observation, 
     assert seen.has_caught_up(later, now=later)  # the other has been silent too long
     seen.receive(a_frame(fleet, fleet.gateway_names[1], NOW + SECOND, 1.0), now=later)
     assert not seen.has_caught_up(later, now=later)  # it is back, and brings what it has measured meanwhile
+
+
+def test_a_skipped_second_goes_on_as_before_and_silence_does_not(seen: Observation, fleet: Fleet) -> None:
+    hear(seen, fleet, NOW, 3.0)
+    second = int(NOW.timestamp())
+    measured_w, _ = seen.fleet_power_w(second, silent_w=nothing(fleet))
+    assert measured_w == pytest.approx(3.0 * fleet.size)
+    assert seen.fleet_power_w(second + 1, silent_w=nothing(fleet)) == (measured_w, 0.0)
+    assert seen.fleet_power_w(second + 4, silent_w=nothing(fleet)) == (0.0, 0.0)

@@ -24,6 +24,9 @@ class Refusal:
         return cls(code=codes.code_of(error), description=str(error))
 
 
+NOT_ENROLLED = Refusal(code=codes.NOT_REGISTERED, description="this certificate is not enrolled")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What every answer says of the two sides."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from openadr_core.errors import RemoteProtocolError, UnknownReference, Unsupported
+from openadr_core.errors import RemoteProtocolError, UnknownReference, Unsupported, WrongState
 from openadr_core.limits import EVENT_RESPONSES_MAX, LOG_VALUE_MAX_CHARS
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
@@ -21,7 +21,7 @@ from openadr_vtn.application.ports import Notice, UnitOfWork
 from openadr_vtn.domain.delivery import Errand, Key, Mailbox
 from openadr_vtn.domain.enrolment import RegistrationWish
 from openadr_vtn.domain.reporting import TelemetryWish
-from openadr_vtn.protocols.oadr2_answers import PROFILES, Refusal, Scene, answer_to, first, said_to
+from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, PROFILES, Refusal, Scene, answer_to, first, said_to
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_reports import (
     METADATA,
@@ -99,13 +99,17 @@ async def create_party_registration(asked: Asked, message: m.CreatePartyRegistra
     )
     try:
         party = await registration.register(asked.uow, asked.party, wish, new_id=asked.desk.new_id, now=asked.now)
-    except (Unsupported, UnknownReference) as error:
-        unable = isinstance(error, Unsupported)
-        code = codes.DEPLOYMENT_OTHER if unable else codes.INVALID_ID
-        refused = answer_to(message, replace(asked.scene, ven_id=None), Refusal(code=code, description=str(error)))
-        return Answer(body=encode(refused))
-    notice = Notice(kind="party registered", party_id=party.id)
-    return Answer(body=encode(_created(asked, message, party)), notices=(notice,))
+    except Unsupported as error:
+        refusal = Refusal(code=codes.DEPLOYMENT_OTHER, description=str(error))
+    except UnknownReference as error:
+        refusal = Refusal(code=codes.INVALID_ID, description=str(error))
+    except WrongState:
+        # It was shut out after its standing was read.
+        refusal = NOT_ENROLLED
+    else:
+        notice = Notice(kind="party registered", party_id=party.id)
+        return Answer(body=encode(_created(asked, message, party)), notices=(notice,))
+    return Answer(body=encode(answer_to(message, replace(asked.scene, ven_id=None), refusal)))
 
 
 async def cancel_party_registration(asked: Asked, message: m.CancelPartyRegistration) -> Answer:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from openadr_core.model.event import Signal, SignalInterval, SignalKind
 from openadr_core.model.opt import OptType
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
+from openadr_vtn.adapters.sql.store import open_store
+from openadr_vtn.domain.enrolment import refused
 from tests.vtn.protocols.speech import WISH, answer, metadata, polled
 from tests.vtn.protocols.vtn_bench import VTN_ID, Bench
 from tests.vtn.samples import HOUR
@@ -98,6 +101,18 @@ async def test_a_registration_that_cannot_be_is_refused_in_its_own_payload(
     assert (refused.response.response_code, refused.registration_id, refused.ven_id) == (code, None, None)
     async with bench.store.view() as view:
         assert await view.parties.by_id(party.id) == party
+
+
+async def test_a_party_refused_by_another_process_cannot_register(bench: Bench, tmp_path: Path) -> None:
+    """This process has its standing in memory, and finds out in the transaction."""
+    ven, party = await bench.add_party()
+    await polled(ven)
+    elsewhere = await open_store(f"sqlite:///{tmp_path / 'vtn.db'}")
+    async with elsewhere.unit_of_work() as uow:
+        await uow.parties.save(refused(party))
+    await elsewhere.close()
+    said = await ven.ask(WISH, m.CreatedPartyRegistration)
+    assert (said.response.response_code, said.registration_id, said.ven_id) == ("463", None, None)
 
 
 async def test_a_cancelled_registration_is_gone(bench: Bench) -> None:

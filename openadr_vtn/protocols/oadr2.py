@@ -23,14 +23,14 @@ from openadr_vtn.application.handlers import delivery
 from openadr_vtn.application.ports import Notice, Store, Witness
 from openadr_vtn.domain.delivery import Key, unproved
 from openadr_vtn.domain.reporting import TelemetryWish
-from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, OPERATIONS, Refusal, Scene, answer_to
+from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, OPERATIONS, Refusal, Scene, answer_to
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_http import SERVICES, HttpRefusal, content_coding, response, service_of
 from openadr_vtn.protocols.oadr2_operations import Answer, Asked, Desk, operate
 
-NEEDS_NO_REGISTRATION = (m.QueryRegistration, m.CreatePartyRegistration)
+NEEDS_NO_REGISTRATION = (m.QueryRegistration, m.CreatePartyRegistration, m.CancelPartyRegistration)
+"""The last one, because it may be said again by a party that did not read that it is done (T10)."""
 
-NOT_REGISTERED = Refusal(code=codes.NOT_REGISTERED, description="this party is not registered")
 ANOTHER_PARTY = Refusal(code=codes.NOT_REGISTERED, description="the venID is not this certificate's")
 UNKNOWN_ID = Refusal(code=codes.INVALID_ID, description="the venID is not known")
 NO_ID = Refusal(code=codes.INVALID_ID, description="the venID is missing")

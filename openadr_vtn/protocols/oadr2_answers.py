@@ -25,6 +25,7 @@ class Refusal:
 
 
 NOT_ENROLLED = Refusal(code=codes.NOT_REGISTERED, description="this certificate is not enrolled")
+NOT_REGISTERED = Refusal(code=codes.NOT_REGISTERED, description="this party is not registered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,16 @@ from openadr_vtn.application.ports import Notice, UnitOfWork
 from openadr_vtn.domain.delivery import Errand, Key, Mailbox
 from openadr_vtn.domain.enrolment import RegistrationWish
 from openadr_vtn.domain.reporting import TelemetryWish
-from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, PROFILES, Refusal, Scene, answer_to, first, said_to
+from openadr_vtn.protocols.oadr2_answers import (
+    NOT_ENROLLED,
+    NOT_REGISTERED,
+    PROFILES,
+    Refusal,
+    Scene,
+    answer_to,
+    first,
+    said_to,
+)
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_reports import (
     METADATA,
@@ -113,7 +122,10 @@ async def create_party_registration(asked: Asked, message: m.CreatePartyRegistra
 
 
 async def cancel_party_registration(asked: Asked, message: m.CancelPartyRegistration) -> Answer:
-    await registration.unregister(asked.uow, asked.party, message.registration_id, now=asked.now)
+    try:
+        await registration.unregister(asked.uow, asked.party, message.registration_id, now=asked.now)
+    except WrongState:
+        return _answer(asked, message, NOT_REGISTERED)
     return _answer(asked, message, notices=(Notice(kind="party unregistered", party_id=asked.party.id),))
 
 

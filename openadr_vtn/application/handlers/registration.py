@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from openadr_core.errors import WrongState
 from openadr_core.model.party import Party
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, UnitOfWork
 from openadr_vtn.domain.delivery import Errand
 from openadr_vtn.domain.enrolment import RegistrationWish, registered, unregistered
 
+REGISTER = "register party"
+UNREGISTER = "unregister party"
 OWN_REPORTS = "RegisterReport"
 """The errand of telling a newly registered party which reports we make (2.0b R301): none."""
 
@@ -28,19 +31,27 @@ async def register(
         await _erase(uow, after)
         await uow.errands.owe(Errand(party_id=after.id, kind=OWN_REPORTS, made_at=now))
     if _without_time(after) != _without_time(party):
-        await uow.audit.append(_entry(now, after, "register"))
+        await uow.audit.append(_entry(now, after, REGISTER))
     await uow.parties.save(after)
     await owe_current(uow, after, now)
     return after
 
 
 async def unregister(uow: UnitOfWork, party: Party, registration_id: str, *, now: datetime) -> Party:
-    """The party without registration, reports and errands (2.0b R407); its events stay owed to it."""
+    """The party without registration, reports and errands (2.0b R407); its events stay owed to it.
+
+    Asked again, because the answer was lost, it does no more; WrongState if there was nothing to end.
+    """
     party = await uow.parties.by_id(party.id) or party
+    if party.registration is None:
+        ended = {entry.detail for entry in await uow.audit.of_subject(party.id, UNREGISTER)}
+        if registration_id not in ended:
+            raise WrongState("this party is not registered")
+        return party
     after = unregistered(party, registration_id)
     await _erase(uow, after)
     await uow.parties.save(after)
-    await uow.audit.append(_entry(now, after, "unregister"))
+    await uow.audit.append(_entry(now, party, UNREGISTER))
     return after
 
 
@@ -58,4 +69,4 @@ def _without_time(party: Party) -> Party:
 def _entry(now: datetime, party: Party, action: str) -> AuditEntry:
     registration = party.registration
     detail = registration.registration_id if registration is not None else ""
-    return AuditEntry(at=now, actor=f"party:{party.id}", action=f"{action} party", subject=party.id, detail=detail)
+    return AuditEntry(at=now, actor=f"party:{party.id}", action=action, subject=party.id, detail=detail)

@@ -123,6 +123,12 @@ async def test_a_cancelled_registration_is_gone(bench: Bench) -> None:
     assert (await ven.ask(cancel, m.CanceledPartyRegistration)).response.response_code == "452"
     done = await ven.ask(replace(cancel, registration_id=own), m.CanceledPartyRegistration)
     assert (done.response.response_code, done.registration_id, done.ven_id) == ("200", own, party.id)
+    # T10: said again over a new connection, because the answer was lost.
+    again = await ven.reconnected().ask(replace(cancel, registration_id=own), m.CanceledPartyRegistration)
+    assert again == done
+    assert (await ven.ask(cancel, m.CanceledPartyRegistration)).response.response_code == "463"
+    async with bench.store.view() as view:
+        assert len(await view.audit.of_subject(party.id, "unregister party")) == 1
     refused = await polled(ven)
     assert isinstance(refused, m.Response)
     assert refused.response.response_code == "463"

@@ -30,8 +30,15 @@ from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
-from openadr_vtn.application.handlers.clients import Caller, TokenRules, add_client, open_keyring
-from openadr_vtn.application.ports import Notice, SigningKey, Store
+from openadr_vtn.application.handlers.clients import (
+    Caller,
+    TokenRules,
+    add_client,
+    clients,
+    open_keyring,
+    remove_client,
+)
+from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store
 from openadr_vtn.console.gate import Gate
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.domain.guard_rails import GuardRails
@@ -184,6 +191,23 @@ async def create_client(settings: Settings, name: str, scopes: tuple[str, ...]) 
     finally:
         await store.close()
     return client_id, secret
+
+
+async def list_clients(settings: Settings) -> list[ApiClient]:
+    store = await _migrated_store(settings)
+    try:
+        return await clients(store)
+    finally:
+        await store.close()
+
+
+async def end_client(settings: Settings, client_id: str) -> ApiClient:
+    """Remove a client, beside a VTN that runs too."""
+    store = await _migrated_store(settings)
+    try:
+        return await remove_client(store, client_id, SystemClock().now())
+    finally:
+        await store.close()
 
 
 def new_id() -> str:

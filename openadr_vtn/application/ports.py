@@ -237,6 +237,9 @@ class Clients(Protocol):
     async def remove(self, client_id: str) -> None: ...
     async def by_id(self, client_id: str) -> ApiClient | None: ...
 
+    async def all(self) -> list[ApiClient]:
+        """The oldest first."""
+
 
 class Keys(Protocol):
     async def add(self, key: SigningKey) -> None: ...

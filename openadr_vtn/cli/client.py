@@ -9,6 +9,7 @@ from openadr_core.shell.keyfiles import write_private
 from openadr_vtn.application.handlers.clients import SCOPES
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.run import config_option
+from openadr_vtn.cli.tables import clock_text, show_table
 from openadr_vtn.settings import load
 
 
@@ -41,6 +42,33 @@ def create(name: str, scopes: tuple[str, ...], out: Path | None, config: Path) -
     trust = settings.parties.trust[-1]
     write_private(out, profile_text(f"https://{host}:{settings.operator.port}", client_id, secret, str(trust)).encode())
     click.echo(f"Wrote {out}.")
+
+
+@client.command("list")
+@config_option
+def list_clients(config: Path) -> None:
+    """List clients, the oldest first. Secrets are not stored, so none is shown."""
+    from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
+
+    show_table(
+        ["NAME", "SCOPES", "CREATED", "ID"],
+        [
+            [one.name, " ".join(one.scopes), clock_text(one.created_at.isoformat()), one.client_id]
+            for one in asyncio.run(bootstrap.list_clients(load(config)))
+        ],
+        empty="There is no client yet: openadr-vtn client create NAME",
+    )
+
+
+@client.command()
+@click.argument("client_id", metavar="ID")
+@config_option
+def remove(client_id: str, config: Path) -> None:
+    """Remove a client, by the id that list shows. Its tokens are refused at once."""
+    from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
+
+    gone = asyncio.run(bootstrap.end_client(load(config), client_id))
+    click.echo(f"Client {gone.name} is removed.")
 
 
 def profile_text(url: str, client_id: str, secret: str, trust: str) -> str:

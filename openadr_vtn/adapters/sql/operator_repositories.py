@@ -102,6 +102,10 @@ class SqlClients(Repository):
         row = await self._row(select(CLIENT).where(CLIENT.c.client_id == client_id))
         return None if row is None else _client(row)
 
+    async def all(self) -> list[ApiClient]:
+        query = select(CLIENT).order_by(CLIENT.c.created_at, CLIENT.c.client_id)
+        return [_client(row) for row in await self._rows(query)]
+
 
 class SqlKeys(Repository):
     async def add(self, key: SigningKey) -> None:

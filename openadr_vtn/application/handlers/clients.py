@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from openadr_core.errors import Forbidden, RuleBroken, UnknownPeer
+from openadr_core.errors import Forbidden, NotFound, RuleBroken, UnknownPeer
 from openadr_core.oadr3.tokens import Token, UnknownKey, secret_hash, secret_matches, sign_token, verify_token
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, Store
 
@@ -97,6 +97,24 @@ async def add_client(
         await uow.clients.add(client)
         await uow.audit.append(
             AuditEntry(at=now, actor="system", action="create client", subject=client_id, detail=" ".join(scopes))
+        )
+    return client
+
+
+async def clients(store: Store) -> list[ApiClient]:
+    async with store.view() as view:
+        return await view.clients.all()
+
+
+async def remove_client(store: Store, client_id: str, now: datetime) -> ApiClient:
+    """Shut a client out: the tokens it has are worth nothing from now on. NotFound if there is none."""
+    async with store.unit_of_work() as uow:
+        client = await uow.clients.by_id(client_id)
+        if client is None:
+            raise NotFound(f"there is no client {client_id}")
+        await uow.clients.remove(client_id)
+        await uow.audit.append(
+            AuditEntry(at=now, actor="system", action="remove client", subject=client_id, detail=client.name)
         )
     return client
 

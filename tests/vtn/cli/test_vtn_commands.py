@@ -206,6 +206,14 @@ def test_a_client_that_may_only_stop(utility: Utility) -> None:
     assert command("stop", "--operator", str(profile)).exit_code == 0
     refused = command("program", "create", "x", "--operator", str(profile))
     assert (refused.exit_code, "write_programs" in refused.output) == (1, True)
+    config = ("--config", str(utility.folder / "vtn.toml"))
+    (row,) = [line for line in command("client", "list", *config).output.splitlines() if "night-desk" in line]
+    assert "read_all stop" in row
+    assert "night-desk is removed" in command("client", "remove", row.split()[-1], *config).output
+    assert "night-desk" not in command("client", "list", *config).output
+    assert command("stop", "--operator", str(profile)).exit_code == 1
+    again = command("client", "remove", row.split()[-1], *config)
+    assert (again.exit_code, "there is no client" in again.output) == (1, True)
 
 
 def test_the_console_opens_with_the_address_that_was_printed(utility: Utility) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import click
 
+from openadr_core.errors import ExchangeFailed, TimedOut
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.program import program_named
@@ -38,12 +39,13 @@ def event() -> None:
     "--file", "document", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A whole OpenADR 3.1 event as JSON, instead of the options.",
 )  # fmt: skip
+@click.option("--key", help="Send the same again, under the key that an attempt without an answer showed.")
 @json_option
 @operator_option
 def create(
     *, api: OperatorApi, program_name: str | None, payload_type: str | None, value: float | None, units: str,
     start: str, duration: str | None, targets: tuple[str, ...], priority: int | None, name: str | None,
-    document: Path | None, as_json: bool,
+    document: Path | None, key: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     r"""Create an event; parties are told at their next poll.
 
@@ -71,8 +73,7 @@ def create(
                 {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": payload_type, "units": units}
             ]
         body = json.dumps({key: one for key, one in wanted.items() if one is not None}).encode()
-    # A key of its own: should the answer be lost, the same request can be sent again.
-    made = api.write("POST", "events", body, **{"Idempotency-Key": secrets.token_hex(16)})
+    made = create_once(api, body, key or secrets.token_hex(16))
     if as_json:
         show_json(made)
     else:
@@ -172,6 +173,18 @@ def cancel(api: OperatorApi, event_id: str) -> None:
     """Cancel one event. Parties let go as it says: with the event's own randomisation, and ramped."""
     api.write("DELETE", f"events/{event_id}")
     click.echo(f"Event {event_id} is cancelled.")
+
+
+def create_once(api: OperatorApi, body: bytes, key: str) -> Any:
+    """The event as it was made. Under one key it is made once, so what timed out may be sent once more."""
+    try:
+        return api.write("POST", "events", body, **{"Idempotency-Key": key})
+    except TimedOut:
+        click.echo("No answer yet; sending the same again.", err=True)
+    try:
+        return api.write("POST", "events", body, **{"Idempotency-Key": key})
+    except ExchangeFailed as error:
+        raise TimedOut(f"{error}; the event may exist. To ask again without making two, add --key {key}") from None
 
 
 def _start_text(start: str) -> str:

@@ -11,13 +11,17 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
 import pytest
 
+from openadr_core.errors import TimedOut
 from openadr_core.shell.tls import Chain, client_context
+from openadr_vtn.cli.event import create_once
 from openadr_vtn.cli.main import main
+from openadr_vtn.cli.operator_api import OperatorApi
 from tests.vtn.cli.conftest import Utility, command, init
 
 SERVICE = "/OpenADR2/Simple/2.0b/OadrPoll"
@@ -146,6 +150,39 @@ def test_starts_and_durations_as_people_write_them(utility: Utility) -> None:
     utility.run("program", "create", "brief")
     assert "is removed" in utility.run("program", "remove", "brief")
     assert "there is no program brief" in utility.run("program", "show", "brief", status=1)
+
+
+class LosingApi(OperatorApi):
+    """Loses its first answers, as a network may."""
+
+    def __init__(self, lost: int) -> None:
+        self.lost = lost
+        self.sent: list[tuple[bytes | None, dict[str, str]]] = []
+
+    def write(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
+        assert (method, path) == ("POST", "events")
+        self.sent.append((body, headers))
+        if len(self.sent) <= self.lost:
+            raise TimedOut("no answer")
+        return {"id": "i1"}
+
+
+def test_an_event_whose_answer_is_lost_is_asked_for_once_more_under_the_same_key() -> None:
+    api = LosingApi(lost=1)
+    assert create_once(api, b"{}", "k-1") == {"id": "i1"}
+    assert api.sent == [(b"{}", {"Idempotency-Key": "k-1"})] * 2
+    silent = LosingApi(lost=9)
+    with pytest.raises(TimedOut, match="--key k-1"):
+        create_once(silent, b"{}", "k-1")
+    assert len(silent.sent) == 2
+
+
+def test_a_key_that_is_given_makes_one_event(utility: Utility) -> None:
+    utility.run("program", "create", "once")
+    level = ("--program", "once", "--payload-type", "SIMPLE", "--value", "1", "--duration", "1h", "--key", "k-1")
+    first, again = [utility.read("event", "create", *level) for _ in range(2)]
+    assert first == again
+    utility.run("event", "cancel", first["id"])
 
 
 def test_files_instead_of_options(utility: Utility, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from openadr_core.errors import UnknownReference, Unsupported, WrongState
+from openadr_core.errors import RuleBroken, UnknownReference, Unsupported, WrongState
 from openadr_core.identity import Peer
 from openadr_core.model.party import Certificate, Party, PartyState, Registration
 
@@ -55,7 +55,12 @@ def names_of(peer: Peer) -> tuple[str, str]:
 
 
 def approved(party: Party, *, name: str | None = None, targets: tuple[str, ...] | None = None) -> Party:
-    """The party, let in; under another name and with other targets where they are given."""
+    """The party, let in; under another name and with other targets where they are given.
+
+    RuleBroken for a name that would show as another than it is: with control or bidirectional characters.
+    """
+    if name is not None and not name.isprintable():
+        raise RuleBroken("name: holds a character that does not show (a control or a change of direction)")
     return replace(
         party,
         state=TRANSITIONS[party.state, "approve"],

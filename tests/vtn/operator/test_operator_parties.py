@@ -70,6 +70,18 @@ async def test_a_member_that_is_not_known_is_named(desk: DeskBench, command: str
     assert still["state"] == "pending"
 
 
+@pytest.mark.parametrize("name", ["acme\u202etelf", "a\nb", "a\x1b[2Kb", "a\u200bb", "\u2066acme"])
+async def test_a_name_shows_as_what_it_is(desk: DeskBench, name: str) -> None:
+    """A name stands in terminals, pages and logs; none may redraw what is around it."""
+    await desk.add_party("newcomer", **PENDING)
+    answer = await desk.http.post(f"{ADMIN}/parties/newcomer/approve", json={"name": name})
+    assert "holds a character that" in assert_problem(answer, 400)["detail"]
+    (still,) = (await desk.http.get(f"{ADMIN}/parties?state=pending")).json()
+    assert still["name"] == "newcomer"
+    plain = await desk.http.post(f"{ADMIN}/parties/newcomer/approve", json={"name": "Stadtwerke Köln 電力"})
+    assert plain.status_code == 200
+
+
 async def test_a_refused_party_is_out(desk: DeskBench) -> None:
     await desk.add_party("one")
     answer = await desk.http.post(f"{ADMIN}/parties/one/refuse", json={"reason": "left the program"})

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from openadr_core.errors import ConfigError
 from openadr_core.model.program import ReliefSign
-from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.decode import LARGE, decode
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
@@ -147,7 +147,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     schema = load_schema()
     session = Oadr2Session(
         settings=_session_settings(settings),
-        decode=lambda body: decode(body, schema),
+        decode=lambda body: decode(body, schema, limits=LARGE),
         dice=dice,
         now=now,
         memory=None if record is None else from_record(Memory, record),

@@ -69,7 +69,10 @@ def test_every_schema_and_profile_is_in(names: set[str]) -> None:
 def test_every_procedure_template_and_migration_is_in(names: set[str]) -> None:
     for package in ("conformance", "openadr_core", "openadr_vtn", "openadr_ven"):
         for path in (ROOT / package).rglob("*"):
-            if path.suffix in {".yaml", ".html", ".j2", ".css", ".js", ".mako", ".py"} and "__pycache__" not in path.parts:
+            if (
+                path.suffix in {".yaml", ".html", ".j2", ".css", ".js", ".mako", ".py"}
+                and "__pycache__" not in path.parts
+            ):
                 assert path.relative_to(ROOT).as_posix() in names
 
 

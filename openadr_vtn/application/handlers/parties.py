@@ -30,6 +30,8 @@ async def approve_party(
     ``named`` is its id, its name or a fingerprint of its certificate. Conflict if the new name is another's.
     """
     async with store.unit_of_work() as uow:
+        # First of all: what it is owed is read beside what is being published (see UnitOfWork.alone).
+        await uow.alone()
         party = approved(await party_named(uow, named), name=name, targets=targets)
         other = await uow.parties.by_name(party.name)
         if other is not None and other.id != party.id:

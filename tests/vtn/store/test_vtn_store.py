@@ -303,6 +303,31 @@ async def test_a_corrected_reading_replaces_the_earlier_one(stocked: SqlStore, n
         assert await view.reports.series("id-ven-one", Measurand.BASELINE, now, now + HOUR) == []
 
 
+async def test_open_events_are_shown_first_and_the_newest_of_each(stocked: SqlStore, now: datetime) -> None:
+    later = now + 2 * HOUR
+    async with stocked.unit_of_work() as unit:
+        await unit.events.add(a_stored_event(now, event_id="open", starts_at=later, priority=None))
+        await unit.events.add(a_stored_event(now, event_id="opener", starts_at=later, created_at=now + SECOND))
+        await unit.events.add(a_stored_event(now, event_id="stopped", priority=0, cancelled_at=now))
+    async with stocked.view() as view:
+        listed = [stored.event.id for stored in await view.events.open_first(later)]
+        assert listed[:2] == ["opener", "open"]
+        assert set(listed[2:]) == {"event-1", "stopped"}
+        assert [one.event.id for one in await view.events.open_first(later, skip=1, limit=1)] == ["open"]
+
+
+async def test_a_new_wording_is_no_new_version(stocked: SqlStore, now: datetime) -> None:
+    first = a_stored_event(now)
+    reworded = replace(first, event=replace(first.event, modified_at=now + SECOND), document='{"v": "said otherwise"}')
+    async with stocked.unit_of_work() as unit:
+        await unit.events.reword(reworded)
+    async with stocked.view() as view:
+        assert await view.events.by_id("event-1") == reworded
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.events.reword(replace(reworded, event=replace(reworded.event, version=4)))
+
+
 async def test_clients_keys_receipts_and_audit(store: SqlStore, now: datetime) -> None:
     client = ApiClient(client_id="bl", name="console", secret_hash="h", scopes=("read_all",), created_at=now)  # noqa: S106
     keys = [SigningKey(id="old", pem="p", created_at=now), SigningKey(id="new", pem="q", created_at=now + SECOND)]
@@ -316,6 +341,7 @@ async def test_clients_keys_receipts_and_audit(store: SqlStore, now: datetime) -
             await unit.audit.append(entry)
     async with store.view() as view:
         assert await view.clients.by_id("bl") == client
+        assert await view.clients.all() == [client]
         assert await view.keys.all() == keys[::-1]
         assert await view.receipts.by_key("client:bl", "key") == "answer"
         assert await view.receipts.by_key("client:other", "key") is None

@@ -49,7 +49,7 @@ class Gate:
 
     def open_session(self, token: str) -> str | None:
         """A cookie's value for whoever brings the token."""
-        if not hmac.compare_digest(token.encode(), self.token.encode()):
+        if not hmac.compare_digest(_octets(token), _octets(self.token)):
             return None
         ends = str(round((self.now() + SESSION).timestamp()))
         return f"{ends}.{self._signed(f'session {ends}')}"
@@ -57,7 +57,7 @@ class Gate:
     def admits(self, request: web.Request) -> bool:
         """Whether the request comes with a session that has not ended."""
         ends, _, signature = request.cookies.get(self.cookie_name, "").partition(".")
-        if not hmac.compare_digest(signature.encode(), self._signed(f"session {ends}").encode()):
+        if not hmac.compare_digest(_octets(signature), _octets(self._signed(f"session {ends}"))):
             return False
         return self.now().timestamp() < int(ends)
 
@@ -66,7 +66,12 @@ class Gate:
         return self._signed(f"form {request.cookies.get(self.cookie_name, '')}")
 
     def _signed(self, text: str) -> str:
-        return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.key, _octets(text), hashlib.sha256).hexdigest()
+
+
+def _octets(text: str) -> bytes:
+    """As they came: octets of a header that are not UTF-8 are surrogates in aiohttp's text."""
+    return text.encode(errors="surrogateescape")
 
 
 GATE = web.AppKey("gate", Gate)

@@ -22,6 +22,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from openadr_core.errors import ConfigError, StoreError
 from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import SystemClock
+from openadr_core.shell.console.gate import Gate
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
@@ -39,7 +40,6 @@ from openadr_vtn.application.handlers.clients import (
     remove_client,
 )
 from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store
-from openadr_vtn.console.gate import Gate
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.reporting import TelemetryWish
@@ -60,6 +60,7 @@ from openadr_vtn.settings import (
 
 log = structlog.get_logger(__name__)
 
+PROGRAM = "openadr-vtn"
 LAST_SEEN_WRITTEN_S = 1
 METRICS_REFRESHED_S = 10
 
@@ -110,7 +111,8 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
     desk = await _desk(settings, store, clock, metrics)
-    gate = Gate(token=secrets.token_urlsafe(24), now=clock.now)
+    # A key of this run's own: sessions end with the process.
+    gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
     listeners: list[Running] = []
     try:

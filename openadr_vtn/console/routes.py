@@ -14,11 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from openadr_core.errors import NotFound
 from openadr_core.shell.clock import steady_s
+from openadr_core.shell.console import ASSETS, ASSETS_PREFIX
+from openadr_core.shell.console.gate import GATE, Gate, guarded
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.console.fresh import FreshAnswers
-from openadr_vtn.console.gate import GATE, Gate, guarded
 from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
 
@@ -64,6 +65,7 @@ def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: s
             web.get("/data/events/{id}.json", event_data),
             web.post("/stop", stop_events),
             web.static("/assets", Path(str(files("openadr_vtn.console") / "assets"))),
+            web.static(ASSETS_PREFIX, ASSETS),
         ]
     )
     return app
@@ -120,7 +122,7 @@ async def event_data(request: web.Request) -> web.Response:
 async def stop_events(request: web.Request) -> web.Response:
     """Stop, for all events or for one; the form's key shows that a page of ours asks."""
     form = await request.post()
-    if not hmac.compare_digest(str(form.get("form_key", "")).encode(), _form_key(request).encode()):
+    if not hmac.compare_digest(str(form.get("form_key", "")).encode(), request.app[GATE].form_key(request).encode()):
         raise web.HTTPForbidden(text="403: the form is not from this session\n")
     event_id = str(form.get("event_id", ""))
     console = request.app[CONSOLE]
@@ -149,16 +151,9 @@ async def _data(request: web.Request, read: Callable[[UnitOfWork, datetime], Awa
     return web.json_response(text=text)
 
 
-def _form_key(request: web.Request) -> str:
-    session = request.app[GATE].session_of(request)
-    if session is None:
-        raise web.HTTPUnauthorized
-    return session.form_key
-
-
 def _page(request: web.Request, template: str, **values: str) -> web.Response:
     console = request.app[CONSOLE]
     text = console.templates.get_template(template).render(
-        vtn_id=console.vtn_id, form_key=_form_key(request), path=request.path, **values
+        vtn_id=console.vtn_id, form_key=request.app[GATE].form_key(request), path=request.path, **values
     )
     return web.Response(text=text, content_type="text/html")

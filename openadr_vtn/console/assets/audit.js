@@ -1,5 +1,5 @@
 // Who did what, the newest first.
-import { clock, follow, node, table } from "./page.js";
+import { clock, follow, node, table } from "/shared/page.js";
 
 follow("/data/audit.json", (entries) => table("audit", [
   ["When", (entry) => clock(entry.at)],

@@ -1,6 +1,6 @@
 // One event, live: who answered what, target against delivered, what is late or missing.
-import { draw } from "./chart.js";
-import { ago, cards, clock, follow, kw, node, opt, span, status, table } from "./page.js";
+import { draw } from "/shared/chart.js";
+import { ago, cards, clock, follow, kw, node, opt, span, status, table } from "/shared/page.js";
 
 const TOLERANCE = 0.05;
 const AHEAD_MS = 10_000;

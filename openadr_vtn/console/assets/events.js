@@ -1,5 +1,6 @@
 // The list of events, and how things stand.
-import { cards, clock, follow, node, pendingNote, status, table } from "./page.js";
+import { cards, clock, follow, node, status, table } from "/shared/page.js";
+import { pendingNote } from "./pending.js";
 
 let parties = [];
 follow("/data/parties.json", (found) => { parties = found; pendingNote(found); });

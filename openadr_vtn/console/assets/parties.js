@@ -1,5 +1,6 @@
 // Who knocked, and who is let in.
-import { ago, clock, follow, node, pendingNote, pill, span, table } from "./page.js";
+import { ago, clock, follow, node, pill, span, table } from "/shared/page.js";
+import { pendingNote } from "./pending.js";
 
 const STATES = { pending: "warn", approved: "good", refused: "bad" };
 

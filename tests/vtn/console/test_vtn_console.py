@@ -4,17 +4,20 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 
 from openadr_core.errors import Unavailable
 from openadr_core.shell.clock import ManualClock
+from openadr_core.shell.console import ASSETS as SHARED
+from openadr_core.shell.console import ASSETS_PREFIX
+from openadr_core.shell.console.gate import Gate
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.console.fresh import ANSWERS_MAX, FreshAnswers
-from openadr_vtn.console.gate import COOKIE, Gate
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.http.health_routes import Health
 from tests.vtn.samples import a_party, a_program, a_stored_event
@@ -45,7 +48,7 @@ async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqlStore]:
 
 @pytest.fixture
 async def stranger(store: SqlStore, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
-    gate = Gate(token=TOKEN, now=clock.now)
+    gate = Gate(name="openadr-vtn", token=TOKEN, key=b"k" * 32, now=clock.now)
     app = console_app(store, gate, clock.now, "VTN-1", Health(store=store, metrics=lambda: b"metric 1\n"))
     running = await serve(app, host="127.0.0.1", port=0)
     async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
@@ -66,12 +69,12 @@ async def form_key(http: httpx.AsyncClient) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("path", [*PAGES, *DATA, "/?token=wrong", "/?token=", "/nothing"])
+@pytest.mark.parametrize("path", [*PAGES, *DATA, "/?token=wrong", "/?token=%FF", "/?token=", "/nothing"])
 async def test_without_the_token_nothing_is_shown(stranger: httpx.AsyncClient, path: str) -> None:
     answer = await stranger.get(path)
     assert answer.status_code == 401
     assert "event-1" not in answer.text
-    assert COOKIE not in stranger.cookies
+    assert not stranger.cookies
 
 
 async def test_the_token_opens_a_session_and_goes(stranger: httpx.AsyncClient) -> None:
@@ -90,10 +93,28 @@ async def test_pages_load_nothing_from_elsewhere(operator: httpx.AsyncClient, pa
     assert page.headers["Cache-Control"] == "no-store"
     for address in re.findall(r'(?:src|href|action)="([^"]*)"', page.text):
         assert address.startswith("/")
-        if address.startswith("/assets/"):
+        if address.startswith(("/assets/", ASSETS_PREFIX)):
             assert (await operator.get(address)).status_code == 200
     assert not re.search(r"<script[^>]*>[^<]", page.text)
     assert not re.search(r"\son\w+=|style=", page.text)
+
+
+async def test_all_that_scripts_import_is_served(operator: httpx.AsyncClient) -> None:
+    waiting, served = {f"/assets/{path.name}" for path in ASSETS.glob("*.js")}, set[str]()
+    while waiting:
+        address = waiting.pop()
+        script = await operator.get(address)
+        assert script.status_code == 200, address
+        served.add(address)
+        imported = {urljoin(address, found) for found in re.findall(r'from "([^"]+)"', script.text)}
+        waiting |= imported - served
+    assert {"/shared/page.js", "/shared/chart.js"} <= served
+
+
+@pytest.mark.parametrize("cookie", [b"x", b"9999999999.00", b"\xff.\xff", "é.é".encode()])
+async def test_a_forged_session_opens_nothing(stranger: httpx.AsyncClient, cookie: bytes) -> None:
+    answer = await stranger.get("/", headers={b"Cookie": b"openadr_vtn_session=" + cookie})
+    assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("path", DATA)
@@ -105,8 +126,8 @@ async def test_data_is_json(operator: httpx.AsyncClient, path: str) -> None:
 
 def test_scripts_set_peers_texts_as_text_only() -> None:
     """A party chooses its own name: it must never become markup."""
-    scripts = {path.name: path.read_text() for path in ASSETS.glob("*.js")}
-    assert len(scripts) >= 5
+    scripts = {path.name: path.read_text() for folder in (ASSETS, SHARED) for path in folder.glob("*.js")}
+    assert len(scripts) >= 7
     for name, text in scripts.items():
         for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert way not in text, name

@@ -47,7 +47,9 @@ class Heeding:
         taken = Taken()
         for indication in indications:
             match indication:
-                case i.EventReceived() | i.EventChanged() | i.EventCancelled() | i.EventRefused():
+                case (
+                    i.EventReceived() | i.EventChanged() | i.EventCancelled() | i.EventRefused() | i.EventContradicted()
+                ):
                     self._take_event(indication, taken, now)
                 case i.ReportRequested() | i.ReportCancelled() | i.ReportDelivered() | i.ReportRefused():
                     self._take_report(indication, taken, now)
@@ -85,6 +87,11 @@ class Heeding:
             case i.EventRefused():
                 text = f"version {indication.version}: {indication.code} {indication.reason}"
                 taken.notices.append(Notice(at=now, kind="event refused", text=text, event_id=indication.event_id))
+            case i.EventContradicted():
+                text = f"version {indication.version} came again with another content; the first one stands"
+                taken.notices.append(
+                    Notice(at=now, kind="event contradicted", text=text, event_id=indication.event_id, alarm=True)
+                )
 
     def _decide(self, event: DrEvent, now: datetime) -> Opt:
         duration_s = FOR_EVER_S if event.duration is None else event.duration.total_seconds()

@@ -74,6 +74,14 @@ class EventRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventContradicted:
+    """The VTN says something else under a version that it has said before. The first word stands."""
+
+    event_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequested:
     request: ReportRequest
 
@@ -134,6 +142,7 @@ Indication = (
     | EventChanged
     | EventCancelled
     | EventRefused
+    | EventContradicted
     | ReportRequested
     | ReportCancelled
     | ReportDelivered

@@ -16,6 +16,7 @@ from openadr_core.oadr2.translate import event_from_wire
 from openadr_ven.domain.indications import (
     EventCancelled,
     EventChanged,
+    EventContradicted,
     EventReceived,
     EventRefused,
     Indication,
@@ -93,10 +94,27 @@ def _take_cancelled(taken: _Taken, event: Event, known: KnownEvent | None) -> No
 
 
 def _answer_again(taken: _Taken, event: Event, known: KnownEvent) -> None:
+    _compare(taken, event, known)
     # R57: nothing changes, and the same is said again; undecided is said when it is decided.
     taken.memory = taken.memory.with_known(replace(known, request_id=taken.request_id))
     if known.opt is not None:
         _answer(taken, event, known.opt.code, known.opt.opt_type, known.opt.reason)
+
+
+def _compare(taken: _Taken, event: Event, known: KnownEvent) -> None:
+    """The same version must say the same. Interpretation: R5 obliges the VTN; where it fails, the first word stands."""
+    mark = (known.event.id, f"{known.event.version} contradicted")
+    if mark in taken.memory.refused:
+        return
+    try:
+        again = _canonical(taken, event)
+    except OpenAdrError:
+        return  # over since: there is nothing left to compare
+    # Times of writing are renewed with each payload (R115).
+    if replace(again, created_at=known.event.created_at, modified_at=known.event.modified_at) == known.event:
+        return
+    taken.memory = replace(taken.memory, refused=(*taken.memory.refused, mark))
+    taken.indications.append(EventContradicted(event_id=known.event.id, version=known.event.version))
 
 
 def _take_new(taken: _Taken, event: Event, known: KnownEvent | None) -> None:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test check format lint types imports bench conformance clean
+.PHONY: help demo test check format lint types imports bench soak conformance clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ imports: $(VENV)/.test
 
 bench: $(VENV)/.test  ## ratios against the bare libraries and a peer, with the machine named
 	@$(BIN)/python -m pytest -m bench -s tests/bench
+
+soak: $(VENV)/.test  ## the long way: a thousand kills, a million documents; hours
+	@OPENADR_CHAOS_KILLS=1000 OPENADR_FUZZ_RUNS=1000000 $(BIN)/python -m pytest --timeout 0 tests/chaos tests/fuzz
 
 conformance: $(VENV)/.test  ## the harness against our VTN and against the openleadr package's
 	@$(BIN)/python -m pytest -s tests/conformance

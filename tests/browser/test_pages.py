@@ -37,12 +37,15 @@ async def test_the_utility_sees_its_parties_and_its_event(lab: Lab, tmp_path: Pa
     url = lab.console_url("vtn")
     base = url.split("/?")[0]
     event_id = lab.operator_json("event", "list")[0]["id"]
+    (tmp_path / "note").write_text("Seen by <b>nobody</b> but operators.")
+    lab.operator_command("event", "note", event_id, tmp_path / "note")
     async with browser(tmp_path / "profile") as page:
         assert event_id in await page.open(url)
         assert VEN_NAME in await page.open(f"{base}/parties")
         shown = await page.open(f"{base}/events/{event_id}")
         assert "opt in" in shown
         assert re.search(LINE, shown), "no line in the chart of target and delivered"
+        assert "Seen by &lt;b&gt;nobody&lt;/b&gt; but operators." in shown
         assert (await page.picture(tmp_path / "event.png")).stat().st_size > PNG_MIN_BYTES
 
 

@@ -110,7 +110,7 @@ def _decode_command(reader: "_Reader", event_bytes: int, gateway_bytes: int) -> 
         rows=reader.rows(COMMAND_ROW, count),
     )
     reader.finish()
-    _require(sequence > 0, "a command's sequence begins at 1")
+    _require(0 < sequence <= SEQUENCE_MAX, "a command's sequence is between 1 and 2^62")
     _require(bool(frame.event_id), "a command without an event")
     _require(0 <= (frame.end - frame.start).total_seconds() <= COMMAND_LEASE_MAX_S, "a lease that is no lease")
     _require(0 <= ramp_s <= COMMAND_RAMP_MAX_S, "ramp out of range")
@@ -191,6 +191,7 @@ def _encode_status(frame: StatusFrame) -> bytes:
 
 def _decode_status(reader: "_Reader", event_bytes: int, gateway_bytes: int) -> StatusFrame:
     at, command_sequence, slot_count, state = reader.unpack(STATUS_HEADER)
+    _require(command_sequence <= SEQUENCE_MAX, "no VEN has sent so many commands")
     frame = StatusFrame(
         gateway=reader.name(gateway_bytes),
         at=_moment(at),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError, Unsupported
 from openadr_ven.fleet.columns import Mode
-from openadr_ven.gateways.codec import PREFIX, decode, encode
+from openadr_ven.gateways.codec import PREFIX, SEQUENCE_MAX, decode, encode
 from openadr_ven.gateways.contract import (
     AckFrame,
     AckState,
@@ -86,7 +86,7 @@ SPECIFICATION = Path(__file__).parents[3] / "docs" / "gateway-contract.md"
 moments = st.timedeltas(timedelta(0), timedelta(days=36_500)).map(datetime(1990, 1, 1, tzinfo=UTC).__add__)
 names = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 event_ids = st.text(min_size=1, max_size=63)
-sequences = st.integers(1, 2**64 - 1)
+sequences = st.integers(1, SEQUENCE_MAX)
 slot_lists = st.lists(st.integers(0, 65_535), min_size=1, max_size=40, unique=True).map(sorted)
 watts = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -135,7 +135,7 @@ def telemetry(draw: st.DrawFn) -> TelemetryFrame:
         gateway=draw(names),
         telemetry_sequence=draw(sequences),
         measured_at=draw(moments),
-        command_sequence=draw(st.integers(0, 2**64 - 1)),
+        command_sequence=draw(st.integers(0, SEQUENCE_MAX)),
         rows=telemetry_rows(
             slots,
             draw(st.lists(watts, min_size=size, max_size=size)),
@@ -152,7 +152,7 @@ statuses = st.builds(
     at=moments,
     state=st.sampled_from(GatewayState),
     slot_count=st.integers(0, 65_536),
-    command_sequence=st.integers(0, 2**64 - 1),
+    command_sequence=st.integers(0, SEQUENCE_MAX),
 )
 frames = st.one_of(commands(), acks(), telemetry(), statuses)
 

@@ -133,9 +133,6 @@ class Lab:
             "openadr_ven", *arguments, "--config", self.ven / "ven.toml", environment=self._ven_environment()
         )
 
-    def ven_json(self, *arguments: str | Path) -> Any:
-        return json.loads(self.ven_command(*arguments, "--json"))
-
     def console_url(self, name: str) -> str:
         """The address with its token that ``vtn`` or ``ven`` printed when it started."""
         lines = (self.processes.logs / f"{name}.log").read_text().splitlines()

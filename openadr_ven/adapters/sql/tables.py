@@ -4,28 +4,13 @@ They live in a registry of their own, so that a process that holds a VTN's table
 two apart.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import Column, DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator
+from sqlalchemy import Column, Index, LargeBinary, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC; SQLite keeps no zone, and both databases must answer the same."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+from openadr_core.shell.sql_types import UtcDateTime
 
 
 class Row(SQLModel, registry=registry()):

@@ -4,29 +4,26 @@
 ``openadr-ven init`` writes a commented file; ``openadr-ven check`` names a setting that is wrong.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
+from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VEN_"
 FINGERPRINT_HEX_CHARS = 64
+REASONS = {
+    "envelope": "missing: the agent does not start without a safety envelope; `openadr-ven init` writes a cautious one"
+}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 Positive = Annotated[float, Field(gt=0)]
 PositiveWatts = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Table(BaseModel):
-    """A table of the file: an unknown key is a mistake, and said to be one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class VtnSettings(Table):
@@ -134,7 +131,7 @@ class LogSettings(Table):
     format: Literal["json", "console"] = "json"
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
@@ -152,42 +149,11 @@ class Settings(BaseSettings):
     store: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).")] = "sqlite:///ven.db"
     """``sqlite:///path`` or ``postgresql://user@host/database``."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment over the file; nothing else."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
-
 
 def load(path: Path) -> Settings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
-    try:
-        tables = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `openadr-ven init` writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    try:
-        settings = Settings(**tables)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_named(path, found) for found in error.errors())) from None
+    settings = read_settings(Settings, path, written_by="openadr-ven init", reasons=REASONS)
     return _placed(settings, path.resolve().parent)
-
-
-def _named(path: Path, found: object) -> str:
-    location = ".".join(str(part) for part in found["loc"])  # type: ignore[index]
-    reason = str(found["msg"]).removeprefix("Value error, ")  # type: ignore[index]
-    variable = ENVIRONMENT_PREFIX + location.upper().replace(".", "__")
-    if location == "envelope":
-        reason = "missing: the agent does not start without a safety envelope; `openadr-ven init` writes a cautious one"
-    return f"{path}: {location}: {reason} (or {variable})"
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:

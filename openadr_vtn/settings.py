@@ -4,26 +4,20 @@
 ``openadr-vtn init`` writes a commented file; ``openadr-vtn check`` names a setting that is wrong.
 """
 
-import tomllib
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
+from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VTN_"
 
 Positive = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Table(BaseModel):
-    """A table of the file: an unknown key is a mistake, and said to be one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CertificateSettings(Table):
@@ -110,7 +104,7 @@ class LogSettings(Table):
     format: Literal["json", "console"] = "json"
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
@@ -125,41 +119,11 @@ class Settings(BaseSettings):
     reports: ReportSettings = ReportSettings()
     log: LogSettings = LogSettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment over the file; nothing else."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
-
 
 def load(path: Path) -> Settings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; `openadr-vtn init` writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    try:
-        settings = Settings(**tables)
-    except SettingsError as error:
-        raise ConfigError(f"a variable of the environment, {ENVIRONMENT_PREFIX}…, cannot be read: {error}") from None
-    except ValidationError as error:
-        raise ConfigError("\n".join(_named(path, found) for found in error.errors())) from None
+    settings = read_settings(Settings, path, written_by="openadr-vtn init")
     return _placed(settings, path.resolve().parent)
-
-
-def _named(path: Path, found: object) -> str:
-    location = ".".join(str(part) for part in found["loc"])  # type: ignore[index]
-    reason = str(found["msg"]).removeprefix("Value error, ")  # type: ignore[index]
-    return f"{path}: {location}: {reason} (or {ENVIRONMENT_PREFIX}{location.upper().replace('.', '__')})"
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:

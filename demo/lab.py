@@ -5,6 +5,7 @@ it only calls the command lines that a user calls.
 """
 
 import json
+import random
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +17,15 @@ from demo.processes import Processes, run_command
 MARKET_CONTEXT = "https://utility.example/programs/evening-relief"
 FLEET = "demo"
 VEN_NAME = "aggregator"
+PORTS = (20_000, 30_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Free ports, taken for a moment and given back: good enough on one machine."""
+    """Free ports below those that systems hand out by themselves.
+
+    From the hand-out range, an outgoing connection could take one in the seconds between now and the bind.
+    """
 
     parties: int
     operator: int
@@ -30,10 +35,8 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
-        numbers = [each.getsockname()[1] for each in sockets]
-        for each in sockets:
-            each.close()
+        candidates = random.SystemRandom().sample(range(*PORTS), k=200)
+        numbers = [number for number in candidates if not _listens(number)][:5]
         return cls(
             parties=numbers[0], operator=numbers[1], vtn_console=numbers[2], ven_console=numbers[3], broker=numbers[4]
         )

@@ -59,8 +59,14 @@ class Operator:
         return self.registrations.get(ven_id)
 
 
+def first_certificate(file: str) -> str:
+    """The package reads nonsense, or fails, where a file holds a chain: it is given the first certificate alone."""
+    end = "-----END CERTIFICATE-----\n"
+    return Path(file).read_text().partition(end)[0] + end
+
+
 def vtn_of(options: argparse.Namespace, port: int) -> OpenADRServer:
-    enrolled = {certificate_fingerprint(Path(file).read_text()): name for name, file in options.enrol}
+    enrolled = {certificate_fingerprint(first_certificate(file)): name for name, file in options.enrol}
     operator = Operator(names=enrolled)
     vtn = OpenADRServer(
         vtn_id=VTN_ID,

@@ -24,9 +24,10 @@ from openadr_vtn.application.ports import Notice, Store, Witness
 from openadr_vtn.domain.delivery import Key, unproved
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, OPERATIONS, Refusal, Scene, answer_to
+from openadr_vtn.protocols.oadr2_desk import Answer, Asked, Desk
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_http import SERVICES, HttpRefusal, content_coding, response, service_of
-from openadr_vtn.protocols.oadr2_operations import Answer, Asked, Desk, operate
+from openadr_vtn.protocols.oadr2_operations import operate
 
 NEEDS_NO_REGISTRATION = (m.QueryRegistration, m.CreatePartyRegistration, m.CancelPartyRegistration)
 """The last one, because it may be said again by a party that did not read that it is done (T10)."""

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from conformance import event_hook
-from conformance.known import KNOWN_FILE, Judged, Known, judge, load_known, load_not_done
+from conformance.known import KNOWN_FILE, Judged, Known, judge, load_known, load_not_done, own_failures
 from conformance.loading import load_suite, suite_names
+from conformance.markers import marked_tests, own_tests
 from conformance.procedure import Identity
-from conformance.reports import table
+from conformance.reports import rule_index, table
 from conformance.reports.html import html
 from conformance.reports.junit import junit
 from conformance.reports.transcript import transcript
@@ -139,17 +140,33 @@ def list_command(suite: str | None) -> None:
 
 @cli.command("rules")
 @click.argument("protocol", type=click.Choice(protocols_with_rules()))
-@click.option("--untried", is_flag=True, help="Only the rules that no procedure tries.")
-def rules_command(protocol: str, *, untried: bool) -> None:
-    """Show, for every rule of a standard, the checks that try it."""
-    suites = tuple(load_suite(name) for name in suite_names() if name.startswith(f"{protocol}-"))
-    covered = list(coverage(load_rules(protocol), suites, load_not_done(KNOWN_FILE, protocol)))
+@click.option("--uncovered", is_flag=True, help="Only the rules that nothing covers.")
+def rules_command(protocol: str, *, uncovered: bool) -> None:
+    """Show, for every rule of a standard, the checks that try it and the project's own tests that hold it.
+
+    A check that this project's own product is known to fail covers nothing. The exit status is 1 if a rule is covered
+    by nothing and known.toml has no reason for it, or has a reason for a rule that is covered. Tests are not part of
+    an installed package: there, only checks are shown, and the exit status is 0.
+    """
+    suites = [load_suite(name) for name in suite_names() if name.startswith(f"{protocol}-")]
+    folder = own_tests()
+    covered = list(
+        coverage(
+            load_rules(protocol),
+            suites,
+            marked_tests(folder, protocol) if folder else (),
+            load_not_done(KNOWN_FILE, protocol),
+            frozenset().union(*(own_failures(KNOWN_FILE, suite) for suite in suites)),
+        )
+    )
     for item in covered:
-        if untried and item.checks:
-            continue
-        tried = ", ".join(item.checks) or (f"not done: {item.not_done}" if item.not_done else "-")
-        click.echo(f"{item.rule.id:<6} {item.rule.binds:<6} {item.rule.gist}\n{'':<13} {tried}")
-    click.echo(f"{sum(bool(item.checks) for item in covered)} of {len(covered)} rules are tried by a procedure")
+        if not (uncovered and item.covered):
+            click.echo("\n".join(rule_index.lines(item)))
+    click.echo(rule_index.summary(covered))
+    if folder is None:
+        click.echo("The tests of this project are not shipped with the package: only checks are shown.")
+    elif not all(item.as_expected for item in covered):
+        sys.exit(EXIT_SURPRISED)
 
 
 def main() -> None:

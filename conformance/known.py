@@ -11,7 +11,11 @@ from conformance.outcomes import Outcome, Verdict
 from openadr_core.errors import ConfigError
 
 KNOWN_FILE = Path(__file__).parent / "known.toml"
-NO_CHECK = frozenset({"stopped", "blocked", "not-run"})
+OWN_TARGET = "openadr-der"
+"""This project's own products, as the file names them."""
+UNJUDGED = frozenset({"blocked", "not-run"})
+"""Entries that stand for every check of their procedure."""
+NO_CHECK = UNJUDGED | {"stopped"}
 """What an entry may name beside a check."""
 
 
@@ -77,8 +81,19 @@ def load_known(file: Path, target_name: str, suite: Suite) -> Known:
     return Known(description=str(section.get("description", "")), reasons=reasons)
 
 
+def own_failures(file: Path, suite: Suite) -> frozenset[str]:
+    """``suite:procedure/check`` of every check that this project's own product is known to fail."""
+    expected = load_known(file, OWN_TARGET, suite).reasons
+    return frozenset(
+        f"{suite.name}:{procedure.id}/{check.id}"
+        for procedure in suite.procedures
+        for check in procedure.checks
+        if {check.id, *UNJUDGED} & set(expected.get(procedure.id, {}))
+    )
+
+
 def load_not_done(file: Path, protocol: str) -> dict[str, str]:
-    """Rules that this project's own products do not keep yet, with the reason."""
+    """Rules that nothing holds this project's own products to, with the reason."""
     return {rule: str(reason) for rule, reason in _table(file).get("not-done", {}).get(protocol, {}).items()}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def test_sfdi_digits_add_up_to_a_multiple_of_ten(digest: bytes) -> None:
     assert sum(int(digit) for digit in str(sfdi_of(digest))) % 10 == 0
 
 
+@pytest.mark.openadr20b("S5")
 def test_labels_come_from_the_same_digest() -> None:
     der = b"not really a certificate"
     digest = hashlib.sha256(der).digest()

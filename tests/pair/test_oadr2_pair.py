@@ -134,6 +134,7 @@ async def enrolled_pair(bench: Bench, *, seed: int = 1) -> Pair:
     return pair
 
 
+@pytest.mark.openadr20b("R301", "R401", "R405", "R517", "G8", "G9")
 async def test_from_a_strange_certificate_to_delivered_power(bench: Bench) -> None:
     pair = a_pair(bench)
     await pair.run(3)
@@ -183,6 +184,7 @@ def as_agreed(event: DrEvent) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+@pytest.mark.openadr20b("R57", "R59", "N3", "N4")
 async def test_a_change_a_cancel_and_a_withdrawal_arrive_as_what_they_are(bench: Bench) -> None:
     pair = await enrolled_pair(bench)
     one, two = await bench.write_event(event_id="one"), await bench.write_event(event_id="two")
@@ -210,6 +212,7 @@ def happened(pair: Pair) -> list[i.EventReceived | i.EventChanged | i.EventCance
     return [each for each in pair.indicated if isinstance(each, i.EventReceived | i.EventChanged | i.EventCancelled)]
 
 
+@pytest.mark.openadr20b("R50", "R52", "R57", "T10")
 @pytest.mark.parametrize("seed", range(6))
 async def test_no_loss_makes_them_disagree(bench: Bench, seed: int) -> None:
     pair = await enrolled_pair(bench, seed=seed)

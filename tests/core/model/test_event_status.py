@@ -29,6 +29,7 @@ def make_event(event_id: str = "e1", **changes: object) -> DrEvent:
     return replace(event, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.openadr20b("R13", "V3", "V4")
 @pytest.mark.parametrize(
     ("minutes", "status"),
     [
@@ -44,11 +45,13 @@ def test_status_follows_the_clock(minutes: float, status: EventStatus) -> None:
     assert make_event().status_at(START + minutes * MINUTE) is status
 
 
+@pytest.mark.openadr20b("R13", "V3")
 def test_without_ramp_up_there_is_no_near() -> None:
     event = make_event(ramp_up=timedelta(0))
     assert event.status_at(START - timedelta(microseconds=1)) is EventStatus.FAR
 
 
+@pytest.mark.openadr20b("R13", "V3")
 def test_negative_ramp_up_lies_inside_the_event() -> None:
     # V3: ramp-up below zero is part of the active period, so there is no near phase.
     event = make_event(ramp_up=-2 * MINUTE)
@@ -56,6 +59,7 @@ def test_negative_ramp_up_lies_inside_the_event() -> None:
     assert event.status_at(START) is EventStatus.ACTIVE
 
 
+@pytest.mark.openadr20b("R47", "V4")
 def test_an_open_ended_event_stays_active_until_cancelled() -> None:
     event = make_event(duration=None)
     assert event.status_at(START + timedelta(days=4000)) is EventStatus.ACTIVE
@@ -63,10 +67,12 @@ def test_an_open_ended_event_stays_active_until_cancelled() -> None:
     assert event.kept_until() is None
 
 
+@pytest.mark.openadr20b("R66", "V5")
 def test_a_late_start_keeps_the_event_past_its_end() -> None:
     assert make_event(start_after=3 * MINUTE).kept_until() == START + 13 * MINUTE
 
 
+@pytest.mark.openadr20b("R13", "V3")
 @given(st.integers(-600, 600), st.integers(0, 600))
 def test_status_never_goes_back(first_s: int, later_s: int) -> None:
     order = [EventStatus.FAR, EventStatus.NEAR, EventStatus.ACTIVE, EventStatus.COMPLETED]
@@ -76,6 +82,7 @@ def test_status_never_goes_back(first_s: int, later_s: int) -> None:
     assert order.index(before) <= order.index(after)
 
 
+@pytest.mark.openadr20b("R3", "R15", "V12")
 def test_active_events_come_first_by_priority_then_pending_by_start() -> None:
     last = make_event("unranked")
     first = make_event("urgent", priority=0)

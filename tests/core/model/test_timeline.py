@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,12 +43,14 @@ def make_event(
     )
 
 
+@pytest.mark.openadr20b("R32", "V6")
 def test_intervals_stand_back_to_back() -> None:
     placed = segments(make_event(lengths_s=(10, 20, 30)))
     assert [(segment.starts_at - START).total_seconds() for segment in placed] == [0, 10, 30]
     assert placed[-1].ends_at == START + 60 * SECOND
 
 
+@pytest.mark.openadr20b("R30", "N6")
 def test_the_drawn_delay_moves_all_intervals_together() -> None:
     placed = segments(make_event(lengths_s=(10, 20)), delay=7 * SECOND)
     assert [(segment.starts_at - START).total_seconds() for segment in placed] == [7, 17]
@@ -63,12 +66,14 @@ def test_a_cancelled_event_rules_nothing() -> None:
     assert ruling_at([make_event(cancelled=True)], START) == {}
 
 
+@pytest.mark.openadr20b("R18", "V21")
 def test_end_is_exclusive_and_start_inclusive() -> None:
     # OpenADR 2.0b V21: adjacent events do not overlap.
     first, second = make_event("first"), make_event("second", start_s=60)
     assert ruling_at([first, second], START + 60 * SECOND)[SignalKind.RELIEF].event is second
 
 
+@pytest.mark.openadr20b("R3", "R18", "V21")
 def test_lower_number_wins_and_no_number_is_last() -> None:
     urgent, plain = make_event("urgent", priority=0), make_event("plain")
     assert ruling_at([plain, urgent], START)[SignalKind.RELIEF].event is urgent
@@ -87,6 +92,7 @@ def test_kinds_do_not_hide_each_other() -> None:
     assert set(ruling_at([level, make_event("relief")], START)) == {SignalKind.LEVEL, SignalKind.RELIEF}
 
 
+@pytest.mark.openadr20b("R18", "V21")
 @given(
     st.lists(st.tuples(st.integers(-50, 50), st.lists(st.integers(1, 40), min_size=1, max_size=3)), max_size=4),
     st.integers(-60, 120),

@@ -27,6 +27,7 @@ def test_what_only_answers_is_an_answer_to_something() -> None:
     assert answers >= ONLY_IN_ANSWERS
 
 
+@pytest.mark.openadr20b("R23", "R51", "T15")
 @pytest.mark.parametrize(("role", "payload"), list(product(Role, PAYLOADS)))
 def test_each_role_begins_with_its_rows_alone(role: Role, payload: type[m.Message]) -> None:
     turn = turn_of(role, payload)
@@ -35,11 +36,13 @@ def test_each_role_begins_with_its_rows_alone(role: Role, payload: type[m.Messag
     assert accepted == (set() if turn is None else {*turn.answers, m.Response})
 
 
+@pytest.mark.openadr20b("R500", "Q1")
 def test_what_a_poll_brings_is_what_a_vtn_may_tell() -> None:
     # 8.6; oadrResponse says that there is nothing to tell.
     assert set(POLLED) == {m.Response, *TURNS[Role.VTN]}
 
 
+@pytest.mark.openadr20b("T14")
 @pytest.mark.parametrize("told", list(TURNS[Role.VTN]))
 def test_a_ven_can_reply_to_all_it_is_told_at_the_service_that_told_it(told: type[m.Message]) -> None:
     # T14: the logical response to what a poll brought goes to the matching service.
@@ -48,6 +51,7 @@ def test_a_ven_can_reply_to_all_it_is_told_at_the_service_that_told_it(told: typ
         assert TURNS[Role.VEN][reply].service is turn.service
 
 
+@pytest.mark.openadr20b("R500", "Q5")
 def test_only_a_poll_goes_to_the_poll_service() -> None:
     # Q5: and no VTN polls.
     assert [row for row in ROWS if TURNS[row[0]][row[1]].service is Service.POLL] == [(Role.VEN, m.Poll)]

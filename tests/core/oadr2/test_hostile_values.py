@@ -34,6 +34,7 @@ REPORT_REQUEST = encode(
 )
 
 
+@pytest.mark.openadr20b("E1")
 @pytest.mark.parametrize(
     "bare",
     [
@@ -84,6 +85,7 @@ STATUS = (
 )
 
 
+@pytest.mark.openadr20b("R100")
 @pytest.mark.parametrize(
     ("carried", "value"),
     [

@@ -36,6 +36,7 @@ def make(lengths: list[timedelta], total: timedelta, start: datetime = NOW, **pe
     )
 
 
+@pytest.mark.openadr20b("R33", "N14")
 @pytest.mark.parametrize(
     "event",
     [
@@ -58,6 +59,7 @@ def test_an_impossible_period_is_invalid_data(event: m.Event) -> None:
     assert code_of(refused.value) == "454"
 
 
+@pytest.mark.openadr20b("R47", "V4")
 def test_an_interval_of_no_length_is_for_ever_only_in_an_open_ended_event() -> None:
     bounded = event_from_wire(make([m.ZERO, HOUR], HOUR), relief_sign=None, now=NOW)
     assert bounded.signals[0].intervals[0] == SignalInterval(duration=m.ZERO, value=1.0)

@@ -53,6 +53,7 @@ def test_an_undeclared_sign_is_refused_with_the_reason() -> None:
         event_from_wire(to_wire(make_event()), relief_sign=None, now=NOW)
 
 
+@pytest.mark.openadr20b("R3", "V12")
 @pytest.mark.parametrize(("model", "wire"), [(None, 0), (0, 1), (3, 4)])
 def test_priority_counts_from_one_and_zero_is_none(model: int | None, wire: int) -> None:
     # R3: 0 is no priority, which is last.
@@ -61,6 +62,7 @@ def test_priority_counts_from_one_and_zero_is_none(model: int | None, wire: int)
     assert event_from_wire(written, relief_sign=ReliefSign.POSITIVE, now=NOW).priority == model
 
 
+@pytest.mark.openadr20b("R47", "V4")
 def test_for_ever_is_a_duration_of_nothing() -> None:
     # R47.
     endless = make_event(
@@ -73,6 +75,7 @@ def test_for_ever_is_a_duration_of_nothing() -> None:
     assert event_from_wire(written, relief_sign=None, now=NOW).duration is None
 
 
+@pytest.mark.openadr20b("R6", "N9")
 @pytest.mark.parametrize(("text", "test"), [(None, False), ("false", False), ("true", True), ("yes", True)])
 def test_any_text_but_false_is_a_test(text: str | None, test: bool) -> None:
     # R6.
@@ -81,11 +84,13 @@ def test_any_text_but_false_is_a_test(text: str | None, test: bool) -> None:
     assert event_from_wire(written, relief_sign=ReliefSign.POSITIVE, now=NOW).test is test
 
 
+@pytest.mark.openadr20b("R63", "V18")
 def test_the_target_names_one_party_alone() -> None:
     # R63: at most one venID; who else is addressed is not told.
     assert to_wire(make_event(targets=("VEN_1", "VEN_2"))).target == m.Target(ven_ids=("VEN_1",))
 
 
+@pytest.mark.openadr20b("R14", "R29", "V9")
 @pytest.mark.parametrize(("at_s", "current"), [(-10, 0.0), (0, 2.0), (119, 2.0), (120, 0.0)])
 def test_simple_shows_its_running_value_and_zero_outside(at_s: int, current: float) -> None:
     # R14, R29.
@@ -98,6 +103,7 @@ def broken(event: m.Event, **changes: object) -> m.Event:
     return replace(event, signals=(replace(event.signals[0], intervals=(interval,)),))
 
 
+@pytest.mark.openadr20b("R33", "N14")
 @pytest.mark.parametrize(
     ("changes", "error", "code"),
     [
@@ -117,6 +123,7 @@ def test_content_that_contradicts_itself_has_its_code(
     assert code_of(caught.value) == code
 
 
+@pytest.mark.openadr20b("R9")
 @pytest.mark.parametrize("level", [4.0, -1.0, 1.5])
 def test_a_level_is_one_of_four(level: float) -> None:
     # R9.
@@ -124,11 +131,13 @@ def test_a_level_is_one_of_four(level: float) -> None:
         event_from_wire(to_wire(make_event(SignalKind.LEVEL, level)), relief_sign=None, now=NOW)
 
 
+@pytest.mark.openadr20b("R33", "N14")
 def test_an_event_that_is_over_is_illogical() -> None:
     with pytest.raises(RemoteProtocolError, match="over"):
         event_from_wire(to_wire(make_event()), relief_sign=ReliefSign.POSITIVE, now=NOW + 121 * SECOND)
 
 
+@pytest.mark.openadr20b("R109", "N11")
 @pytest.mark.parametrize(("name", "type_"), [("LOAD_CONTROL", "x-loadControlCapacity"), ("x-ours", "level")])
 def test_signals_that_nothing_acts_on_are_460(name: str, type_: str) -> None:
     # R109.

@@ -56,6 +56,7 @@ def accepts(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
         return ""
 
 
+@pytest.mark.openadr20b("R67", "S1")
 @pytest.mark.parametrize("preset", GOLDEN)
 def test_a_server_speaks_the_golden_suites_and_no_other(lab: Lab, preset: tls.PresetName) -> None:
     server, spoken = server_of(lab, preset), set()
@@ -71,6 +72,7 @@ def test_a_server_speaks_the_golden_suites_and_no_other(lab: Lab, preset: tls.Pr
     assert spoken - {""} == GOLDEN[preset]
 
 
+@pytest.mark.openadr20b("R67", "S1")
 @pytest.mark.parametrize("preset", GOLDEN)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(lab: Lab, preset: tls.PresetName, version: ssl.TLSVersion) -> None:
@@ -96,6 +98,7 @@ def test_nothing_is_renegotiated(lab: Lab, preset: tls.PresetName) -> None:
     assert server_of(lab, preset).options & ssl.OP_NO_RENEGOTIATION
 
 
+@pytest.mark.openadr20b("R67", "R68", "S1", "S2")
 def test_a_ven_needs_one_of_the_two_suites_of_2_0b(lab: Lab) -> None:
     """R67: the VTN serves a VEN that has only the RSA suite, and one that has only the ECC suite."""
     server = server_of(lab, "certification-2.0b")
@@ -107,6 +110,7 @@ def test_a_ven_needs_one_of_the_two_suites_of_2_0b(lab: Lab) -> None:
         assert tls.handshake(server, client, server_name="localhost").suite == suite
 
 
+@pytest.mark.openadr20b("R68", "S2")
 def test_a_vtn_with_one_certificate_is_told_whom_it_cannot_serve(lab: Lab) -> None:
     chains = {"AES128-SHA256": lab.chain("openadr-ecc-vtn"), "ECDHE-ECDSA-AES128-SHA256": lab.chain("openadr-rsa-vtn")}
     for suite, other in chains.items():
@@ -133,6 +137,7 @@ def test_a_device_that_sends_no_chain_is_refused(lab: Lab) -> None:
         tls.handshake(server_of(lab, "sep2-strict"), client, server_name="localhost")
 
 
+@pytest.mark.openadr20b("R516", "R517", "S3", "S4")
 def test_a_bad_client_certificate_ends_the_handshake(lab: Lab, fault: str) -> None:
     """OpenADR 2.0b 9.2.1.1, IEEE 2030.5 COMM-004: refused by the handshake, not after it."""
     with pytest.raises(ssl.SSLError, match=FAULTS[fault].reason):
@@ -152,6 +157,7 @@ def shown(lab: Lab, chain: tls.Chain) -> tls.Negotiated:
     return tls.handshake(server_of(lab, "modern-2.0b"), client)
 
 
+@pytest.mark.openadr20b("S3")
 def test_a_certificate_of_another_authority_or_none_at_all_is_refused(lab: Lab) -> None:
     server = tls.server_context("modern-2.0b", [lab.chain("openadr-ecc-vtn")], [lab.trust("ecc")])
     for chain in (lab.chain("openadr-rsa-ven"), None):
@@ -168,6 +174,7 @@ def test_no_client_certificate_is_let_in_where_it_is_optional(lab: Lab) -> None:
         assert tls.handshake(server, client, server_name="localhost").version == "TLSv1.3"
 
 
+@pytest.mark.openadr20b("S3")
 def test_a_client_looks_at_the_server(lab: Lab) -> None:
     server = tls.server_context("modern-2.0b", [lab.chain("openadr-ecc-vtn")], [lab.trust("ecc")])
     ours = lab.chain("openadr-ecc-ven")
@@ -220,6 +227,7 @@ def test_an_encrypted_key_is_refused_and_not_asked_about(lab: Lab, tmp_path: Pat
         tls.client_context("oadr3", tls.Chain(certificate=chain.certificate, key=locked), [lab.trust("ecc")])
 
 
+@pytest.mark.openadr20b("R516", "S4")
 def test_a_service_does_not_start_on_its_last_day(lab: Lab) -> None:
     short, long = lab.chain("openadr-ecc-vtn", "short", days=2), lab.chain("sep2-device")
     assert tls.refuse_expired([short, long], lab.now)[long.certificate].year == 9999

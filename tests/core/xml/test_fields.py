@@ -36,6 +36,7 @@ def test_a_duration_means_one_thing(text: str, seconds: int) -> None:
     assert duration_of(holding(text)) == timedelta(seconds=seconds)
 
 
+@pytest.mark.openadr20b("R1", "E5")
 @pytest.mark.parametrize("text", ["PT1.5S", "1 hour", "PT5X", f"P{'9' * 30}D", f"PT{'9' * 40}S"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SchemaViolation):
@@ -48,12 +49,14 @@ def test_durations_come_back(seconds: int) -> None:
     assert duration_of(holding(duration_text(length))) == length
 
 
+@pytest.mark.openadr20b("R1", "E5")
 def test_a_duration_has_whole_seconds() -> None:
     # R1.
     with pytest.raises(LocalProtocolError):
         duration_text(timedelta(milliseconds=1500))
 
 
+@pytest.mark.openadr20b("R1", "E4")
 @given(st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 (Hypothesis wants it naive)
 def test_times_come_back(moment: datetime) -> None:
     text = date_time_text(moment)
@@ -67,6 +70,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         date_time_of(holding(text))
 
 
+@pytest.mark.openadr20b("R1", "E4")
 def test_a_time_without_z_is_utc() -> None:
     # Interpretation: the pattern allows it, and R1 knows only UTC.
     assert date_time_of(holding("2026-07-15T18:30:00.25")) == datetime(2026, 7, 15, 18, 30, 0, 250_000, tzinfo=UTC)

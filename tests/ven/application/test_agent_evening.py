@@ -59,6 +59,7 @@ def applied_twice(receipts: list[Receipt]) -> bool:
 # -- the whole way -------------------------------------------------------------------
 
 
+@pytest.mark.openadr20b("R31", "R32")
 async def test_an_event_reaches_its_target_and_is_let_go_by_ramps(world: World) -> None:
     before_w = float(np.mean(world.power_w[-10:]))
     event = an_ask(world)
@@ -179,6 +180,7 @@ async def test_or_not_at_all_if_that_was_chosen(store: FailingStore, now: dateti
     assert world.broker.receipts == []
 
 
+@pytest.mark.openadr20b("R6", "N9")
 async def test_a_test_event_is_answered_and_moves_nothing(world: World) -> None:
     event = an_ask(world)
     post(world, replace(event, descriptor=replace(event.descriptor, test_event="true")))
@@ -256,6 +258,7 @@ async def test_an_agent_that_was_away_longer_than_its_leases_begins_from_nothing
     assert max(-np.diff(world.power_w[-20:])) <= ENVELOPE.ramp_w_per_s * 1.1
 
 
+@pytest.mark.openadr20b("R59", "N4")
 async def test_an_event_cancelled_while_the_agent_was_away_is_let_go_by_ramps(world: World) -> None:
     event = an_ask(world)
     post(world, event)
@@ -310,6 +313,7 @@ async def test_commands_that_the_broker_did_not_take_are_made_again(world: World
 # -- versions and neighbours ---------------------------------------------------------
 
 
+@pytest.mark.openadr20b("R57", "N3")
 async def test_a_new_version_changes_what_is_followed(world: World) -> None:
     before_w = float(np.mean(world.power_w[-10:]))
     event = an_ask(world)

@@ -34,11 +34,13 @@ def test_among_equals_the_timeline_decides() -> None:
     assert ask.held.event.id == "a"
 
 
+@pytest.mark.openadr20b("R31")
 @pytest.mark.parametrize("now", [STARTS - MINUTE, STARTS + HOUR])
 def test_before_and_after_nothing_is_asked(now: datetime) -> None:
     assert ask_at((named("a"),), now) is None
 
 
+@pytest.mark.openadr20b("R30", "N6")
 def test_a_delayed_event_begins_later() -> None:
     late = replace(named("a"), delay_fraction=0.5)
     late = replace(late, event=replace(late.event, start_after=10 * MINUTE))
@@ -54,6 +56,7 @@ def test_an_event_that_came_late_counts_from_when_it_came() -> None:
     assert ask.since == STARTS + timedelta(seconds=30)
 
 
+@pytest.mark.openadr20b("R6", "N9")
 def test_tests_and_what_we_are_out_of_ask_for_nothing() -> None:
     test = named("t")
     test = replace(test, event=replace(test.event, test=True))

@@ -42,6 +42,7 @@ def due(
     return list(due_reports(one, seen, spans=spans or [], silent_w=silent_w, started_at=started_at, now=now))
 
 
+@pytest.mark.openadr20b("R317", "R324", "R-12", "R-13")
 def test_a_report_is_made_as_soon_as_everybody_has_measured_past_its_end() -> None:
     assert due(wanted(), measured(5), NOW + 5 * SECOND) == []
     (report,) = due(wanted(), measured(6), NOW + 5 * SECOND)
@@ -63,6 +64,7 @@ def test_who_falls_silent_is_not_waited_for() -> None:
     assert [one.quality for one in report.readings[::2]] == [Quality.GOOD] * 4 + [Quality.ESTIMATED]
 
 
+@pytest.mark.openadr20b("R318", "R-20")
 def test_what_a_broker_may_still_bring_is_waited_for_but_not_for_ever() -> None:
     seen = measured(4)  # and then nothing from anybody
     assert due(wanted(), seen, NOW + 5 * SECOND + PATIENCE - SECOND) == []
@@ -110,16 +112,19 @@ def test_one_value_a_report_is_its_mean(granularity: timedelta) -> None:
     assert reading.value == pytest.approx(2.0 * FLEET.size)
 
 
+@pytest.mark.openadr20b("R325", "R-12")
 def test_a_duration_ends_it() -> None:
     reports = due(wanted(duration=10 * SECOND), measured(30), NOW + 30 * SECOND)
     assert [one.finished for one in reports] == [False, True]
 
 
+@pytest.mark.openadr20b("R324", "R-11")
 def test_one_shot_is_one_report() -> None:
     reports = due(wanted(report_back=timedelta(0)), measured(30), NOW + 30 * SECOND)
     assert [one.finished for one in reports] == [True]
 
 
+@pytest.mark.openadr20b("R345", "R-25")
 def test_one_more_after_a_cancel_is_one_more() -> None:
     reports = due(replace(wanted(), last_one=True), measured(30), NOW + 30 * SECOND)
     assert [one.finished for one in reports] == [True]

@@ -34,6 +34,7 @@ def held(event: DrEvent, opt_type: OptType = OptType.IN, **draws: float) -> Held
     return HeldEvent(event=event, opt=opt, received_at=STARTS - MINUTE, **draws)
 
 
+@pytest.mark.openadr20b("R30", "R31", "N6")
 @given(st.floats(0, 1), st.integers(0, 3600))
 def test_a_randomised_event_is_shifted_whole_and_only_later(fraction: float, start_after_s: int) -> None:
     one = held(an_event(start_after=timedelta(seconds=start_after_s)), delay_fraction=fraction)
@@ -41,6 +42,7 @@ def test_a_randomised_event_is_shifted_whole_and_only_later(fraction: float, sta
     assert one.stops_at == STARTS + HOUR + one.delay
 
 
+@pytest.mark.openadr20b("R65", "N7")
 @given(st.floats(0, 1), st.integers(-600, 7200))
 def test_a_cancel_stops_within_the_same_spread_and_never_after_the_end(fraction: float, after_s: int) -> None:
     """OpenADR 2.0b R65."""
@@ -59,6 +61,7 @@ def test_what_we_are_out_of_is_never_acted_on() -> None:
     assert held(an_event(), OptType.OUT).as_acted_on(STARTS) is None
 
 
+@pytest.mark.openadr20b("R47")
 def test_an_open_ended_event_lasts_until_it_is_cancelled() -> None:
     one = held(an_event(duration=None))
     assert one.stops_at is None
@@ -84,6 +87,7 @@ def test_extra_load_is_not_offered() -> None:
     assert "taking load" in opt.reason
 
 
+@pytest.mark.openadr20b("R112", "N11")
 def test_a_signal_for_one_device_class_is_not_followed_with_all() -> None:
     signal = replace(relief(5e6), device_classes=("Thermostat",))
     opt = decide(OptPolicy(refuse_breaches=False), an_event(signal), breaches=(), now=STARTS)

@@ -7,6 +7,7 @@ four lines says what the agent must have been told.
 import random
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -21,6 +22,8 @@ from tests.ven.protocols.scripted_vtn import CONTEXT, VEN_ID, an_event
 NOW = datetime(2026, 7, 15, 18, 30, 10, tzinfo=UTC)
 ENROLLED = Enrolled(relief_signs={normalised(CONTEXT): ReliefSign.POSITIVE})
 EVENT_IDS = ("event-1", "event-2")
+
+pytestmark = pytest.mark.openadr20b("R56", "R57", "R58", "R61", "N3", "N5")
 
 
 class Repeating(RuleBasedStateMachine):

@@ -36,6 +36,7 @@ from tests.ven.protocols.scripted_vtn import (
 )  # fmt: skip
 
 
+@pytest.mark.openadr20b("R301", "R309", "R401", "R402", "R405", "R501", "G2", "G4", "G8", "G9", "Q4", "T15")
 def test_a_new_session_registers_offers_reports_asks_for_events_and_polls(
     session: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -51,6 +52,7 @@ def test_a_new_session_registers_offers_reports_asks_for_events_and_polls(
     assert session.next_wakeup() == now + INTERVAL
 
 
+@pytest.mark.openadr20b("R301", "R311", "R312", "R327", "R331", "R333", "R-3", "R-4", "R-5", "R-9")
 def test_metadata_says_what_the_rules_want(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     vtn.queue.append(
         m.CreateReport(
@@ -79,6 +81,7 @@ def test_metadata_says_what_the_rules_want(registered: Oadr2Session, vtn: Script
     assert {one.report_type for one in report.descriptions} == {"usage", "baseline"}
 
 
+@pytest.mark.openadr20b("R401", "G8")
 def test_who_is_not_approved_keeps_asking_at_an_interval(
     session: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -99,6 +102,7 @@ def test_who_is_not_approved_keeps_asking_at_an_interval(
     assert of(i.Registered, session.indications())
 
 
+@pytest.mark.openadr20b("R500", "R517", "G10")
 @pytest.mark.parametrize("code", ["452", "463"])
 def test_a_poll_that_is_refused_means_to_register_anew(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, code: str
@@ -114,6 +118,7 @@ def test_a_poll_that_is_refused_means_to_register_anew(
     assert of(i.Registered, registered.indications())
 
 
+@pytest.mark.openadr20b("R405", "G5")
 def test_the_vtn_may_ask_us_to_register_again_under_the_same_ids(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -125,6 +130,7 @@ def test_the_vtn_may_ask_us_to_register_again_under_the_same_ids(
     assert kinds.index(m.Response) < kinds.index(m.CreatePartyRegistration)  # acknowledged first
 
 
+@pytest.mark.openadr20b("R401", "R407", "G7", "G8")
 def test_a_cancelled_registration_is_answered_erased_and_tried_again_later(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -142,6 +148,7 @@ def test_a_cancelled_registration_is_answered_erased_and_tried_again_later(
     assert registered.memory.registered
 
 
+@pytest.mark.openadr20b("R400", "G10")
 def test_somebody_elses_registration_cannot_be_cancelled_at_us(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -151,6 +158,7 @@ def test_somebody_elses_registration_cannot_be_cancelled_at_us(
     assert registered.memory.registered
 
 
+@pytest.mark.openadr20b("R407", "G7")
 def test_we_may_leave(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     registered.unregister()
     talk(registered, vtn, now=now)
@@ -159,6 +167,7 @@ def test_we_may_leave(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime)
     assert registered.next_wakeup() is None
 
 
+@pytest.mark.openadr20b("R500", "R303", "Q2")
 def test_the_queue_is_drained_before_the_interval_is_waited_for(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -169,6 +178,7 @@ def test_the_queue_is_drained_before_the_interval_is_waited_for(
     assert registered.next_wakeup() == now + 2 * INTERVAL
 
 
+@pytest.mark.openadr20b("R500", "Q4")
 def test_polls_are_never_early_and_never_slower_than_asked(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -183,6 +193,7 @@ def say(outcome: str) -> Response | None:
     return Response(status=int(outcome)) if outcome.isdigit() else None
 
 
+@pytest.mark.openadr20b("T8", "T10")
 @given(st.lists(st.sampled_from(["ok", "503", "500", "404", "nothing", "nonsense"]), max_size=30))
 def test_whatever_happens_there_is_a_next_time_and_pauses_stay_bounded(outcomes: list[str]) -> None:
     now = datetime.fromisoformat("2026-07-15T18:30:00+00:00")
@@ -201,6 +212,7 @@ def test_whatever_happens_there_is_a_next_time_and_pauses_stay_bounded(outcomes:
     assert session.memory.registered
 
 
+@pytest.mark.openadr20b("T10")
 def test_pauses_double_from_about_a_second(session: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     slow = Oadr2Session(
         settings=replace(SETTINGS, poll_interval=timedelta(seconds=60)), decode=read, dice=random.Random(1), now=now
@@ -226,6 +238,7 @@ def test_an_answer_to_no_request_is_our_bug(session: Oadr2Session, now: datetime
         session.receive_response(Response(status=200), now=now)
 
 
+@pytest.mark.openadr20b("R61", "T10")
 def test_a_restarted_session_goes_on_with_its_registration_and_asks_for_the_events(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:

@@ -22,6 +22,7 @@ from tests.ven.protocols.scripted_vtn import (
 )  # fmt: skip
 
 
+@pytest.mark.openadr20b("R12", "R42", "R43", "R56", "R62", "N1", "N2", "N3")
 def test_an_event_is_indicated_and_answered_once_decided(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -42,6 +43,7 @@ def test_an_event_is_indicated_and_answered_once_decided(
     assert len(vtn.said(m.CreatedEvent)) == 1  # acknowledged: said once
 
 
+@pytest.mark.openadr20b("T10", "N1")
 def test_an_answer_is_repeated_until_it_is_acknowledged(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -58,6 +60,7 @@ def test_an_answer_is_repeated_until_it_is_acknowledged(
     assert registered.memory.answers == ()
 
 
+@pytest.mark.openadr20b("R42", "R57", "R62", "N1", "N2", "N3")
 def test_the_same_version_again_is_answered_again_and_changes_nothing(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -72,6 +75,7 @@ def test_the_same_version_again_is_answered_again_and_changes_nothing(
     ]  # fmt: skip
 
 
+@pytest.mark.openadr20b("R57", "R58", "N3")
 def test_a_higher_version_replaces_and_a_lower_one_is_450(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -92,6 +96,7 @@ def test_a_decision_about_an_overtaken_version_is_not_told(
     assert not vtn.said(m.CreatedEvent)
 
 
+@pytest.mark.openadr20b("R36", "R59", "R60", "N4")
 def test_a_cancelled_event_is_stopped_and_confirmed(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     now += INTERVAL
     deliver(registered, vtn, an_event(), now=now)
@@ -107,6 +112,7 @@ def test_a_cancelled_event_is_stopped_and_confirmed(registered: Oadr2Session, vt
     assert len(answers(vtn)) == 3
 
 
+@pytest.mark.openadr20b("R21", "R60", "N4", "E9")
 def test_an_unknown_cancelled_event_is_answered_and_otherwise_ignored(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -114,6 +120,7 @@ def test_an_unknown_cancelled_event_is_answered_and_otherwise_ignored(
     assert [one.response_code for one in answers(vtn)] == ["200"]
 
 
+@pytest.mark.openadr20b("R61", "N5")
 def test_what_is_not_listed_any_more_is_cancelled(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     deliver(registered, vtn, an_event("one"), an_event("two"), now=now + INTERVAL)
     (cancelled,) = of(i.EventCancelled, deliver(registered, vtn, an_event("two"), now=now + 2 * INTERVAL))
@@ -121,12 +128,14 @@ def test_what_is_not_listed_any_more_is_cancelled(registered: Oadr2Session, vtn:
     assert cancelled.implied
 
 
+@pytest.mark.openadr20b("R61", "N5")
 def test_what_is_over_may_be_left_out(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     deliver(registered, vtn, an_event(minutes=2), now=now + INTERVAL)
     assert deliver(registered, vtn, now=now + timedelta(minutes=2)) == []
     assert registered.memory.known == ()
 
 
+@pytest.mark.openadr20b("R12", "N1")
 def test_never_means_never(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     now += INTERVAL
     silent = an_event(response_required=False)
@@ -139,6 +148,7 @@ def test_never_means_never(registered: Oadr2Session, vtn: ScriptedVtn, now: date
     assert not vtn.said(m.CreatedEvent)
 
 
+@pytest.mark.openadr20b("R19", "R33", "R48", "R109", "N11", "N12", "N14")
 @pytest.mark.parametrize(
     ("event", "code"),
     [
@@ -162,6 +172,7 @@ def test_an_event_that_cannot_be_followed_is_refused_by_its_code(
     assert of(i.EventRefused, deliver(registered, vtn, an_event("good"), event, now=now + 2 * INTERVAL)) == []
 
 
+@pytest.mark.openadr20b("R22", "N10")
 @pytest.mark.parametrize(
     "target", [m.Target(), m.Target(group_ids=("feeder-9", "x")), m.Target(ven_ids=(VEN_ID,), resource_ids=("y",))]
 )
@@ -171,6 +182,7 @@ def test_targets_are_ored_and_an_empty_one_is_us(
     assert of(i.EventReceived, deliver(registered, vtn, an_event(target=target), now=now + INTERVAL))
 
 
+@pytest.mark.openadr20b("R512", "E7")
 @pytest.mark.parametrize("context", ["HTTP://EXAMPLE.org/programs/relief", CONTEXT])
 def test_a_market_context_is_compared_as_a_uri(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, context: str
@@ -186,6 +198,7 @@ def test_a_change_that_we_cannot_follow_stops_what_we_did(
     assert [type(one) for one in found] == [i.EventCancelled, i.EventRefused]
 
 
+@pytest.mark.openadr20b("R21", "R35", "R512", "N13", "E7", "E9")
 def test_another_vtns_payload_is_refused_whole(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     vtn.queue.append(distribute(an_event(), vtn_id=VTN_ID.lower()))  # R512: case counts
     talk(registered, vtn, now=now + INTERVAL)
@@ -196,6 +209,7 @@ def test_another_vtns_payload_is_refused_whole(registered: Oadr2Session, vtn: Sc
     assert registered.memory.known == ()
 
 
+@pytest.mark.openadr20b("R30", "N6")
 def test_the_drawn_delay_is_kept_until_start_after_changes(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:

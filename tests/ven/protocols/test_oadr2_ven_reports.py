@@ -23,6 +23,7 @@ from tests.ven.protocols.scripted_vtn import (
 )  # fmt: skip
 
 
+@pytest.mark.openadr20b("R329", "R344", "R-8")
 def test_requests_may_come_with_the_registered_report(vtn: ScriptedVtn, now: datetime) -> None:
     vtn.report_requests = (a_report_request(now=now, r_ids=("power", "baseline")),)
     session = a_session(now)
@@ -35,6 +36,7 @@ def test_requests_may_come_with_the_registered_report(vtn: ScriptedVtn, now: dat
     assert vtn.said(m.CreatedReport)[0].pending_report_request_ids == ("rr-1",)
 
 
+@pytest.mark.openadr20b("R300", "R303", "R304", "R317", "R329", "R340", "R-13", "R-16")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -64,6 +66,7 @@ def readings_of(now: datetime) -> list[Reading]:
     ]
 
 
+@pytest.mark.openadr20b("R313", "R314", "R315", "R316", "R342", "R-17", "R-18", "R-19", "T10")
 def test_readings_are_sent_until_they_are_acknowledged(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -101,6 +104,7 @@ def test_a_report_that_the_vtn_does_not_know_is_given_up(
     assert [one.batch for one in of(i.ReportRefused, registered.indications())] == [1]
 
 
+@pytest.mark.openadr20b("R328", "R336", "R345", "R-24", "R-25", "R-26")
 def test_a_report_is_cancelled_by_message_or_in_passing(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -121,6 +125,7 @@ def test_a_report_is_cancelled_by_message_or_in_passing(
     assert of(i.ReportCancelled, registered.indications()) == [i.ReportCancelled(request_id="b", to_follow=False)]
 
 
+@pytest.mark.openadr20b("R304", "R-16")
 def test_a_report_from_the_vtn_is_none_that_we_asked_for(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:
@@ -129,6 +134,7 @@ def test_a_report_from_the_vtn_is_none_that_we_asked_for(
     assert vtn.said(m.UpdatedReport)[0].response == m.EiResponse(response_code="452", request_id="u1")
 
 
+@pytest.mark.openadr20b("R509", "E1", "E2")
 def test_every_message_we_send_is_one_that_its_encoder_and_schema_agree_on(
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
 ) -> None:

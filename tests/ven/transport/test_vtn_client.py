@@ -77,6 +77,7 @@ async def echo(request: web.Request) -> web.Response:
     return web.Response(body=body, headers={"X-Offered": repr(sorted(offered.items())), "X-Length": str(len(body))})
 
 
+@pytest.mark.openadr20b("R53", "T5", "T6", "T7")
 async def test_an_exchange_is_carried_and_offers_what_2_0b_allows(lab: Lab) -> None:
     async with our_vtn(lab, echo) as (port, pins):
         client = client_of(lab, port, pins=pins)
@@ -131,6 +132,7 @@ def another_vtn(lab: Lab, _tmp_path: Path) -> Chain:
     return lab.chain("openadr-ecc-vtn", "another-utility")
 
 
+@pytest.mark.openadr20b("R516", "S3", "S4")
 @pytest.mark.parametrize("spoof", [other_authority, other_subject, other_key, expired, another_vtn])
 async def test_a_spoofed_vtn_moves_nothing_and_raises_an_alarm(
     lab: Lab, tmp_path: Path, now: datetime, spoof: Callable[[Lab, Path], Chain]
@@ -226,6 +228,7 @@ async def cut(request: web.Request) -> web.StreamResponse:
     return answer
 
 
+@pytest.mark.openadr20b("T9")
 @pytest.mark.parametrize(("handler", "error"), [(hang, TimedOut), (flood, PeerClosed), (cut, PeerClosed)])
 async def test_a_vtn_that_misbehaves_is_an_exchange_that_failed(
     lab: Lab, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], error: type[Exception]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_an_event_without_answer_is_owed_until_it_was_fetched_or_said_often() ->
     assert next_telling([replace(due, delivery=row)], NOW) is None
 
 
+@pytest.mark.openadr20b("R66", "V5")
 def test_an_event_that_is_over_is_owed_no_more() -> None:
     assert next_telling([a_due()], NOW + HOUR) is None
     assert next_telling([a_due(start_after=HOUR)], NOW + HOUR) is not None
@@ -66,6 +68,7 @@ def test_only_the_latest_version_counts() -> None:
     assert owed([new.event], [old.delivery, new.delivery]) == [new]
 
 
+@pytest.mark.openadr20b("R3", "R15", "R50", "R66", "V5", "V10", "V12")
 def test_a_snapshot_is_whole_and_in_order() -> None:
     """2.0b R50 and R15: all far, near and active events; active ones first by priority, the rest by start."""
     later = a_due(event_id="later", starts_at=NOW + 2 * HOUR)
@@ -79,6 +82,7 @@ def test_a_snapshot_is_whole_and_in_order() -> None:
     assert [due.event.id for due in shown] == ["urgent", "plain", "waiting", "sooner", "later"]
 
 
+@pytest.mark.openadr20b("R15", "R52", "V11", "V12")
 def test_a_cancelled_event_keeps_its_place_until_it_is_acknowledged() -> None:
     first = a_due(event_id="first", priority=1, version=1, cancelled_at=NOW)
     second = a_due(event_id="second", priority=2)
@@ -132,6 +136,7 @@ def test_errands_are_run_in_order_and_given_up_in_the_end() -> None:
     assert ledger.next_errand([]) is None
 
 
+@pytest.mark.openadr20b("T10")
 @given(st.lists(st.sampled_from(["poll heard", "poll lost", "answer heard", "answer lost", "wait"]), max_size=30))
 def test_no_loss_of_messages_loses_an_event(happenings: list[str]) -> None:
     """Whatever gets lost, a poll that is heard in the end brings the event, unless the party's answer was heard."""

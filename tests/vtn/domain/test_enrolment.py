@@ -68,6 +68,7 @@ def test_refusal_ends_the_registration(now: datetime) -> None:
     assert enrolment.approved(gone, name="again", targets=("t",)).state is PartyState.APPROVED
 
 
+@pytest.mark.openadr20b("G11")
 def test_certificates_are_replaced_or_rotated(now: datetime, party: Party) -> None:
     old, new, third = (a_certificate(now, name) for name in ("ven-one", "new", "third"))
     assert enrolment.with_certificate(party, new, keep=False).certificates == (new,)
@@ -78,6 +79,7 @@ def test_certificates_are_replaced_or_rotated(now: datetime, party: Party) -> No
     assert enrolment.with_certificate(rotating, new, keep=True) == rotating
 
 
+@pytest.mark.openadr20b("R406", "G6", "T10")
 def test_the_same_wish_twice_gets_the_same_registration(now: datetime, party: Party) -> None:
     once, new = enrolment.registered(party, WISH, new_id="r1", now=now)
     assert new
@@ -86,6 +88,7 @@ def test_the_same_wish_twice_gets_the_same_registration(now: datetime, party: Pa
     assert once == twice
 
 
+@pytest.mark.openadr20b("R405", "G5")
 def test_a_registration_changes_under_its_own_id(now: datetime, party: Party) -> None:
     first, _ = enrolment.registered(party, WISH, new_id="r1", now=now)
     later = now + timedelta(hours=1)
@@ -96,6 +99,7 @@ def test_a_registration_changes_under_its_own_id(now: datetime, party: Party) ->
     assert changed.registration == replace(first.registration, report_only=True)
 
 
+@pytest.mark.openadr20b("R400", "R407", "R512", "G7", "G10")
 @pytest.mark.parametrize("wrong", ["r2", "R1", "r1 "])
 def test_another_registration_id_is_unknown(now: datetime, party: Party, wrong: str) -> None:
     first, _ = enrolment.registered(party, WISH, new_id="r1", now=now)

@@ -26,11 +26,13 @@ def with_values(event: DrEvent, *values: float) -> DrEvent:
     return replace(event, signals=(Signal(id="s-0", kind=SignalKind.LEVEL, intervals=intervals),))
 
 
+@pytest.mark.openadr20b("R4", "V1")
 def test_a_new_event_is_version_nought_and_stamped(now: datetime) -> None:
     written = new_event(an_event(now + HOUR, version=7, created_at=now - HOUR), now)
     assert (written.version, written.created_at, written.modified_at) == (0, now, now)
 
 
+@pytest.mark.openadr20b("R8", "R107", "V6", "V8", "E5")
 @pytest.mark.parametrize(
     ("breaks", "says"),
     [
@@ -61,11 +63,13 @@ def with_lengths(event: DrEvent, *lengths: timedelta | None) -> DrEvent:
     return replace(event, signals=(replace(event.signals[0], intervals=intervals),))
 
 
+@pytest.mark.openadr20b("R47", "V4")
 def test_an_open_ended_event_has_an_interval_for_ever(now: datetime) -> None:
     written = new_event(replace(with_lengths(an_event(now), None), duration=None), now)
     assert written.status_at(now + 1000 * HOUR) is EventStatus.ACTIVE
 
 
+@pytest.mark.openadr20b("R5", "V1")
 def test_a_revision_counts_one_and_the_same_again_counts_nothing(now: datetime) -> None:
     old = new_event(an_event(now + HOUR), now)
     new = revised(old, replace(old, comment="bring jackets", version=40), now + MINUTE)
@@ -73,6 +77,7 @@ def test_a_revision_counts_one_and_the_same_again_counts_nothing(now: datetime) 
     assert revised(new, replace(new, modified_at=now), now + 2 * MINUTE) is new
 
 
+@pytest.mark.openadr20b("R20", "V2")
 def test_a_begun_event_may_change_ahead_and_not_behind(now: datetime) -> None:
     old = new_event(with_values(an_event(now), 1, 2, 3, 4), now)
     middle = now + HOUR / 2
@@ -83,6 +88,7 @@ def test_a_begun_event_may_change_ahead_and_not_behind(now: datetime) -> None:
         revised(old, replace(old, starts_at=old.starts_at + MINUTE), middle)
 
 
+@pytest.mark.openadr20b("R20", "V2")
 def test_a_begun_event_may_be_cut_short_to_now_but_not_before(now: datetime) -> None:
     old = new_event(with_values(an_event(now), 2), now)
     shorter = replace(old, duration=HOUR / 2)
@@ -91,6 +97,7 @@ def test_a_begun_event_may_be_cut_short_to_now_but_not_before(now: datetime) -> 
         revised(old, with_values(shorter, 2), now + HOUR / 2)
 
 
+@pytest.mark.openadr20b("R5", "R10", "V1")
 def test_cancelling_counts_one_and_only_once(now: datetime) -> None:
     old = new_event(an_event(now), now)
     gone = cancelled(old, now + MINUTE)
@@ -112,6 +119,7 @@ def test_what_is_cancelled_is_not_revised(now: datetime) -> None:
         revised(gone, replace(gone, comment="back again"), now)
 
 
+@pytest.mark.openadr20b("R20", "V2")
 @given(
     st.lists(st.integers(0, 3), min_size=4, max_size=4),
     st.lists(st.integers(0, 3), min_size=4, max_size=4),

@@ -56,6 +56,7 @@ def test_nothing_is_asked_of_an_offer_without_power_or_of_history() -> None:
     assert asked_for(replace(an_offer(), factors={}), history) == []
 
 
+@pytest.mark.openadr20b("R300", "R317", "R-13")
 @given(st.integers(1, 900), st.integers(0, 900), st.integers(1, 60), st.integers(1, 600))
 def test_what_is_asked_for_lies_within_the_offer(least: int, more: int, granularity: int, back: int) -> None:
     """2.0b R317: min period ≤ granularity ≤ report back, and whole intervals in a report."""

@@ -28,6 +28,7 @@ def a_pem() -> bytes:
     return make_authority("somebody", profile, datetime.now(UTC)).certificate_pem
 
 
+@pytest.mark.openadr20b("G13")
 async def test_a_party_that_is_approved_is_owed_what_runs(desk: DeskBench) -> None:
     await desk.add_party("newcomer", **PENDING)
     program_id = await desk.create_program()

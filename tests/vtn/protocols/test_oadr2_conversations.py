@@ -23,6 +23,27 @@ SECOND = timedelta(seconds=1)
 # -- registration --------------------------------------------------------------------
 
 
+@pytest.mark.openadr20b(
+    "R404",
+    "R403",
+    "R301",
+    "R305",
+    "R309",
+    "R40",
+    "R41",
+    "R500",
+    "R508",
+    "R303",
+    "G1",
+    "G3",
+    "G9",
+    "V14",
+    "Q1",
+    "E6",
+    "E10",
+    "T14",
+    "R-2",
+)
 async def test_the_start_that_the_harness_wants(bench: Bench) -> None:
     """1.6: query, create, reports both ways, events, polls; and nothing before its time."""
     ven, party = await bench.add_party(registered=False)
@@ -47,6 +68,7 @@ async def test_the_start_that_the_harness_wants(bench: Bench) -> None:
     assert (idle.response.response_code, idle.ven_id) == ("200", party.id)
 
 
+@pytest.mark.openadr20b("R309", "Q3")
 async def test_our_reports_are_told_again_to_a_party_that_does_not_answer_and_not_for_ever(bench: Bench) -> None:
     ven, _ = await bench.add_party(registered=False)
     await ven.say(WISH)
@@ -58,6 +80,7 @@ async def test_our_reports_are_told_again_to_a_party_that_does_not_answer_and_no
     assert heard == [m.RegisterReport] * UNANSWERED_SENDS_MAX + [m.Response] * 3
 
 
+@pytest.mark.openadr20b("R406", "R306", "G6", "T10", "R-1")
 async def test_registering_again_gets_the_same_ids_and_erases_what_was_told(bench: Bench) -> None:
     """R406, and T10: a retry whose first answer was lost is answered the same."""
     ven, party = await bench.add_party(registered=False)
@@ -70,6 +93,7 @@ async def test_registering_again_gets_the_same_ids_and_erases_what_was_told(benc
         assert [entry.action for entry in await view.audit.newest(9)] == ["register party"]
 
 
+@pytest.mark.openadr20b("R405", "G5")
 async def test_a_registration_is_changed_under_its_id_and_keeps_its_reports(bench: Bench) -> None:
     ven, party = await bench.add_party(registered=False)
     first = await ven.ask(WISH, m.CreatedPartyRegistration)
@@ -84,6 +108,7 @@ async def test_a_registration_is_changed_under_its_id_and_keeps_its_reports(benc
     assert stored.registration.report_only
 
 
+@pytest.mark.openadr20b("R400", "R517", "G10")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -103,6 +128,7 @@ async def test_a_registration_that_cannot_be_is_refused_in_its_own_payload(
         assert await view.parties.by_id(party.id) == party
 
 
+@pytest.mark.openadr20b("R517", "G10")
 async def test_a_party_refused_by_another_process_cannot_register(bench: Bench, tmp_path: Path) -> None:
     """This process has its standing in memory, and finds out in the transaction."""
     ven, party = await bench.add_party()
@@ -115,6 +141,7 @@ async def test_a_party_refused_by_another_process_cannot_register(bench: Bench, 
     assert (said.response.response_code, said.registration_id, said.ven_id) == ("463", None, None)
 
 
+@pytest.mark.openadr20b("R407", "R400", "R517", "G7", "G10", "T10")
 async def test_a_cancelled_registration_is_gone(bench: Bench) -> None:
     ven, party = await bench.add_party()
     assert party.registration is not None
@@ -137,6 +164,7 @@ async def test_a_cancelled_registration_is_gone(bench: Bench) -> None:
 # -- events --------------------------------------------------------------------------
 
 
+@pytest.mark.openadr20b("R4", "R16", "R40", "R41", "R63", "R70", "R502", "V1", "V14", "V17", "V18", "V19")
 async def test_an_event_is_told_once_answered_and_told_no_more(bench: Bench) -> None:
     ven, party = await bench.add_party()
     assert isinstance(await polled(ven), m.Response)
@@ -163,6 +191,7 @@ async def test_an_event_is_told_once_answered_and_told_no_more(bench: Bench) -> 
     assert (await bench.row_of(event)).answered_at is not None
 
 
+@pytest.mark.openadr20b("T10", "V17")
 async def test_a_lost_answer_loses_no_event(bench: Bench) -> None:
     """F9: the poll's answer never arrived, so its connection is gone; the next one gets it again."""
     ven, _ = await bench.add_party()
@@ -176,6 +205,7 @@ async def test_a_lost_answer_loses_no_event(bench: Bench) -> None:
     assert (await bench.row_of(event)).attempts == 2
 
 
+@pytest.mark.openadr20b("V10")
 async def test_a_restarted_vtn_owes_what_the_old_one_owed(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     await bench.write_event()
@@ -200,6 +230,7 @@ async def test_an_event_that_wants_no_answer_is_told_until_it_was_read(bench: Be
     assert (row.attempts, row.answered_at, row.fetched_at is None) == (1, None, False)
 
 
+@pytest.mark.openadr20b("R5", "R10", "R20", "R50", "R52", "R115", "R502", "V1", "V2", "V10", "V11", "V16", "V17")
 async def test_a_change_and_a_cancel_are_told_with_all_else_and_answered(bench: Bench) -> None:
     """V1, V10, V16, V17: one number more each; the payload is whole; one createdDateTime, renewed."""
     ven, _ = await bench.add_party()
@@ -227,6 +258,7 @@ async def test_a_change_and_a_cancel_are_told_with_all_else_and_answered(bench: 
     assert [one.descriptor.event_id for one in told.events] == ["a"]
 
 
+@pytest.mark.openadr20b("R13", "R115", "R502", "R41", "V3", "V15", "V17")
 async def test_a_change_of_status_is_no_news_but_is_told_when_asked(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     await bench.write_event(starts_at=bench.now + HOUR, ramp_up=HOUR / 2)
@@ -247,6 +279,7 @@ async def test_a_change_of_status_is_no_news_but_is_told_when_asked(bench: Bench
     assert told.response.request_id == "q"
 
 
+@pytest.mark.openadr20b("R27", "R15", "R3", "V12", "V13")
 async def test_a_reply_limit_takes_from_the_top(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     for number in range(3):
@@ -256,6 +289,7 @@ async def test_a_reply_limit_takes_from_the_top(bench: Bench) -> None:
     assert isinstance(await polled(ven), m.DistributeEvent), "what was cut off is still owed"
 
 
+@pytest.mark.openadr20b("R21", "R48", "V20", "E9")
 async def test_an_event_for_others_is_unknown_to_this_party(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     other, _ = await bench.add_party("ven-two")
@@ -268,6 +302,7 @@ async def test_an_event_for_others_is_unknown_to_this_party(bench: Bench) -> Non
         assert await view.opts.history("event-1") == []
 
 
+@pytest.mark.openadr20b("R25", "R48", "V20")
 async def test_answers_are_judged_one_by_one(bench: Bench) -> None:
     """V20: unknown 452, wrong version 450, and what is right counts all the same."""
     ven, party = await bench.add_party()
@@ -292,6 +327,7 @@ async def test_answers_are_judged_one_by_one(bench: Bench) -> None:
         assert (await view.opts.latest(event.id))[party.id].version == 0
 
 
+@pytest.mark.openadr20b("R16", "R17", "V19", "T10")
 async def test_the_same_answer_twice_is_one_and_another_is_kept(bench: Bench) -> None:
     ven, party = await bench.add_party()
     event = await bench.write_event()
@@ -329,6 +365,7 @@ async def test_more_answers_than_anybody_has_are_459(bench: Bench) -> None:
     assert (await bench.row_of(event)).answered_at is None
 
 
+@pytest.mark.openadr20b("R25", "V20")
 async def test_an_opt_in_with_a_code_that_refuses_is_a_refusal(bench: Bench) -> None:
     ven, party = await bench.add_party()
     event = await bench.write_event()
@@ -343,6 +380,7 @@ async def test_an_opt_in_with_a_code_that_refuses_is_a_refusal(bench: Bench) -> 
     assert (opt.opt_type, opt.code, opt.reason) == (OptType.OUT, "460", "no such signal")
 
 
+@pytest.mark.openadr20b("R25", "R35", "V20")
 async def test_under_an_error_no_answer_counts(bench: Bench) -> None:
     """R35: the message as a whole was not understood, whatever it says to its events."""
     ven, _ = await bench.add_party()
@@ -354,6 +392,7 @@ async def test_under_an_error_no_answer_counts(bench: Bench) -> None:
     assert (await bench.row_of(event)).answered_at is None
 
 
+@pytest.mark.openadr20b("R25", "R35", "V20")
 @pytest.mark.parametrize("event_responses", [None, ()])
 async def test_an_answer_that_is_an_error_answers_nothing(
     bench: Bench, event_responses: tuple[m.EventResponse, ...] | None
@@ -369,6 +408,7 @@ async def test_an_answer_that_is_an_error_answers_nothing(
     assert "events not understood" in {notice.kind for notice in bench.notices}
 
 
+@pytest.mark.openadr20b("R47", "R50", "V4", "V10")
 async def test_a_party_approved_late_gets_the_running_event(bench: Bench) -> None:
     event = await bench.write_event(duration=None, signals=open_ended())
     bench.pass_time(60)
@@ -383,6 +423,7 @@ def open_ended() -> tuple[Signal, ...]:
     return (Signal(id="s", kind=SignalKind.LEVEL, intervals=(SignalInterval(duration=None, value=1.0),)),)
 
 
+@pytest.mark.openadr20b("R63", "R70", "V18", "E8")
 async def test_one_fragment_serves_all_parties_and_names_each(bench: Bench) -> None:
     parties = [await bench.add_party(name) for name in ("ven-one", "ven-two")]
     await bench.write_event()
@@ -424,6 +465,7 @@ async def test_a_poll_from_memory_ends_with_the_standing_it_was_judged_by(bench:
     assert ven.connection.quiet_answer(body, "", bench.now) is None, f"{event.id} must be said again"
 
 
+@pytest.mark.openadr20b("V10")
 async def test_an_event_that_cannot_be_written_keeps_no_other_from_the_party(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     bad = await bench.write_event(event_id="event-0", comment="\x07")

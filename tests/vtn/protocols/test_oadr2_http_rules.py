@@ -16,12 +16,14 @@ from tests.vtn.protocols.vtn_bench import Bench
 POLL = encode(m.Poll(ven_id="id-ven-one"))
 
 
+@pytest.mark.openadr20b("T2", "T8")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "post"])
 async def test_any_method_but_post_is_501(bench: Bench, method: str) -> None:
     ven, _ = await bench.add_party()
     assert (await ven.post(POLL, service="OadrPoll", method=method)).status == 501
 
 
+@pytest.mark.openadr20b("R511", "T1", "T8")
 @pytest.mark.parametrize(
     "path",
     [
@@ -40,6 +42,7 @@ async def test_what_is_no_service_is_404(bench: Bench, path: str) -> None:
     assert (await ven.post(POLL, service="OadrPoll", path=path)).status == 404
 
 
+@pytest.mark.openadr20b("R53", "T5", "T8")
 @pytest.mark.parametrize(
     ("content_type", "is_good"),
     [
@@ -62,11 +65,13 @@ async def test_only_xml_in_utf8_is_read(bench: Bench, content_type: str, is_good
     assert is_xml(content_type) == is_good
 
 
+@pytest.mark.openadr20b("T6")
 async def test_chunked_encoding_is_refused(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     assert (await ven.post(POLL, service="OadrPoll", transfer_encoding="chunked")).status == 411
 
 
+@pytest.mark.openadr20b("T8")
 @pytest.mark.parametrize(
     "body",
     [
@@ -99,6 +104,7 @@ async def test_a_body_that_is_too_large_is_413_and_reports_may_be_larger(bench: 
     assert (await ven.post(large, service="EiReport")).status == 200
 
 
+@pytest.mark.openadr20b("T7")
 @pytest.mark.parametrize(
     ("accepts", "coding"),
     [
@@ -120,6 +126,7 @@ def test_a_listed_coding_is_chosen(accepts: str, coding: str) -> None:
     assert content_coding(accepts) == coding
 
 
+@pytest.mark.openadr20b("T7")
 @pytest.mark.parametrize("again", [False, True])
 async def test_answers_are_compressed_for_whoever_lists_a_coding(bench: Bench, again: bool) -> None:
     ven, _ = await bench.add_party()

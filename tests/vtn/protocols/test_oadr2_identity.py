@@ -115,6 +115,7 @@ def test_every_payload_of_a_ven_is_tried() -> None:
     assert set(SAMPLES) == set(OPERATIONS)
 
 
+@pytest.mark.openadr20b("R517", "G10")
 @pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
 async def test_a_stranger_is_told_463_in_the_payload_that_fits(bench: Bench, kind: type[m.Message]) -> None:
     stranger = bench.ven(a_peer("stranger"))
@@ -129,6 +130,7 @@ async def test_a_stranger_is_told_463_in_the_payload_that_fits(bench: Bench, kin
     assert getattr(answer, "registration_id", None) in {None, "nobody's"}
 
 
+@pytest.mark.openadr20b("R21", "R304", "R400", "R508", "R512", "R517", "E6", "E7", "E9", "G10", "G11", "R-16", "S6")
 @pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
 async def test_only_its_own_name_lets_a_party_speak(bench: Bench, kind: type[m.Message]) -> None:
     ven, party = await bench.add_party()
@@ -148,6 +150,7 @@ async def test_only_its_own_name_lets_a_party_speak(bench: Bench, kind: type[m.M
     assert await everything(bench) == before
 
 
+@pytest.mark.openadr20b("R402", "R46", "E11", "G4")
 @pytest.mark.parametrize("ven_id", [None, ""])
 async def test_a_new_registration_names_nobody_and_registers_who_holds_the_certificate(
     bench: Bench, ven_id: str | None
@@ -159,6 +162,7 @@ async def test_a_new_registration_names_nobody_and_registers_who_holds_the_certi
     assert (said(answer).response_code, answer.ven_id) == ("200", party.id)
 
 
+@pytest.mark.openadr20b("S6")
 @pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
 async def test_under_its_own_name_a_party_is_heard(bench: Bench, kind: type[m.Message]) -> None:
     ven, party = await bench.add_party()
@@ -167,6 +171,7 @@ async def test_under_its_own_name_a_party_is_heard(bench: Bench, kind: type[m.Me
     assert said(answer).response_code not in {"463"}
 
 
+@pytest.mark.openadr20b("R517", "G10")
 @pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
 async def test_an_unregistered_party_can_only_register(bench: Bench, kind: type[m.Message]) -> None:
     ven, party = await bench.add_party(registered=False)
@@ -175,6 +180,7 @@ async def test_an_unregistered_party_can_only_register(bench: Bench, kind: type[
     assert said(answer).response_code == expected
 
 
+@pytest.mark.openadr20b("R33", "T4")
 @pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
 async def test_a_payload_on_another_service_is_459(bench: Bench, kind: type[m.Message]) -> None:
     ven, party = await bench.add_party()
@@ -184,6 +190,7 @@ async def test_a_payload_on_another_service_is_459(bench: Bench, kind: type[m.Me
         assert said(await ven.say(message, service=service)).response_code == "459"
 
 
+@pytest.mark.openadr20b("R23", "R33", "R51", "T4")
 async def test_what_only_a_vtn_sends_is_459(bench: Bench) -> None:
     ven, party = await bench.add_party()
     profile = m.Profile(profile_name="2.0b", transport_names=("simpleHttp",))
@@ -198,6 +205,7 @@ async def test_what_only_a_vtn_sends_is_459(bench: Bench) -> None:
         assert said(answer).response_code == "459"
 
 
+@pytest.mark.openadr20b("S5")
 async def test_a_stranger_is_written_down_once_and_let_in_by_an_operator(bench: Bench) -> None:
     stranger = bench.ven(a_peer("newcomer"))
     poll = m.Poll(ven_id="whoever")
@@ -241,6 +249,7 @@ async def test_a_refused_party_is_shut_out_at_once(bench: Bench) -> None:
     assert said(await ven.say(poll)).response_code == "463"
 
 
+@pytest.mark.openadr20b("G11", "S6")
 async def test_a_replaced_certificate_is_a_stranger(bench: Bench) -> None:
     ven, party = await bench.add_party()
     poll = m.Poll(ven_id=party.id)
@@ -253,6 +262,7 @@ async def test_a_replaced_certificate_is_a_stranger(bench: Bench) -> None:
     assert said(await bench.ven(renewed).say(poll)).response_code == "200"
 
 
+@pytest.mark.openadr20b("G11", "S6")
 async def test_short_names_of_certificates_grant_nothing(bench: Bench) -> None:
     """T11: two certificates with one LFDI, SFDI and 2.0b fingerprint are two peers."""
     _, party = await bench.add_party()

@@ -112,6 +112,7 @@ async def test_a_broken_connection_proves_nothing(bench: Bench, door: Running, l
         bench.pass_time(2)
 
 
+@pytest.mark.openadr20b("T7")
 async def test_compression_is_what_the_party_lists(bench: Bench, door: Running, lab: Lab) -> None:
     async with party(door, lab) as client:
         for coding in ("gzip", "deflate"):
@@ -121,6 +122,7 @@ async def test_compression_is_what_the_party_lists(bench: Bench, door: Running, 
                 assert isinstance(decode(answer.content, bench.schema), m.Response)
 
 
+@pytest.mark.openadr20b("R511", "R53", "T1", "T2", "T5", "T6", "T8")
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status"),
     [
@@ -150,12 +152,14 @@ async def chunks() -> AsyncIterator[bytes]:
     yield POLL
 
 
+@pytest.mark.openadr20b("R511", "T1")
 async def test_a_path_that_means_the_same_is_the_same(bench: Bench, door: Running, lab: Lab) -> None:
     """T1: URIs that RFC 3986 calls equivalent."""
     async with party(door, lab) as client:
         read(bench, await client.post("/OpenADR2/Simple/2%2E0b/Oadr%50oll", content=POLL, headers=XML))
 
 
+@pytest.mark.openadr20b("S3")
 async def test_no_certificate_no_conversation(door: Running, lab: Lab) -> None:
     nobody = ssl.create_default_context(cafile=str(lab.trust))
     async with httpx.AsyncClient(verify=nobody, base_url=door.url) as client:
@@ -163,6 +167,7 @@ async def test_no_certificate_no_conversation(door: Running, lab: Lab) -> None:
             await client.post(f"{BASE}OadrPoll", content=POLL, headers=XML)
 
 
+@pytest.mark.openadr20b("R516", "R517", "S3", "S4")
 async def test_without_a_certificate_that_is_still_good_nothing_is_said(bench: Bench) -> None:
     """R516, R517: should the listener let one through, the door does not."""
     running = await serve(parties_app(bench.vtn, lambda: bench.now), host="localhost", port=0)
@@ -184,6 +189,7 @@ async def test_a_stranger_becomes_pending_by_the_name_in_its_certificate(bench: 
     assert pending.certificates[0].sha256 == lab.vens["stranger"][1].certificate_sha256
 
 
+@pytest.mark.openadr20b("T8")
 async def test_a_store_that_is_away_is_503(
     bench: Bench, door: Running, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,23 @@ from tests.vtn.samples import HOUR
 SECOND = timedelta(seconds=1)
 
 
+@pytest.mark.openadr20b(
+    "R317",
+    "R321",
+    "R322",
+    "R324",
+    "R325",
+    "R329",
+    "R338",
+    "R341",
+    "R344",
+    "R304",
+    "R-8",
+    "R-10",
+    "R-12",
+    "R-13",
+    "R-16",
+)
 async def test_what_a_party_offers_is_asked_for_at_once(bench: Bench) -> None:
     """R344, R317, R321, R324: piggy-backed, periodic, for ever, all rIDs, without unit or reading type."""
     ven, party = await bench.add_party()
@@ -40,6 +57,7 @@ async def test_what_a_party_offers_is_asked_for_at_once(bench: Bench) -> None:
     assert (await ven.ask(stale, m.Response)).response.response_code == "452"
 
 
+@pytest.mark.openadr20b("R346", "R-22")
 async def test_readings_arrive_in_watts_and_mark_the_event(bench: Bench) -> None:
     ven, party = await bench.add_party()
     request_id = await registered_reports(ven)
@@ -61,6 +79,7 @@ async def test_readings_arrive_in_watts_and_mark_the_event(bench: Bench) -> None
     assert (await bench.row_of(event)).reported_at == bench.now
 
 
+@pytest.mark.openadr20b("R304", "R-16")
 @pytest.mark.parametrize(
     "change",
     [
@@ -77,6 +96,7 @@ async def test_data_that_nobody_asked_for_is_452_and_not_stored(bench: Bench, ch
         assert await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR) == []
 
 
+@pytest.mark.openadr20b("R304", "R-16")
 async def test_a_strange_rid_does_not_spoil_the_others(bench: Bench) -> None:
     ven, party = await bench.add_party()
     request_id = await registered_reports(ven)
@@ -91,6 +111,7 @@ async def test_a_strange_rid_does_not_spoil_the_others(bench: Bench) -> None:
         assert len(await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR)) == 1
 
 
+@pytest.mark.openadr20b("R315", "R342", "R-18", "R-19")
 async def test_intervals_are_placed_by_their_own_start_or_by_the_one_before(bench: Bench) -> None:
     """R315, and points in time, which stand for the interval that was asked for."""
     ven, party = await bench.add_party()
@@ -152,6 +173,7 @@ async def test_a_name_that_is_too_long_is_454(bench: Bench) -> None:
     assert sent.response.response_code == "454"
 
 
+@pytest.mark.openadr20b("R301", "R304", "R305", "R327", "R-2", "R-9", "R-16")
 async def test_asked_for_metadata_we_say_again_that_we_make_no_reports(bench: Bench) -> None:
     ven, party = await bench.add_party()
     specifier = m.ReportSpecifier(

@@ -257,6 +257,7 @@ async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: da
         assert await view.opts.history("event-1") == [("id-ven-one", yes), ("id-ven-two", yes), ("id-ven-one", no)]
 
 
+@pytest.mark.openadr20b("R306", "R-1")
 async def test_new_offers_replace_old_ones_and_their_requests(stocked: SqlStore, now: datetime) -> None:
     requested = RequestedReport(
         request=ReportRequest(
@@ -285,6 +286,7 @@ async def test_new_offers_replace_old_ones_and_their_requests(stocked: SqlStore,
         assert await view.reports.requests("id-ven-one") == []
 
 
+@pytest.mark.openadr20b("R346", "R-22")
 async def test_a_corrected_reading_replaces_the_earlier_one(stocked: SqlStore, now: datetime) -> None:
     readings = [
         Reading(r_id="power", starts_at=now + number * SECOND, duration=SECOND, value=float(number))

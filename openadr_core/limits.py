@@ -116,6 +116,9 @@ DELIVERY_RESEND_FIRST_S = 2.0
 DELIVERY_RESEND_MAX_S = 60.0
 """Each repeat waits twice as long as the one before, up to here: an event of minutes must still get through."""
 
+ERRANDS_MAX = 100
+"""Messages that wait for one party besides its events: a handful is normal, and a peer can cause some."""
+
 UNANSWERED_SENDS_MAX = 5
 """What needs no answer, or gets none it should have, is said this often and then taken as known."""
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from openadr_core.model.party import Party
 from openadr_vtn.application.ports import UnitOfWork
-from openadr_vtn.domain.delivery import Delivery, Errand, Mailbox, owed
+from openadr_vtn.domain.delivery import Delivery, Mailbox, owed
+from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.targeting import dues
 
 

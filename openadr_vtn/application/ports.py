@@ -16,7 +16,8 @@ from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
 from openadr_core.model.report import DataPoint, Measurand, Reading
-from openadr_vtn.domain.delivery import Delivery, Errand, Key
+from openadr_vtn.domain.delivery import Delivery, Key
+from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
 
 # -- what is stored, where the canonical model has no word for it ----------------------
@@ -182,14 +183,23 @@ class Deliveries(Protocol):
 
 
 class Errands(Protocol):
-    async def owe(self, errand: Errand) -> None:
-        """In place of one of the same kind to the same party."""
+    async def add(self, errand: Errand) -> None:
+        """Behind all that waits for the party already; Conflict if its id is taken."""
 
-    async def save(self, errand: Errand) -> None: ...
-    async def of_parties(self, party_ids: Iterable[str]) -> list[Errand]: ...
+    async def of_parties(self, party_ids: Iterable[str]) -> list[Errand]:
+        """In the order they were added."""
 
-    async def settle(self, party_id: str, kind: str | None = None) -> None:
-        """The party has answered; without a kind, nothing is owed to it any more."""
+    async def mark_sent(self, errand: Errand, now: datetime) -> None:
+        """One attempt more. No listener is told of marks, as with deliveries."""
+
+    async def mark_heard(self, errand: Errand, now: datetime) -> None:
+        """The first time counts."""
+
+    async def remove(self, errand: Errand) -> None:
+        """Nothing happens if it is gone."""
+
+    async def clear(self, party_id: str) -> None:
+        """Nothing waits for the party any more."""
 
 
 class Opts(Protocol):

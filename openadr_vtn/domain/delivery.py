@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from openadr_core.limits import CANCELLED_TOLD_S, DELIVERY_RESEND_FIRST_S, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import CANCELLED_TOLD_S, UNANSWERED_SENDS_MAX
 from openadr_core.model.event import DrEvent, delivery_order
+from openadr_vtn.domain.errand import BEFORE_EVENTS, Errand, next_errand, resend_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +38,6 @@ class Delivery:
     """When the first reading from inside the event arrived."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """A message owed to a party that is not an event; gone when the party has answered it."""
-
-    party_id: str
-    kind: str
-    """The 2.0b payload without ``oadr``: ``RegisterReport``."""
-    made_at: datetime
-    sent_at: datetime | None = None
-    attempts: int = 0
-
-
 Key = tuple[str, int]
 """An event's id and a version: one row of one party's ledger."""
 
@@ -71,6 +60,7 @@ class Mailbox:
 
     dues: tuple[Due, ...] = ()
     errands: tuple[Errand, ...] = ()
+    """In the order they were made."""
 
     def after(self, keys: Collection[Key], change: Callable[[Delivery], Delivery]) -> Mailbox:
         """The mailbox after these rows of the ledger have changed."""
@@ -78,7 +68,10 @@ class Mailbox:
         return replace(self, dues=tuple(changed))
 
     def after_errand(self, errand: Errand) -> Mailbox:
-        return replace(self, errands=tuple(errand if one.kind == errand.kind else one for one in self.errands))
+        return replace(self, errands=tuple(errand if one.id == errand.id else one for one in self.errands))
+
+    def without_errand(self, errand: Errand) -> Mailbox:
+        return replace(self, errands=tuple(one for one in self.errands if one.id != errand.id))
 
 
 def owed(events: Iterable[DrEvent], deliveries: Iterable[Delivery]) -> list[Due]:
@@ -118,14 +111,6 @@ def is_outstanding(due: Due, now: datetime) -> bool:
     if due.event.response_required:
         return True
     return delivery.fetched_at is None and delivery.attempts < UNANSWERED_SENDS_MAX
-
-
-def resend_at(made_at: datetime, sent_at: datetime | None, attempts: int) -> datetime:
-    """When to say it (again): at once, then after pauses that double up to a cap."""
-    if sent_at is None:
-        return made_at
-    doublings = min(attempts - 1, 16)
-    return sent_at + timedelta(seconds=min(DELIVERY_RESEND_FIRST_S * 2**doublings, DELIVERY_RESEND_MAX_S))
 
 
 def next_telling(dues: Iterable[Due], now: datetime) -> datetime | None:
@@ -176,25 +161,21 @@ def answered(delivery: Delivery, now: datetime) -> Delivery:
     return replace(fetched(delivery, now), answered_at=delivery.answered_at or now)
 
 
-def errand_sent(errand: Errand, now: datetime) -> Errand:
-    return replace(errand, sent_at=now, attempts=errand.attempts + 1)
-
-
-def next_errand(errands: Iterable[Errand]) -> tuple[datetime, Errand] | None:
-    """The errand to run first, and when; one that was run in vain often enough is given up."""
-    waiting = [errand for errand in errands if errand.attempts < UNANSWERED_SENDS_MAX]
-    return min(
-        ((resend_at(errand.made_at, errand.sent_at, errand.attempts), errand) for errand in waiting),
-        key=lambda pair: pair[0],
-        default=None,
-    )
-
-
 def next_due_at(mailbox: Mailbox, now: datetime) -> datetime | None:
     """When the party must next be told something of its own; None while there is nothing."""
     errand = next_errand(mailbox.errands)
     moments = (next_telling(mailbox.dues, now), errand[0] if errand else None)
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def due_errand(mailbox: Mailbox, now: datetime) -> Errand | None:
+    """The errand that a poll must be answered with now, or that is to be given up now; None: events come first."""
+    found = next_errand(mailbox.errands)
+    if found is None or found[0] > now:
+        return None
+    telling = next_telling(mailbox.dues, now)
+    waits = telling is not None and telling <= now and found[1].kind not in BEFORE_EVENTS
+    return None if waits else found[1]
 
 
 def unproved(mailbox: Mailbox, keys: Collection[Key]) -> list[Key]:

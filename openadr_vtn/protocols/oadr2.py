@@ -19,12 +19,13 @@ from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.directory import Directory, Standing, standing
-from openadr_vtn.application.handlers import delivery
+from openadr_vtn.application.handlers import delivery, errands
 from openadr_vtn.application.ports import Notice, Store, Witness
 from openadr_vtn.domain.delivery import Key, unproved
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, OPERATIONS, Refusal, Scene, answer_to
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, Desk
+from openadr_vtn.protocols.oadr2_errands import ANSWERS
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_http import SERVICES, HttpRefusal, content_coding, response, service_of
 from openadr_vtn.protocols.oadr2_operations import operate
@@ -85,14 +86,16 @@ class _Quiet:
 class Oadr2Connection:
     """The exchanges of one peer over one connection, in order."""
 
-    __slots__ = ("_peer", "_quiet", "_told", "_vtn")
+    __slots__ = ("_errand_id", "_peer", "_quiet", "_told", "_vtn")
 
     def __init__(self, vtn: Oadr2Vtn, peer: Peer) -> None:
         self._vtn = vtn
         self._peer = peer
         self._quiet: _Quiet | None = None
         self._told: tuple[Key, ...] = ()
-        """What the last answer carried, which the next request proves to have arrived."""
+        """Events of the last answer, which the next request proves to have arrived."""
+        self._errand_id = ""
+        """The errand of the last answer, likewise."""
 
     def quiet_answer(self, body: bytes, accept_encoding: str, now: datetime) -> Response | None:
         """The answer to a poll that needs no thought; None where :meth:`receive_request` must be asked.
@@ -101,7 +104,7 @@ class Oadr2Connection:
         when they first came, and the party's standing is the one that they were judged by.
         """
         quiet = self._quiet
-        if quiet is None or body != quiet.body or accept_encoding != quiet.accept_encoding or self._told:
+        if quiet is None or body != quiet.body or accept_encoding != quiet.accept_encoding or self._has_told():
             return None
         known = quiet.standing
         if self._vtn.directory.known(self._peer.certificate_sha256) is not known or _is_due(known, now):
@@ -151,15 +154,23 @@ class Oadr2Connection:
         """
         directory = self._vtn.directory
         known = await directory.standing_of(self._peer, now)
-        if not self._told or known is None or isinstance(message, m.CreatedEvent):
+        if not self._has_told() or known is None or isinstance(message, (m.CreatedEvent, *ANSWERS)):
             return known
         told, self._told = self._told, ()
-        if not (news := unproved(known.mailbox, told)):
+        errand_id, self._errand_id = self._errand_id, ""
+        news = unproved(known.mailbox, told)
+        mailbox = known.mailbox
+        if not news and not any(errand.id == errand_id for errand in mailbox.errands):
             return known
         async with self._vtn.store.unit_of_work() as uow:
-            mailbox = await delivery.heard(uow, known.party.id, known.mailbox, news, now)
+            if news:
+                mailbox = await delivery.heard(uow, known.party.id, mailbox, news, now)
+            mailbox = await errands.note_heard(uow, errand_id, mailbox, now)
         after = directory.renew(known, standing(known.party, mailbox, now))
         return after or await directory.standing_of(self._peer, now)
+
+    def _has_told(self) -> bool:
+        return bool(self._told or self._errand_id)
 
     async def _operated(self, message: m.Message, known: Standing, now: datetime) -> bytes:
         vtn = self._vtn
@@ -171,6 +182,8 @@ class Oadr2Connection:
             vtn.directory.renew(known, standing(known.party, answer.mailbox, now))
         if answer.news:
             self._told = answer.news
+        if answer.errand_id:
+            self._errand_id = answer.errand_id
         for notice in answer.notices:
             vtn.witness(notice)
         return answer.body

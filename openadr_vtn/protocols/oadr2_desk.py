@@ -22,6 +22,8 @@ class Answer:
     """The party's, as the operation has left it; None: it must be read again if anything was committed."""
     news: tuple[Key, ...] = ()
     """Events that this answer carries and that are proved to have arrived once it was read."""
+    errand_id: str = ""
+    """The errand that this answer carries, likewise; empty for none."""
     notices: tuple[Notice, ...] = ()
 
 

@@ -4,8 +4,9 @@ from openadr_core.errors import UnknownReference
 from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
-from openadr_vtn.application.handlers import delivery, registration, reports
+from openadr_vtn.application.handlers import errands, reports
 from openadr_vtn.application.ports import Notice
+from openadr_vtn.domain.errand import ErrandKind
 from openadr_vtn.protocols.oadr2_answers import Refusal, first, said_to
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, answered
 from openadr_vtn.protocols.oadr2_reports import METADATA, data_from_wire, offers_from_wire, request_to_wire
@@ -29,11 +30,6 @@ async def register_report(asked: Asked, message: m.RegisterReport) -> Answer:
     return Answer(body=encode(answer))
 
 
-async def registered_report(asked: Asked, message: m.RegisteredReport) -> Answer:
-    await delivery.settle_errand(asked.uow, asked.party.id, registration.OWN_REPORTS)
-    return answered(asked, message)
-
-
 async def created_report(asked: Asked, message: m.CreatedReport) -> Answer:
     faults = await reports.confirm_requests(asked.uow, asked.party, message.pending_report_request_ids, asked.now)
     return answered(asked, message, first(faults))
@@ -52,7 +48,7 @@ async def create_report(asked: Asked, message: m.CreateReport) -> Answer:
     specifiers = {request.specifier.report_specifier_id for request in message.report_requests}
     if specifiers - {METADATA}:
         raise UnknownReference("this VTN offers no such report", clause="R304")
-    await delivery.owe_errand(asked.uow, asked.party.id, registration.OWN_REPORTS, asked.now)
+    await errands.owe(asked.uow, asked.party.id, ErrandKind.REGISTER_REPORT, new_id=asked.desk.new_id, now=asked.now)
     return answered(asked, message)
 
 

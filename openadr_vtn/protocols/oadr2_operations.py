@@ -6,7 +6,7 @@ needs it, registered. The same message twice has the effect of one, and the same
 
 from typing import Any
 
-from openadr_core.errors import RemoteProtocolError, Unsupported
+from openadr_core.errors import RemoteProtocolError, Unsupported, WrongState
 from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
 from openadr_vtn.protocols.oadr2_answers import Refusal
@@ -23,9 +23,9 @@ from openadr_vtn.protocols.oadr2_ei_report import (
     create_report,
     created_report,
     register_report,
-    registered_report,
     update_report,
 )
+from openadr_vtn.protocols.oadr2_errands import answered_errand
 from openadr_vtn.protocols.oadr2_poll import poll
 
 
@@ -33,7 +33,7 @@ async def operate(asked: Asked, message: m.Message) -> Answer:
     """Do what the message asks; what is wrong with it is told in the answer."""
     try:
         return await OPERATIONS[type(message)](asked, message)
-    except Unsupported as error:
+    except (Unsupported, WrongState) as error:
         refusal = Refusal(code=codes.DEPLOYMENT_OTHER, description=str(error))
     except RemoteProtocolError as error:
         refusal = Refusal.of(error)
@@ -50,7 +50,7 @@ OPERATIONS: dict[type[Any], Operation] = {
     m.RequestEvent: request_event,
     m.CreatedEvent: created_event,
     m.RegisterReport: register_report,
-    m.RegisteredReport: registered_report,
+    m.RegisteredReport: answered_errand,
     m.CreateReport: create_report,
     m.CreatedReport: created_report,
     m.UpdateReport: update_report,

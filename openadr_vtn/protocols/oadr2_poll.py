@@ -1,19 +1,31 @@
 """OadrPoll at the VTN: one operation each, of all that the party is owed."""
 
+from dataclasses import replace
+
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
-from openadr_vtn.application.handlers import delivery
-from openadr_vtn.domain.delivery import Errand
+from openadr_vtn.application.handlers import delivery, errands
+from openadr_vtn.application.ports import Notice
+from openadr_vtn.domain.errand import Errand
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, answered
 from openadr_vtn.protocols.oadr2_ei_event import told_events
+from openadr_vtn.protocols.oadr2_errands import WRITERS
 
 
 async def poll(asked: Asked, message: m.Poll) -> Answer:
-    told, mailbox = await delivery.poll(asked.uow, asked.party.id, asked.mailbox, asked.now)
+    """Q1: one operation; oadrResponse where nothing is owed, or it was told just now."""
+    mailbox, given_up = asked.mailbox, []
+    while True:
+        told, mailbox = await delivery.poll(asked.uow, asked.party.id, mailbox, asked.now)
+        if not isinstance(told, Errand):
+            break
+        if told.is_spent:
+            given_up.append(Notice(kind="errand given up", party_id=asked.party.id, detail=told.kind))
+        elif (payload := await WRITERS[told.kind](asked, told)) is not None:
+            mailbox = await errands.run(asked.uow, told, mailbox, asked.now)
+            return Answer(body=encode(payload), mailbox=mailbox, errand_id=told.id, notices=tuple(given_up))
+        mailbox = await errands.drop(asked.uow, told, mailbox)
     if told is None:
-        return answered(asked, message, mailbox=mailbox)
-    if isinstance(told, Errand):
-        # The only errand there is: our own reports, of which there are none (R301, R305).
-        own = m.RegisterReport(request_id=asked.desk.new_id(), ven_id=asked.party.id)
-        return Answer(body=encode(own), mailbox=mailbox)
-    return told_events(asked, told, mailbox, request_id="")
+        return answered(asked, message, mailbox=mailbox, notices=tuple(given_up))
+    answer = told_events(asked, told, mailbox, request_id="")
+    return replace(answer, notices=(*given_up, *answer.notices))

@@ -12,7 +12,8 @@ from openadr_core.model.party import Party, PartyState
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, Repository, grouped
 from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, party_of, party_row, registration_row
-from openadr_vtn.domain.delivery import Delivery, Errand, Key
+from openadr_vtn.domain.delivery import Delivery, Key
+from openadr_vtn.domain.errand import Errand, ErrandKind
 
 PARTY = tables.table_of(tables.PartyRow)
 SEEN = tables.table_of(tables.LastSeenRow)
@@ -131,20 +132,29 @@ def _rows_of(party_id: str, keys: Collection[Key]) -> ColumnElement[bool]:
 
 
 class SqlErrands(Repository):
-    async def owe(self, errand: Errand) -> None:
-        await self.save(errand)
-
-    async def save(self, errand: Errand) -> None:
-        await self._upsert(ERRAND, [asdict(errand)])
+    async def add(self, errand: Errand) -> None:
+        await self._run(insert(ERRAND).values(asdict(errand)))
         self._concerned.party_ids.add(errand.party_id)
 
     async def of_parties(self, party_ids: Iterable[str]) -> list[Errand]:
-        query = select(ERRAND).where(ERRAND.c.party_id.in_(list(party_ids))).order_by(ERRAND.c.made_at, ERRAND.c.kind)
-        return [Errand(**row) for row in await self._rows(query)]
+        columns = [column for column in ERRAND.c if column.name != "number"]
+        query = select(*columns).where(ERRAND.c.party_id.in_(list(party_ids))).order_by(ERRAND.c.number)
+        return [Errand(**{**row, "kind": ErrandKind(row["kind"])}) for row in await self._rows(query)]
 
-    async def settle(self, party_id: str, kind: str | None = None) -> None:
-        statement = delete(ERRAND).where(ERRAND.c.party_id == party_id)
-        await self._run(statement if kind is None else statement.where(ERRAND.c.kind == kind))
+    async def mark_sent(self, errand: Errand, now: datetime) -> None:
+        new = {"sent_at": now, "attempts": ERRAND.c.attempts + 1}
+        await self._run(update(ERRAND).where(ERRAND.c.id == errand.id).values(new))
+
+    async def mark_heard(self, errand: Errand, now: datetime) -> None:
+        first = func.coalesce(ERRAND.c.heard_at, now)
+        await self._run(update(ERRAND).where(ERRAND.c.id == errand.id).values(heard_at=first))
+
+    async def remove(self, errand: Errand) -> None:
+        await self._run(delete(ERRAND).where(ERRAND.c.id == errand.id))
+        self._concerned.party_ids.add(errand.party_id)
+
+    async def clear(self, party_id: str) -> None:
+        await self._run(delete(ERRAND).where(ERRAND.c.party_id == party_id))
         self._concerned.party_ids.add(party_id)
 
 

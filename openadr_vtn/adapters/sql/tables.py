@@ -154,12 +154,18 @@ class DeliveryRow(Row, table=True):
 
 
 class ErrandRow(Row, table=True):
+    """A queue for each party, in the order of the numbers."""
+
     __tablename__ = "errand"
-    party_id: str = Field(sa_column=_party(key=True))
-    kind: str = Field(primary_key=True)
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    party_id: str = Field(sa_column=_party())
+    kind: str
+    content: str = Field(sa_column=_text())
     made_at: datetime = Field(sa_column=_moment())
     sent_at: datetime | None = Field(sa_column=_moment(null=True))
     attempts: int
+    heard_at: datetime | None = Field(sa_column=_moment(null=True))
 
 
 class OptRow(Row, table=True):

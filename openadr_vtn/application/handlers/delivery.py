@@ -8,18 +8,17 @@ from openadr_core.model.event import DrEvent
 from openadr_vtn.application.ports import UnitOfWork
 from openadr_vtn.domain.delivery import (
     Due,
-    Errand,
     Key,
     Mailbox,
     as_seen,
-    errand_sent,
+    due_errand,
     fetched,
     is_outstanding,
-    next_errand,
     next_telling,
     sent,
     snapshot,
 )
+from openadr_vtn.domain.errand import Errand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +33,13 @@ class Telling:
 async def poll(
     uow: UnitOfWork, party_id: str, mailbox: Mailbox, now: datetime
 ) -> tuple[Telling | Errand | None, Mailbox]:
-    """What to tell first, and the mailbox thereafter.
+    """What to tell first, and the mailbox thereafter; an errand is yet to be run (:mod:`.errands`).
 
     None if there is nothing, or it was told just now and may still be on its way.
     """
-    errand = next_errand(mailbox.errands)
-    if errand is not None and errand[0] <= now:
-        run = errand_sent(errand[1], now)
-        await uow.errands.save(run)
-        return run, mailbox.after_errand(run)
+    errand = due_errand(mailbox, now)
+    if errand is not None:
+        return errand, mailbox
     due_at = next_telling(mailbox.dues, now)
     if due_at is None or due_at > now:
         return None, mailbox
@@ -61,15 +58,6 @@ async def heard(uow: UnitOfWork, party_id: str, mailbox: Mailbox, news: Collecti
     """The party has these versions for certain: it read the answer that carried them."""
     await uow.deliveries.mark_fetched(party_id, news, now)
     return mailbox.after(news, lambda row: fetched(row, now))
-
-
-async def settle_errand(uow: UnitOfWork, party_id: str, kind: str) -> None:
-    """The party has answered."""
-    await uow.errands.settle(party_id, kind)
-
-
-async def owe_errand(uow: UnitOfWork, party_id: str, kind: str, now: datetime) -> None:
-    await uow.errands.owe(Errand(party_id=party_id, kind=kind, made_at=now))
 
 
 async def _told(

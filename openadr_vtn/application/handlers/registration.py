@@ -6,15 +6,14 @@ from datetime import datetime
 
 from openadr_core.errors import WrongState
 from openadr_core.model.party import Party
+from openadr_vtn.application.handlers import errands
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, UnitOfWork
-from openadr_vtn.domain.delivery import Errand
 from openadr_vtn.domain.enrolment import RegistrationWish, registered, unregistered
+from openadr_vtn.domain.errand import ErrandKind
 
 REGISTER = "register party"
 UNREGISTER = "unregister party"
-OWN_REPORTS = "RegisterReport"
-"""The errand of telling a newly registered party which reports we make (2.0b R301): none."""
 
 
 async def register(
@@ -29,7 +28,8 @@ async def register(
     after, is_new = registered(party, wish, new_id=new_id(), now=now)
     if is_new:
         await _erase(uow, after)
-        await uow.errands.owe(Errand(party_id=after.id, kind=OWN_REPORTS, made_at=now))
+        # R301: then it is told which reports we make.
+        await errands.owe(uow, after.id, ErrandKind.REGISTER_REPORT, new_id=new_id, now=now)
     if _without_time(after) != _without_time(party):
         await uow.audit.append(_entry(now, after, REGISTER))
     await uow.parties.save(after)
@@ -57,7 +57,7 @@ async def unregister(uow: UnitOfWork, party: Party, registration_id: str, *, now
 
 async def _erase(uow: UnitOfWork, party: Party) -> None:
     await uow.reports.replace_offers(party.id, [])
-    await uow.errands.settle(party.id)
+    await uow.errands.clear(party.id)
 
 
 def _without_time(party: Party) -> Party:

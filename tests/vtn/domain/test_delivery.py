@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from openadr_core.limits import DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
 from openadr_core.model.party import PartyState
 from openadr_vtn.domain import delivery as ledger
-from openadr_vtn.domain.delivery import Delivery, Due, Errand, next_telling, owed, snapshot
+from openadr_vtn.domain.delivery import Delivery, Due, next_telling, owed, snapshot
 from openadr_vtn.domain.targeting import dues
 from tests.vtn.samples import HOUR, a_party, a_program, an_event
 
@@ -124,16 +124,6 @@ def test_a_party_that_an_event_no_longer_addresses_sees_it_cancelled(now: dateti
     knows = ledger.answered(row, now)
     assert list(dues(replace(moved, version=2), program, [party], [*had, knows], now)) == []
     assert not next(dues(an_event(now, version=2), program, [party], [*had, row], now)).withdrawn
-
-
-def test_errands_are_run_in_order_and_given_up_in_the_end() -> None:
-    first = Errand(party_id="p", kind="A", made_at=NOW)
-    second = Errand(party_id="p", kind="B", made_at=NOW + SECOND)
-    assert ledger.next_errand([second, first]) == (NOW, first)
-    first = ledger.errand_sent(first, NOW)
-    assert ledger.next_errand([second, first]) == (NOW + SECOND, second)
-    assert ledger.next_errand([replace(first, attempts=UNANSWERED_SENDS_MAX)]) is None
-    assert ledger.next_errand([]) is None
 
 
 @pytest.mark.openadr20b("T10")

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import asyncpg
 import pytest
 
+from openadr_core.model.party import PartyState
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from tests.postgres import fresh_database, running_postgres
+from tests.vtn.samples import a_party, a_program, a_stored_event
 
 _numbers = count(1)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +73,17 @@ async def store(url: str) -> AsyncIterator[SqlStore]:
     store = await open_store(url)
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def stocked(store: SqlStore, now: datetime) -> SqlStore:
+    """One program, one event, two parties."""
+    async with store.unit_of_work() as unit:
+        await unit.programs.add(a_program(now))
+        await unit.events.add(a_stored_event(now))
+        await unit.parties.add(a_party(now))
+        await unit.parties.add(a_party(now + SECOND, "ven-two", registered=False, state=PartyState.PENDING))
+    return store
 
 
 async def _copied(server: Any, template: str) -> str:

@@ -23,22 +23,12 @@ from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
 from openadr_vtn.domain import delivery as ledger
-from openadr_vtn.domain.delivery import Delivery, Errand
+from openadr_vtn.domain.delivery import Delivery
+from openadr_vtn.domain.errand import Errand, ErrandKind
 from openadr_vtn.domain.reporting import RequestedReport
 from tests.vtn.samples import HOUR, a_certificate, a_party, a_program, a_stored_event, an_offer
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def stocked(store: SqlStore, now: datetime) -> SqlStore:
-    """One program, one event, two parties."""
-    async with store.unit_of_work() as unit:
-        await unit.programs.add(a_program(now))
-        await unit.events.add(a_stored_event(now))
-        await unit.parties.add(a_party(now))
-        await unit.parties.add(a_party(now + SECOND, "ven-two", registered=False, state=PartyState.PENDING))
-    return store
 
 
 async def test_models_and_migrations_are_one(empty_url: str) -> None:
@@ -228,19 +218,35 @@ async def test_an_answer_proves_that_the_event_arrived(stocked: SqlStore, now: d
         assert await view.deliveries.of_event("event-1") == [ledger.answered(owed, now + SECOND)]
 
 
-async def test_an_errand_is_owed_until_it_is_settled(stocked: SqlStore, now: datetime) -> None:
-    errand = Errand(party_id="id-ven-one", kind="RegisterReport", made_at=now)
+async def test_errands_are_a_queue_until_they_are_removed(stocked: SqlStore, now: datetime) -> None:
+    first = Errand(party_id="id-ven-one", id="e1", kind=ErrandKind.REGISTER_REPORT, made_at=now, content='{"n": "ß"}')
+    second, others = replace(first, id="e0", content=""), replace(first, id="e2", party_id="id-ven-two")
     async with stocked.unit_of_work() as unit:
-        await unit.errands.owe(errand)
-        await unit.errands.owe(replace(errand, kind="Other"))
-        await unit.errands.save(replace(errand, sent_at=now, attempts=1))
-        await unit.errands.settle("id-ven-one", "Other")
-    async with stocked.view() as view:
-        assert await view.errands.of_parties(["id-ven-one", "id-ven-two"]) == [replace(errand, sent_at=now, attempts=1)]
+        for errand in (first, second, others):
+            await unit.errands.add(errand)
+    with pytest.raises(Conflict):
+        async with stocked.unit_of_work() as unit:
+            await unit.errands.add(first)
+    changes = stocked.changes()
     async with stocked.unit_of_work() as unit:
-        await unit.errands.settle("id-ven-one")
+        await unit.errands.mark_sent(second, now)
+        await unit.errands.mark_sent(second, now + SECOND)
+        await unit.errands.mark_heard(second, now + SECOND)
+        await unit.errands.mark_heard(second, now + 2 * SECOND)
+    assert stocked.changes() == changes
+    told = replace(second, sent_at=now + SECOND, attempts=2, heard_at=now + SECOND)
     async with stocked.view() as view:
-        assert await view.errands.of_parties(["id-ven-one", "id-ven-two"]) == []
+        assert await view.errands.of_parties(["id-ven-two", "id-ven-one"]) == [first, told, others]
+    async with stocked.unit_of_work() as unit:
+        await unit.errands.remove(first)
+        await unit.errands.remove(first)
+    async with stocked.view() as view:
+        assert await view.errands.of_parties(["id-ven-one"]) == [told]
+    async with stocked.unit_of_work() as unit:
+        await unit.errands.clear("id-ven-one")
+    async with stocked.view() as view:
+        assert await view.errands.of_parties(["id-ven-one", "id-ven-two"]) == [others]
+    assert stocked.changes() > changes
 
 
 async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: datetime) -> None:

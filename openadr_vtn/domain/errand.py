@@ -1,0 +1,86 @@
+"""What a party is owed besides events: one queue each, first in, first told, until it is answered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from openadr_core.limits import DELIVERY_RESEND_FIRST_S, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+
+
+class ErrandKind(StrEnum):
+    """The 2.0b payload that does the errand, without ``oadr`` (8.6)."""
+
+    REGISTER_REPORT = "RegisterReport"
+
+
+BEFORE_EVENTS = frozenset({ErrandKind.REGISTER_REPORT})
+"""What comes before any event (2.0b R301: before other traffic); all else waits while an event is to be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A message owed to a party that is not an event; gone when the party has answered it, or never will.
+
+    The payload is written each time it is sent, from ``content`` and from what the store holds then.
+    """
+
+    party_id: str
+    id: str
+    """The requestID it is sent under, by which its answer is known."""
+    kind: ErrandKind
+    made_at: datetime
+    content: str = ""
+    """What the kind needs in order to write it: a text of its own making."""
+    sent_at: datetime | None = None
+    """When it was last sent."""
+    attempts: int = 0
+    heard_at: datetime | None = None
+    """When it was proved that the party has read it, if not yet answered it."""
+
+    @property
+    def is_spent(self) -> bool:
+        """Said so often that it is given up when it would be said again."""
+        return self.attempts >= UNANSWERED_SENDS_MAX
+
+
+def resend_at(made_at: datetime, sent_at: datetime | None, attempts: int) -> datetime:
+    """When to say it (again): at once, then after pauses that double up to a cap."""
+    if sent_at is None:
+        return made_at
+    doublings = min(attempts - 1, 16)
+    return sent_at + timedelta(seconds=min(DELIVERY_RESEND_FIRST_S * 2**doublings, DELIVERY_RESEND_MAX_S))
+
+
+def next_errand(errands: Iterable[Errand]) -> tuple[datetime, Errand] | None:
+    """The errand to run next (or, if it is spent, to give up), and when; ``errands`` in the order they were made.
+
+    None overtakes one that the party may not have read: a report is not cancelled before it is
+    asked for. While one that was read waits for its answer, the next is told (2.0b Annex C).
+    """
+    found: tuple[datetime, Errand] | None = None
+    for errand in errands:
+        at = resend_at(errand.made_at, errand.sent_at, errand.attempts)
+        if found is None or at < found[0]:
+            found = (at, errand)
+        if errand.heard_at is None:
+            break
+    return found
+
+
+def answered_errand(errands: Iterable[Errand], kind: ErrandKind, request_id: str) -> Errand | None:
+    """Which of a party's errands this answers; None if it was answered before, or never run.
+
+    Interpretation: R303 wants the requestID returned, but peers answer with an empty or a fixed
+    one; then the oldest of its kind that was sent is meant.
+    """
+    run = [errand for errand in errands if errand.kind is kind and errand.attempts]
+    return next((errand for errand in run if errand.id == request_id), run[0] if run else None)
+
+
+def sent(errand: Errand, now: datetime) -> Errand:
+    return replace(errand, sent_at=now, attempts=errand.attempts + 1)
+
+
+def heard(errand: Errand, now: datetime) -> Errand:
+    return replace(errand, heard_at=errand.heard_at or now)

@@ -52,6 +52,15 @@ CERTIFICATE_LEFT_MIN_S = 24 * 3600
 CERTIFICATE_WARNING_DAYS = 60
 """Time enough for the slowest of certificate authorities."""
 
+REQUESTS_IN_FLIGHT_MAX = 500
+"""Requests that wait for the store together: about a second of its work, after which clients would give up on us."""
+
+RETRY_AFTER_S = 1
+"""When a peer that found us busy shall come again: OpenADR 2.0b's own first pause (9.1.7)."""
+
+RETRY_AFTER_MAX_S = 300.0
+"""What a busy peer may ask us to wait, at most: it must not silence us for an event's length."""
+
 JSON_BODY_MAX_BYTES = 256 * 1024
 JSON_DEPTH_MAX = 32
 """An OpenADR 3 document nests seven deep; the interpreter gives up near a thousand."""

@@ -20,10 +20,12 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from openadr_core.errors import ConfigError, StoreError
+from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
 from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.console.gate import Gate
 from openadr_core.shell.datafiles import load_schema
+from openadr_core.shell.door import Door
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
@@ -117,10 +119,10 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     listeners: list[Running] = []
     try:
         services = _parties_app(settings, store, directory, metrics, clock.now)
-        listeners.append(await _listen(services, settings.parties, certificates.for_parties))
-        listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators))
+        listeners.append(await _listen(services, settings.parties, certificates.for_parties, metrics))
+        listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators, metrics))
         pages = console_app(store, gate, clock.now, settings.vtn.id, health)
-        listeners.append(await _listen(pages, settings.console, None))
+        listeners.append(await _listen(pages, settings.console, None, metrics))
     except BaseException:
         for listener in listeners:
             await listener.close()
@@ -267,16 +269,26 @@ def _parties_app(
             report_back=timedelta(seconds=settings.reports.report_back_s),
         ),
         new_id=new_id,
+        prefix=settings.parties.prefix,
         witness=witness,
     )
-    return parties_app(vtn, now, polled=metrics.polled)
+    door = Door(
+        body_max_bytes=XML_REPORT_BODY_MAX_BYTES,
+        in_flight_max=settings.parties.requests_max,
+        on_busy=lambda: metrics.refused("busy"),
+    )
+    metrics.watch(lambda: door.in_flight)
+    return parties_app(vtn, now, polled=metrics.polled, door=door)
 
 
 async def _listen(
-    app: web.Application, where: PartiesSettings | OperatorSettings | ConsoleSettings, tls: ssl.SSLContext | None
+    app: web.Application,
+    where: PartiesSettings | OperatorSettings | ConsoleSettings,
+    tls: ssl.SSLContext | None,
+    metrics: VtnMetrics,
 ) -> Running:
     try:
-        return await serve(app, host=where.host, port=where.port, tls=tls)
+        return await serve(app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused)
     except OSError as error:
         table = type(where).__name__.removesuffix("Settings").lower()
         raise ConfigError(f"{table}.port: {where.host}:{where.port}: {error.strerror}") from None

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
+from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VTN_"
@@ -43,6 +44,10 @@ class PartiesSettings(Table):
     """Authorities whose VEN certificates may knock. They are let in one by one, by an operator."""
     poll_interval_s: Annotated[float, Field(ge=1, le=86_400)] = 10.0
     """What a VEN is told to poll at; whole seconds."""
+    requests_max: Annotated[int, Field(ge=1)] = REQUESTS_IN_FLIGHT_MAX
+    """Requests that are answered at a time; who comes beyond that is told to come again (HTTP 503)."""
+    prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
+    """What our address has before /OpenADR2; a VEN on the same address must have another (R511)."""
 
 
 class OperatorSettings(Table):

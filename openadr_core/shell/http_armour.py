@@ -10,6 +10,7 @@ what it has refused, and logs a traceback per bad request) costs a request two c
 
 import asyncio
 import logging
+import re
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from typing import Any, cast
 
 import structlog
 from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import BadHttpMethod
 
 from openadr_core import limits as bounds
 from openadr_core.shell.sampling import Sampler
@@ -28,6 +30,9 @@ SWEEP_S = 0.25
 
 SHUTDOWN_WAIT_S = 5.0
 """What a request in progress gets when the server closes."""
+
+UNKNOWN_METHOD = re.compile(r"b'[A-Za-z]+ /")
+"""In what aiohttp says of a first line whose method it does not know: it looks like one."""
 
 log = structlog.get_logger(__name__)
 
@@ -129,15 +134,16 @@ async def serve(
     )
 
 
-async def read_body(request: web.Request, *, max_bytes: int, chunked: bool = True) -> bytes:
-    """The whole body, or an HTTP refusal raised: 413 if it is too large, 411 if it is chunked and must not be.
+async def read_body(request: web.Request, *, max_bytes: int, length_announced: bool = False) -> bytes:
+    """The whole body, or an HTTP refusal raised: 413 if it is too large, 411 if its length had to be announced.
 
-    OpenADR 2.0b 9.1.9.4 allows no chunked transfer encoding. A body that is late ends the connection.
+    OpenADR 2.0b wants Content-Length (R53) and allows no chunked transfer encoding (9.1.9.4). A body
+    that is late ends the connection.
     """
     length = request.content_length
     if length is not None and length > max_bytes:
         raise _closing(web.HTTPRequestEntityTooLarge(max_bytes))
-    if not chunked and "Transfer-Encoding" in request.headers:
+    if length is None and length_announced:
         raise _closing(web.HTTPLengthRequired())
     content = request.content
     if content.is_eof():
@@ -223,7 +229,10 @@ class _Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError) and self.transport is None:
             raise exc  # the peer left, or was cut off: nobody is there to be answered
         reference = secrets.token_hex(8)
-        ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if isinstance(exc, BadHttpMethod) and UNKNOWN_METHOD.search(exc.message):
+            # RFC 9110, 15.6.2, and OpenADR 2.0b 9.1.5: a request in order, for something that is done nowhere.
+            status = HTTPStatus.NOT_IMPLEMENTED
+        ours = status == HTTPStatus.INTERNAL_SERVER_ERROR
         kind = type(exc).__name__ if exc else str(status)
         if not ours:
             self.sweep.on_refusal("malformed request")

@@ -89,6 +89,10 @@ profile = "modern-2.0b"
 trust = ["certs/openadr-rsa-root.pem", "certs/openadr-ecc-root.pem"]
 # What a VEN is told to poll at, in seconds.
 poll_interval_s = 10
+# Requests that are answered at a time; who comes beyond that is told to come again (HTTP 503, Retry-After).
+requests_max = 500
+# What our address has before /OpenADR2. A VEN on the same host and port must have another one.
+# prefix = "/vtn"
 
 # The standard wants an RSA and an ECC certificate of every VTN.
 [[parties.certificates]]

@@ -1,7 +1,7 @@
 """What the VTN counts, for Prometheus. Numbers that live in the store are refreshed by a tick, not by a scrape."""
 
 from collections import Counter as Tally
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -20,6 +20,13 @@ class VtnMetrics:
         self._notices = Counter(
             "openadr_vtn_notices", "What parties did that is worth a log line", ["kind"], registry=registry
         )
+        self._refusals = Counter(
+            "openadr_vtn_refusals", "Requests refused, connections cut, before a message was read", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+        self._in_flight = Gauge(
+            "openadr_vtn_requests_in_flight", "Requests of parties that are being answered", registry=registry
+        )
         self.polled = Counter("openadr_vtn_polls", "Polls of parties", registry=registry).inc
         self._parties = Gauge("openadr_vtn_parties", "Parties by state", ["state"], registry=registry)
         self._events = Gauge("openadr_vtn_events", "Events that are not over, by status", ["status"], registry=registry)
@@ -33,6 +40,13 @@ class VtnMetrics:
 
     def noticed(self, notice: Notice) -> None:
         self._notices.labels(notice.kind).inc()
+
+    def refused(self, reason: str) -> None:
+        self._refusals.labels(reason).inc()
+
+    def watch(self, in_flight: Callable[[], int]) -> None:
+        """Show how much is being done for parties at the moment of each scrape."""
+        self._in_flight.set_function(in_flight)
 
     def refresh(
         self, parties: Mapping[PartyState, int], events: Mapping[EventStatus, int], *, late: int, unanswered: int

@@ -9,15 +9,14 @@ from weakref import WeakKeyDictionary
 import structlog
 from aiohttp import web
 
-from openadr_core.errors import StoreError
-from openadr_core.exchange import Request, Response
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
-from openadr_core.shell.http_armour import read_body, refusal
+from openadr_core.oadr2.http_rules import BASE, CONTENT_TYPE
+from openadr_core.shell.door import Answering, Door, written
+from openadr_core.shell.http_armour import refusal
 from openadr_core.shell.sampling import Sampler
 from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
-from openadr_vtn.protocols.oadr2_http import BASE, CONTENT_TYPE
 
 log = structlog.get_logger(__name__)
 
@@ -29,16 +28,20 @@ ALARMS = frozenset({"event not written"})
 
 
 def parties_app(
-    vtn: Oadr2Vtn, clock: Callable[[], datetime], *, polled: Callable[[], None] = lambda: None
+    vtn: Oadr2Vtn,
+    clock: Callable[[], datetime],
+    *,
+    polled: Callable[[], None] = lambda: None,
+    door: Door | None = None,
 ) -> web.Application:
     """What parties reach: nothing but the services of 2.0b. To be served with client certificates required.
 
-    ``polled`` is called at each poll, for the metrics.
+    ``polled`` is called at each poll, for the metrics; ``door`` bounds what is done at a time.
     """
-    door = _Door(vtn, clock, polled)
+    parties = _Parties(vtn, clock, polled, door or Door(body_max_bytes=XML_REPORT_BODY_MAX_BYTES))
     app = web.Application(client_max_size=XML_REPORT_BODY_MAX_BYTES)
-    app.router.add_post(f"{vtn.prefix}{BASE}OadrPoll", door.poll)
-    app.router.add_route("*", "/{path:.*}", door.exchange)
+    app.router.add_post(f"{vtn.prefix}{BASE}OadrPoll", parties.poll)
+    app.router.add_route("*", "/{path:.*}", parties.exchange)
     return app
 
 
@@ -58,11 +61,12 @@ class NoticeLog:
             write(notice.kind, **{name: fact for name, fact in facts.items() if fact}, left_out=left_out)
 
 
-class _Door:
-    def __init__(self, vtn: Oadr2Vtn, clock: Callable[[], datetime], polled: Callable[[], None]) -> None:
+class _Parties:
+    def __init__(self, vtn: Oadr2Vtn, clock: Callable[[], datetime], polled: Callable[[], None], door: Door) -> None:
         self._vtn = vtn
         self._clock = clock
         self._polled = polled
+        self._door = door
         self._connections: WeakKeyDictionary[ssl.SSLObject, Oadr2Connection] = WeakKeyDictionary()
 
     async def poll(self, request: web.Request) -> web.Response:
@@ -73,31 +77,22 @@ class _Door:
         self._polled()
         headers = request.headers
         if headers.get("Content-Type") == CONTENT_TYPE:
-            body = await read_body(request, max_bytes=XML_REPORT_BODY_MAX_BYTES, chunked=False)
+            body = await self._door.body_of(request)
             quiet = connection.quiet_answer(body, headers.get("Accept-Encoding", ""), self._clock())
             if quiet is not None:
-                return _written(quiet)
-            return await self._received(connection, request, body)
-        return await self.exchange(request)
+                return written(quiet)
+            return await self._door.exchange(request, self._answering(connection), body)
+        return await self._door.exchange(request, self._answering(connection))
 
     async def exchange(self, request: web.Request) -> web.Response:
         """Any other request. No certificate, or one that has ended: nothing is said (2.0b R516, R517)."""
         connection = self._connection(request)
         if connection is None:
             return refusal(403)
-        body = await read_body(request, max_bytes=XML_REPORT_BODY_MAX_BYTES, chunked=False)
-        return await self._received(connection, request, body)
+        return await self._door.exchange(request, self._answering(connection))
 
-    async def _received(self, connection: Oadr2Connection, request: web.Request, body: bytes) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Request(method=request.method, path=request.path, body=body, headers=headers)
-        try:
-            answer = await connection.receive_request(asked, self._clock())
-        except StoreError as error:
-            # T8: the VEN must try again later; nothing was done.
-            log.warning("the store failed", kind=type(error).__name__, detail=str(error))
-            return refusal(503)
-        return _written(answer) if answer.status == 200 else refusal(answer.status)
+    def _answering(self, connection: Oadr2Connection) -> Answering:
+        return lambda asked: connection.receive_request(asked, self._clock())
 
     def _connection(self, request: web.Request) -> Oadr2Connection | None:
         peer = peer_of_transport(request.transport)
@@ -108,7 +103,3 @@ class _Door:
         if connection is None:
             connection = self._connections[tls] = self._vtn.connection(peer)
         return connection
-
-
-def _written(answer: Response) -> web.Response:
-    return web.Response(body=answer.body, headers=answer.headers)

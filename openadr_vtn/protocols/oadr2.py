@@ -17,6 +17,7 @@ from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
+from openadr_core.oadr2.http_rules import VTN_SERVICES, HttpRefusal, content_coding, response, service_of
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.directory import Directory, Standing, standing
 from openadr_vtn.application.handlers import delivery, errands
@@ -27,7 +28,6 @@ from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, OP
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, Desk
 from openadr_vtn.protocols.oadr2_errands import ANSWERS
 from openadr_vtn.protocols.oadr2_events import EventWriter
-from openadr_vtn.protocols.oadr2_http import SERVICES, HttpRefusal, content_coding, response, service_of
 from openadr_vtn.protocols.oadr2_operations import operate
 
 NEEDS_NO_REGISTRATION = (m.QueryRegistration, m.CreatePartyRegistration, m.CancelPartyRegistration)
@@ -122,8 +122,8 @@ class Oadr2Connection:
         """
         vtn = self._vtn
         try:
-            service = service_of(request, prefix=vtn.prefix)
-            message = decode(request.body, vtn.schema, limits=SERVICES[service])
+            service = service_of(request, VTN_SERVICES, prefix=vtn.prefix)
+            message = decode(request.body, vtn.schema, limits=VTN_SERVICES[service])
         except HttpRefusal as refusal:
             return self._refused(refusal.status, str(refusal))
         except (MalformedMessage, SchemaViolation) as error:

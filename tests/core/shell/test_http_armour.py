@@ -34,7 +34,7 @@ async def plain(request: web.Request) -> web.Response:
 
 
 async def unchunked(request: web.Request) -> web.Response:
-    return web.Response(body=await read_body(request, max_bytes=1000, chunked=False))
+    return web.Response(body=await read_body(request, max_bytes=1000, length_announced=True))
 
 
 async def broken(request: web.Request) -> web.Response:
@@ -278,6 +278,14 @@ async def test_what_two_servers_might_read_differently_is_refused(name: str) -> 
     assert len(records) == 1
     assert records[0]["event"] == "malformed request"
     assert records[0]["reference"].encode() in answer
+
+
+@pytest.mark.openadr20b("T2")
+@pytest.mark.parametrize("method", ["FOO", "post", "Get"])
+async def test_a_method_that_nobody_knows_is_501(method: str) -> None:
+    async with running() as server:
+        answer = await tell(server.port, f"{method} /echo HTTP/1.1\r\nHost: vtn\r\n\r\n".encode())
+    assert status(answer) == 501
 
 
 async def test_a_chunk_that_goes_wrong_later_ends_the_connection() -> None:

@@ -16,6 +16,7 @@ from openadr_core.model.party import Party
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
+from openadr_core.oadr2.http_rules import BASE
 from openadr_core.shell.datafiles import load_schema
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
@@ -28,7 +29,6 @@ from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 from openadr_vtn.protocols.oadr2_answers import OPERATIONS
-from openadr_vtn.protocols.oadr2_http import BASE
 from tests.vtn.samples import a_party, a_peer, a_program, an_event
 
 VTN_ID = "TH_VTN"

@@ -1,0 +1,71 @@
+"""Where requests of known peers come in: made values of for a core that answers, so many at a time, and no more.
+
+A server that takes on more than it can do answers everybody too late. Beyond its bound a door says
+"busy, come again", which costs next to nothing, and keeps the connection: a handshake would cost
+more than the request.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from openadr_core.errors import StoreError
+from openadr_core.exchange import Request, Response
+from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, RETRY_AFTER_S
+from openadr_core.shell.http_armour import read_body, refusal
+
+log = structlog.get_logger(__name__)
+
+Answering = Callable[[Request], Awaitable[Response]]
+
+
+class Door:
+    def __init__(
+        self,
+        *,
+        body_max_bytes: int,
+        in_flight_max: int = REQUESTS_IN_FLIGHT_MAX,
+        on_busy: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_busy`` is called for each request that was told to come again: for a counter."""
+        self._body_max_bytes = body_max_bytes
+        self._in_flight_max = in_flight_max
+        self._on_busy = on_busy
+        self.in_flight = 0
+        """Requests that are being answered."""
+
+    async def body_of(self, request: web.Request) -> bytes:
+        """The whole body, whose length was announced; else an HTTP refusal is raised."""
+        return await read_body(request, max_bytes=self._body_max_bytes, length_announced=True)
+
+    async def exchange(self, request: web.Request, answering: Answering, body: bytes | None = None) -> web.Response:
+        """What ``answering`` makes of the request; the body is given if it has been read."""
+        if body is None:
+            # What is not posted is refused for its method, whatever comes with it.
+            body = await self.body_of(request) if request.method == "POST" else b""
+        if self.in_flight >= self._in_flight_max:
+            self._on_busy()
+            return _busy()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Request(method=request.method, path=request.raw_path, body=body, headers=headers)
+        self.in_flight += 1
+        try:
+            return written(await answering(asked))
+        except StoreError as error:
+            # OpenADR 2.0b 9.1.5: nothing was done, and the peer must try again.
+            log.warning("the store failed", kind=type(error).__name__, detail=str(error))
+            return _busy()
+        finally:
+            self.in_flight -= 1
+
+
+def written(answer: Response) -> web.Response:
+    """An answer of a core; of a refusal its status alone, after which the connection is closed."""
+    if answer.status == 200:
+        return web.Response(body=answer.body, headers=answer.headers)
+    return _busy() if answer.status == 503 else refusal(answer.status)
+
+
+def _busy() -> web.Response:
+    return web.Response(status=503, text="503 Service Unavailable\n", headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from conformance.procedure import Procedure, Step
 from conformance.step_kinds import Message, StepReader, read_service
+from conformance.vtn.reading import VtnStepReader
 from conformance.yaml_nodes import document
 from openadr_core.errors import ConfigError
 
 PROCEDURES = Path(__file__).parent / "procedures"
 MESSAGES_FILE = "messages.yaml"
 SEQUENCES_FILE = "sequences.yaml"
+READERS: Mapping[str, type[StepReader]] = {"vtn": VtnStepReader}
+"""By the role of the peer under test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ def load_suite(name: str) -> Suite:
 
 def load_folder(folder: Path, *, name: str) -> Suite:
     """The procedures of a folder, in the order of their file names, which is the order of the run."""
-    reader = StepReader(_load_messages(folder / MESSAGES_FILE))
+    reader = READERS[name.rpartition("-")[2]](_load_messages(folder / MESSAGES_FILE))
     section = document(folder / SEQUENCES_FILE)
     sequences = {key: reader.steps(section, key) for key in section.keys}
     files = sorted(path for path in folder.glob("*.yaml") if path.name not in {SEQUENCES_FILE, MESSAGES_FILE})
@@ -60,6 +63,7 @@ def _load_procedure(file: Path, reader: StepReader, sequences: Container[str]) -
         preconditions=section.texts("preconditions", ()),
         steps=reader.steps(section, "steps"),
         afterwards=section.texts("afterwards", ()),
+        needs=section.texts("needs", ()),
     )
     section.finish()
     for key, names in (("preconditions", procedure.preconditions), ("afterwards", procedure.afterwards)):

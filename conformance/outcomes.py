@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from conformance.exchanges import Exchange
 from conformance.procedure import Procedure
-from conformance.wire import Exchange
 
 
 class Verdict(StrEnum):

@@ -2,93 +2,59 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from conformance.checks import Check
+from conformance.events import EventWish
 from conformance.queries import Query
 
 
-class Identity(StrEnum):
-    """Whose certificate a request shows."""
-
-    ENROLLED = "enrolled"
-    """The party under which the tester registers."""
-    OTHER = "other"
-    """A second party that the VTN knows."""
-    PENDING = "pending"
-    """A certificate of a trusted root that no operator has approved."""
-    NONE = "none"
-    """No certificate at all."""
-
-
-class EventAction(StrEnum):
-    CREATE = "create"
-    CANCEL = "cancel"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
-    """One HTTP request, and what its answer must be."""
+class Step:
+    """One thing to do, and what must come of it. Each role has kinds of its own, beside those below."""
 
     line: int
-    path: str
-    """Below the tester's address; a service's name becomes its path when the file is read."""
-    body: str
-    """A template of the whole message."""
-    method: str = "POST"
-    headers: Mapping[str, str | None] = field(default_factory=dict)
-    """Added to, or replacing, the usual ones; None leaves one out."""
-    encoding: str = "utf-8"
-    chunked: bool = False
-    identity: Identity = Identity.ENROLLED
-    suite: str = ""
-    """The only TLS 1.2 suite that is offered, by OpenSSL's name; empty for all that are current."""
-    times: int = 1
-    """Sent so often; the quickest answer is judged, since a pause of the tester's machine is not the peer's."""
-    for_each: Query | None = None
-    """Sent once for each of these in the answer before; not at all if there is none."""
-    take: Mapping[str, Query] = field(default_factory=dict)
-    """Variables of this request alone, from each of those."""
-    given: Mapping[str, str] = field(default_factory=dict)
-    """Variables of this request alone, as templates."""
     expect: tuple[Check, ...] = ()
     capture: Mapping[str, Query] = field(default_factory=dict)
+    """Variables from what came."""
+
+    @property
+    def inner(self) -> "tuple[Step, ...]":
+        """The steps inside this one."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakeEvent:
-    """Ask the operator of the VTN, through the event hook, for an event."""
-
-    line: int
-    action: EventAction
-    variable: str = "event_id"
-    """Holds the eventID: of the event made, or of the one to end."""
-    signal_name: str = "SIMPLE"
-    signal_type: str = "level"
-    starts_in_s: float = 3600.0
-    durations_s: tuple[int, ...] = (600,)
-    values: tuple[float, ...] = (1.0,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    line: int
+class Wait(Step):
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
-    """The same steps again, until something is found in the last answer."""
+class Repeat(Step):
+    """The same steps again, until something is found in the last message."""
 
-    line: int
     until: Query
     at_most: int
     pause_s: float
     """Between one time and the next."""
-    steps: "tuple[Step, ...]"
+    steps: tuple[Step, ...]
+
+    @property
+    def inner(self) -> tuple[Step, ...]:
+        return self.steps
 
 
-Step = Send | MakeEvent | Wait | Repeat
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operate(Step):
+    """Ask whoever operates the peer for something, through the hook."""
+
+    action: str
+    """A word of ``hook.ACTIONS``."""
+    wish: Mapping[str, str] = field(default_factory=dict)
+    """The details, as templates."""
+    event: EventWish | None = None
+    """The whole event, if one is wanted."""
+    variable: str = ""
+    """Holds what the hook printed; empty if that is of no interest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +66,12 @@ class Procedure:
     """Names of sequences, done in this order before the steps."""
     afterwards: tuple[str, ...] = ()
     """Done whatever the verdict, and not judged: what the procedure made at the peer is taken away again."""
+    needs: tuple[str, ...] = ()
+    """What the tester must have given for it to run: options of the command, without their dashes."""
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return tuple(check for step in sends(self.steps) for check in step.expect)
+        return tuple(check for step in flattened(self.steps) for check in step.expect)
 
     @property
     def clauses(self) -> tuple[str, ...]:
@@ -112,13 +80,7 @@ class Procedure:
 
 
 def flattened(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Steps in order, with those of a repetition in its place."""
+    """Steps in order, each before those inside it."""
     for step in steps:
-        if isinstance(step, Repeat):
-            yield from flattened(step.steps)
-        else:
-            yield step
-
-
-def sends(steps: tuple[Step, ...]) -> Iterator[Send]:
-    return (step for step in flattened(steps) if isinstance(step, Send))
+        yield step
+        yield from flattened(step.inner)

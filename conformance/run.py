@@ -1,101 +1,61 @@
-"""Runs procedures against a target, one exchange after the other."""
+"""Runs procedures against a peer: what is the same whichever side is under test."""
 
 import contextlib
-import math
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from conformance.answers import Answer, SchemaFault, Sight
 from conformance.checks import Check, Judgement
-from conformance.event_hook import WIRE_TIME, HookFailed, run_hook
+from conformance.events import WIRE_TIME
+from conformance.exchanges import Exchange
+from conformance.hook import HookCannot, HookFailed, run_hook
 from conformance.loading import Suite
-from conformance.openadr20b import CONTENT_TYPE
 from conformance.outcomes import Finding, Outcome, Verdict
-from conformance.procedure import (
-    EventAction,
-    Identity,
-    MakeEvent,
-    Procedure,
-    Repeat,
-    Send,
-    Step,
-    Wait,
-    flattened,
-    sends,
-)
+from conformance.procedure import Operate, Procedure, Repeat, Step, Wait
 from conformance.queries import Query, rendered
-from conformance.target import Target
-from conformance.wire import Carrier, Connect, Exchange, Line, RawRequest
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
+from openadr_core.errors import ConfigError
 
 
 class Stopped(Exception):
     """The procedure cannot go on."""
 
 
-def run_suite(
-    suite: Suite,
-    target: Target,
-    schema_fault: SchemaFault,
-    *,
-    only: Iterable[str] = (),
-    connect: Connect = Line,
-) -> Iterator[Outcome]:
-    """The outcomes in order, each as soon as it is there."""
-    chosen = set(only)
-    for procedure in suite.procedures:
-        if not chosen or procedure.id in chosen:
-            yield run_procedure(procedure, suite, target, schema_fault, connect)
+class Inapplicable(Exception):
+    """The peer has not what the procedure is about."""
 
 
-def run_procedure(
-    procedure: Procedure, suite: Suite, target: Target, schema_fault: SchemaFault, connect: Connect
-) -> Outcome:
-    if needs := ", ".join(unmet_needs(procedure, suite, target)):
-        return Outcome(procedure=procedure, verdict=Verdict.NOT_RUN, reason=f"needs {needs}")
-    started = time.perf_counter()
-    run = _Run(target, schema_fault, connect)
-    try:
-        verdict, reason = run.judge(procedure, suite)
-        findings = tuple(run.findings.values())
-    finally:
-        run.tidy(suite.sequences[name] for name in procedure.afterwards)
-    return Outcome(
-        procedure=procedure,
-        verdict=verdict,
-        findings=() if verdict is Verdict.BLOCKED else findings,
-        reason=reason,
-        exchanges=tuple(run.exchanges),
-        elapsed_s=time.perf_counter() - started,
-    )
+class Run:
+    """One procedure under way: its variables, what came last, what it found so far. A role adds its own steps."""
 
-
-def unmet_needs(procedure: Procedure, suite: Suite, target: Target) -> Iterator[str]:
-    """The options that the tester would have to give for this procedure to run."""
-    steps = [step for name in procedure.preconditions for step in suite.sequences[name]]
-    steps.extend(procedure.steps)
-    shown = {step.identity for step in sends(tuple(steps))} - {Identity.NONE}
-    yield from (f"--{identity}-certificate" for identity in sorted(shown - set(target.certificates)))
-    if not target.event_hook and any(isinstance(step, MakeEvent) for step in flattened(tuple(steps))):
-        yield "--event-hook"
-
-
-class _Run:
-    """One procedure under way: its variables, its connections, what it found so far."""
-
-    def __init__(self, target: Target, schema_fault: SchemaFault, connect: Connect) -> None:
+    def __init__(
+        self, variables: Mapping[str, str], schema_fault: SchemaFault, *, hook: str = "", latency_s: float = 0.0
+    ) -> None:
         self.findings: dict[str, Finding] = {}
         self.exchanges: list[Exchange] = []
-        self._target = target
+        self.variables = {"run_id": uuid.uuid4().hex[:8], **variables}
+        self.last = Answer(failure="nothing was sent yet")
         self._schema_fault = schema_fault
-        self._connect = connect
-        self._carriers: dict[tuple[Identity, str], Carrier] = {}
-        self._last = Answer(failure="nothing was sent yet")
-        self._variables = {"ven_name": target.ven_name, "run_id": uuid.uuid4().hex[:8]}
+        self._hook = hook
+        self._latency_s = latency_s
+
+    # -- what a role adds --------------------------------------------------------------
+
+    def perform(self, step: Step) -> None:
+        """Do a step of the role's own, and note what came of it."""
+        raise NotImplementedError
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def close(self) -> None:
+        """The procedure is over."""
+
+    # -- a procedure -------------------------------------------------------------------
 
     def judge(self, procedure: Procedure, suite: Suite) -> tuple[Verdict, str]:
         """The verdict, and why it came to no verdict on all that was asked."""
@@ -116,10 +76,9 @@ class _Run:
     def tidy(self, sequences: Iterable[tuple[Step, ...]]) -> None:
         """Take away what the procedure made; what goes wrong here was not the question."""
         for steps in sequences:
-            with contextlib.suppress(Stopped):
+            with contextlib.suppress(Stopped, Inapplicable):
                 self._walk(steps)
-        for carrier in self._carriers.values():
-            carrier.close()
+        self.close()
 
     def _prepare(self, steps: tuple[Step, ...]) -> str:
         self.findings = {}
@@ -136,44 +95,41 @@ class _Run:
     def _walk(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
             match step:
-                case Send(for_each=None):
-                    self._send(step)
-                case Send():
-                    self._send_for_each(step)
-                case MakeEvent():
-                    self._make_event(step)
                 case Wait():
-                    time.sleep(step.seconds)
+                    self.pause(step.seconds)
                 case Repeat():
                     self._repeat(step)
+                case Operate():
+                    self._operate(step)
+                case _:
+                    self.perform(step)
 
-    def _send_for_each(self, step: Send) -> None:
-        root = self._last.root
-        if root is None or step.for_each is None:
-            return
-        for node in step.for_each.nodes(root, self._variables):
-            taken = {name: query.string(node, self._variables).strip() for name, query in step.take.items()}
-            self._send(step, taken)
+    # -- what every role does ----------------------------------------------------------
 
-    def _send(self, step: Send, taken: Mapping[str, str] = NOTHING) -> None:
-        self._variables |= {
-            "request_id": f"req-{uuid.uuid4().hex[:12]}",
-            "now": datetime.now(UTC).strftime(WIRE_TIME),
-        }
-        own = {**self._variables, **taken}
-        own |= {name: rendered(template, own) for name, template in step.given.items()}
-        answers = [self._exchange(step, own) for _ in range(step.times)]
-        self._last = min(answers, key=lambda answer: answer.elapsed_s if answer.status else math.inf)
+    def render(self, template: str, *, xml: bool = False, own: Mapping[str, str] | None = None) -> str:
+        return rendered(template, self.variables if own is None else own, xml=xml)
+
+    def renew(self) -> None:
+        """The variables that are fresh in each message."""
+        self.variables |= {"request_id": f"req-{uuid.uuid4().hex[:12]}", "now": self.utc().strftime(WIRE_TIME)}
+
+    def judge_last(self, step: Step) -> None:
+        """Note what the step's checks say of what came last, and take what it wants captured."""
         sight = Sight(
-            answer=self._last,
-            variables=self._variables,
+            answer=self.last,
+            variables=self.variables,
             schema_fault=self._schema_fault,
-            latency_s=self._target.latency_s,
+            latency_s=self._latency_s,
         )
         for check in step.expect:
             if check.id not in self.findings or self.findings[check.id].passed:
                 self._note(check, check.judge(sight), line=step.line)
-        self._capture(step)
+        for name, query in step.capture.items():
+            root = self.last.root
+            value = query.string(root, self.variables).strip() if root is not None else ""
+            if not value:
+                raise Stopped(f"line {step.line}: no {name} in what came: {query.text} gives nothing")
+            self.variables[name] = value
 
     def _note(self, check: Check, judged: Judgement, *, line: int = 0) -> None:
         self.findings[check.id] = Finding(
@@ -185,51 +141,28 @@ class _Run:
             line=line,
         )
 
-    def _exchange(self, step: Send, variables: Mapping[str, str]) -> Answer:
-        offered = (step.identity, step.suite)
-        if offered not in self._carriers:
-            self._carriers[offered] = self._connect(self._target, *offered)
-        exchange = self._carriers[offered].exchange(self._request(step, variables))
-        self.exchanges.append(exchange)
-        return exchange.answer
-
-    def _request(self, step: Send, variables: Mapping[str, str]) -> RawRequest:
-        body = rendered(step.body, variables, xml=True).encode(step.encoding)
-        headers: dict[str, str | None] = {"Host": self._target.parts.netloc}
-        if body:
-            # OpenADR 2.0b 9.1.9: Host, Content-Length, Content-Type, and a length instead of chunks.
-            headers["Content-Type"] = CONTENT_TYPE
-            headers |= {"Transfer-Encoding": "chunked"} if step.chunked else {"Content-Length": str(len(body))}
-        headers |= step.headers
-        return RawRequest(
-            method=step.method,
-            path=self._target.prefix + rendered(step.path, variables),
-            headers=[(name, rendered(value, variables)) for name, value in headers.items() if value is not None],
-            body=body,
-            chunked=step.chunked,
-        )
-
-    def _capture(self, step: Send) -> None:
-        for name, query in step.capture.items():
-            root = self._last.root
-            value = query.string(root, self._variables).strip() if root is not None else ""
-            if not value:
-                raise Stopped(f"line {step.line}: no {name} in the answer: {query.text} gives nothing")
-            self._variables[name] = value
-
-    def _make_event(self, step: MakeEvent) -> None:
-        if step.action is EventAction.CANCEL and step.variable not in self._variables:
-            raise Stopped(f"line {step.line}: there is no {step.variable} to cancel")
+    def _operate(self, step: Operate) -> None:
         try:
-            self._variables[step.variable] = run_hook(self._target.event_hook, step, self._variables)
+            wish = {name: self.render(text) for name, text in step.wish.items()}
+        except ConfigError as missing:
+            raise Stopped(f"line {step.line}: {step.action}: {missing}") from None
+        event = step.event.document(self.utc()) if step.event else {}
+        try:
+            printed = run_hook(self._hook, step.action, {**event, **wish}, self.variables)
+        except HookCannot as cannot:
+            raise Inapplicable(str(cannot)) from None
         except HookFailed as failed:
             raise Stopped(f"line {step.line}: {failed}") from None
+        if step.variable:
+            if not printed:
+                raise Stopped(f"line {step.line}: the hook printed no {step.variable}")
+            self.variables[step.variable] = printed
 
     def _repeat(self, step: Repeat) -> None:
         """The last time counts: what was found before is forgotten."""
         before = dict(self.findings)
         for round_ in range(step.at_most):
-            time.sleep(step.pause_s if round_ else 0.0)
+            self.pause(step.pause_s if round_ else 0.0)
             self.findings = dict(before)
             self._walk(step.steps)
             if self._seen(step.until):
@@ -237,4 +170,42 @@ class _Run:
         raise Stopped(f"line {step.line}: {step.until.text} did not come in {step.at_most} times")
 
     def _seen(self, query: Query) -> bool:
-        return self._last.root is not None and query.truth(self._last.root, self._variables)
+        return self.last.root is not None and query.truth(self.last.root, self.variables)
+
+
+def run_procedures(
+    suite: Suite, start: Callable[[], Run], unmet: Callable[[Procedure], str], *, only: Iterable[str] = ()
+) -> Iterator[Outcome]:
+    """The outcomes in order, each as soon as it is there; ``unmet`` names what a procedure lacks."""
+    chosen = set(only)
+    for procedure in suite.procedures:
+        if not chosen or procedure.id in chosen:
+            yield _outcome(procedure, suite, start, unmet(procedure))
+
+
+def _outcome(procedure: Procedure, suite: Suite, start: Callable[[], Run], needs: str) -> Outcome:
+    if needs:
+        return Outcome(procedure=procedure, verdict=Verdict.NOT_RUN, reason=f"needs {needs}")
+    started = time.perf_counter()
+    run = start()
+    try:
+        verdict, reason = run.judge(procedure, suite)
+        findings = tuple(run.findings.values())
+    except Inapplicable as why:
+        verdict, reason, findings = Verdict.NOT_RUN, f"needs {why}", ()
+    finally:
+        run.tidy(suite.sequences[name] for name in procedure.afterwards)
+    return Outcome(
+        procedure=procedure,
+        verdict=verdict,
+        findings=() if verdict is Verdict.BLOCKED else findings,
+        reason=reason,
+        exchanges=tuple(run.exchanges),
+        elapsed_s=time.perf_counter() - started,
+    )
+
+
+def steps_of(procedure: Procedure, suite: Suite) -> tuple[Step, ...]:
+    """Everything that it does, but for the tidying."""
+    prepared = (step for name in procedure.preconditions for step in suite.sequences[name])
+    return (*prepared, *procedure.steps)

@@ -6,8 +6,8 @@ Certificates, keys, signatures and credentials are left out: a transcript is mad
 import re
 from collections.abc import Iterable, Iterator
 
+from conformance.exchanges import Exchange
 from conformance.outcomes import Outcome
-from conformance.wire import Exchange
 
 REDACTED = "[redacted]"
 
@@ -31,7 +31,7 @@ def redacted(text: str) -> str:
 
 def _told(exchange: Exchange) -> Iterator[str]:
     request, answer = exchange.request, exchange.answer
-    yield f"\n=== {exchange.at:%Y-%m-%dT%H:%M:%S.%fZ} as {exchange.identity} over {exchange.tls or 'no connection'}\n"
+    yield f"\n=== {exchange.at:%Y-%m-%dT%H:%M:%S.%fZ} as {exchange.speaker} over {exchange.tls or 'no connection'}\n"
     yield f"> {request.method} {request.path}\n"
     yield from _headers(">", request.headers)
     yield _body(request.body)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from conformance.procedure import Identity
-from conformance.target import Target
+from conformance.vtn.steps import Identity
+from conformance.vtn.target import Target
 from openadr_core.pki import Profile, issue, make_authority, parse_profile
 from openadr_core.shell.tls import Chain, server_context
 
@@ -123,7 +123,7 @@ class Stranger:
     """A running VTN that is not ours."""
 
     url: str
-    event_hook: str
+    hook: str
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def openleadr_vtn(lab: Lab) -> Iterator[Stranger]:
         try:
             ready = next(json.loads(line) for line in process.stdout if line.startswith("{"))
             hook = f"{sys.executable} {OPENLEADR_VTN} event --control {ready['control']}"
-            yield Stranger(url=ready["url"], event_hook=hook)
+            yield Stranger(url=ready["url"], hook=hook)
         finally:
             process.kill()
 

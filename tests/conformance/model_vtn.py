@@ -1,10 +1,11 @@
 """A VTN just good enough to pass every procedure, so that a test can spoil one thing and see who notices.
 
-It is a model of the answers, not of a VTN: one VEN at a time, events read from the folder that the event hook writes,
+It is a model of the answers, not of a VTN: one VEN at a time, events read from the folder that the hook writes,
 no storage. What is spoilt is a function from one reply to another.
 """
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,17 +13,18 @@ from pathlib import Path
 
 from lxml import etree
 
+from conformance.exchanges import RawRequest
 from conformance.openadr20b import CONTENT_TYPE, NAMESPACES, SERVICES, envelope, path_of, payload_name
 from conformance.schema import schema_fault
-from conformance.wire import RawRequest
 from openadr_core.errors import MalformedMessage
 from openadr_core.xml.parse import Element, parse
 
 HOOK = """
-if [ "$CONFORMANCE_EVENT_ACTION" = cancel ]; then
-touch {folder}/$CONFORMANCE_EVENT_ID.cancelled; echo $CONFORMANCE_EVENT_ID
-else echo "$CONFORMANCE_EVENT_START,$CONFORMANCE_EVENT_DURATIONS_S,$CONFORMANCE_EVENT_VALUES" > {folder}/evt-$$.event
-echo evt-$$; fi
+case "$CONFORMANCE_ACTION" in
+cancel-event) touch {folder}/$CONFORMANCE_EVENT_ID.cancelled; echo $CONFORMANCE_EVENT_ID;;
+create-event) echo "$CONFORMANCE_WISH" > {folder}/evt-$$.event; echo evt-$$;;
+*) exit 77;;
+esac
 """
 """A shell command, because starting an interpreter for every event would be most of the test's time."""
 
@@ -198,12 +200,12 @@ class ModelVtn:
     def _events(self) -> list[ModelEvent]:
         events = []
         for file in self._folder.glob("*.event"):
-            start, durations, values = file.read_text().strip().split(",")
+            wish = json.loads(file.read_text())
             event = ModelEvent(
                 event_id=file.stem,
-                start=start,
-                durations_s=[int(duration) for duration in durations.split()],
-                values=[float(value) for value in values.split()],
+                start=wish["start"],
+                durations_s=wish["durations_s"],
+                values=wish["signals"][0]["values"],
                 cancelled=file.with_suffix(".cancelled").exists(),
             )
             if event.event_id not in self._acknowledged:

@@ -33,8 +33,8 @@ def test_it_runs_as_a_program() -> None:
 
 def test_help_can_be_followed() -> None:
     assert "run" in command("--help").stdout
-    told = " ".join(command("run", "--help").stdout.split())
-    for word in ("--event-hook CMD", "CONFORMANCE_EVENT_ACTION", "exit status", "test system"):
+    told = " ".join(command("run", "openadr20b-vtn", "--help").stdout.split())
+    for word in ("--operator-hook CMD", "CONFORMANCE_ACTION", "exit status", "test system"):
         assert word in told
 
 
@@ -49,7 +49,7 @@ def test_list_tells_what_would_be_asked() -> None:
     ("arguments", "told"),
     [
         (["run", "openadr20b-vtn"], "Missing option"),
-        (["run", "openadr99-vtn"], "is not 'openadr20b-vtn'"),
+        (["run", "openadr99-vtn"], "No such command"),
         (["list", "nothing"], "is not 'openadr20b-vtn'"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_run_prints_and_writes_what_it_found(lab: Lab, scripted_vtn: ScriptedV
     assert "passed" in lines["identity-none"]
     assert "blocked" in lines["poll-empty"]
     assert "not run" in lines["event-answers"]
-    assert "needs --event-hook" in ended.stdout
+    assert "needs --operator-hook" in ended.stdout
     assert parse((tmp_path / "j.xml").read_bytes()).get("failures") == "2"
     assert "poll-empty" in (tmp_path / "h.html").read_text()
     assert sorted(file.name for file in (tmp_path / "t").iterdir()) == [

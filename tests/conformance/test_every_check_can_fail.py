@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conformance.answers import Answer
+from conformance.exchanges import Exchange, RawRequest
 from conformance.loading import load_suite
 from conformance.openadr20b import envelope
 from conformance.outcomes import Verdict
-from conformance.procedure import Identity
-from conformance.run import run_suite
 from conformance.schema import schema_fault
-from conformance.target import Target
-from conformance.wire import Exchange, RawRequest, answer_of
+from conformance.vtn.run import run_suite
+from conformance.vtn.steps import Identity
+from conformance.vtn.target import Target
+from conformance.vtn.wire import answer_of
 from openadr_core.shell.tls import Chain
 
 from .model_vtn import HOOK, Asked, ModelVtn, Reply
@@ -248,7 +249,7 @@ class InProcess:
             length = {} if "Transfer-Encoding" in reply.headers else {"Content-Length": str(len(reply.body))}
             headers = {"Content-Type": "application/xml", **length, **reply.headers}
             answer = answer_of(reply.status, list(headers.items()), reply.body, 0.0)
-        return Exchange(at=datetime.now(UTC), identity=self._identity, tls=self._suite, request=request, answer=answer)
+        return Exchange(at=datetime.now(UTC), speaker=self._identity, tls=self._suite, request=request, answer=answer)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -263,7 +264,7 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0) -> set[st
         url="https://model.test",
         trust=folder,
         certificates=dict.fromkeys(Identity, nobody),
-        event_hook=HOOK.format(folder=folder),
+        hook=HOOK.format(folder=folder),
         latency_s=latency_s,
     )
     outcomes = run_suite(

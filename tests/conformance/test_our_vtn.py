@@ -16,7 +16,7 @@ from openadr_vtn.cli.main import main as openadr_vtn
 
 from .conftest import ROOT
 
-EVENT_HOOK = ROOT / "tests" / "interop" / "our_vtn_event.py"
+OPERATOR = ROOT / "tests" / "interop" / "our_vtn_operator.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +74,12 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
         assert "found responseCode 463" in knocked.stdout
         commanded("party", "approve", name, "--operator", our_vtn.operator)
     program = json.loads(commanded("program", "create", "lab", "--json", "--operator", our_vtn.operator))
-    hook = f"{sys.executable} {EVENT_HOOK} {our_vtn.operator} {program['id']}"
+    hook = f"{sys.executable} {OPERATOR} {our_vtn.operator} {program['id']}"
     ended = our_vtn.judged(
         *our_vtn.certificate("ven"),
         *our_vtn.certificate("other", "other-"),
         *our_vtn.certificate("pending", "pending-"),
-        *("--ven-name", "ven", "--event-hook", hook, "--target", "openadr-der"),
+        *("--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
     )
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.splitlines()[-1].endswith("all as expected")

@@ -9,7 +9,7 @@ from conformance.check_kinds import KINDS
 from conformance.loading import PROCEDURES, load_folder, load_suite, suite_names
 from conformance.procedure import Procedure
 from conformance.rules import load_rules
-from conformance.step_kinds import StepReader
+from conformance.vtn.reading import VtnStepReader
 from openadr_core.errors import ConfigError
 
 SUITE = load_suite("openadr20b-vtn")
@@ -35,8 +35,8 @@ def folder_of(tmp_path: Path, procedure: str) -> Path:
 
 def test_a_suite_is_found_by_its_folder() -> None:
     assert "openadr20b-vtn" in suite_names()
-    with pytest.raises(ConfigError, match="no suite 'openadr20b-ven'; there are openadr20b-vtn"):
-        load_suite("openadr20b-ven")
+    with pytest.raises(ConfigError, match="no suite 'openadr99-vtn'; there are openadr20b-vtn"):
+        load_suite("openadr99-vtn")
 
 
 def test_the_first_ten_procedures_are_there() -> None:
@@ -51,7 +51,7 @@ def test_every_check_cites_a_clause_that_exists(procedure: Procedure) -> None:
 
 
 def test_a_procedure_is_read(tmp_path: Path) -> None:
-    (procedure,) = load_folder(folder_of(tmp_path, GOOD), name="test").procedures
+    (procedure,) = load_folder(folder_of(tmp_path, GOOD), name="test-vtn").procedures
     assert (procedure.id, procedure.preconditions, procedure.clauses) == ("one", ("registered",), ("R500",))
 
 
@@ -83,7 +83,7 @@ def test_what_is_written_wrong_is_told_with_its_line_and_key(
 ) -> None:
     assert old in GOOD
     with pytest.raises(ConfigError) as refused:
-        load_folder(folder_of(tmp_path, GOOD.replace(old, new)), name="test")
+        load_folder(folder_of(tmp_path, GOOD.replace(old, new)), name="test-vtn")
     assert str(refused.value).removeprefix(f"{tmp_path}/").startswith(complaint)
 
 
@@ -91,17 +91,17 @@ def test_two_procedures_may_not_share_an_id(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, GOOD)
     (folder / "11-two.yaml").write_text(GOOD)
     with pytest.raises(ConfigError, match="two procedures have the same id: one"):
-        load_folder(folder, name="test")
+        load_folder(folder, name="test-vtn")
 
 
 def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"10-one\.yaml:1: the file is empty"):
-        load_folder(folder_of(tmp_path, ""), name="test")
+        load_folder(folder_of(tmp_path, ""), name="test-vtn")
     with pytest.raises(ConfigError, match=r"messages\.yaml"):
-        load_folder(tmp_path / "nowhere", name="test")
+        load_folder(tmp_path / "nowhere", name="test-vtn")
 
 
 def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
     manual = (PROCEDURES / "README.md").read_text()
-    keys = {*KINDS, *StepReader({}).keys, "expect", "capture", "for_each", "take", "identity", "times", "with"}
+    keys = {*KINDS, *VtnStepReader({}).keys, "expect", "capture", "for_each", "take", "identity", "times", "with"}
     assert [key for key in keys if f"`{key}`" not in manual] == []

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from conformance.answers import Answer
+from conformance.exchanges import Exchange, RawRequest
 from conformance.known import Judged, Known, judge
 from conformance.loading import load_suite
 from conformance.outcomes import Finding, Outcome, Verdict
-from conformance.procedure import Identity
 from conformance.reports import table
 from conformance.reports.html import html
 from conformance.reports.junit import junit
 from conformance.reports.transcript import REDACTED, transcript
-from conformance.wire import Exchange, RawRequest
+from conformance.vtn.steps import Identity
 from openadr_core.xml.parse import parse
 
 PROCEDURE = load_suite("openadr20b-vtn").procedures[0]
@@ -86,7 +86,7 @@ def exchange_of(body: str) -> Exchange:
     ]
     return Exchange(
         at=datetime(2026, 7, 15, 18, 30, tzinfo=UTC),
-        identity=Identity.ENROLLED,
+        speaker=Identity.ENROLLED,
         tls="TLSv1.2 AES128-SHA256",
         request=RawRequest(method="POST", path="/x", headers=headers, body=body.encode()),
         answer=Answer(status=200, headers=[("Set-Cookie", SECRET)], body=body.encode(), elapsed_s=0.0123),

@@ -1,7 +1,9 @@
 """The runner against a VTN that answers as the test tells it, over real mutual TLS."""
 
 import gzip
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,9 @@ from conformance.answers import SchemaFault
 from conformance.loading import Suite, load_folder
 from conformance.openadr20b import envelope
 from conformance.outcomes import Outcome, Verdict
-from conformance.procedure import Identity
-from conformance.run import run_suite
-from conformance.target import Target
+from conformance.vtn.run import run_suite
+from conformance.vtn.steps import Identity
+from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError
 
 from .conftest import Heard, Script, ScriptedVtn
@@ -33,7 +35,7 @@ def suite_of(folder: Path, steps: str, *, head: str = "", sequences: str = "noth
     (folder / "messages.yaml").write_text("poll: {service: OadrPoll, payload: <oadr:oadrPoll/>}\n")
     (folder / "sequences.yaml").write_text(sequences + "\n")
     (folder / "one.yaml").write_text(f"id: one\ntitle: One\n{head}\nsteps:\n{steps}\n")
-    return load_folder(folder, name="test")
+    return load_folder(folder, name="test-vtn")
 
 
 def run(suite: Suite, target: Target, schema_fault: SchemaFault = no_fault) -> Outcome:
@@ -117,7 +119,7 @@ def test_a_capture_that_finds_nothing_stops_the_procedure(scripted_vtn: Scripted
 """
     scripted_vtn.script = lambda _: xml()
     outcome = run(suite_of(tmp_path, steps), scripted_vtn.target)
-    assert outcome.shortcomings == {"stopped": "line 6: no ven_id in the answer: //ei:venID gives nothing"}
+    assert outcome.shortcomings == {"stopped": "line 6: no ven_id in what came: //ei:venID gives nothing"}
     assert len(scripted_vtn.heard) == 1
 
 
@@ -269,12 +271,12 @@ EVENT_STEPS = f"""
 
 
 def with_hook(target: Target, command: str) -> Target:
-    return Target(url=target.url, trust=target.trust, certificates=target.certificates, event_hook=command)
+    return Target(url=target.url, trust=target.trust, certificates=target.certificates, hook=command)
 
 
 def test_what_the_tester_did_not_give_is_told_and_not_passed(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
     outcome = run(suite_of(tmp_path, EVENT_STEPS), scripted_vtn.target)
-    assert (outcome.verdict, outcome.shortcomings) == (Verdict.NOT_RUN, {"not-run": "needs --event-hook"})
+    assert (outcome.verdict, outcome.shortcomings) == (Verdict.NOT_RUN, {"not-run": "needs --operator-hook"})
     pending = suite_of(
         tmp_path, "  - send: {message: poll, identity: pending}\n    expect: [{id: a, clause: R1, status: 1}]"
     )
@@ -282,26 +284,34 @@ def test_what_the_tester_did_not_give_is_told_and_not_passed(scripted_vtn: Scrip
     assert scripted_vtn.heard == []
 
 
-def test_the_event_hook_is_told_what_is_wanted(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
+def test_the_hook_is_told_what_is_wanted(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
     told = tmp_path / "told"
     hook = f"env | grep ^CONFORMANCE > {told}; echo talk; echo EVT-1"
     assert run(suite_of(tmp_path, EVENT_STEPS), with_hook(scripted_vtn.target, hook)).verdict is Verdict.PASSED
     assert scripted_vtn.heard[0].body == b"EVT-1"
     lines = told.read_text().splitlines()
-    assert {"CONFORMANCE_EVENT_ACTION=create", "CONFORMANCE_EVENT_DURATIONS_S=300 600"} <= set(lines)
-    assert {"CONFORMANCE_EVENT_VALUES=1 2", "CONFORMANCE_VEN_NAME=conformance"} <= set(lines)
+    assert {"CONFORMANCE_ACTION=create-event", "CONFORMANCE_VEN_NAME=conformance"} <= set(lines)
+    wish = json.loads(next(line for line in lines if line.startswith("CONFORMANCE_WISH=")).partition("=")[2])
+    assert (wish["durations_s"], wish["signals"][0]["values"]) == ([300, 600], [1.0, 2.0])
+    assert timedelta(seconds=50) < datetime.fromisoformat(wish["start"]) - datetime.now(UTC) < timedelta(seconds=61)
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("echo no such program >&2; exit 3", "line 6: the event hook ended with 3: no such program"),
-        ("true", "line 6: the event hook printed no eventID"),
+        ("echo no such program >&2; exit 3", "line 6: the hook ended with 3 on create-event: no such program"),
+        ("true", "line 6: the hook printed no event_id"),
     ],
 )
-def test_an_event_hook_that_fails_stops(scripted_vtn: ScriptedVtn, tmp_path: Path, command: str, told: str) -> None:
+def test_a_hook_that_fails_stops(scripted_vtn: ScriptedVtn, tmp_path: Path, command: str, told: str) -> None:
     outcome = run(suite_of(tmp_path, EVENT_STEPS), with_hook(scripted_vtn.target, command))
     assert outcome.shortcomings == {"stopped": told}
+
+
+def test_what_the_peer_cannot_do_is_not_run(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
+    outcome = run(suite_of(tmp_path, EVENT_STEPS), with_hook(scripted_vtn.target, "exit 77"))
+    assert outcome.verdict is Verdict.NOT_RUN
+    assert outcome.shortcomings == {"not-run": "needs a peer whose operator can create-event"}
 
 
 def test_a_second_party_speaks_with_its_own_certificate(scripted_vtn: ScriptedVtn, tmp_path: Path) -> None:
@@ -309,7 +319,7 @@ def test_a_second_party_speaks_with_its_own_certificate(scripted_vtn: ScriptedVt
         f"  - {POLL}\n  - send: {{message: poll, identity: other}}\n    expect: [{{id: ok, clause: R1, status: 500}}]"
     )
     outcome = run(suite_of(tmp_path, steps), scripted_vtn.target)
-    assert [exchange.identity for exchange in outcome.exchanges] == [Identity.ENROLLED, Identity.OTHER]
+    assert [exchange.speaker for exchange in outcome.exchanges] == [Identity.ENROLLED, Identity.OTHER]
     first, second = (heard.connection for heard in scripted_vtn.heard)
     assert first != second
 

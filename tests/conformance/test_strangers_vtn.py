@@ -14,7 +14,7 @@ def test_openleadr_is_as_known(lab: Lab, openleadr_vtn: Stranger) -> None:
         for option in (f"--{prefix}certificate", str(lab.chain(name).certificate),
                        f"--{prefix}key", str(lab.chain(name).key))
     ]  # fmt: skip
-    where = ["--url", openleadr_vtn.url, "--trust", str(lab.trust), "--event-hook", openleadr_vtn.event_hook]
+    where = ["--url", openleadr_vtn.url, "--trust", str(lab.trust), "--operator-hook", openleadr_vtn.hook]
     # The limits of time are for a peer, not for whatever else this machine is testing.
     judged_as = ["--target", "openleadr", "--latency-s", "0.4"]
     ended = CliRunner().invoke(conformance, ["run", "openadr20b-vtn", *where, *shown, *judged_as])

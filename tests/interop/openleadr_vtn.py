@@ -2,7 +2,7 @@
 
 ``serve`` runs it as its documentation tells an operator to, and prints one line of JSON when it listens. Its events are
 made by Python calls, so a small control address on the loopback does what an operator's console would do; ``event``
-is the conformance harness's event hook, which speaks to that address.
+is the conformance harness's hook, which speaks to that address.
 
 openleadr keeps its state in classes, so there is one VTN per process.
 """
@@ -16,7 +16,7 @@ import sys
 import urllib.request
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from aiohttp import web
 from openleadr import OpenADRServer
 from openleadr.utils import certificate_fingerprint
 
+CANNOT = 77
+"""The exit status by which the harness hears that the package has no such thing."""
 VTN_ID = "TH_VTN"  # openleadr's own VEN refuses an identifier in lower case
 
 
@@ -126,16 +128,20 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 def tell_event(options: argparse.Namespace) -> None:
-    wish = {
-        "action": os.environ["CONFORMANCE_EVENT_ACTION"],
-        "event_id": os.environ["CONFORMANCE_EVENT_ID"],
-        "ven_id": os.environ["CONFORMANCE_VEN_ID"],
-        "signal_name": os.environ["CONFORMANCE_EVENT_SIGNAL_NAME"],
-        "signal_type": os.environ["CONFORMANCE_EVENT_SIGNAL_TYPE"],
-        "start": datetime.fromisoformat(os.environ["CONFORMANCE_EVENT_START"]).astimezone(UTC).isoformat(),
-        "durations_s": [int(text) for text in os.environ["CONFORMANCE_EVENT_DURATIONS_S"].split()],
-        "values": [float(text) for text in os.environ["CONFORMANCE_EVENT_VALUES"].split()],
-    }
+    action, _, what = os.environ["CONFORMANCE_ACTION"].partition("-")
+    if what != "event" or action == "modify":
+        sys.exit(CANNOT)
+    asked = json.loads(os.environ["CONFORMANCE_WISH"])
+    wish = {"action": action, "event_id": asked.get("event_id", ""), "ven_id": os.environ["CONFORMANCE_VEN_ID"]}
+    if action == "create":
+        (signal,) = asked["signals"]
+        wish |= {
+            "signal_name": signal["name"],
+            "signal_type": signal["type"],
+            "start": asked["start"],
+            "durations_s": signal["durations_s"],
+            "values": signal["values"],
+        }
     request = urllib.request.Request(  # noqa: S310 the address is our own
         options.control, data=json.dumps(wish).encode(), headers={"Content-Type": "application/json"}
     )

@@ -9,13 +9,14 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from conformance.answers import Answer
-from conformance.procedure import Identity
-from conformance.target import Target
+from conformance.exchanges import Exchange, RawRequest
+from conformance.vtn.steps import Identity
+from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError, MalformedMessage
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.shell.tls import client_context
@@ -23,27 +24,6 @@ from openadr_core.xml.parse import parse
 
 ANSWER_MAX_BYTES = XML_REPORT_BODY_MAX_BYTES
 """The peer may be anyone's: what it says is bounded like any other message."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRequest:
-    method: str
-    path: str
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-    chunked: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One request with its answer, for the transcript."""
-
-    at: datetime
-    identity: Identity
-    tls: str
-    """Version and suite; empty if there was no connection."""
-    request: RawRequest
-    answer: Answer
 
 
 class Carrier(Protocol):
@@ -77,7 +57,7 @@ class Line:
             # The peer had closed an idle connection, which is its right: the same once more on a new one.
             again = self._attempt(request)
             answer = again if again.status else replace(again, failure=f"{answer.failure}, and then {again.failure}")
-        return Exchange(at=at, identity=self._identity, tls=self._tls, request=request, answer=answer)
+        return Exchange(at=at, speaker=self._identity, tls=self._tls, request=request, answer=answer)
 
     def close(self) -> None:
         if self._http is not None:

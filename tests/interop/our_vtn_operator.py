@@ -1,4 +1,4 @@
-"""The conformance harness's event hook for this project's own VTN: what is wanted, by its operator's command line.
+"""The conformance harness's hook for this project's own VTN: what is wanted, by its operator's command line.
 
 Its arguments are the operator's access file and the id of a program.
 """
@@ -14,15 +14,18 @@ from typing import Any
 
 from openadr_vtn.cli.main import main as openadr_vtn
 
+CANNOT = 77
+"""The exit status by which the harness hears that there is no such thing yet."""
 
-def wanted(program_id: str) -> dict[str, Any]:
+
+def wanted(program_id: str, wish: dict[str, Any]) -> dict[str, Any]:
     """The event that the environment asks for, as OpenADR 3.1 writes it."""
-    first = start = datetime.fromisoformat(os.environ["CONFORMANCE_EVENT_START"])
+    (signal,) = wish["signals"]
+    first = start = datetime.fromisoformat(wish["start"])
     intervals: list[dict[str, Any]] = []
-    durations = [timedelta(seconds=int(text)) for text in os.environ["CONFORMANCE_EVENT_DURATIONS_S"].split()]
-    values = [float(text) for text in os.environ["CONFORMANCE_EVENT_VALUES"].split()]
-    for duration, value in zip(durations, values, strict=True):
-        payload = {"type": os.environ["CONFORMANCE_EVENT_SIGNAL_NAME"], "values": [value]}
+    for duration_s, value in zip(signal["durations_s"], signal["values"], strict=True):
+        duration = timedelta(seconds=duration_s)
+        payload = {"type": signal["name"], "values": [value]}
         intervals.append({"id": len(intervals), "intervalPeriod": period(start, duration), "payloads": [payload]})
         start += duration
     return {
@@ -50,15 +53,19 @@ def operator(*arguments: str) -> str:
 
 def main() -> None:
     access, program_id = sys.argv[1:]
-    if os.environ["CONFORMANCE_EVENT_ACTION"] == "cancel":
-        event_id = os.environ["CONFORMANCE_EVENT_ID"]
-        operator("event", "cancel", event_id, "--operator", access)
-    else:
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as document:
-            json.dump(wanted(program_id), document)
-            document.flush()
-            made = operator("event", "create", "--file", document.name, "--json", "--operator", access)
-        event_id = json.loads(made)["id"]
+    wish = json.loads(os.environ["CONFORMANCE_WISH"])
+    match os.environ["CONFORMANCE_ACTION"]:
+        case "create-event":
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as document:
+                json.dump(wanted(program_id, wish), document)
+                document.flush()
+                made = operator("event", "create", "--file", document.name, "--json", "--operator", access)
+            event_id = json.loads(made)["id"]
+        case "cancel-event":
+            event_id = wish["event_id"]
+            operator("event", "cancel", event_id, "--operator", access)
+        case _:
+            sys.exit(CANNOT)
     sys.stdout.write(event_id + "\n")
 
 

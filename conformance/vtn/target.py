@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from conformance.procedure import Identity
+from conformance.vtn.steps import Identity
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
 
@@ -22,8 +22,8 @@ class Target:
     """The name to look for in the peer's certificate, where it is not the URL's host."""
     timeout_s: float = 10.0
     latency_s: float = 0.0
-    event_hook: str = ""
-    """A shell command that asks the VTN's operator for an event."""
+    hook: str = ""
+    """A shell command that asks the VTN's operator for something."""
 
     def __post_init__(self) -> None:
         parts = self.parts

@@ -1,0 +1,134 @@
+"""An event as a procedure wants it: of the VTN under test, through its operator; or told to the VEN under test."""
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from conformance.yaml_nodes import Section
+
+WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class ResponseRequired(StrEnum):
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalWish:
+    name: str = "SIMPLE"
+    type: str = "level"
+    values: tuple[float, ...] = (1.0,)
+    durations_s: tuple[int, ...] = ()
+    """Of the intervals, one for each value; empty: the event's."""
+    unit: str = ""
+    """The item base's element: ``powerReal``, ``currencyPerKWh``; empty for none."""
+    scale: str = "none"
+    """siScaleCode: ``k`` for kilo."""
+    device_classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineWish:
+    values: tuple[float, ...]
+    durations_s: tuple[int, ...]
+    unit: str = "powerReal"
+    scale: str = "k"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Whom it is for, beside the VEN itself."""
+
+    resources: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventWish:
+    starts_in_s: float = 3600.0
+    """From now; negative is past."""
+    durations_s: tuple[int, ...] = (600,)
+    """Of its intervals; 0 for one without end."""
+    signals: tuple[SignalWish, ...] = (SignalWish(),)
+    baseline: BaselineWish | None = None
+    targets: Targets = field(default_factory=Targets)
+    market: str = ""
+    """Which of the programs that the tester has prepared; empty for the usual one, ``other`` for a second one."""
+    priority: int = 0
+    """0 is none."""
+    start_after_s: int = 0
+    ramp_up_s: int = 0
+    notification_s: int = 0
+    recovery_s: int = 0
+    response_required: ResponseRequired = ResponseRequired.ALWAYS
+    test_event: str = ""
+    comment: str = ""
+
+    def document(self, now: datetime) -> dict[str, Any]:
+        """As a hook is told it: JSON values, and a start in UTC instead of a distance."""
+        told = asdict(self)
+        start = (now + timedelta(seconds=told.pop("starts_in_s"))).replace(microsecond=0)
+        for signal in told["signals"]:
+            signal["durations_s"] = signal["durations_s"] or told["durations_s"]
+        return {"start": start.strftime(WIRE_TIME), **told}
+
+
+def read_wish(section: Section) -> EventWish:
+    """The event in a step; ``values`` alone is short for one SIMPLE signal of these levels."""
+    durations_s = _whole(section, "durations_s", (600,))
+    signals = tuple(_read_signal(inner) for inner in section.sections("signals"))
+    if "values" in section or not signals:
+        signals = (SignalWish(values=section.numbers("values", (1.0,))), *signals)
+    wish = EventWish(
+        starts_in_s=section.number("starts_in_s", 3600.0),
+        durations_s=durations_s,
+        signals=signals,
+        baseline=_read_baseline(section.section("baseline")) if "baseline" in section else None,
+        targets=_read_targets(section.section("targets")) if "targets" in section else Targets(),
+        market=section.text("market", ""),
+        priority=int(section.number("priority", 0)),
+        start_after_s=int(section.number("start_after_s", 0)),
+        ramp_up_s=int(section.number("ramp_up_s", 0)),
+        notification_s=int(section.number("notification_s", 0)),
+        recovery_s=int(section.number("recovery_s", 0)),
+        response_required=section.choice("response_required", ResponseRequired, ResponseRequired.ALWAYS),
+        test_event=section.text("test_event", ""),
+        comment=section.text("comment", ""),
+    )
+    for signal in wish.signals:
+        if len(signal.values) != len(signal.durations_s or durations_s):
+            raise section.fault("signals", f"{signal.name}: there must be as many values as durations_s")
+    return wish
+
+
+def _read_signal(section: Section) -> SignalWish:
+    signal = SignalWish(
+        name=section.text("name"),
+        type=section.text("type"),
+        values=section.numbers("values"),
+        durations_s=_whole(section, "durations_s", ()),
+        unit=section.text("unit", ""),
+        scale=section.text("scale", "none"),
+        device_classes=section.texts("device_classes", ()),
+    )
+    section.finish()
+    return signal
+
+
+def _read_baseline(section: Section) -> BaselineWish:
+    baseline = BaselineWish(values=section.numbers("values"), durations_s=_whole(section, "durations_s", (600,)))
+    section.finish()
+    return baseline
+
+
+def _read_targets(section: Section) -> Targets:
+    targets = Targets(**{field.name: section.texts(field.name, ()) for field in fields(Targets)})
+    section.finish()
+    return targets
+
+
+def _whole(section: Section, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(number) for number in section.numbers(key, default))

@@ -1,0 +1,1 @@
+"""What judges a VTN: the harness is its VEN, and asks."""

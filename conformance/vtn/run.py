@@ -1,0 +1,105 @@
+"""Runs procedures against a VTN, one exchange after the other."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from conformance.answers import Answer, SchemaFault
+from conformance.exchanges import RawRequest
+from conformance.loading import Suite
+from conformance.openadr20b import CONTENT_TYPE
+from conformance.outcomes import Outcome
+from conformance.procedure import Operate, Procedure, Step, flattened
+from conformance.run import Run, run_procedures, steps_of
+from conformance.vtn.steps import Identity, Send
+from conformance.vtn.target import Target
+from conformance.vtn.wire import Carrier, Connect, Line
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def run_suite(
+    suite: Suite,
+    target: Target,
+    schema_fault: SchemaFault,
+    *,
+    only: Iterable[str] = (),
+    connect: Connect = Line,
+) -> Iterator[Outcome]:
+    """The outcomes in order, each as soon as it is there."""
+    return run_procedures(
+        suite,
+        lambda: VtnRun(target, schema_fault, connect),
+        lambda procedure: ", ".join(unmet_needs(procedure, suite, target)),
+        only=only,
+    )
+
+
+def unmet_needs(procedure: Procedure, suite: Suite, target: Target) -> Iterator[str]:
+    """The options that the tester would have to give for this procedure to run."""
+    steps = tuple(flattened(steps_of(procedure, suite)))
+    shown = {step.identity for step in steps if isinstance(step, Send)} - {Identity.NONE}
+    yield from (f"--{identity}-certificate" for identity in sorted(shown - set(target.certificates)))
+    if not target.hook and any(isinstance(step, Operate) for step in steps):
+        yield "--operator-hook"
+
+
+class VtnRun(Run):
+    """One procedure at a VTN, with its connections."""
+
+    def __init__(self, target: Target, schema_fault: SchemaFault, connect: Connect) -> None:
+        super().__init__({"ven_name": target.ven_name}, schema_fault, hook=target.hook, latency_s=target.latency_s)
+        self._target = target
+        self._connect = connect
+        self._carriers: dict[tuple[Identity, str], Carrier] = {}
+
+    def perform(self, step: Step) -> None:
+        match step:
+            case Send(for_each=None):
+                self._send(step)
+            case Send():
+                self._send_for_each(step)
+
+    def close(self) -> None:
+        for carrier in self._carriers.values():
+            carrier.close()
+
+    def _send_for_each(self, step: Send) -> None:
+        root = self.last.root
+        if root is None or step.for_each is None:
+            return
+        for node in step.for_each.nodes(root, self.variables):
+            taken = {name: query.string(node, self.variables).strip() for name, query in step.take.items()}
+            self._send(step, taken)
+
+    def _send(self, step: Send, taken: Mapping[str, str] = NOTHING) -> None:
+        self.renew()
+        own = {**self.variables, **taken}
+        own |= {name: self.render(template, own=own) for name, template in step.given.items()}
+        answers = [self._exchange(step, own) for _ in range(step.times)]
+        self.last = min(answers, key=lambda answer: answer.elapsed_s if answer.status else math.inf)
+        self.judge_last(step)
+
+    def _exchange(self, step: Send, own: Mapping[str, str]) -> Answer:
+        offered = (step.identity, step.suite)
+        if offered not in self._carriers:
+            self._carriers[offered] = self._connect(self._target, *offered)
+        exchange = self._carriers[offered].exchange(self._request(step, own))
+        self.exchanges.append(exchange)
+        return exchange.answer
+
+    def _request(self, step: Send, own: Mapping[str, str]) -> RawRequest:
+        body = self.render(step.body, xml=True, own=own).encode(step.encoding)
+        headers: dict[str, str | None] = {"Host": self._target.parts.netloc}
+        if body:
+            # OpenADR 2.0b 9.1.9: Host, Content-Length, Content-Type, and a length instead of chunks.
+            headers["Content-Type"] = CONTENT_TYPE
+            headers |= {"Transfer-Encoding": "chunked"} if step.chunked else {"Content-Length": str(len(body))}
+        headers |= step.headers
+        return RawRequest(
+            method=step.method,
+            path=self._target.prefix + self.render(step.path, own=own),
+            headers=[(name, self.render(value, own=own)) for name, value in headers.items() if value is not None],
+            body=body,
+            chunked=step.chunked,
+        )

@@ -1,0 +1,51 @@
+"""The steps that a VTN is judged by, beside those of every role."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from conformance.procedure import Step
+from conformance.queries import Query
+
+
+class Identity(StrEnum):
+    """Whose certificate a request shows."""
+
+    ENROLLED = "enrolled"
+    """The party under which the tester registers."""
+    OTHER = "other"
+    """A second party that the VTN knows."""
+    PENDING = "pending"
+    """A certificate of a trusted root that no operator has approved."""
+    EXPIRED = "expired"
+    """A certificate of a trusted root whose time is over."""
+    FOREIGN = "foreign"
+    """A certificate of a root that nobody trusts: made by the harness itself."""
+    NONE = "none"
+    """No certificate at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send(Step):
+    """One HTTP request; what its answer must be is expected of it."""
+
+    path: str
+    """Below the tester's address; a service's name becomes its path when the file is read."""
+    body: str
+    """A template of the whole message."""
+    method: str = "POST"
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    """Added to, or replacing, the usual ones; None leaves one out."""
+    encoding: str = "utf-8"
+    chunked: bool = False
+    identity: Identity = Identity.ENROLLED
+    suite: str = ""
+    """The only TLS 1.2 suite that is offered, by OpenSSL's name; empty for all that are current."""
+    times: int = 1
+    """Sent so often; the quickest answer is judged, since a pause of the tester's machine is not the peer's."""
+    for_each: Query | None = None
+    """Sent once for each of these in the answer before; not at all if there is none."""
+    take: Mapping[str, Query] = field(default_factory=dict)
+    """Variables of this request alone, from each of those."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Variables of this request alone, as templates."""

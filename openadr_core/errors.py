@@ -12,6 +12,7 @@
       * OutOfSequence             right message, wrong moment or wrong version
       * UnknownReference          names an event, party or report that is not there
       * Unsupported               understood, and not done here
+      * SignatureFault            not signed as it must be, or sent before
 
   * AccessError               who is at the other end, and what they may do
 
@@ -87,6 +88,10 @@ class UnknownReference(RemoteProtocolError):
 
 class Unsupported(RemoteProtocolError):
     """A message that is understood and not acted upon here."""
+
+
+class SignatureFault(RemoteProtocolError):
+    """A message that is not signed as it must be, or was sent before; the text names no part of it."""
 
 
 class AccessError(OpenAdrError):

@@ -23,6 +23,9 @@ XML_REPORT_MARKUP_MAX = 400_000
 XML_ATTRIBUTES_MAX = 32
 """Attributes of one element: libxml2's attribute list is quadratic (25 s for 90,000)."""
 
+XML_NAMESPACES_MAX = 32
+"""Declarations in scope at one element: to sign or verify costs their square for each. 2.0b has sixteen namespaces."""
+
 # -- HTTP ----------------------------------------------------------------------------
 
 HTTP_HEADER_WAIT_S = 5.0

@@ -5,6 +5,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
+class SignatureRule(StrEnum):
+    """Whether messages carry XML signatures besides travelling over mutual TLS (OpenADR 2.0b 10.6, R514)."""
+
+    OFF = "off"
+    """None are made, and none are looked at."""
+    ACCEPT = "accept"
+    """What is signed must be signed well, and is answered signed; what is not signed is taken too."""
+    REQUIRE = "require"
+    """What is not signed well is not processed; everything is answered signed."""
+
+
 class PartyState(StrEnum):
     PENDING = "pending"
     """A trusted certificate that no operator has looked at yet: it is refused, and listed."""

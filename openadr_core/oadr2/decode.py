@@ -33,23 +33,27 @@ _ENVELOPE = clark("oadr:oadrPayload")
 
 
 def decode(body: bytes, schema: Schema, *, limits: Limits = PLAIN) -> m.Message:
-    """The message in ``body``.
+    """The message in ``body``, whether it is signed or not.
 
     Raises :class:`MalformedMessage` for bytes that are no XML of ours, :class:`SchemaViolation`
     for XML that the 2.0b schema refuses.
     """
+    return read(envelope_of(body, schema, limits=limits)[-1])
+
+
+def envelope_of(body: bytes, schema: Schema, *, limits: Limits = PLAIN) -> Element:
+    """The valid ``oadrPayload`` in ``body``, of which nothing is believed yet; raises as :func:`decode` does."""
     root = parse(body, max_bytes=limits.max_bytes, max_markup=limits.max_markup)
     if root.tag != _ENVELOPE:
         # A schema has no say in which of its elements is the root: bare payloads, and mere parts, would pass it.
         raise SchemaViolation("the root must be oadrPayload", clause="E1")
     schema.validate(root)
-    return read(root)
+    return root
 
 
-def read(root: Element) -> m.Message:
-    """The message in a validated ``oadrPayload``."""
-    signed = root[-1]
-    payload = signed[0]
+def read(signed_object: Element) -> m.Message:
+    """The message in an ``oadrSignedObject`` of a valid envelope."""
+    payload = signed_object[0]
     reader = _READERS.get(payload.tag)
     if reader is None:
         raise SchemaViolation("not one of the 23 payloads", clause="E1")

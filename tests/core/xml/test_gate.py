@@ -35,6 +35,9 @@ ATTACKS = {
     "deep nesting": b"<x>" * 5000 + b"</x>" * 5000,
     "many attributes": b"<x " + b" ".join(b'a%d="1"' % n for n in range(20_000)) + b"/>",
     "33 attributes": b"<x " + b" ".join(b'a%d="1"' % n for n in range(33)) + b"/>",
+    "many namespaces": b"<x " + b" ".join(b'xmlns:p%d="urn:p"' % n for n in range(10_000)) + b"/>",
+    "33 namespaces": b"<x " + b" ".join(b'xmlns:p%d="urn:p"' % n for n in range(33)) + b"/>",
+    "33 namespaces, one inside the other": b"<x xmlns='urn:x'>" * 33 + b"</x>" * 33,
     "many siblings": b"<x>" + b"<y/>" * 20_001 + b"</x>",
     "too long": b"<x>" + b"a" * XML_BODY_MAX_BYTES + b"</x>",
     "long name": b"<" + b"n" * 60_000 + b"/>",
@@ -81,6 +84,7 @@ def test_an_attack_is_refused_quickly_in_words_that_hold_none_of_it(name: str) -
         b"<x>&amp;&lt;&#233;</x>",
         b"<x><![CDATA[<y>]]></x>",
         b"<x " + b" ".join(b'a%d="1"' % n for n in range(32)) + b"/>",
+        b"<x " + b" ".join(b'xmlns:p%d="urn:p"' % n for n in range(31)) + b">" + b'<y xmlns="urn:y"/>' * 9000 + b"</x>",
     ],
 )
 def test_an_honest_document_passes(body: bytes) -> None:

@@ -29,7 +29,11 @@ class Peer:
 
 def peer_of(certificate_der: bytes, *, subject: str = "") -> Peer:
     """The peer whose DER certificate this is."""
-    digest = hashlib.sha256(certificate_der).digest()
+    return peer_of_digest(hashlib.sha256(certificate_der).digest(), subject=subject)
+
+
+def peer_of_digest(digest: bytes, *, subject: str = "") -> Peer:
+    """The peer whose DER certificate has this SHA-256 (32 bytes): all its names follow from it."""
     return Peer(
         certificate_sha256=digest.hex(),
         lfdi=lfdi_of(digest),

@@ -101,6 +101,9 @@ READING_MAX_W = 1e12
 PENDING_PARTIES_MAX = 1_000
 """Certificates of a trusted root that wait for approval: bounds what strangers can store."""
 
+POLL_INTERVAL_MAX_S = 86_400
+"""A party that is heard once a day may as well be called by telephone."""
+
 # -- retries -------------------------------------------------------------------------
 
 RETRY_FIRST_S = 1.0

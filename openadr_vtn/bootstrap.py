@@ -239,6 +239,7 @@ async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: V
         new_id=new_id,
         is_time_in_doubt=lambda: clock.new_starts_frozen,
         rails=GuardRails(event_max_w=settings.guard.event_max_kw * 1000, step_max_w=settings.guard.step_max_kw * 1000),
+        poll_interval=timedelta(seconds=settings.parties.poll_interval_s),
         keyring=await open_keyring(store, fresh, clock.now()),
         token_rules=TokenRules(
             issuer=settings.vtn.id,

@@ -99,6 +99,27 @@ class Directory:
         async with self._store.view() as view:
             return await view.parties.by_id(party_id) is not None
 
+    async def claimed_of_another(self, own_id: str, *, ven_id: str, name: str, registration_id: str) -> str:
+        """What of these belongs to another party, in words for an operator; empty if nothing does.
+
+        Asked when somebody registers or ends a registration. A name counts once an operator has
+        approved it: what a stranger is called is the stranger's own choice.
+        """
+        async with self._store.view() as view:
+            owners = (
+                ("the venID", await view.parties.by_id(ven_id) if ven_id else None),
+                (
+                    "the registrationID",
+                    await view.parties.by_registration(registration_id) if registration_id else None,
+                ),
+                ("the name", await view.parties.by_name(name) if name else None),
+            )
+        for what, owner in owners:
+            if owner is None or owner.id == own_id or (what == "the name" and owner.state is not PartyState.APPROVED):
+                continue
+            return f"{what} of party {owner.id}"
+        return ""
+
     def saw(self, party_id: str, now: datetime) -> None:
         """Note that the party was heard; :meth:`write_last_seen` writes it down."""
         self._seen_at[party_id] = now
@@ -114,7 +135,7 @@ class Directory:
         """The party's, and of some that were dropped and will be asked for next: an event drops thousands at once."""
         others = list(islice((party_id for party_id in self._dropped if party_id != party.id), READ_TOGETHER))
         parties = [party, *(await view.parties.by_ids(others) if others else ())]
-        mailboxes = await mailboxes_of(view, [each.id for each in parties if _listens(each)], now)
+        mailboxes = await mailboxes_of(view, [each for each in parties if _listens(each)], now)
         return [standing(each, mailboxes.get(each.id, Mailbox()), now) for each in parties]
 
     async def _write_down(self, peer: Peer, now: datetime) -> Standing | None:

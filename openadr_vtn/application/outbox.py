@@ -10,12 +10,17 @@ from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.targeting import dues
 
 
-async def mailboxes_of(uow: UnitOfWork, party_ids: Collection[str], now: datetime) -> dict[str, Mailbox]:
-    """Every current event that each party is or was to know, at its latest version, and its errands."""
+async def mailboxes_of(uow: UnitOfWork, parties: Collection[Party], now: datetime) -> dict[str, Mailbox]:
+    """Every current event that each party is or was to know, at its latest version, and its errands; by party id.
+
+    A party that has registered for reports alone is told of no event any more (2.0b 7.2.2).
+    """
+    party_ids = [party.id for party in parties]
+    listening = [party.id for party in parties if party.registration is None or not party.registration.report_only]
     events = [stored.event for stored in await uow.events.current(now)]
     rows: dict[str, list[Delivery]] = {party_id: [] for party_id in party_ids}
     errands: dict[str, list[Errand]] = {party_id: [] for party_id in party_ids}
-    for row in await uow.deliveries.of_parties(party_ids, [event.id for event in events]) if events else ():
+    for row in await uow.deliveries.of_parties(listening, [event.id for event in events]) if events else ():
         rows[row.party_id].append(row)
     for errand in await uow.errands.of_parties(party_ids):
         errands[errand.party_id].append(errand)

@@ -44,6 +44,122 @@ def list_parties(api: OperatorApi, state: str | None, *, as_json: bool) -> None:
     )  # fmt: skip
 
 
+@party.command("show")
+@click.argument("named", metavar="PARTY")
+@json_option
+@operator_option
+def show_party(api: OperatorApi, named: str, *, as_json: bool) -> None:
+    """Show one party, and what waits for it.
+
+    Besides events, which `openadr-vtn event show` lists.
+    """
+    found = api.admin(f"parties/{named}")
+    if as_json:
+        show_json(found)
+        return
+    current = found["registration"]
+    certificates = [one["fingerprint"] for one in found["certificates"]]
+    for label, value in (
+        ("name", found["name"]),
+        ("venID", found["id"]),
+        ("state", found["state"]),
+        ("fingerprint", " ".join(certificates) or "(none)"),
+        ("targets", " ".join(found["targets"]) or "(none)"),
+        ("registered", clock_text(found["registered_at"]) or "no"),
+        ("registrationID", current["id"] if current else "(none)"),
+        ("asked to poll", f"every {found['poll_interval_s']} s"),
+        ("last seen", _ago(found["last_seen_at"])),
+    ):
+        click.echo(f"{label:<16}{value}")
+    show_table(
+        ["WAITING", "SINCE", "LAST SENT", "TIMES", "READ"],
+        [
+            [
+                one["kind"], clock_text(one["made_at"]), clock_text(one["sent_at"]), one["attempts"],
+                clock_text(one["heard_at"]),
+            ]
+            for one in found["waiting"]
+        ],
+        empty="Nothing waits for it but events.",
+    )  # fmt: skip
+
+
+@party.command()
+@click.argument("name")
+@click.option("--certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its PEM file.")
+@click.option("--sha256", help="Or the SHA-256 of its certificate, as `openadr-ven fingerprint` shows it.")
+@click.option("--ven-id", help="The venID that was agreed on; one of ours if left out.")
+@click.option("--target", "targets", multiple=True, help="A name that events address it by; repeat for more.")
+@click.option("--poll-interval", type=click.IntRange(1, 86_400), metavar="SECONDS", help="What it is asked to keep.")
+@click.option("--registration-id", help="If its registration was agreed on too: it may poll without registering.")
+@operator_option
+def preconfigure(
+    api: OperatorApi,
+    name: str,
+    *,
+    certificate: Path | None,
+    sha256: str | None,
+    ven_id: str | None,
+    targets: tuple[str, ...],
+    poll_interval: int | None,
+    registration_id: str | None,
+) -> None:
+    """Let a party in before it ever connects.
+
+    Example:
+      openadr-vtn party preconfigure acme-fleet --certificate acme.pem --ven-id ACME_1 --target feeder-7
+    """
+    wish = {
+        "name": name,
+        "certificate": certificate.read_text(encoding="utf-8") if certificate else None,
+        "sha256": sha256,
+        "id": ven_id,
+        "targets": list(targets),
+        "poll_interval_s": poll_interval,
+        "registration_id": registration_id,
+    }
+    made = api.command("parties", wish)
+    click.echo(f"{made['name']} may come (id {made['id']}).")
+
+
+@party.command("poll-interval")
+@click.argument("named", metavar="PARTY")
+@click.argument("seconds", type=click.IntRange(1, 86_400))
+@operator_option
+def poll_interval(api: OperatorApi, named: str, seconds: int) -> None:
+    """Ask a party to poll this often.
+
+    One that is registered is asked to register again, and is told then.
+    """
+    changed = api.command(f"parties/{named}/poll-interval", {"seconds": seconds})
+    click.echo(f"{changed['name']} is asked to poll every {changed['poll_interval_s']} s.")
+
+
+@party.command("cancel-registration")
+@click.argument("named", metavar="PARTY")
+@operator_option
+def cancel_registration(api: OperatorApi, named: str) -> None:
+    """End a party's registration.
+
+    It ends when the party has confirmed, or has not answered for long enough. It may register again:
+    to shut it out, refuse it.
+    """
+    told = api.command(f"parties/{named}/cancel-registration", {})
+    click.echo(f"{told['name']} is told when it next asks; `openadr-vtn party show` says how far that is.")
+
+
+@party.command("request-reregistration")
+@click.argument("named", metavar="PARTY")
+@operator_option
+def request_reregistration(api: OperatorApi, named: str) -> None:
+    """Ask a party to register again.
+
+    Under the registrationID that it has.
+    """
+    told = api.command(f"parties/{named}/request-reregistration", {})
+    click.echo(f"{told['name']} is asked when it next asks; `openadr-vtn party show` says how far that is.")
+
+
 @party.command()
 @click.argument("named", metavar="PARTY")
 @click.option("--name", help="Call it this from now on.")

@@ -69,6 +69,31 @@ def approved(party: Party, *, name: str | None = None, targets: tuple[str, ...] 
     )
 
 
+def preconfigured(
+    peer: Peer, *, party_id: str, name: str, targets: tuple[str, ...], poll_interval: timedelta, now: datetime
+) -> Party:
+    """A party that an operator lets in before it ever connects, under a venID of the operator's (2.0b R402, R405).
+
+    RuleBroken for a name that would show as another than it is.
+    """
+    known = newcomer(peer, party_id=party_id, name=name, poll_interval=poll_interval, now=now)
+    return approved(known, name=name, targets=targets)
+
+
+def registered_out_of_band(party: Party, registration_id: str, now: datetime) -> Party:
+    """The party with a registration that was agreed on without a word on the wire (2.0b R405)."""
+    registration = Registration(
+        registration_id=registration_id,
+        profile="2.0b",
+        transport="simpleHttp",
+        pull=True,
+        report_only=False,
+        xml_signature=False,
+        registered_at=now,
+    )
+    return replace(party, registration=registration)
+
+
 def refused(party: Party) -> Party:
     """The party, shut out; nothing that it registered stays."""
     return replace(party, state=TRANSITIONS[party.state, "refuse"], registration=None)

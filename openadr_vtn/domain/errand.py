@@ -12,10 +12,16 @@ class ErrandKind(StrEnum):
     """The 2.0b payload that does the errand, without ``oadr`` (8.6)."""
 
     REGISTER_REPORT = "RegisterReport"
+    CANCEL_PARTY_REGISTRATION = "CancelPartyRegistration"
+    """Its content is the registrationID."""
+    REQUEST_REREGISTRATION = "RequestReregistration"
 
 
-BEFORE_EVENTS = frozenset({ErrandKind.REGISTER_REPORT})
-"""What comes before any event (2.0b R301: before other traffic); all else waits while an event is to be told."""
+BEFORE_EVENTS = frozenset({ErrandKind.REGISTER_REPORT, ErrandKind.CANCEL_PARTY_REGISTRATION})
+"""What comes before any event: our reports, before other traffic (2.0b R301), and that there is no more to come.
+
+All else waits while an event is to be told.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,16 @@
 """What every route of the operator's listener is given, and how it is known who calls."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from openadr_core.errors import MalformedMessage, UnknownPeer
+from openadr_core.errors import MalformedMessage, SchemaViolation, UnknownPeer
 from openadr_core.limits import JSON_BODY_MAX_BYTES
+from openadr_core.oadr3.fields import Fields
+from openadr_core.oadr3.json_text import parse_object
 from openadr_core.shell.http_armour import read_body
 from openadr_vtn.application.handlers.clients import Caller, Keyring, TokenRules, caller_of
 from openadr_vtn.application.ports import Store
@@ -23,6 +26,8 @@ class Desk:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     rails: GuardRails
+    poll_interval: timedelta
+    """What a party is asked to keep, unless an operator asks it for another."""
     is_time_in_doubt: Callable[[], bool]
     """Whether the machine's clock was set under us: nothing new may start then (security T40)."""
     keyring: Keyring
@@ -58,6 +63,23 @@ async def json_body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
     return await read_body(request, max_bytes=JSON_BODY_MAX_BYTES)
+
+
+async def body_fields(request: web.Request, *known: str) -> Fields:
+    """The body's object; no body is an empty one. A slip in a member's name must not widen what is done."""
+    if not request.can_read_body:
+        return Fields({}, "")
+    members = parse_object(await json_body(request))[0]
+    for name in members:
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "nothing is"
+            raise SchemaViolation(f"{name[:64]!r}: is not known here; {there}")
+    return Fields(members, "")
+
+
+def answered(value: object) -> web.Response:
+    """200 with this as JSON."""
+    return json_response(json.dumps(value))
 
 
 def json_response(text: str, status: int = 200) -> web.Response:

@@ -20,10 +20,10 @@ from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 
 log = structlog.get_logger(__name__)
 
-SAMPLED = frozenset({"request refused", "message refused"})
+SAMPLED = frozenset({"request refused", "message refused", "identity claimed"})
 """What strangers can cause as often as they like."""
 
-ALARMS = frozenset({"event not written"})
+ALARMS = frozenset({"event not written", "identity claimed"})
 """What an operator must know of at once."""
 
 

@@ -7,7 +7,14 @@ from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party
 from openadr_core.oadr3.times import moment_text
-from openadr_vtn.application.handlers.observe import EventDetail, EventView, LedgerRow, PartyPerformance, PartyView
+from openadr_vtn.application.handlers.observe import (
+    EventDetail,
+    EventView,
+    LedgerRow,
+    PartyDetail,
+    PartyPerformance,
+    PartyView,
+)
 from openadr_vtn.application.ports import AuditEntry
 
 Object = dict[str, Any]
@@ -24,6 +31,7 @@ def party_json(party: Party) -> Object:
         "registered_at": moment_text(registration.registered_at) if registration else None,
         "profile": registration.profile if registration else None,
         "report_only": registration.report_only if registration else None,
+        "poll_interval_s": whole_s(party.poll_interval),
         "certificates": [
             {
                 "fingerprint": certificate.fingerprint_20b,
@@ -41,7 +49,33 @@ def party_view_json(view: PartyView) -> Object:
         **party_json(view.party),
         "last_seen_at": _moment(view.last_seen_at),
         "reports": len(view.reports),
-        "report_late_by_s": _whole_s(view.late_by),
+        "report_late_by_s": whole_s(view.late_by),
+    }
+
+
+def party_detail_json(detail: PartyDetail) -> Object:
+    registration = detail.view.party.registration
+    return {
+        **party_view_json(detail.view),
+        "registration": {
+            "id": registration.registration_id,
+            "transport": registration.transport,
+            "pull": registration.pull,
+            "xml_signature": registration.xml_signature,
+            "transport_address": registration.transport_address,
+        }
+        if registration
+        else None,
+        "waiting": [
+            {
+                "kind": errand.kind.value,
+                "made_at": moment_text(errand.made_at),
+                "sent_at": _moment(errand.sent_at),
+                "attempts": errand.attempts,
+                "heard_at": _moment(errand.heard_at),
+            }
+            for errand in detail.waiting
+        ],
     }
 
 
@@ -123,7 +157,7 @@ def _performance_json(one: PartyPerformance) -> Object:
         "opt": _opt_json(one.opt),
         "delivered_kw": _kw(latest.delivered_w) if latest else None,
         "reported_until": moment_text(latest.starts_at + latest.duration) if latest else None,
-        "report_late_by_s": _whole_s(one.late_by),
+        "report_late_by_s": whole_s(one.late_by),
         "missing": [[moment_text(start), moment_text(end)] for start, end in one.missing],
     }
 
@@ -165,5 +199,5 @@ def _kw(power_w: float | None) -> float | None:
     return None if power_w is None else round(power_w / 1000, 3)
 
 
-def _whole_s(length: timedelta) -> int:
+def whole_s(length: timedelta) -> int:
     return int(length.total_seconds())

@@ -30,8 +30,16 @@ from openadr_vtn.protocols.oadr2_errands import ANSWERS
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_operations import operate
 
-NEEDS_NO_REGISTRATION = (m.QueryRegistration, m.CreatePartyRegistration, m.CancelPartyRegistration)
-"""The last one, because it may be said again by a party that did not read that it is done (T10)."""
+NEEDS_NO_REGISTRATION = (
+    m.QueryRegistration,
+    m.CreatePartyRegistration,
+    m.CancelPartyRegistration,
+    m.CanceledPartyRegistration,
+)
+"""The last two, because they may be said again by a party that did not read that it is done (9.1.7)."""
+
+CLAIMS = (m.CreatePartyRegistration, m.CancelPartyRegistration)
+"""What somebody would say who wants to be taken for another party."""
 
 ANOTHER_PARTY = Refusal(code=codes.NOT_REGISTERED, description="the venID is not this certificate's")
 UNKNOWN_ID = Refusal(code=codes.INVALID_ID, description="the venID is not known")
@@ -190,7 +198,10 @@ class Oadr2Connection:
 
     async def _refusal(self, message: m.Message, service: str, known: Standing | None) -> Refusal | None:
         """Who may say this, here, under this name; None if all is well."""
-        if known is None or known.party.state is not PartyState.APPROVED:
+        enrolled = known is not None and known.party.state is PartyState.APPROVED
+        if isinstance(message, CLAIMS) and await self._claims_another(message, known):
+            return ANOTHER_PARTY if enrolled else NOT_ENROLLED
+        if known is None or not enrolled:
             return NOT_ENROLLED
         operation = OPERATIONS.get(type(message))
         if operation is None:
@@ -200,6 +211,22 @@ class Oadr2Connection:
         if not known.is_registered and not isinstance(message, NEEDS_NO_REGISTRATION):
             return NOT_REGISTERED
         return await self._misnamed(message, known.party.id)
+
+    async def _claims_another(
+        self, message: m.CreatePartyRegistration | m.CancelPartyRegistration, known: Standing | None
+    ) -> bool:
+        """Whether it names what is another certificate's: refused, and an alarm, whoever says it (security T10)."""
+        party_id = known.party.id if known is not None else ""
+        claimed = await self._vtn.directory.claimed_of_another(
+            party_id,
+            ven_id=message.ven_id or "",
+            name=(message.ven_name or "") if isinstance(message, m.CreatePartyRegistration) else "",
+            registration_id=message.registration_id or "",
+        )
+        if claimed:
+            detail = f"{claimed}, by fingerprint {self._peer.fingerprint_20b}"
+            self._vtn.witness(Notice(kind="identity claimed", party_id=party_id, detail=detail))
+        return bool(claimed)
 
     async def _misnamed(self, message: m.Message, own_id: str) -> Refusal | None:
         """Every message names its sender, and nobody else (R508, S6).

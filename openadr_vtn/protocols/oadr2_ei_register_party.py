@@ -8,9 +8,10 @@ from openadr_core.model.party import Party
 from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
-from openadr_vtn.application.handlers import registration
+from openadr_vtn.application.handlers import errands, registration
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.domain.enrolment import RegistrationWish
+from openadr_vtn.domain.errand import ErrandKind
 from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, PROFILES, Refusal, answer_to, said_to
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, answered
 from openadr_vtn.protocols.oadr2_reports import whole_seconds
@@ -42,6 +43,7 @@ async def create_party_registration(asked: Asked, message: m.CreatePartyRegistra
         # It was shut out after its standing was read.
         refusal = NOT_ENROLLED
     else:
+        await errands.forget(asked.uow, party.id, ErrandKind.REQUEST_REREGISTRATION)
         notice = Notice(kind="party registered", party_id=party.id)
         return Answer(body=encode(_created(asked, message, party)), notices=(notice,))
     return Answer(body=encode(answer_to(message, replace(asked.scene, ven_id=None), refusal)))

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from openadr_core.oadr2 import messages as m
-from openadr_vtn.application.handlers import errands
+from openadr_vtn.application.handlers import errands, registration
 from openadr_vtn.application.ports import Notice
+from openadr_vtn.domain.delivery import Mailbox
 from openadr_vtn.domain.errand import Errand, ErrandKind
 from openadr_vtn.protocols.oadr2_answers import request_id_of
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, answered
@@ -19,12 +20,28 @@ async def _register_report(asked: Asked, errand: Errand) -> m.Message:
     return m.RegisterReport(request_id=errand.id, ven_id=asked.party.id)
 
 
+async def _cancel_party_registration(asked: Asked, errand: Errand) -> m.Message | None:
+    current = asked.party.registration
+    if current is None or current.registration_id != errand.content:
+        return None  # it has registered anew meanwhile
+    return m.CancelPartyRegistration(request_id=errand.id, registration_id=errand.content, ven_id=asked.party.id)
+
+
+async def _request_reregistration(asked: Asked, errand: Errand) -> m.Message:
+    del errand
+    return m.RequestReregistration(ven_id=asked.party.id)
+
+
 WRITERS: dict[ErrandKind, Write] = {
     ErrandKind.REGISTER_REPORT: _register_report,
+    ErrandKind.CANCEL_PARTY_REGISTRATION: _cancel_party_registration,
+    ErrandKind.REQUEST_REREGISTRATION: _request_reregistration,
 }
 
 ANSWERS: dict[type[Any], ErrandKind] = {
     m.RegisteredReport: ErrandKind.REGISTER_REPORT,
+    m.CanceledPartyRegistration: ErrandKind.CANCEL_PARTY_REGISTRATION,
+    m.Response: ErrandKind.REQUEST_REREGISTRATION,
 }
 """Which errand a logical response answers (8.6)."""
 
@@ -33,7 +50,27 @@ async def answered_errand(asked: Asked, message: m.Message) -> Answer:
     """A logical response: what it answers is owed no more, whatever it says; a refusal is told to the operator."""
     kind = ANSWERS[type(message)]
     errand = await errands.settle(asked.uow, asked.party.id, kind, request_id_of(message))
-    return answered(asked, message, notices=refusals_of(asked, kind, message) if errand is not None else ())
+    if errand is None:
+        return answered(asked, message)
+    notices = refusals_of(asked, kind, message)
+    if kind is ErrandKind.CANCEL_PARTY_REGISTRATION:
+        # R407, whatever it says: an operator has ended this registration, and the party knows it now.
+        notices += await _ended(asked, errand)
+    return answered(asked, message, notices=notices)
+
+
+async def give_up(asked: Asked, errand: Errand, mailbox: Mailbox) -> tuple[Mailbox | None, tuple[Notice, ...]]:
+    """An errand that was run in vain; the mailbox thereafter, None where the party is registered no more."""
+    mailbox = await errands.drop(asked.uow, errand, mailbox)
+    notices = (Notice(kind="errand given up", party_id=asked.party.id, detail=errand.kind),)
+    if errand.kind is ErrandKind.CANCEL_PARTY_REGISTRATION and (ended := await _ended(asked, errand)):
+        return None, (*notices, *ended)
+    return mailbox, notices
+
+
+async def _ended(asked: Asked, errand: Errand) -> tuple[Notice, ...]:
+    done = await registration.end_registration(asked.uow, asked.party.id, errand.content, now=asked.now)
+    return (Notice(kind="party unregistered", party_id=asked.party.id, detail="by our operator"),) if done else ()
 
 
 def refusals_of(asked: Asked, kind: ErrandKind, message: Any) -> tuple[Notice, ...]:

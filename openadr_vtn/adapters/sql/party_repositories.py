@@ -45,6 +45,10 @@ class SqlParties(Repository):
     async def by_name(self, name: str) -> Party | None:
         return await self._party(select(PARTY).where(PARTY.c.name == name))
 
+    async def by_registration(self, registration_id: str) -> Party | None:
+        holder = select(REGISTRATION.c.party_id).where(REGISTRATION.c.registration_id == registration_id)
+        return await self._party(select(PARTY).where(PARTY.c.id.in_(holder)))
+
     async def by_ids(self, party_ids: Iterable[str]) -> list[Party]:
         return await self._parties(select(PARTY).where(PARTY.c.id.in_(list(party_ids))))
 

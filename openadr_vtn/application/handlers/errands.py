@@ -52,6 +52,13 @@ async def note_heard(uow: UnitOfWork, errand_id: str, mailbox: Mailbox, now: dat
     return mailbox.after_errand(heard(errand, now))
 
 
+async def forget(uow: UnitOfWork, party_id: str, kind: ErrandKind) -> None:
+    """What errands of this kind are for has been done, whether they were run or not."""
+    for errand in await uow.errands.of_parties([party_id]):
+        if errand.kind is kind:
+            await uow.errands.remove(errand)
+
+
 async def settle(uow: UnitOfWork, party_id: str, kind: ErrandKind, request_id: str) -> Errand | None:
     """The party has answered an errand of this kind: which; None if none waited for an answer."""
     errand = answered_errand(await uow.errands.of_parties([party_id]), kind, request_id)

@@ -10,8 +10,10 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
 from openadr_vtn.application.handlers.events import NOTE, PAGE
+from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery
+from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
 from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by
 
@@ -32,6 +34,13 @@ class PartyView:
     reports: tuple[RequestedReport, ...]
     late_by: timedelta
     """How long the latest of its reports has been due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyDetail:
+    view: PartyView
+    waiting: tuple[Errand, ...]
+    """What it is owed besides events, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +120,19 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
             )
         )
     return sorted(views, key=lambda view: (view.party.state != "pending", view.party.name))
+
+
+async def party_detail(uow: UnitOfWork, named: str, now: datetime) -> PartyDetail:
+    """Everything that is known about one party; NotFound if there is none."""
+    party = await party_named(uow, named)
+    reports = await uow.reports.requests(party.id)
+    view = PartyView(
+        party=party,
+        last_seen_at=(await uow.parties.last_seen()).get(party.id),
+        reports=tuple(reports),
+        late_by=latest_by(reports, now),
+    )
+    return PartyDetail(view=view, waiting=tuple(await uow.errands.of_parties([party.id])))
 
 
 async def event_views(uow: UnitOfWork, now: datetime, *, skip: int = 0, limit: int = 50) -> list[EventView]:

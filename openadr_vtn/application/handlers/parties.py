@@ -1,14 +1,38 @@
 """Enrolment by an operator: who is let in, under which name and certificate."""
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.identity import Peer
 from openadr_core.model.party import Party, PartyState
+from openadr_vtn.application.handlers import errands
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
-from openadr_vtn.domain.enrolment import approved, certificate_of, refused, with_certificate
+from openadr_vtn.domain.enrolment import (
+    approved,
+    certificate_of,
+    preconfigured,
+    refused,
+    registered_out_of_band,
+    with_certificate,
+)
+from openadr_vtn.domain.errand import ErrandKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preconfiguration:
+    """What an operator knows of a party before it ever connects."""
+
+    peer: Peer
+    name: str
+    targets: tuple[str, ...]
+    poll_interval: timedelta
+    party_id: str | None = None
+    """The venID that was agreed on; None: one of ours."""
+    registration_id: str | None = None
+    """Where the registration was agreed on too, and will not come over the wire."""
 
 
 async def parties(store: Store, state: PartyState | None = None) -> list[Party]:
@@ -42,6 +66,53 @@ async def approve_party(
     return party
 
 
+async def preconfigure_party(
+    store: Store, known: Preconfiguration, *, actor: str, new_id: Callable[[], str], now: datetime
+) -> Party:
+    """A party that is let in before it connects (2.0b R402, R405): owed every current event that addresses it.
+
+    Conflict if its id, its name or its certificate is another's. A pending party that came with the
+    certificate was this one: it is closed.
+    """
+    async with store.unit_of_work() as uow:
+        await uow.alone()
+        party = preconfigured(
+            known.peer,
+            party_id=known.party_id or new_id(),
+            name=known.name,
+            targets=known.targets,
+            poll_interval=known.poll_interval,
+            now=now,
+        )
+        if await uow.parties.by_id(party.id) is not None:
+            raise Conflict(f"another party has the id {party.id}")
+        if await uow.parties.by_name(party.name) is not None:
+            raise Conflict(f"another party is called {party.name}")
+        await _free_certificate(uow, party, known.peer.certificate_sha256, actor, now)
+        if known.registration_id is not None:
+            party = registered_out_of_band(party, known.registration_id, now)
+        await uow.parties.add(party)
+        if party.registration is not None:
+            await errands.owe(uow, party.id, ErrandKind.REGISTER_REPORT, new_id=new_id, now=now)
+        await owe_current(uow, party, now)
+        await uow.audit.append(_entry(now, actor, "preconfigure party", party, f"as {party.name}"))
+    return party
+
+
+async def change_poll_interval(
+    store: Store, named: str, interval: timedelta, *, actor: str, new_id: Callable[[], str], now: datetime
+) -> Party:
+    """Ask a party to poll so often (2.0b R403). A registered one is asked to register again, and told then."""
+    async with store.unit_of_work() as uow:
+        party = replace(await party_named(uow, named), poll_interval=interval)
+        await uow.parties.save(party)
+        if party.registration is not None:
+            await errands.owe(uow, party.id, ErrandKind.REQUEST_REREGISTRATION, new_id=new_id, now=now)
+        detail = f"{interval.total_seconds():g} s"
+        await uow.audit.append(_entry(now, actor, "change poll interval", party, detail))
+    return party
+
+
 async def refuse_party(store: Store, named: str, *, actor: str, reason: str, now: datetime) -> Party:
     """Shut a party out, at once; its registration ends."""
     async with store.unit_of_work() as uow:
@@ -60,12 +131,7 @@ async def replace_certificate(store: Store, named: str, peer: Peer, *, actor: st
     certificate = certificate_of(peer, now)
     async with store.unit_of_work() as uow:
         party = await party_named(uow, named)
-        holder = await uow.parties.by_certificate(certificate.sha256)
-        if holder is not None and holder.id != party.id:
-            if holder.state is not PartyState.PENDING:
-                raise Conflict(f"that certificate is party {holder.name}'s")
-            await uow.parties.save(replace(refused(holder), certificates=()))
-            await uow.audit.append(_entry(now, actor, "close party", holder, f"its certificate is {party.name}'s"))
+        await _free_certificate(uow, party, certificate.sha256, actor, now)
         party = with_certificate(party, certificate, keep=keep)
         await uow.parties.save(party)
         await uow.audit.append(_entry(now, actor, "replace certificate", party, certificate.sha256))
@@ -82,6 +148,17 @@ async def party_named(uow: UnitOfWork, named: str) -> Party:
     if len(found) != 1:
         raise NotFound(f"there is no party {named}" if not found else f"{named} fits {len(found)} parties")
     return found[0]
+
+
+async def _free_certificate(uow: UnitOfWork, party: Party, sha256: str, actor: str, now: datetime) -> None:
+    """Take the certificate from a party that only came with it; Conflict if an operator gave it to another."""
+    holder = await uow.parties.by_certificate(sha256)
+    if holder is None or holder.id == party.id:
+        return
+    if holder.state is not PartyState.PENDING:
+        raise Conflict(f"that certificate is party {holder.name}'s")
+    await uow.parties.save(replace(refused(holder), certificates=()))
+    await uow.audit.append(_entry(now, actor, "close party", holder, f"its certificate is {party.name}'s"))
 
 
 def _fingerprints(party: Party) -> set[str]:

@@ -223,6 +223,25 @@ def test_a_party_knocks_and_is_let_in(utility: Utility) -> None:
     assert "refused" in utility.run("party", "list")
 
 
+@pytest.mark.openadr20b("G13", "R402", "R403", "R407")
+def test_a_party_is_known_before_it_comes_and_asked_to_do_things(utility: Utility) -> None:
+    said = utility.run(
+        "party", "preconfigure", "early", "--sha256", "5" * 64, "--ven-id", "EARLY_1", "--registration-id", "paper-7",
+        "--poll-interval", "20",
+    )  # fmt: skip
+    assert "may come (id EARLY_1)" in said
+    assert "every 60 s" in utility.run("party", "poll-interval", "early", "60")
+    utility.run("party", "request-reregistration", "early")
+    utility.run("party", "cancel-registration", "early")
+    shown = utility.run("party", "show", "early")
+    for part in ("EARLY_1", "paper-7", "every 60 s", "RegisterReport", "RequestReregistration", "CancelPartyReg"):
+        assert part in shown
+    assert [one["kind"] for one in utility.read("party", "show", "EARLY_1")["waiting"]] == [
+        "RegisterReport", "RequestReregistration", "CancelPartyRegistration",
+    ]  # fmt: skip
+    utility.run("party", "refuse", "early")
+
+
 def test_a_stranger_without_a_certificate_gets_nowhere(utility: Utility) -> None:
     tls = client_context("modern-2.0b", None, [utility.folder / "certs" / "openadr-ecc-root.pem"])
     with (

@@ -121,6 +121,7 @@ async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> 
         now=clock.now,
         new_id=lambda: f"id-{next(numbers)}",
         rails=GuardRails(event_max_w=10e6, step_max_w=6e6),
+        poll_interval=timedelta(seconds=10),
         keyring=await open_keyring(store, a_key(clock), clock.now()),
         is_time_in_doubt=doubt.is_set,
         token_rules=RULES,

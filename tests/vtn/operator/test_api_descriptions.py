@@ -48,6 +48,7 @@ async def test_answers_are_as_described(desk: DeskBench) -> None:
         ("operator", f"{OADR3}/nothing", "problem"),
         ("operator", f"{OADR3}/auth/server", "authServer"),
         ("admin", f"{ADMIN}/events/{event_id}", "eventDetail"),
+        ("admin", f"{ADMIN}/parties/one", "partyDetail"),
     ):
         check((await desk.http.get(path)).json(), {"$ref": f"#/components/schemas/{schema}"}, name)
     for path, schema in (("parties", "partyView"), ("events", "eventView"), ("audit", "auditEntry")):

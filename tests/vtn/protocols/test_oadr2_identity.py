@@ -176,8 +176,9 @@ async def test_under_its_own_name_a_party_is_heard(bench: Bench, kind: type[m.Me
 async def test_an_unregistered_party_can_only_register(bench: Bench, kind: type[m.Message]) -> None:
     ven, party = await bench.add_party(registered=False)
     answer = await ven.say(named(SAMPLES[kind], party.id))
-    expected = "200" if kind is m.CreatePartyRegistration else "463"
-    assert said(answer).response_code == expected
+    # The second, because a party says again that its registration is cancelled, if it did not read our answer.
+    allowed = kind in {m.CreatePartyRegistration, m.CanceledPartyRegistration}
+    assert said(answer).response_code == ("200" if allowed else "463")
 
 
 @pytest.mark.openadr20b("R33", "T4")

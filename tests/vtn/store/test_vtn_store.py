@@ -137,6 +137,9 @@ async def test_a_party_comes_back_with_certificates_and_registration(stocked: Sq
         assert await view.parties.by_id("id-ven-one") == one
         assert await view.parties.by_name("ven-two") == two
         assert await view.parties.by_name("ven-three") is None
+        assert one.registration is not None
+        assert await view.parties.by_registration(one.registration.registration_id) == one
+        assert await view.parties.by_registration("nobody's") is None
         assert await view.parties.by_ids(["id-ven-two", "id-ven-nine"]) == [two]
         assert await view.parties.all() == [one, two]
         assert await view.parties.all(PartyState.PENDING) == [two]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from openadr_core.errors import MalformedMessage
 from openadr_core.exchange import Request, Response
+from openadr_core.limits import RETRY_AFTER_MAX_S
 from openadr_core.oadr2.decode import LARGE, PLAIN, Limits
 
 BASE = "/OpenADR2/Simple/2.0b/"
@@ -128,6 +129,15 @@ def response(body: bytes, coding: str) -> Response:
         headers["content-encoding"] = coding
         body = _compressed(body, coding)
     return Response(status=200, body=body, headers=headers)
+
+
+def retry_after_s(answer: Response) -> float:
+    """How long a peer that is busy wants to be left alone, within reason; 0 if it does not say.
+
+    Interpretation: only a number of seconds is read; a date would be the peer's clock, and is passed over.
+    """
+    told = answer.headers.get("retry-after", "")
+    return min(float(told), RETRY_AFTER_MAX_S) if told.isascii() and told.isdigit() else 0.0
 
 
 def inflated(body: bytes, coding: str, *, max_bytes: int) -> bytes:

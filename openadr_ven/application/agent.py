@@ -140,12 +140,12 @@ class Agent:
 
     # -- what the VTN says -------------------------------------------------------------
 
-    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> None:
-        """Decide, store, and only then let the session tell."""
+    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> bool:
+        """Decide, store, and only then let the session tell. Whether it is stored; if not, it will be with the next."""
         async with self._turn:
-            await self._heed(indications, now)
+            return await self._heed(indications, now)
 
-    async def _heed(self, indications: Sequence[Indication], now: datetime) -> None:
+    async def _heed(self, indications: Sequence[Indication], now: datetime) -> bool:
         self._unheeded.extend(indications)
         heeding = self._heeding.copy()
         taken = heeding.take(self._unheeded, now=now)
@@ -169,11 +169,12 @@ class Agent:
                 self._session.retract(opt)
             # Heeded again with the next ones: to the session an answer given twice is one answer.
             self._journal("the store failed; what the VTN said waits", alarm=True, error=str(error))
-            return
+            return False
         self._heeding = heeding
         self._unheeded.clear()
         for notice in taken.notices:
             self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
+        return True
 
     async def impostor(self, text: str, *, now: datetime) -> None:
         await self._notice(Notice(at=now, kind="vtn identity refused", text=text, alarm=True))

@@ -163,5 +163,8 @@ class Heeding:
             case i.VtnReachable():
                 self.upstream = "reachable"
                 notice("VTN reachable", f"after {indication.failures} failures")
+            case i.StrangerRefused():
+                text = f"{indication.fingerprint} ({indication.subject}) spoke as our VTN, and is not"
+                notice("vtn identity refused", text, alarm=True)
             case i.VtnRefused():
                 notice("VTN refused", f"{indication.what}: {indication.code} {indication.description}".strip())

@@ -119,6 +119,14 @@ class VtnRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StrangerRefused:
+    """Somebody with a certificate that our authority signed, and that is not our VTN's, spoke to us as the VTN."""
+
+    fingerprint: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VtnUnreachable:
     """This many exchanges in a row got no useful answer; the core goes on trying."""
 
@@ -148,6 +156,7 @@ Indication = (
     | ReportDelivered
     | ReportRefused
     | VtnRefused
+    | StrangerRefused
     | VtnUnreachable
     | VtnReachable
 )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer
 from openadr_ven.application.ports import Conversation
 from openadr_ven.domain.indications import Indication
 
@@ -25,6 +26,12 @@ class Session(Conversation, Protocol):
 
     def request_failed(self, *, now: datetime, reason: str) -> None:
         """The request under way got no answer; whether the peer saw it is unknown."""
+
+    def receive_request(self, request: Request, peer: Peer, *, now: datetime) -> Response:
+        """The answer to what ``peer`` says by itself, where the protocol lets it; whoever is not our VTN gets nothing.
+
+        It must be sent only once what was indicated is stored: until then the VTN has to say it again.
+        """
 
     def indications(self) -> list[Indication]:
         """What happened since the last call, oldest first."""

@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Protocol
 
 from openadr_core.errors import CertificateRejected, ExchangeFailed
 from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer
+from openadr_core.limits import RETRY_AFTER_S
 from openadr_ven.domain.indications import Indication
 from openadr_ven.protocols.session import Session
+
+NOT_STORED = Response(status=503, headers={"retry-after": str(RETRY_AFTER_S)})
 
 
 class Carrier(Protocol):
@@ -18,7 +23,8 @@ class Carrier(Protocol):
 class Listener(Protocol):
     """Whoever decides: it must have stored what it heard, and told the session its answers, when it returns."""
 
-    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> None: ...
+    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> bool:
+        """Whether it is stored. If not, the listener keeps it, and it is stored with the next."""
 
     async def impostor(self, text: str, *, now: datetime) -> None:
         """Somebody else answered at the VTN's address."""
@@ -33,6 +39,8 @@ class Upstream:
         self._listener = listener
         self._now = now
         self._poked = asyncio.Event()
+        self._heeding = asyncio.Lock()
+        """What came in is stored before anything else comes in; what goes out, and is waited for, hinders nobody."""
         self._stored = session.record()
 
     def poke(self) -> None:
@@ -47,24 +55,40 @@ class Upstream:
     async def step(self) -> bool:
         """One turn: False if nothing is due."""
         request = self._session.next_request(now=self._now())
-        if request is not None:
-            await self._carry(request)
-        indications = self._session.indications()
-        if indications or self._session.record() != self._stored:
-            await self._listener.heed(indications, now=self._now())
-            self._stored = self._session.record()
+        answer = None if request is None else await self._carried(request)
+        async with self._heeding:
+            if answer is not None:
+                self._session.receive_response(answer, now=self._now())
+            await self._heed()
         return request is not None
 
-    async def _carry(self, request: Request) -> None:
+    async def receive(self, request: Request, peer: Peer) -> Response:
+        """What is pushed at us. It is answered once it is stored: an answer says that we have it."""
+        async with self._heeding:
+            answer = self._session.receive_request(request, peer, now=self._now())
+            stored = await self._heed()
+        self.poke()  # there may be something to say to it
+        # A refusal changes nothing, so there is nothing that must be said again.
+        return answer if stored or answer.status != HTTPStatus.OK else NOT_STORED
+
+    async def _heed(self) -> bool:
+        indications = self._session.indications()
+        if not indications and self._session.record() == self._stored:
+            return True
+        stored = await self._listener.heed(indications, now=self._now())
+        if stored:
+            self._stored = self._session.record()
+        return stored
+
+    async def _carried(self, request: Request) -> Response | None:
         try:
-            answer = await self._carrier.exchange(request)
+            return await self._carrier.exchange(request)
         except CertificateRejected as error:
             self._session.request_failed(now=self._now(), reason=str(error))
             await self._listener.impostor(str(error), now=self._now())
         except ExchangeFailed as error:
             self._session.request_failed(now=self._now(), reason=str(error))
-        else:
-            self._session.receive_response(answer, now=self._now())
+        return None
 
     async def _sleep(self) -> None:
         due = self._session.next_wakeup()

@@ -48,6 +48,8 @@ class Memory:
     vtn_id: str = ""
     poll_freq: timedelta = timedelta(0)
     """What the VTN asked for."""
+    transport_address: str = ""
+    """Where the VTN was told to push to; empty where we poll."""
     renewing: bool = False
     """The VTN asked us to register again, under the same ids (R405)."""
     offered: bool = False
@@ -97,6 +99,7 @@ class Memory:
             self,
             registration_id="",
             ven_id="",
+            transport_address="",
             renewing=False,
             offered=False,
             synchronised=False,

@@ -1,7 +1,8 @@
-"""The conversation of a 2.0b pull VEN: what is said next, and what an answer means.
+"""The conversation of a 2.0b VEN: what is said next, what an answer means, and what the VTN says by itself.
 
 Order of business: register; offer reports; ask for the events; then answers, replies and readings
-as they come up, and a poll whenever one is due. One exchange at a time. Whatever fails is tried
+as they come up. What the VTN has to say comes in answer to a poll, whenever one is due; or, where we
+are pushed to, in a request of its own, and we never poll (R500). One exchange at a time. Whatever fails is tried
 again with a growing pause (9.1.7), for ever: a VTN that is down stays our VTN.
 """
 
@@ -14,11 +15,14 @@ from http import HTTPStatus
 
 from openadr_core.errors import LocalProtocolError, RemoteProtocolError
 from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer
 from openadr_core.limits import RETRY_FIRST_S, RETRY_JITTER
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
+from openadr_core.oadr2.http_rules import HttpRefusal, retry_after_s
+from openadr_core.oadr2.session import Role, turn_of
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
     EventReceived,
@@ -28,6 +32,7 @@ from openadr_ven.domain.indications import (
     RegistrationLost,
     ReportDelivered,
     ReportRefused,
+    StrangerRefused,
     VtnReachable,
     VtnRefused,
     VtnUnreachable,
@@ -36,6 +41,7 @@ from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.oadr2 import reports
 from openadr_ven.protocols.oadr2.events import take_events
 from openadr_ven.protocols.oadr2.memory import Answer, Memory
+from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, answered, fault_of, received, refusal_of
 from openadr_ven.protocols.oadr2.speech import OK, SERVICES, Exchange, SessionSettings, message_for, response_of
 
 PATH = "/OpenADR2/Simple/2.0b/"
@@ -43,6 +49,7 @@ HEADERS = {"content-type": "application/xml"}
 NEVER_AGAIN = {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.NOT_IMPLEMENTED}
 """9.1.5: the peer does not take this message; it must not be sent again unchanged."""
 FAILURES_DOUBLED_MAX = 16
+STRANGERS_TOLD_EVERY = timedelta(minutes=1)
 
 
 class Oadr2Session:
@@ -61,13 +68,17 @@ class Oadr2Session:
         self._decode = decode
         self._dice = dice
         # R61 and F9: what happened while we were down shows in the whole list of events, so it is asked for.
-        self._memory = replace(memory or Memory(), synchronised=False)
+        memory = memory or Memory()
+        # G5: how we are reached is what a registration tells, so a change of it is told by another one.
+        moved = memory.registered and memory.transport_address != settings.transport_address
+        self._memory = replace(memory, synchronised=False, renewing=memory.renewing or moved)
         self._due_at = now
         self._poll_at = now
         self._register_at = now
         self._under_way: Exchange | None = None
         self._failures = 0
         self._leaving = False
+        self._stranger_at: datetime | None = None
         self._answers_sent: tuple[Answer, ...] = ()
         self._waiting: deque[Batch] = deque()
         self._indications: deque[Indication] = deque()
@@ -125,7 +136,9 @@ class Oadr2Session:
             return None
         if self._next_exchange(self._due_at) is not None:
             return self._due_at
-        return self._poll_at if self._memory.registered else self._register_at
+        if not self._memory.registered:
+            return self._register_at
+        return self._poll_at if self._settings.pushed is None else None
 
     def next_request(self, *, now: datetime) -> Request | None:
         if self._under_way is not None or now < self._due_at:
@@ -137,6 +150,27 @@ class Oadr2Session:
         service, body = self._message(exchange, now)
         return Request(method="POST", path=PATH + service, body=body, headers=HEADERS)
 
+    def receive_request(self, request: Request, peer: Peer, *, now: datetime) -> Response:
+        pushed = self._settings.pushed
+        if pushed is None or peer.certificate_sha256 not in pushed.vtn_sha256:
+            self._indicate_stranger(peer, now)
+            return STRANGER
+        try:
+            service, message = received(request, pushed, self._decode)
+        except HttpRefusal as refusal:
+            return Response(status=refusal.status)
+        registered = self._memory.registered
+        if self._under_way is Exchange.REGISTER or (isinstance(message, m.DistributeEvent) and not registered):
+            # The VTN may speak before we have read that it registered us.
+            # Interpretation (G12, R517): there is no payload to refuse events with, and T13's empty 200 would say
+            # that we have them; so it shall come again.
+            return BUSY
+        if code := fault_of(message, service, registered=registered):
+            return answered(request, refusal_of(message, code, self._memory.ven_id))
+        said = self._take(message, now)
+        self._reply(said[1:])
+        return answered(request, said[0] if said else None)
+
     def request_failed(self, *, now: datetime, reason: str) -> None:
         self._under_way = None
         self._pause(now, reason)
@@ -146,7 +180,7 @@ class Oadr2Session:
         if exchange is None:
             raise LocalProtocolError("an answer to no request")
         if response.status != HTTPStatus.OK:
-            self._refused(exchange, response.status, now)
+            self._refused(exchange, response, now)
             return
         try:
             message = self._decode(response.body)
@@ -172,7 +206,7 @@ class Oadr2Session:
             (Exchange.OFFER_REPORTS, not memory.offered),
             (Exchange.REQUEST_EVENTS, not memory.synchronised),
             (Exchange.ANSWER, bool(memory.answers or memory.payload_error)),
-            (Exchange.POLL, now >= self._poll_at),
+            (Exchange.POLL, self._settings.pushed is None and now >= self._poll_at),
             (Exchange.REPORT, bool(self._waiting)),
         )
         return next((exchange for exchange, applies in business if applies), None)
@@ -213,14 +247,14 @@ class Oadr2Session:
                     self._memory = replace(self._memory, offered=True)
                 self._told(exchange.name, code, description)
                 if isinstance(message, m.RegisteredReport) and message.report_requests:
-                    self._take_requests(message.report_requests, answer.request_id, now)
+                    self._reply(self._take_requests(message.report_requests, answer.request_id, now))
             case Exchange.ANSWER:
                 self._answered(code, description)
             case Exchange.REPORT:
                 self._reported(message, code, description)
             case Exchange.REQUEST_EVENTS:
                 self._memory = replace(self._memory, synchronised=True)
-                self._take(_listed(message, self._memory), now)
+                self._listed(message, now)
             case Exchange.POLL:
                 self._polled(message, now)
 
@@ -235,6 +269,7 @@ class Oadr2Session:
             ven_id=message.ven_id or self._memory.ven_id,
             vtn_id=message.vtn_id,
             poll_freq=message.requested_poll_freq or timedelta(0),
+            transport_address=self._settings.transport_address,
             renewing=False,
             offered=False,
             synchronised=False,
@@ -280,13 +315,33 @@ class Oadr2Session:
         """R500: again at once until there is nothing more, then after the interval."""
         if isinstance(message, m.Response):
             self._poll_at = now + max(self._settings.poll_interval, self._memory.poll_freq)
+        elif turn_of(Role.VTN, type(message)) is None:
+            self._pause(now, f"{type(message).__name__} is no answer to this request")
         else:
             self._poll_at = now
-            self._take(message, now)
+            self._reply(self._take(message, now))
 
-    def _take(self, message: m.Message, now: datetime) -> None:
-        """Something that the VTN wanted to tell us."""
-        ven_id = self._memory.ven_id
+    def _listed(self, message: m.Message, now: datetime) -> None:
+        """Every event, as we asked.
+
+        Interpretation: openleadr answers oadrRequestEvent with oadrResponse when it has no events; so it has none.
+        """
+        if isinstance(message, m.Response) and message.response.response_code == OK:
+            message = m.DistributeEvent(request_id="", vtn_id=self._memory.vtn_id)
+        if isinstance(message, m.DistributeEvent):
+            self._take(message, now)
+        else:
+            self._pause(now, f"{type(message).__name__} is no answer to this request")
+
+    def _take(self, message: m.Message, now: datetime) -> Sequence[m.Message]:
+        """Something that the VTN said by itself: our logical reply, and what follows it.
+
+        Nothing to events, which the agent answers one by one.
+        """
+        named = getattr(message, "ven_id", None)
+        if named and named != self._memory.ven_id:
+            return [refusal_of(message, "452", self._memory.ven_id)]  # R21
+        said: Sequence[m.Message] = ()
         match message:
             case m.DistributeEvent():
                 self._memory, found = take_events(
@@ -294,29 +349,31 @@ class Oadr2Session:
                 )
                 self._indications.extend(found)
             case m.CreateReport():
-                self._take_requests(message.report_requests, message.request_id, now)
+                said = self._take_requests(message.report_requests, message.request_id, now)
             case m.CancelReport():
-                accepted = self._cancel_reports(message)
-                answer = m.CanceledReport(
-                    response=accepted.response(message.request_id),
-                    pending_report_request_ids=accepted.pending, ven_id=ven_id,
-                )  # fmt: skip
-                self._reply("EiReport", answer)
+                said = [self._cancelled_reports(message)]
             case m.RegisterReport():
                 # R301: the VTN has reports too, or says that it has none; we ask for none.
-                self._reply("EiReport", m.RegisteredReport(response=response_of(OK, message.request_id), ven_id=ven_id))
-            case m.UpdateReport():
-                # We asked for no report: whatever it belongs to, it is not ours.
-                self._reply("EiReport", m.UpdatedReport(response=response_of("452", message.request_id), ven_id=ven_id))
+                response = response_of(OK, message.request_id)
+                said = [m.RegisteredReport(response=response, ven_id=self._memory.ven_id)]
             case m.CancelPartyRegistration():
-                self._cancelled_by_vtn(message, now)
+                said = [self._cancelled_by_vtn(message, now)]
             case m.RequestReregistration():
                 self._memory = replace(self._memory, renewing=True)
-                self._reply("EiRegisterParty", m.Response(response=response_of(OK, ""), ven_id=ven_id))
+                said = [m.Response(response=response_of(OK, ""), ven_id=self._memory.ven_id)]
             case _:
-                self._pause(now, f"{type(message).__name__} is no answer to this request")
+                # An oadrUpdateReport: we asked for no report, so whatever it belongs to is not ours.
+                said = [refusal_of(message, "452", self._memory.ven_id)]
+        return said
 
-    def _cancelled_by_vtn(self, message: m.CancelPartyRegistration, now: datetime) -> None:
+    def _cancelled_reports(self, message: m.CancelReport) -> m.Message:
+        accepted = self._cancel_reports(message)
+        return m.CanceledReport(
+            response=accepted.response(message.request_id),
+            pending_report_request_ids=accepted.pending, ven_id=self._memory.ven_id,
+        )  # fmt: skip
+
+    def _cancelled_by_vtn(self, message: m.CancelPartyRegistration, now: datetime) -> m.Message:
         ours = message.registration_id == self._memory.registration_id
         answer = m.CanceledPartyRegistration(
             response=response_of(OK if ours else "452", message.request_id),
@@ -327,9 +384,11 @@ class Oadr2Session:
             self._memory = self._memory.unregistered()
             self._register_at = now + self._settings.enrolment_retry * self._jitter()
             self._indicate(RegistrationLost(reason="cancelled by the VTN"))
-        self._reply("EiRegisterParty", answer)
+        return answer
 
-    def _take_requests(self, requests: Sequence[m.ReportRequest], request_id: str, now: datetime) -> None:
+    def _take_requests(
+        self, requests: Sequence[m.ReportRequest], request_id: str, now: datetime
+    ) -> Sequence[m.Message]:
         accepted = reports.accept_requests(self._memory, requests, self._settings.offers, now=now)
         self._memory = accepted.memory
         self._indications.extend(accepted.indications)
@@ -337,13 +396,13 @@ class Oadr2Session:
             response=accepted.response(request_id),
             pending_report_request_ids=accepted.pending, ven_id=self._memory.ven_id,
         )  # fmt: skip
-        self._reply("EiReport", answer)
-        for metadata_request in accepted.metadata_for:
-            message = reports.metadata(
-                self._settings.offers,
-                request_id=self._request_id(), ven_id=self._memory.ven_id, answers=metadata_request, now=now,
-            )  # fmt: skip
-            self._reply("EiReport", message)
+        metadata = (
+            reports.metadata(
+                self._settings.offers, request_id=self._request_id(), ven_id=self._memory.ven_id, answers=asked, now=now
+            )
+            for asked in accepted.metadata_for
+        )
+        return [answer, *metadata]
 
     def _cancel_reports(self, message: m.CancelReport) -> reports.Accepted:
         accepted = reports.cancel_requests(self._memory, message)
@@ -351,16 +410,22 @@ class Oadr2Session:
         self._indications.extend(accepted.indications)
         return accepted
 
-    def _reply(self, service: str, message: m.Message) -> None:
-        self._memory = self._memory.with_reply(service, encode(message))
+    def _reply(self, said: Sequence[m.Message]) -> None:
+        """To be posted to the service of each, in this order, until it is acknowledged."""
+        for message in said:
+            turn = turn_of(Role.VEN, type(message))
+            if turn is None:
+                raise LocalProtocolError(f"no VEN says {type(message).__name__} by itself")
+            self._memory = self._memory.with_reply(turn.service, encode(message))
 
     # -- when it goes wrong ------------------------------------------------------------
 
-    def _refused(self, exchange: Exchange, status: int, now: datetime) -> None:
-        """9.1.5: some statuses say that the same bytes must not come again."""
+    def _refused(self, exchange: Exchange, response: Response, now: datetime) -> None:
+        """9.1.5: some statuses say that the same bytes must not come again; the body says nothing."""
+        status = response.status
         reason = f"HTTP {status}"
         if status not in NEVER_AGAIN or exchange not in {Exchange.REPLY, Exchange.ANSWER, Exchange.REPORT}:
-            self._pause(now, reason)
+            self._pause(now, reason, at_least_s=retry_after_s(response))
         elif exchange is Exchange.REPORT:
             self._indicate(ReportRefused(batch=self._waiting.popleft().number, code=str(status), description=reason))
         elif exchange is Exchange.ANSWER:
@@ -369,13 +434,19 @@ class Oadr2Session:
             self._memory = replace(self._memory, replies=self._memory.replies[1:])
             self._told(exchange.name, str(status), reason)
 
-    def _pause(self, now: datetime, reason: str) -> None:
+    def _pause(self, now: datetime, reason: str, *, at_least_s: float = 0.0) -> None:
         """9.1.7: truncated binary exponential back-off, capped near the poll interval."""
         doubled = RETRY_FIRST_S * 2 ** min(self._failures, FAILURES_DOUBLED_MAX)
         longest = max(RETRY_FIRST_S, self._settings.poll_interval.total_seconds())
         self._failures += 1
-        self._due_at = now + timedelta(seconds=min(doubled, longest)) * self._jitter()
+        self._due_at = now + timedelta(seconds=max(min(doubled, longest) * self._jitter(), at_least_s))
         self._indicate(VtnUnreachable(failures=self._failures, reason=reason, retry_at=self._due_at))
+
+    def _indicate_stranger(self, peer: Peer, now: datetime) -> None:
+        """Once a minute: whoever holds a certificate of our authority can knock as often as it likes."""
+        if self._stranger_at is None or now - self._stranger_at >= STRANGERS_TOLD_EVERY:
+            self._stranger_at = now
+            self._indicate(StrangerRefused(fingerprint=peer.fingerprint_20b, subject=peer.subject))
 
     def _jitter(self) -> float:
         return self._dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
@@ -388,10 +459,3 @@ def ei_response(message: m.Message) -> m.EiResponse:
     """The message's eiResponse; a message that has none came in good order."""
     found = getattr(message, "response", None)
     return found if isinstance(found, m.EiResponse) else m.EiResponse(response_code=OK)
-
-
-def _listed(message: m.Message, memory: Memory) -> m.Message:
-    """Interpretation: openleadr answers oadrRequestEvent with oadrResponse when it has no events; so it has none."""
-    if isinstance(message, m.Response) and message.response.response_code == OK:
-        return m.DistributeEvent(request_id="", vtn_id=memory.vtn_id)
-    return message

@@ -1,4 +1,4 @@
-"""What a pull VEN says first: one message for each kind of exchange, and the service that it goes to."""
+"""What a VEN says first: one message for each kind of exchange, and the service that it goes to."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,12 +29,28 @@ class Exchange(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """We do not poll: the VTN comes to us."""
+
+    address: str
+    """oadrTransportAddress: ``https://host:port/prefix/``, below which our services are (T3, T12)."""
+    vtn_sha256: frozenset[str]
+    """The certificates of the one VTN that we listen to: 64 hex digits each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
     ven_name: str
     poll_interval: timedelta
     enrolment_retry: timedelta
     enrolled: Enrolled
     offers: tuple[ReportOffer, ...]
+    pushed: Pushed | None = None
+    """None: we poll."""
+
+    @property
+    def transport_address(self) -> str:
+        return "" if self.pushed is None else self.pushed.address
 
 
 SERVICES = {
@@ -103,7 +119,8 @@ def _registration(memory: Memory, settings: SessionSettings, request_id: str) ->
         report_only=False,
         xml_signature=False,
         ven_name=settings.ven_name or None,
-        http_pull_model=True,
+        transport_address=settings.transport_address or None,
+        http_pull_model=settings.pushed is None,
     )
 
 

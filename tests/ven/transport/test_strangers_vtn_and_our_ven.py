@@ -43,12 +43,13 @@ class Decider:
     heard: list[i.Indication] = field(default_factory=list)
     session: Oadr2Session | None = None
 
-    async def heed(self, indications: Sequence[i.Indication], *, now: datetime) -> None:
+    async def heed(self, indications: Sequence[i.Indication], *, now: datetime) -> bool:
         self.heard.extend(indications)
         for one in of(i.EventReceived, list(indications)):
             assert self.session is not None
             opt = Opt(event_id=one.event.id, version=one.event.version, opt_type=OptType.IN, at=now)
             self.session.answer(opt)
+        return True
 
     async def impostor(self, text: str, *, now: datetime) -> None:
         raise AssertionError(f"{text} at {now}")

@@ -167,9 +167,10 @@ class Witness:
         self.heard: list[Indication] = []
         self.impostors: list[str] = []
 
-    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> None:
+    async def heed(self, indications: Sequence[Indication], *, now: datetime) -> bool:
         del now
         self.heard.extend(indications)
+        return True
 
     async def impostor(self, text: str, *, now: datetime) -> None:
         del now

@@ -5,6 +5,7 @@ matter, and columns of other names are ignored. A row that cannot be right is re
 and the reason; it is left out, or nothing is loaded, as asked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,13 +18,21 @@ import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from openadr_core.errors import ConfigError
-from openadr_ven.adapters.fleet_header import FLEET_COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS, ZERO_WHEN_EMPTY
+from openadr_ven.adapters.fleet_header import (
+    ASSUMED_TEXT,
+    FLEET_COLUMNS,
+    LIMITED,
+    NUMBER_COLUMNS,
+    TEXT_COLUMNS,
+    ZERO_WHEN_EMPTY,
+)
 from openadr_ven.adapters.fleet_rows import CheckedRows
-from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mask, in_network_order, texts
+from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mask, Texts, in_network_order
 
 __all__ = ["FLEET_COLUMNS", "BadRow", "FleetFileRefused", "LoadedFleet", "OnBadRow", "load_fleet", "write_fleet"]
 
-LIMITS = ("transformer_limit_w", "feeder_limit_w")
+SHORT_TABLES = ("vendor", "gateway", "feeder", "substation")
+"""Names that are few enough to be Python's own strings."""
 
 
 class OnBadRow(Enum):
@@ -38,10 +47,12 @@ class BadRow:
     """A row that was not loaded. Lines count from 1, the header included; in Parquet the first row is line 2."""
 
     line: int
+    column: str = ""
+    """Empty if the row is none at all."""
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        return f"line {self.line}: {self.column} {self.reason}" if self.column else f"line {self.line}: {self.reason}"
 
 
 class FleetFileRefused(ConfigError):
@@ -68,11 +79,15 @@ def load_fleet(path: Path, *, on_bad_row: OnBadRow = OnBadRow.REFUSE) -> LoadedF
     file that is no fleet at all.
     """
     table, lines, bad = _read(path)
-    missing = [name for name in (*TEXT_COLUMNS, "slot") if name not in table.column_names]
+    needed = [name for name in (*TEXT_COLUMNS, "slot") if name not in ASSUMED_TEXT]
+    missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise ConfigError(f"{path}: no column {', '.join(missing)}; the header is in `openadr-ven fleet load --help`")
     checked = CheckedRows(table)
-    found = (BadRow(line=int(lines[row]), reason=reason) for row, reason in checked.refused().items())
+    found = (
+        BadRow(line=int(lines[row]), column=refusal.column, reason=refusal.reason)
+        for row, refusal in checked.refused().items()
+    )
     bad_rows = tuple(sorted((*bad, *found), key=lambda row: row.line))
     if bad_rows and on_bad_row is OnBadRow.REFUSE:
         raise FleetFileRefused(path, bad_rows)
@@ -85,16 +100,15 @@ def load_fleet(path: Path, *, on_bad_row: OnBadRow = OnBadRow.REFUSE) -> LoadedF
 def write_fleet(fleet: Fleet, path: Path) -> None:
     """The fleet as a file that ``load_fleet`` reads back: Parquet, or CSV if the name ends so."""
     columns: dict[str, Any] = {"device_id": fleet.device_id.tolist()}
-    columns["device_class"] = _names(fleet.device_class, tuple(one.name.lower() for one in DeviceClass))
-    for name in ("vendor", "gateway", "site", "transformer", "feeder"):
-        columns[name] = _names(getattr(fleet, name), getattr(fleet, f"{name}_names"))
+    columns["device_class"] = _names(fleet.device_class, [one.name.lower() for one in DeviceClass])
+    for name in TEXT_COLUMNS:
+        if name not in columns:
+            columns[name] = _names(getattr(fleet, name), getattr(fleet, f"{name}_names"))
     columns["slot"] = pa.array(fleet.slot)
-    columns["transformer_limit_w"] = _numbers(fleet.transformer_limit_w[fleet.transformer])
-    columns["feeder_limit_w"] = _numbers(fleet.feeder_limit_w[fleet.feeder])
+    limits = {f"{name}_limit_w": getattr(fleet, f"{name}_limit_w")[getattr(fleet, name)] for name in LIMITED}
+    columns |= {name: _numbers(by_row) for name, by_row in limits.items()}
     columns |= {
-        column.name: _numbers(getattr(fleet, column.name))
-        for column in NUMBER_COLUMNS
-        if column.name not in {"slot", *LIMITS}
+        column.name: _numbers(getattr(fleet, column.name)) for column in NUMBER_COLUMNS if column.name not in columns
     }
     table = pa.table(columns)
     if path.suffix == ".csv":
@@ -139,26 +153,32 @@ def _fleet(checked: CheckedRows, good: Mask) -> Fleet:
         values[name] = np.nan_to_num(values[name])
     ids, id_names = checked.text["device_id"]
     codes = {name: _recoded(checked, name, good) for name in TEXT_COLUMNS if name not in {"device_id", "device_class"}}
-    for name in ("transformer", "feeder"):
+    for name in LIMITED:
         code, names = codes[name]
         values[f"{name}_limit_w"] = _by_code(code, values[f"{name}_limit_w"], len(names))
-    values |= {name: code for name, (code, _) in codes.items()}
-    values |= {f"{name}_names": names for name, (_, names) in codes.items()}
+    substation, _ = codes["substation"]
+    feeder, feeders = codes["feeder"]
+    feeder_substation = np.zeros(len(feeders), dtype=np.uint32)
+    feeder_substation[feeder] = substation
+    values |= {name: code for name, (code, _) in codes.items() if name != "substation"}
+    for name, (_, names) in codes.items():
+        values[f"{name}_names"] = tuple(names.tolist()) if name in SHORT_TABLES else names
     values["slot"] = values["slot"].astype(np.uint16)
     return in_network_order(
         Fleet(
-            device_id=texts([id_names[code] for code in ids[good]]),
+            device_id=id_names[ids[good]],
             device_class=checked.device_class[good].astype(np.uint8),
+            feeder_substation=feeder_substation,
             **values,
         )
     )
 
 
-def _recoded(checked: CheckedRows, name: str, good: Mask) -> tuple[NDArray[np.uint32], tuple[str, ...]]:
+def _recoded(checked: CheckedRows, name: str, good: Mask) -> tuple[NDArray[np.uint32], Texts]:
     """A text column's codes with the names that good rows use, and no others."""
     codes, names = checked.text[name]
     used, recoded = np.unique(codes[good], return_inverse=True)
-    return recoded.astype(np.uint32), tuple(names[code] for code in used)
+    return recoded.astype(np.uint32), names[used]
 
 
 def _by_code(codes: NDArray[np.uint32], values: Floats, size: int) -> Floats:
@@ -168,8 +188,8 @@ def _by_code(codes: NDArray[np.uint32], values: Floats, size: int) -> Floats:
     return found
 
 
-def _names(codes: NDArray[Any], names: tuple[str, ...]) -> Any:  # pyarrow has no types
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names)).cast(pa.string())
+def _names(codes: NDArray[Any], names: Texts | Sequence[str]) -> Any:  # pyarrow has no types
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(list(names))).cast(pa.string())
 
 
 def _numbers(values: Floats) -> Any:

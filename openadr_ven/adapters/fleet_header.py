@@ -7,7 +7,9 @@ from openadr_ven.fleet.columns import DeviceClass
 SLOTS_MAX = 65_535
 BATTERY, THERMOSTAT, WATER = DeviceClass.BATTERY, DeviceClass.THERMOSTAT, DeviceClass.WATER_HEATER
 TWO_WAY, ONE_WAY = DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER
+DATA_CENTRE = DeviceClass.DATA_CENTRE
 EVERY, THERMAL = tuple(DeviceClass), (THERMOSTAT, WATER)
+STORING = (BATTERY, TWO_WAY, ONE_WAY, DATA_CENTRE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,36 @@ TEXT_COLUMNS: dict[str, str] = {
     "site": "the home or business behind one meter",
     "transformer": "the service transformer above the site",
     "feeder": "the feeder above the transformer",
+    "substation": "the substation that the feeder leaves",
 }
+ASSUMED_TEXT = {"substation": "substation"}
+"""What stands for a text column that a file does not have; all others it must have."""
+PARENTS = (("site", "transformer"), ("transformer", "feeder"), ("feeder", "substation"))
+"""The tree: each child has one parent."""
+LIMITED = ("site", "transformer", "feeder", "substation", "vendor")
+"""What may have a limit in watts, the same in each of its rows."""
+GAIN = "heat from people and appliances; a tank's draw, negative; a data centre's work as it comes in"
 NUMBER_COLUMNS: tuple[Column, ...] = (
     Column("slot", "", "its number inside its gateway, from 0", EVERY, 0, SLOTS_MAX - 1),
+    Column("site_limit_w", "W", "what the site's meter may feed or draw; empty if not limited", (), 1.0, 1e12),
     Column("transformer_limit_w", "W", "the transformer's rating; empty if unknown", (), 1.0, 1e12),
     Column("feeder_limit_w", "W", "the feeder's rating; empty if unknown", (), 1.0, 1e12),
-    Column("import_max_w", "W", "the most it draws", (BATTERY, TWO_WAY, ONE_WAY, *THERMAL)),
+    Column("substation_limit_w", "W", "the substation's rating; empty if unknown", (), 1.0, 1e12),
+    Column(
+        "vendor_limit_w", "W", "the most that may be asked of this vendor at once; empty for no quota", (), 1.0, 1e12
+    ),
+    Column("import_max_w", "W", "the most it draws", (*STORING, *THERMAL)),
     Column("export_max_w", "W", "the most it feeds", (BATTERY, TWO_WAY, DeviceClass.SOLAR_INVERTER)),
-    Column("energy_wh", "Wh", "storage when full", (BATTERY, TWO_WAY, ONE_WAY), 1.0),
-    Column("charge_efficiency", "share", "from meter to cell", (BATTERY, TWO_WAY, ONE_WAY), 0.1, 1.0),
+    Column("energy_wh", "Wh", "storage when full; a data centre's work that may be put off", STORING, 1.0),
+    Column("charge_efficiency", "share", "from meter to cell, or to work done after a restart", STORING, 0.1, 1.0),
     Column("discharge_efficiency", "share", "from cell to meter", (BATTERY, TWO_WAY), 0.1, 1.0),
-    Column("reserve", "share", "state of charge that the owner keeps", (BATTERY, TWO_WAY), 0.0, 1.0),
+    Column("reserve", "share", "state of charge that the owner keeps", (BATTERY, TWO_WAY, DATA_CENTRE), 0.0, 1.0),
     Column("departure_s", "s", "second of the day (UTC) of the vehicle's departure", (TWO_WAY, ONE_WAY), 0.0, 86_400.0),
     Column("target_soc", "share", "state of charge wanted at departure", (TWO_WAY, ONE_WAY), 0.0, 1.0),
     Column("resistance_c_per_w", "°C/W", "house or tank to its surroundings", THERMAL, 1e-6, 1e3),
     Column("capacity_wh_per_c", "Wh/°C", "heat that one degree stores", THERMAL, 1e-3),
     Column("cop", "", "heat moved per unit of electricity", THERMAL, 0.1, 20.0),
-    Column("gain_w", "W", "heat from people and appliances; a tank's draw, negative", THERMAL, -1e6, 1e6),
+    Column("gain_w", "W", GAIN, (*THERMAL, DATA_CENTRE), -1e6, 1e9),
     Column("setpoint_c", "°C", "what the thermostat is set to", THERMAL, -50.0, 120.0),
     Column("deadband_c", "°C", "from on to off", THERMAL, 0.01, 50.0),
     Column("comfort_c", "°C", "how far an event may let it drift", THERMAL, 0.0, 50.0),

@@ -2,17 +2,34 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from openadr_ven.adapters.fleet_header import NUMBER_COLUMNS, SLOTS_MAX, TEXT_COLUMNS, Column
-from openadr_ven.fleet.columns import DeviceClass, Floats, Mask
+from openadr_ven.adapters.fleet_header import (
+    ASSUMED_TEXT,
+    LIMITED,
+    NUMBER_COLUMNS,
+    PARENTS,
+    SLOTS_MAX,
+    TEXT_COLUMNS,
+    Column,
+)
+from openadr_ven.fleet.columns import DeviceClass, Floats, Mask, Texts, texts
 
 GATEWAY_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A gateway's name is part of its topics (docs/gateway-contract.md)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a row cannot be believed."""
+
+    column: str
+    reason: str
 
 
 class CheckedRows:
@@ -20,50 +37,55 @@ class CheckedRows:
 
     def __init__(self, table: pa.Table) -> None:
         self.size = table.num_rows
-        self._reason: dict[int, str] = {}
+        self._refusals: dict[int, Refusal] = {}
         self.text = {name: self._text(table, name) for name in TEXT_COLUMNS}
         known = {one.name.lower(): int(one) for one in DeviceClass}
         codes, classes = self.text["device_class"]
-        self.device_class = np.array([known.get(name, -1) for name in classes], dtype=np.int8)[codes]
-        self._refuse(self.device_class < 0, lambda row: f"device_class {classes[codes[row]]!r} is none of ours")
+        self.device_class = np.array([known.get(name, -1) for name in classes.tolist()], dtype=np.int8)[codes]
+        self._refuse(self.device_class < 0, "device_class", lambda row: f"{classes[codes[row]]!r} is none of ours")
         gateway_codes, gateways = self.text["gateway"]
-        unusable = np.array([GATEWAY_NAME.fullmatch(name) is None for name in gateways], dtype=np.bool_)[gateway_codes]
+        unusable = np.array([GATEWAY_NAME.fullmatch(name) is None for name in gateways.tolist()], dtype=np.bool_)
         self._refuse(
-            unusable,
-            lambda row: f"gateway {gateways[gateway_codes[row]]!r} is no name on the wire: 1 to 64 of A-Z a-z 0-9 _ -",
+            unusable[gateway_codes],
+            "gateway",
+            lambda row: f"{gateways[gateway_codes[row]]!r} is no name on the wire: 1 to 64 of A-Z a-z 0-9 _ -",
         )
         self.number = {column.name: self._number(table, column) for column in NUMBER_COLUMNS}
-        self._refuse_repeated("device_id", self.text["device_id"][0].astype(np.int64))
+        self._refuse_repeated("device_id", "is there already, in an earlier row", self.text["device_id"][0])
         slot = np.nan_to_num(self.number["slot"], nan=-1.0)
-        self._refuse(slot % 1 != 0, lambda row: f"slot {slot[row]} is not a whole number")
-        self._refuse_repeated(
-            "gateway and slot", self.text["gateway"][0].astype(np.int64) * SLOTS_MAX + slot.astype(np.int64)
-        )
-        self._refuse_contradicting("transformer", "transformer_limit_w")
-        self._refuse_contradicting("feeder", "feeder_limit_w")
-        self._refuse_transformer_of_two_feeders()
+        self._refuse(slot % 1 != 0, "slot", lambda row: f"{slot[row]} is not a whole number")
+        address = self.text["gateway"][0].astype(np.int64) * SLOTS_MAX + slot.astype(np.int64)
+        self._refuse_repeated("slot", "of this gateway is there already, in an earlier row", address)
+        for owner in LIMITED:
+            self._refuse_contradicting(owner, f"{owner}_limit_w")
+        for child, parent in PARENTS:
+            self._refuse_two_parents(child, parent)
 
     def good(self) -> Mask:
         mask = np.ones(self.size, dtype=np.bool_)
-        mask[list(self._reason)] = False
+        mask[list(self._refusals)] = False
         return mask
 
-    def refused(self) -> dict[int, str]:
+    def refused(self) -> dict[int, Refusal]:
         """The rows that cannot be believed, each with the first reason."""
-        return dict(self._reason)
+        return dict(self._refusals)
 
-    def _text(self, table: pa.Table, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    def _text(self, table: pa.Table, name: str) -> tuple[NDArray[np.int32], Texts]:
+        """By row, an index into the column's names, which are in order."""
+        assumed = ASSUMED_TEXT.get(name, "")
+        if name not in table.column_names:
+            return np.zeros(self.size, dtype=np.int32), texts([assumed])
         column = pc.utf8_trim_whitespace(table[name].cast(pa.string()).fill_null(""))
+        column = pc.if_else(pc.equal(column, ""), assumed, column) if assumed else column
         encoded = column.combine_chunks().dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        order = sorted(range(len(names)), key=names.__getitem__)
-        rank = np.empty(len(names), dtype=np.int32)
-        rank[order] = np.arange(len(names), dtype=np.int32)
-        codes = rank[encoded.indices.to_numpy()]
-        ranked = tuple(names[place] for place in order)
-        if "" in ranked:
-            self._refuse(codes == ranked.index(""), lambda _row: f"{name} is empty")
-        return codes, ranked
+        order = pc.array_sort_indices(encoded.dictionary).to_numpy()
+        rank = np.empty(order.size, dtype=np.int32)
+        rank[order] = np.arange(order.size, dtype=np.int32)
+        codes: NDArray[np.int32] = rank[encoded.indices.to_numpy()]
+        names = encoded.dictionary.take(pa.array(order)).to_numpy(zero_copy_only=False).astype(np.dtypes.StringDType())
+        if names.size and names[0] == "":
+            self._refuse(codes == 0, name, lambda _row: "is empty")
+        return codes, names
 
     def _number(self, table: pa.Table, column: Column) -> Floats:
         if column.name not in table.column_names:
@@ -71,10 +93,10 @@ class CheckedRows:
         else:
             values = self._parsed(table[column.name], column.name)
         needed = np.isin(self.device_class, column.needed_by)
-        self._refuse(needed & np.isnan(values), lambda _row: f"{column.name} is missing")
+        self._refuse(needed & np.isnan(values), column.name, lambda _row: "is missing")
         outside = (values < column.lowest) | (values > column.highest)
         span = f"{column.lowest:g} to {column.highest:g} {column.unit}".rstrip()
-        self._refuse(outside, lambda row: f"{column.name} {values[row]:g} is not within {span}")
+        self._refuse(outside, column.name, lambda row: f"{values[row]:g} is not within {span}")
         return values
 
     def _parsed(self, column: pa.ChunkedArray, name: str) -> Floats:
@@ -87,38 +109,46 @@ class CheckedRows:
             texts_ = column.to_pylist()
             parsed = [_float(text) for text in texts_]
             strange = np.array([text is not None and value is None for text, value in zip(texts_, parsed, strict=True)])
-            self._refuse(strange, lambda row: f"{name} {texts_[row]!r} is not a number")
+            self._refuse(strange, name, lambda row: f"{texts_[row]!r} is not a number")
             cast = pa.chunked_array([pa.array(parsed, type=pa.float64())])
         values: Floats = cast.to_numpy(zero_copy_only=False).astype(np.float64)
-        self._refuse(np.isinf(values), lambda row: f"{name} {values[row]} is not a number")
+        self._refuse(np.isinf(values), name, lambda row: f"{values[row]} is not a number")
         return values
 
-    def _refuse(self, rows: Mask, reason: Callable[[int], str]) -> None:
+    def _refuse(self, rows: Mask, column: str, reason: Callable[[int], str]) -> None:
         for row in np.flatnonzero(rows):
-            self._reason.setdefault(int(row), reason(int(row)))
+            self._refusals.setdefault(int(row), Refusal(column=column, reason=reason(int(row))))
 
-    def _refuse_repeated(self, what: str, key: NDArray[np.int64]) -> None:
+    def _refuse_repeated(self, column: str, reason: str, key: NDArray[np.integer]) -> None:
         _, first = np.unique(key, return_index=True)
-        repeated = np.ones(self.size, dtype=np.bool_)
-        repeated[first] = False
-        self._refuse(repeated, lambda _row: f"{what} is there already, in an earlier row")
+        if first.size < self.size:
+            repeated = np.ones(self.size, dtype=np.bool_)
+            repeated[first] = False
+            self._refuse(repeated, column, lambda _row: reason)
 
     def _refuse_contradicting(self, owner: str, limit: str) -> None:
         code, names = self.text[owner]
         values = self.number[limit]
-        _, first = np.unique(code, return_index=True)
-        expected = values[first][code]
+        expected = values[_first_rows(code, names.size)][code]
         differs = ~((values == expected) | (np.isnan(values) & np.isnan(expected)))
-        self._refuse(differs, lambda row: f"{limit} of {names[code[row]]} is not what an earlier row says")
+        self._refuse(differs, limit, lambda row: f"of {owner} {names[code[row]]} is not what an earlier row says")
 
-    def _refuse_transformer_of_two_feeders(self) -> None:
-        transformer, names = self.text["transformer"]
-        feeder, _ = self.text["feeder"]
-        _, first = np.unique(transformer, return_index=True)
+    def _refuse_two_parents(self, child: str, parent: str) -> None:
+        """A tree that is none is found out row by row: the first one to name a child's parent is believed."""
+        code, names = self.text[child]
+        above, _ = self.text[parent]
         self._refuse(
-            feeder[first][transformer] != feeder,
-            lambda row: f"transformer {names[transformer[row]]} is below another feeder in an earlier row",
+            above[_first_rows(code, names.size)][code] != above,
+            parent,
+            lambda row: f"is not the one that {child} {names[code[row]]} is below in an earlier row",
         )
+
+
+def _first_rows(codes: NDArray[np.int32], size: int) -> NDArray[np.intp]:
+    """The first row of each code; all codes are used."""
+    first = np.empty(size, dtype=np.intp)
+    first[codes[::-1]] = np.arange(codes.size - 1, -1, -1)
+    return first
 
 
 def _float(text: str | None) -> float | None:

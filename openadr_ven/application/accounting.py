@@ -38,7 +38,7 @@ class Account:
 
         A span ends after five seconds, and when asking begins or ends: what is let go is no part of what was asked.
         """
-        asking = asked_w > 0
+        asking = asked_w != 0
         begins = now.replace(microsecond=0)
         over = self._starts_at is not None and (
             asking != self._asking or begins.timestamp() // EVERY_S != self._starts_at.timestamp() // EVERY_S
@@ -55,7 +55,8 @@ class Account:
         }
         for name, value in values.items():
             self._sums[name] += value
-        for cause, value in {**shortfall_w, NOT_FOLLOWED: max(0.0, commanded_w - delivered_w)}.items():
+        behind_w = commanded_w - delivered_w if commanded_w > 0.0 else delivered_w - commanded_w
+        for cause, value in {**shortfall_w, NOT_FOLLOWED: max(0.0, behind_w)}.items():
             self._short[cause] += value
         return done
 

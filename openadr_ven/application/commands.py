@@ -111,9 +111,12 @@ class Commands:
 
     def relief_w(self, baseline_w: Floats) -> Floats:
         """What the commands held now ask of each device."""
-        shed = np.maximum(baseline_w, 0.0)
-        return np.where(
-            self.mode == Mode.SETPOINT, baseline_w - self.setpoint_w, np.where(self.mode == Mode.SHED, shed, 0.0)
+        sheds_w = np.maximum(baseline_w, 0.0)
+        loads_w = np.minimum(baseline_w - self._fleet.import_max_w, 0.0)
+        return np.select(
+            [self.mode == Mode.SETPOINT, self.mode == Mode.SHED, self.mode == Mode.LOAD_UP],
+            [baseline_w - self.setpoint_w, sheds_w, loads_w],
+            0.0,
         )
 
     def counts(self) -> dict[str, int]:

@@ -15,13 +15,15 @@ import numpy as np
 from openadr_ven.application.asking import Ask, ask_at, asked_w
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
-from openadr_ven.dispatch.caps import Level, network
+from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit
-from openadr_ven.dispatch.plan import Plan, available_w, plan_round
+from openadr_ven.dispatch.network import network
+from openadr_ven.dispatch.plan import Plan, direction_of, plan_from
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, HeldEvent, Round
 from openadr_ven.domain.records import from_record, to_record
-from openadr_ven.fleet.columns import Floats, Mode
+from openadr_ven.fleet.columns import Direction, Floats, Mode
 from openadr_ven.fleet.model import Outlook
 
 TICK_S = 1.0
@@ -49,7 +51,8 @@ class Engaged:
     held: HeldEvent
     baseline_w: Floats
     baseline_at: datetime
-    levels: tuple[Level, ...]
+    levels: Mapping[Direction, tuple[Level, ...]]
+    """The network's limits, either way."""
     uniform: float
     """The event's one draw for devices that are shed whole."""
 
@@ -171,7 +174,15 @@ class Control:
             held=held,
             baseline_w=baseline_w,
             baseline_at=taken_at,
-            levels=network(self._seen.fleet, baseline_w, feeder_max_w=self._settings.envelope.feeder_max_w),
+            levels={
+                direction: network(
+                    self._seen.fleet,
+                    baseline_w,
+                    feeder_max_w=self._settings.envelope.feeder_max_w,
+                    direction=direction,
+                )
+                for direction in Direction
+            },
             uniform=int.from_bytes(digest[:6], "big") / 2**48,
         )
 
@@ -188,9 +199,10 @@ class Control:
         if not self.commands.unsent().any():
             # What never reached a device teaches nothing about devices.
             self._correct(wanted_w, relief_w, given, now_s)
-        corrected_w = wanted_w + self.trim.correction_w if wanted_w else 0.0
+        way = direction_of(wanted_w or self.guard.allowed_w)
+        corrected_w = wanted_w + way * self.trim.correction_w if wanted_w else 0.0
         # What is short is short of the event, not of what had to be asked so that others make good for it.
-        short_of_w = min(wanted_w, corrected_w)
+        short_of_w = min(wanted_w, corrected_w, key=abs)
         verdict = admit(
             self._settings.envelope,
             self.guard,
@@ -199,13 +211,14 @@ class Control:
             known_since_s=None if ask is None else ask.held.received_at.timestamp(),
         )
         self.guard = verdict.state
-        plan = self._plan(engaged, float(verdict.allowed_w), short_of_w, outlook)
+        book = self._book(engaged, way, outlook)
+        plan = self._plan(book, engaged, float(verdict.allowed_w), short_of_w)
         # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
-        reach_w = max(sent_w, float(given.sum())) + self._ramp_w(now)
-        if plan.planned_w > max(reach_w, 0.0):
+        reach_w = max(way * sent_w, way * float(given.sum())) + self._ramp_w(now)
+        if way * plan.planned_w > max(reach_w, 0.0):
             # Devices that were out of reach are back: they too return by the ramp, which the guard, who has
             # admitted their part long ago, cannot see.
-            plan = self._plan(engaged, reach_w, short_of_w, outlook)
+            plan = self._plan(book, engaged, way * reach_w, short_of_w)
         self._available_w = plan.available_w
         made = self._tell(engaged.held, plan, now)
         released = None
@@ -223,18 +236,27 @@ class Control:
             released=released,
         )
 
-    def _plan(self, engaged: Engaged, target_w: float, asked_w: float, outlook: Outlook) -> Plan:
-        return plan_round(
+    def _book(self, engaged: Engaged, way: Direction, outlook: Outlook) -> Book:
+        return offer_book(
             self._seen.fleet,
             self._seen.state,
             engaged.baseline_w,
-            target_w,
             outlook=outlook,
-            levels=engaged.levels,
+            levels=engaged.levels[way],
+            direction=way,
+            excluded=failing(self.trim, self._seen.fleet),
+        )
+
+    def _plan(self, book: Book, engaged: Engaged, target_w: float, asked_w: float) -> Plan:
+        whole = Mode.SHED if book.direction is Direction.RELIEF else Mode.LOAD_UP
+        return plan_from(
+            book,
+            self._seen.fleet,
+            engaged.baseline_w,
+            target_w,
             uniform=engaged.uniform,
             asked_w=asked_w,
-            shed_before=self.commands.mode == Mode.SHED,
-            excluded=failing(self.trim, self._seen.fleet),
+            held_before=self.commands.mode == whole,
         )
 
     def _ramp_w(self, now: datetime) -> float:
@@ -250,27 +272,25 @@ class Control:
         asked_for = (ask.segment.event.id, ask.segment.event.version, ask.segment.index)
         if self._asked_for != asked_for:
             # A level is a share of what the fleet could give when it began; it does not shrink as it is used.
-            could_w = available_w(
-                self._seen.fleet, self._seen.state, engaged.baseline_w, outlook=outlook, levels=engaged.levels
-            )
             self._asked_for = asked_for
             self._asked_w = asked_w(
                 ask.segment,
                 baseline_w=float(engaged.baseline_w.sum()),
-                available_w=could_w,
+                available_w=self._book(engaged, Direction.RELIEF, outlook).most_w,
                 levels=self._settings.levels,
             )
         return self._asked_w
 
     def _correct(self, wanted_w: float, relief_w: Floats, given: Floats, now_s: float) -> None:
-        steady_w = self.guard.allowed_w - self.trim.correction_w if wanted_w else 0.0
+        way = direction_of(wanted_w)
+        steady_w = way * self.guard.allowed_w - self.trim.correction_w if wanted_w else 0.0
         heard = self._seen.state.measured_at_s[np.isfinite(self._seen.state.measured_at_s)]
         self.trim = next_trim(
             self.trim,
             self._seen.fleet,
             target_w=steady_w,
-            relief_w=relief_w,
-            given=given,
+            relief_w=way * relief_w,
+            given=way * given,
             available_w=self._available_w,
             delay_s=max(0.0, now_s - float(np.median(heard))) if heard.size else TICK_S,
             tick_s=TICK_S,

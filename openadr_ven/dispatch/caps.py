@@ -4,7 +4,7 @@ From the leaves up: a node's cap is the price at which the response below it, ea
 held by the caps beneath, equals the node's limit. With every device held at the least cap of its
 ancestors, one clearing over the fleet satisfies all limits at once and is still the optimum (the
 multiplier of a node is what the ruling price exceeds its cap by, so the optimality conditions hold).
-Caps do not depend on the target: they change with telemetry, not with the event.
+Caps do not depend on the target: they change with telemetry, not with the event (``dispatch/book.py``).
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openadr_ven.dispatch.clear import ROUNDS_MAX, TOLERANCE, Offers
-from openadr_ven.fleet.columns import Codes, Fleet, Floats, Rows
-
-TRANSFORMER_SHARE = 0.95
-"""Of a rating; the rest is for reactive power and for what the meters miss."""
+from openadr_ven.dispatch.clear import ROUNDS_MAX, TOLERANCE, Offers, relief_at
+from openadr_ven.fleet.columns import Floats, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,61 +23,36 @@ class Level:
     starts: Rows
     """First row of each node, ascending from 0."""
     limit_w: Floats
-    """Most relief below each node; infinite where nothing limits it."""
+    """Most that may be asked below each node; infinite where nothing limits it."""
 
+    def among(self, rows: Rows) -> "Level":
+        """The same nodes over these rows only, which ascend; nodes without any of them are left out."""
+        ends = np.append(self.starts[1:], np.iinfo(np.intp).max)
+        begins = np.searchsorted(rows, self.starts)
+        used = np.searchsorted(rows, ends) > begins
+        return Level(starts=begins[used], limit_w=self.limit_w[used])
 
-def network(
-    fleet: Fleet, baseline_w: Floats, *, load_w: Floats | None = None, feeder_max_w: float | None = None
-) -> tuple[Level, ...]:
-    """The fleet's network as levels, leaves first: how much relief each transformer and feeder can carry.
+    def lengths(self, size: int) -> Rows:
+        """How many rows are below each node."""
+        return np.diff(np.append(self.starts, size))
 
-    A node can turn around until it feeds back 95 % of its rating, so it carries that plus what it draws
-    now (existing generation, being negative, takes from it). ``load_w`` is the metered load by
-    transformer code of everything that is not in the fleet.
-    Interpretation: without it only the fleet's own baseline counts, which errs on the safe side.
-    """
-    load_w = np.zeros(len(fleet.transformer_names)) if load_w is None else load_w
-    transformer_starts = starts_of(fleet.transformer)
-    feeder_starts = starts_of(fleet.feeder)
-    if transformer_starts.size == 0:
-        return ()
-    codes = fleet.transformer[transformer_starts]
-    # A compressor or a heater may pause by itself, and a transformer must carry the relief then too: what such
-    # devices draw is no room for it.
-    firm_w = np.where(fleet.discrete(), np.minimum(baseline_w, 0.0), baseline_w)
-    drawn_w = np.add.reduceat(firm_w, transformer_starts) + load_w[codes]
-    rating_w = TRANSFORMER_SHARE * fleet.transformer_limit_w[codes]
-    feeder_of = np.searchsorted(feeder_starts, transformer_starts, side="right") - 1
-    feeder_drawn_w = np.bincount(feeder_of, weights=drawn_w, minlength=feeder_starts.size)
-    feeder_w = TRANSFORMER_SHARE * fleet.feeder_limit_w[fleet.feeder[feeder_starts]] + feeder_drawn_w
-    if feeder_max_w is not None:
-        feeder_w = np.minimum(feeder_w, feeder_max_w)
-    return (
-        Level(starts=transformer_starts, limit_w=np.maximum(rating_w + drawn_w, 0.0)),
-        Level(starts=feeder_starts, limit_w=np.maximum(feeder_w, 0.0)),
-    )
-
-
-def starts_of(codes: Codes) -> Rows:
-    """Where each run of equal codes begins."""
-    if codes.size == 0:
-        return np.zeros(0, dtype=np.intp)
-    return np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1))
+    def sums(self, values: Floats) -> Floats:
+        """Of rows, by node."""
+        return np.asarray(np.add.reduceat(values, self.starts))
 
 
 def capped(offers: Offers, levels: Sequence[Level]) -> Offers:
     """The same offers, each held by every node above it."""
     for level in levels:
-        lengths = np.diff(np.append(level.starts, offers.cost.size))
         prices = node_caps(offers, level)
-        offers = replace(offers, cap=np.minimum(offers.cap, np.repeat(prices, lengths)))
+        if np.isfinite(prices).any():
+            offers = replace(offers, cap=np.minimum(offers.cap, np.repeat(prices, level.lengths(offers.cost.size))))
     return offers
 
 
 def node_caps(offers: Offers, level: Level) -> Floats:
     """The price at which each node reaches its limit; infinite where it never does."""
-    saturated_w = np.clip(offers.slope * (offers.cap - offers.cost), 0.0, offers.upper_w)
-    reachable_w = np.add.reduceat(saturated_w, level.starts)
+    reachable_w = level.sums(relief_at(offers, np.inf))
     prices = np.full(level.starts.size, np.inf)
     binding = np.flatnonzero(reachable_w > level.limit_w)
     if binding.size:
@@ -102,7 +74,7 @@ class _Nodes:
 
     @classmethod
     def gather(cls, offers: Offers, level: Level, chosen: Rows) -> "_Nodes":
-        lengths = np.diff(np.append(level.starts, offers.cost.size))[chosen]
+        lengths = level.lengths(offers.cost.size)[chosen]
         rows, starts = _packed(level.starts[chosen], lengths)
         return cls(
             cost=offers.cost[rows],

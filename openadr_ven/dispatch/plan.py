@@ -5,20 +5,21 @@ restart too. Continuous devices take up every change; devices that are shed whol
 until the continuous ones cannot close the gap, so nobody's compressor follows a control loop.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level, capped
-from openadr_ven.dispatch.clear import Offers, clear, relief_at
+from openadr_ven.dispatch.clear import Offers, SupplyCurve, clear, relief_at, response_at
 from openadr_ven.dispatch.policy import Policy, endurance
+from openadr_ven.dispatch.quota import Quotas, clear_within
 from openadr_ven.dispatch.rounding import not_beyond, sample, within
-from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mask, Mode
-from openadr_ven.fleet.headroom import HORIZON_MIN_S, headroom, only, reachable
-from openadr_ven.fleet.model import Headroom, Outlook
+from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode
+from openadr_ven.fleet.model import Outlook
 
 COMMAND_MIN_W = 1.0
 """Less relief than this is no command: meters of homes do not see it."""
@@ -31,7 +32,7 @@ class Cause(StrEnum):
     ENVELOPE = "envelope"
     """The safety envelope allows less than was asked, or not yet."""
     NETWORK_LIMIT = "network_limit"
-    """Transformers or feeders are full."""
+    """Transformers or feeders are full, or a vendor's quota is."""
     OFFLINE = "offline"
     """Devices that could have given it are silent, unplugged, or taken back by their owners."""
     NO_HEADROOM = "no_headroom"
@@ -40,7 +41,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Commands for every device of the fleet, and what they should add up to."""
+    """Commands for every device of the fleet, and what they should add up to. Watts are of relief: load is negative."""
 
     relief_w: Floats
     mode: NDArray[np.uint8]
@@ -50,7 +51,7 @@ class Plan:
     planned_w: float
     """What the commands add up to: what should be delivered, not what was."""
     available_w: float
-    """The most that could have been planned, within the network's limits."""
+    """The most that could have been planned in this direction, within the network's limits; never negative."""
     shortfall_w: float
     shortfall_by_cause: Mapping[Cause, float]
 
@@ -66,77 +67,74 @@ def plan_round(
     policy: Policy = endurance,
     uniform: float = 0.5,
     asked_w: float | None = None,
-    shed_before: Mask | None = None,
+    held_before: Mask | None = None,
     excluded: Mask | None = None,
 ) -> Plan:
-    """Share ``target_w`` (what the guard admitted) over the fleet.
+    """Share ``target_w`` (what the guard admitted; negative for extra load) over the fleet, from scratch.
 
-    ``levels`` are the network's limits, ``uniform`` the event's one draw for devices that are shed
-    whole, ``asked_w`` what the guard was asked to admit, ``shed_before`` what the last round shed, and
-    ``excluded`` devices that are not to be used (``trim.failing``). A target below nothing counts as
-    nothing: extra load is no relief.
+    ``levels`` are the network's limits in the target's direction; the others are told at ``offer_book``
+    and ``plan_from``.
     """
-    target_w = max(target_w, 0.0)
-    could = _headroom(fleet, state, baseline_w, outlook)
-    reached = reachable(state, outlook.now_s)
-    if excluded is not None:
-        reached &= ~excluded
-    can = only(could, reached)
-    offers = capped(policy(fleet, can, outlook.horizon_s), levels)
-    most_w = float(relief_at(offers, np.inf).sum())
-    relief_w, price = _share(
-        offers,
-        levels,
-        min(target_w, most_w),
-        discrete=fleet.discrete(),
-        shed_before=shed_before,
-        uniform=uniform,
-    )
-    planned_w = float(relief_w.sum())
-    short = _shortfall(
-        asked_w=target_w if asked_w is None else asked_w,
-        target_w=target_w,
-        planned_w=planned_w,
-        most_w=most_w,
-        can_w=float(can.relief_w.sum()),
-        could_w=float(could.relief_w.sum()),
-    )
+    book = offer_book(
+        fleet, state, baseline_w, outlook=outlook, levels=levels, policy=policy, direction=direction_of(target_w),
+        excluded=excluded,
+    )  # fmt: skip
+    return plan_from(
+        book, fleet, baseline_w, target_w, uniform=uniform, asked_w=asked_w, held_before=held_before
+    )  # fmt: skip
+
+
+def direction_of(target_w: float) -> Direction:
+    return Direction.LOAD if target_w < 0.0 else Direction.RELIEF
+
+
+def plan_from(
+    book: Book,
+    fleet: Fleet,
+    baseline_w: Floats,
+    target_w: float,
+    *,
+    uniform: float = 0.5,
+    asked_w: float | None = None,
+    held_before: Mask | None = None,
+) -> Plan:
+    """Share a target over the fleet as its book stands. A target in the book's other direction counts as nothing.
+
+    ``uniform`` is the event's one draw for devices that are shed (or run) whole, ``asked_w`` what the
+    guard was asked to admit, ``held_before`` the devices that the last round shed, or ran.
+    """
+    wanted_w = max(book.direction * target_w, 0.0)
+    asked_w = wanted_w if asked_w is None else max(book.direction * asked_w, 0.0)
+    given_w, price = _share(book, min(wanted_w, book.most_w), held_before=held_before, uniform=uniform)
+    planned_w = float(given_w.sum())
+    short = _shortfall(book, asked_w=asked_w, target_w=wanted_w, planned_w=planned_w)
+    relief_w = given_w if book.direction is Direction.RELIEF else -given_w
     mode, setpoint_w = relief_to_commands(fleet, baseline_w, relief_w)
     return Plan(
         relief_w=relief_w,
         mode=mode,
         setpoint_w=setpoint_w,
         price=price,
-        planned_w=planned_w,
-        available_w=most_w,
+        planned_w=book.direction * planned_w,
+        available_w=book.most_w,
         shortfall_w=sum(short.values()),
         shortfall_by_cause=short,
     )
 
 
-def available_w(
-    fleet: Fleet,
-    state: FleetState,
-    baseline_w: Floats,
-    *,
-    outlook: Outlook,
-    levels: tuple[Level, ...] = (),
-    excluded: Mask | None = None,
-) -> float:
-    """The most relief that the fleet could sustain over the horizon, within the network's limits."""
-    reached = reachable(state, outlook.now_s)
-    if excluded is not None:
-        reached &= ~excluded
-    can = only(_headroom(fleet, state, baseline_w, outlook), reached)
-    return float(relief_at(capped(endurance(fleet, can, outlook.horizon_s), levels), np.inf).sum())
+def worth_w(book: Book, price: float) -> float:
+    """What the fleet gives at a price that somebody sets: a price signal in watts, for the guard to admit."""
+    given_w, _ = response_at(book.offers, price)
+    return book.direction * given_w
 
 
 def relief_to_commands(
     fleet: Fleet, baseline_w: Floats, relief_w: Floats
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """What each device is told: its mode, and its net power where it takes a setpoint."""
-    asked = relief_w >= COMMAND_MIN_W
-    mode = np.where(asked, np.where(fleet.discrete(), Mode.SHED, Mode.SETPOINT), Mode.RELEASE).astype(np.uint8)
+    asked = np.abs(relief_w) >= COMMAND_MIN_W
+    whole = np.where(relief_w < 0.0, np.uint8(Mode.LOAD_UP), np.uint8(Mode.SHED))
+    mode = np.where(asked, np.where(fleet.discrete(), whole, np.uint8(Mode.SETPOINT)), np.uint8(Mode.RELEASE))
     setpoint_w = np.where(mode == Mode.SETPOINT, baseline_w - relief_w, 0.0).astype(np.float32)
     return mode, setpoint_w
 
@@ -150,58 +148,81 @@ def transformer_loading(fleet: Fleet, power_w: Floats, load_w: Floats) -> Floats
     return np.abs(through_w) / fleet.transformer_limit_w
 
 
-def _headroom(fleet: Fleet, state: FleetState, baseline_w: Floats, outlook: Outlook) -> Headroom:
-    return headroom(fleet, state, baseline_w, replace(outlook, horizon_s=max(outlook.horizon_s, HORIZON_MIN_S)))
+def _share(book: Book, target_w: float, *, held_before: Mask | None, uniform: float) -> tuple[Floats, float]:
+    """Watts per device, and the price. Whole devices keep their state if the others can close the gap."""
+    offers, discrete = book.offers, book.discrete
+    if held_before is not None and target_w > 0.0:
+        kept = _within(book, held_before & discrete)
+        given_w, price = _around(book, target_w, kept)
+        if abs(float(given_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
+            return given_w, price
+    price, given_w = _cleared(offers, book.levels, book.quotas, target_w, curve=book.curve)
+    whole = book.by_size
+    share = np.zeros(given_w.size)
+    share[whole] = given_w[whole] / offers.upper_w[whole]
+    drawn = sample(share, uniform, by_size=whole)
+    if bool((share[whole] >= 1.0)[drawn[whole]].all()) and not (share[whole] > 0.0)[~drawn[whole]].any():
+        return given_w, price
+    drawn = _within(book, drawn)
+    if offers.upper_w.sum(where=~discrete) > 0.0:
+        drawn = not_beyond(drawn, offers.upper_w, target_w)
+    return _around(book, target_w, drawn)
 
 
-def _share(
+def _cleared(
     offers: Offers,
-    levels: tuple[Level, ...],
+    levels: Sequence[Level],
+    quotas: Quotas | None,
     target_w: float,
     *,
-    discrete: Mask,
-    shed_before: Mask | None,
-    uniform: float,
-) -> tuple[Floats, float]:
-    """Relief per device, and the price. Whole devices keep their state if the others can close the gap."""
-    if shed_before is not None and target_w > 0.0:
-        kept = within(shed_before & discrete, offers.upper_w, levels)
-        relief_w, price = _around(offers, levels, target_w, discrete, kept)
-        if abs(float(relief_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
-            return relief_w, price
-    price = clear(offers, target_w)
-    relief_w = relief_at(offers, price)
-    share = np.divide(relief_w, offers.upper_w, out=np.zeros(relief_w.size), where=discrete & (offers.upper_w > 0.0))
-    drawn = sample(share, offers.upper_w, uniform)
-    if np.array_equal(drawn, share > 0.0) and bool((share[drawn] >= 1.0).all()):
-        return relief_w, price
-    drawn = within(drawn, offers.upper_w, levels)
-    if (offers.upper_w[~discrete] > 0.0).any():
-        drawn = not_beyond(drawn, offers.upper_w, target_w)
-    return _around(offers, levels, target_w, discrete, drawn)
+    curve: SupplyCurve | None = None,
+) -> tuple[float, Floats]:
+    """The price, and what each device gives, within every limit."""
+    price = clear(offers, target_w, curve=curve)
+    given_w = relief_at(offers, price)
+    if quotas is not None and quotas.exceeded(given_w):
+        free = Offers.of(offers.cost, offers.slope, offers.upper_w)
+        held, price = clear_within(free, levels, quotas, target_w)
+        given_w = relief_at(held, price)
+    return price, given_w
 
 
-def _around(
-    offers: Offers, levels: tuple[Level, ...], target_w: float, discrete: Mask, shed: Mask
-) -> tuple[Floats, float]:
-    """What the continuous devices add to these shed ones to reach the target."""
-    shed_w = np.where(shed, offers.upper_w, 0.0)
-    left = tuple(
-        Level(starts=level.starts, limit_w=np.maximum(level.limit_w - np.add.reduceat(shed_w, level.starts), 0.0))
-        for level in levels
-    )
-    continuous = capped(Offers.of(offers.cost, offers.slope, np.where(discrete, 0.0, offers.upper_w)), left)
-    price = clear(continuous, target_w - float(shed_w.sum()))
-    return relief_at(continuous, price) + shed_w, price
+def _within(book: Book, drawn: Mask) -> Mask:
+    """Whole devices, less those that break a limit of the network or a vendor's quota."""
+    drawn = within(drawn, book.offers.upper_w, book.levels)
+    if book.quotas is None:
+        return drawn
+    drawn = drawn.copy()
+    for vendor in np.flatnonzero(book.quotas.sums(np.where(drawn, book.offers.upper_w, 0.0)) > book.quotas.limit_w):
+        rows = np.flatnonzero(drawn & (book.quotas.vendor == vendor))
+        drawn[rows[np.cumsum(book.offers.upper_w[rows]) > book.quotas.limit_w[vendor]]] = False
+    return drawn
 
 
-def _shortfall(
-    *, asked_w: float, target_w: float, planned_w: float, most_w: float, can_w: float, could_w: float
-) -> dict[Cause, float]:
+def _around(book: Book, target_w: float, drawn: Mask) -> tuple[Floats, float]:
+    """What the continuous devices add to these whole ones to reach the target."""
+    given_w = np.where(drawn, book.offers.upper_w, 0.0)
+    rows = np.flatnonzero(~book.discrete & (book.offers.upper_w > 0.0))
+    if rows.size == 0:
+        return given_w, 0.0
+    left = [
+        Level(starts=level.starts, limit_w=np.maximum(level.limit_w - level.sums(given_w), 0.0)).among(rows)
+        for level in book.levels
+    ]
+    quotas = None
+    if book.quotas is not None:
+        limit_w = np.maximum(book.quotas.limit_w - book.quotas.sums(given_w), 0.0)
+        quotas = Quotas(vendor=book.quotas.vendor[rows], limit_w=limit_w)
+    free = Offers.of(book.offers.cost[rows], book.offers.slope[rows], book.offers.upper_w[rows])
+    price, given_w[rows] = _cleared(capped(free, left), left, quotas, target_w - float(given_w.sum()))
+    return given_w, price
+
+
+def _shortfall(book: Book, *, asked_w: float, target_w: float, planned_w: float) -> dict[Cause, float]:
     """What is missing, each watt charged to the first cause that would have given it."""
     missing_w = max(target_w - planned_w, 0.0)
-    by_network_w = min(missing_w, can_w - most_w)
-    by_offline_w = min(missing_w - by_network_w, could_w - can_w)
+    by_network_w = min(missing_w, book.can_w - book.most_w)
+    by_offline_w = min(missing_w - by_network_w, book.could_w - book.can_w)
     causes = {
         Cause.ENVELOPE: max(asked_w - target_w, 0.0),
         Cause.NETWORK_LIMIT: by_network_w,

@@ -5,44 +5,57 @@ q passes an integer shifted by U. Each device is shed with probability qᵢ exac
 in order of size, the sum misses by less than twice the largest of them, however many there are.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from openadr_ven.dispatch.caps import Level
-from openadr_ven.fleet.columns import Floats, Mask
+from openadr_ven.fleet.columns import Floats, Mask, Rows
 
 CERTAIN = 1.0 - 1e-9
 """A share beyond this is the whole device: rounding of sums must not lose it."""
 
 
-def sample(share: Floats, size_w: Floats, uniform: float) -> Mask:
-    """Which devices to shed: each with the probability that is its share."""
-    drawn = share >= CERTAIN
-    open_rows = np.flatnonzero((share > 0.0) & ~drawn)
-    order = open_rows[np.argsort(size_w[open_rows], kind="stable")]
-    passed = np.floor(np.concatenate(([0.0], np.cumsum(share[order]))) + uniform)
-    drawn[order] = np.diff(passed) > 0.0
+def sample(share: Floats, uniform: float, *, by_size: Rows) -> Mask:
+    """Which devices to shed: each with the probability that is its share.
+
+    ``by_size`` are the devices to draw from, smallest first; of the others none is shed.
+    """
+    drawn = np.zeros(share.size, dtype=np.bool_)
+    ordered = share[by_size]
+    certain = ordered >= CERTAIN
+    passed = np.floor(np.cumsum(np.where(certain, 0.0, ordered)) + uniform)
+    drawn[by_size] = certain | (np.diff(passed, prepend=0.0) > 0.0)
     return drawn
 
 
 def not_beyond(shed: Mask, size_w: Floats, target_w: float) -> Mask:
     """The same choice less the one or two devices that exceed the target: others can fill a gap, not undo it."""
+    excess_w = float(size_w.sum(where=shed)) - target_w
+    if excess_w <= 0.0:
+        return shed
     shed = shed.copy()
-    excess_w = float(size_w[shed].sum()) - target_w
-    while excess_w > 0.0 and shed.any():
-        rows = np.flatnonzero(shed)
-        large = rows[size_w[rows] >= excess_w]
-        dropped = large[size_w[large].argmin()] if large.size else rows[size_w[rows].argmax()]
-        shed[dropped] = False
-        excess_w -= float(size_w[dropped])
+    rows = np.flatnonzero(shed)
+    rows = rows[np.argsort(size_w[rows], kind="stable")]
+    while excess_w > 0.0 and rows.size:
+        place = min(int(np.searchsorted(size_w[rows], excess_w)), rows.size - 1)
+        shed[rows[place]] = False
+        excess_w -= float(size_w[rows[place]])
+        rows = np.delete(rows, place)
     return shed
 
 
-def within(shed: Mask, size_w: Floats, levels: tuple[Level, ...]) -> Mask:
+def within(shed: Mask, size_w: Floats, levels: Sequence[Level]) -> Mask:
     """The same choice without the devices that would carry a node beyond its limit."""
     for level in levels:
-        taken_w = np.cumsum(np.where(shed, size_w, 0.0))
+        shed_w = np.where(shed, size_w, 0.0)
+        full = level.sums(shed_w) > level.limit_w * (1.0 + 1e-12)
+        if not full.any():
+            continue
+        lengths = level.lengths(shed.size)
+        taken_w = np.cumsum(shed_w)
         before_w = np.concatenate(([0.0], taken_w))[level.starts]
-        lengths = np.diff(np.append(level.starts, shed.size))
         inside_w = taken_w - np.repeat(before_w, lengths)
-        shed = shed & (inside_w <= np.repeat(level.limit_w, lengths) * (1.0 + 1e-12))
+        beyond = inside_w > np.repeat(level.limit_w, lengths) * (1.0 + 1e-12)
+        shed = shed & ~(beyond & np.repeat(full, lengths))
     return shed

@@ -19,7 +19,7 @@ class Delivered:
 
 def delivered_over(deliveries: Sequence[Delivery]) -> Delivered | None:
     """None if nothing was ever asked. The release after the end asks for nothing, and does not count."""
-    asking = [one for one in deliveries if one.asked_w > 0]
+    asking = [one for one in deliveries if one.asked_w != 0]
     if not asking:
         return None
     seconds = sum(one.seconds for one in asking)

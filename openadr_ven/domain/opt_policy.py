@@ -28,8 +28,6 @@ def decide(policy: OptPolicy, event: DrEvent, *, breaches: Sequence[str], now: d
     if any(signal.device_classes for signal in event.signals):
         # R112: to follow the signal with all devices would not be what was asked.
         return opt(OptType.OUT, "signals for single device classes are not followed here", "469")
-    if peak_relief_w(event) < 0:
-        return opt(OptType.OUT, "taking load is not offered by this fleet")
     if breaches and policy.refuse_breaches:
         return opt(OptType.OUT, f"beyond the safety envelope: {', '.join(breaches)}")
     if breaches:
@@ -38,8 +36,8 @@ def decide(policy: OptPolicy, event: DrEvent, *, breaches: Sequence[str], now: d
 
 
 def peak_relief_w(event: DrEvent) -> float:
-    """The relief of the event's most demanding interval, as far as its signals say it in watts."""
+    """The event's most demanding interval, as far as its signals say it in watts: negative asks to take load."""
     values = [
         interval.value for signal in event.signals if signal.kind is SignalKind.RELIEF for interval in signal.intervals
     ]
-    return min(values) if values and min(values) < 0 else max(values, default=0.0)
+    return max(values, key=abs, default=0.0)

@@ -5,7 +5,7 @@ import numpy as np
 from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mode, Rows
 from openadr_ven.fleet.model import HOUR_S, Headroom, Orders, Outlook, Step, Tick
 from openadr_ven.fleet.storage import charged, spare_wh, within_reach
-from openadr_ven.fleet.vehicle import departs_in_s, laxity_s, missing_wh
+from openadr_ven.fleet.vehicle import charging_room, departs_in_s, laxity_s, missing_wh
 
 
 def headroom(fleet: Fleet, state: FleetState, rows: Rows, baseline_w: Floats, outlook: Outlook) -> Headroom:
@@ -22,6 +22,11 @@ def headroom(fleet: Fleet, state: FleetState, rows: Rows, baseline_w: Floats, ou
         power_w=power_w,
         endurance_s=(feed_wh + pause_wh) * HOUR_S / np.maximum(power_w, 1.0),
     )
+
+
+def footroom(fleet: Fleet, state: FleetState, rows: Rows, baseline_w: Floats, outlook: Outlook) -> Headroom:
+    """Charging now what it would charge later, or has room for."""
+    return charging_room(fleet, state, rows, baseline_w, outlook)
 
 
 def step(fleet: Fleet, state: FleetState, rows: Rows, orders: Orders, tick: Tick) -> Step:

@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from openadr_ven.fleet import battery, ev_bidirectional, ev_charger, solar_inverter, thermostat, water_heater
-from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask
+from openadr_ven.fleet import (
+    battery,
+    data_centre,
+    ev_bidirectional,
+    ev_charger,
+    solar_inverter,
+    thermostat,
+    water_heater,
+)
+from openadr_ven.fleet.columns import DeviceClass, Direction, Fleet, FleetState, Floats, Mask, chunks
 from openadr_ven.fleet.model import Headroom, Outlook
 
 MODELS = {
@@ -13,8 +21,9 @@ MODELS = {
     DeviceClass.THERMOSTAT: thermostat,
     DeviceClass.SOLAR_INVERTER: solar_inverter,
     DeviceClass.WATER_HEATER: water_heater,
+    DeviceClass.DATA_CENTRE: data_centre,
 }
-"""Each class's module has ``headroom`` and ``step``."""
+"""Each class's module has ``headroom`` (relief), ``footroom`` (extra load) and ``step``."""
 
 SILENT_AFTER_S = 3.0
 """Telemetry comes each second; three missed in a row is silence."""
@@ -23,13 +32,25 @@ HORIZON_MIN_S = 60.0
 """Relief is promised for a minute at least, so that the last seconds of an event empty nothing."""
 
 
-def headroom(fleet: Fleet, state: FleetState, baseline_w: Floats, outlook: Outlook) -> Headroom:
-    """Per row, as if every device could be reached; ``reachable`` says which can."""
+def headroom(
+    fleet: Fleet,
+    state: FleetState,
+    baseline_w: Floats,
+    outlook: Outlook,
+    *,
+    direction: Direction = Direction.RELIEF,
+) -> Headroom:
+    """Per row, in the direction asked for, as if every device could be reached; ``reachable`` says which can."""
     relief_w, power_w, endurance_s = np.zeros(fleet.size), np.zeros(fleet.size), np.zeros(fleet.size)
-    for device_class, model in MODELS.items():
-        rows = fleet.rows_of(device_class)
-        found = model.headroom(fleet, state, rows, baseline_w[rows], outlook)
-        relief_w[rows], power_w[rows], endurance_s[rows] = found.relief_w, found.power_w, found.endurance_s
+    for part in chunks(fleet.size):
+        some, of_some = fleet.take(part), state.take(part)
+        for device_class in np.unique(some.device_class).tolist():
+            model, rows = MODELS[DeviceClass(device_class)], some.rows_of(device_class)
+            could = model.headroom if direction is Direction.RELIEF else model.footroom
+            found = could(some, of_some, rows, baseline_w[part][rows], outlook)
+            relief_w[part][rows], power_w[part][rows], endurance_s[part][rows] = (
+                found.relief_w, found.power_w, found.endurance_s,
+            )  # fmt: skip
     return Headroom(relief_w=relief_w, power_w=power_w, endurance_s=endurance_s)
 
 

@@ -44,12 +44,16 @@ def evening_state(fleet: Fleet, *, now_s: float, outdoor_c: float, rng: np.rando
     soc = np.full(size, np.nan)
     soc[battery] = rng.uniform(0.6, 0.98, battery.size)
     soc[vehicle] = rng.uniform(0.3, 0.75, int(vehicle.sum()))
+    centre = fleet.rows_of(DeviceClass.DATA_CENTRE)
+    soc[centre] = 1.0
     temperature_c = fleet.setpoint_c + fleet.deadband_c * rng.uniform(-0.5, 0.5, size)
     running = np.zeros(size, dtype=np.bool_)
     running[thermostat] = rng.random(thermostat.size) < duty(fleet, thermostat, outdoor_c)
     running[tank] = rng.random(tank.size) < WATER_DUTY
+    power_w = np.where(running, fleet.import_max_w, 0.0)
+    power_w[centre] = fleet.gain_w[centre]
     return FleetState(
-        power_w=np.where(running, fleet.import_max_w, 0.0),
+        power_w=power_w,
         soc=soc,
         temperature_c=temperature_c,
         plugged=np.where(vehicle, rng.random(size) < HOME_SHARE, True),

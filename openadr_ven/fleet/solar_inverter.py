@@ -10,9 +10,15 @@ FLICKER = 0.02
 
 
 def headroom(_fleet: Fleet, _state: FleetState, rows: Rows, _baseline_w: Floats, _outlook: Outlook) -> Headroom:
-    """None: curtailing takes away relief, and nothing can be added to the sun."""
+    """None: curtailing takes relief away, and nothing can be added to the sun."""
     nothing = np.zeros(rows.size)
     return Headroom(relief_w=nothing, power_w=nothing, endurance_s=nothing)
+
+
+def footroom(_fleet: Fleet, _state: FleetState, rows: Rows, baseline_w: Floats, _outlook: Outlook) -> Headroom:
+    """What it feeds, curtailed: for as long as asked, and lost for good, so policies ask it last."""
+    feeds_w = np.maximum(-baseline_w, 0.0)
+    return Headroom(relief_w=feeds_w, power_w=feeds_w, endurance_s=np.full(rows.size, np.inf))
 
 
 def step(fleet: Fleet, state: FleetState, rows: Rows, orders: Orders, tick: Tick) -> Step:

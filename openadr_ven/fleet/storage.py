@@ -2,14 +2,33 @@
 
 import numpy as np
 
-from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Rows
+from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mask, Rows
 from openadr_ven.fleet.model import HOUR_S, SOC_DRIFT
+
+CHARGE_MIN_C, FEED_MIN_C = 0.0, -10.0
+"""LiFePO4: no charging below freezing, hardly any discharge below the other."""
 
 
 def spare_wh(fleet: Fleet, state: FleetState, rows: Rows, soc_floor: float) -> Floats:
     """Energy inside that may leave, above the owner's and the programme's reserve and the meter's error."""
     floor = np.maximum(fleet.reserve[rows], soc_floor)
     return fleet.energy_wh[rows] * np.maximum(np.nan_to_num(state.soc[rows]) - floor - SOC_DRIFT, 0.0)
+
+
+def room_wh(fleet: Fleet, state: FleetState, rows: Rows) -> Floats:
+    """Energy at the meter that still fits in, the meter's error left aside; none where nothing was heard."""
+    free = np.maximum(1.0 - SOC_DRIFT - np.nan_to_num(state.soc[rows], nan=1.0), 0.0)
+    return fleet.energy_wh[rows] * free / fleet.charge_efficiency[rows]
+
+
+def may_charge(state: FleetState, rows: Rows) -> Mask:
+    """Lithium is plated onto a frozen cell by charging it. A cell whose temperature is not told is taken for warm."""
+    return np.asarray(~(state.temperature_c[rows] < CHARGE_MIN_C))
+
+
+def may_feed(state: FleetState, rows: Rows) -> Mask:
+    """A cell so cold gives its rating for seconds only."""
+    return np.asarray(~(state.temperature_c[rows] < FEED_MIN_C))
 
 
 def within_reach(fleet: Fleet, soc: Floats, rows: Rows, wanted_w: Floats, dt_s: float) -> Floats:

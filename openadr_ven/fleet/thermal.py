@@ -16,6 +16,11 @@ def relaxed(from_c: Floats, final_c: Floats, time_constant: Floats, dt_s: float)
     return result
 
 
+def cools_to_in_s(from_c: Floats, limit_c: Floats, final_c: Floats, time_constant: Floats) -> Floats:
+    """The same downwards: cooling is warming upside down."""
+    return warms_to_in_s(-from_c, -limit_c, -final_c, time_constant)
+
+
 def warms_to_in_s(from_c: Floats, limit_c: Floats, final_c: Floats, time_constant: Floats) -> Floats:
     """Seconds until a body that warms reaches a limit; 0 if it is past it, infinite if it never will be."""
     left_c, beyond_c = np.maximum(limit_c - from_c, 0.0), final_c - limit_c

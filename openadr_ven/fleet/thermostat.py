@@ -1,15 +1,15 @@
 """Thermostats that cool: a house of one thermal node, a compressor that runs or does not.
 
 Interpretation: only the cooling season is modelled; the programmes that this first form serves are
-summer evenings. Shedding raises the setpoint by the owner's comfort range, so the house itself sees
-to it that comfort holds.
+summer evenings. Shedding raises the setpoint by the owner's comfort range and loading up lowers it,
+so the house itself sees to it that comfort holds.
 """
 
 import numpy as np
 
 from openadr_ven.fleet.columns import Fleet, FleetState, Floats, Mode, Rows
 from openadr_ven.fleet.model import Headroom, Orders, Outlook, Step, Tick
-from openadr_ven.fleet.thermal import relaxed, time_constant_s, warms_to_in_s
+from openadr_ven.fleet.thermal import cools_to_in_s, relaxed, time_constant_s, warms_to_in_s
 
 
 def headroom(fleet: Fleet, state: FleetState, rows: Rows, baseline_w: Floats, outlook: Outlook) -> Headroom:
@@ -20,6 +20,21 @@ def headroom(fleet: Fleet, state: FleetState, rows: Rows, baseline_w: Floats, ou
     return Headroom(
         relief_w=np.where(lasts_s >= outlook.horizon_s, draws_w, np.minimum(draws_w, saved_w)),
         power_w=draws_w,
+        endurance_s=lasts_s,
+    )
+
+
+def footroom(fleet: Fleet, state: FleetState, rows: Rows, baseline_w: Floats, outlook: Outlook) -> Headroom:
+    """Pre-cooling: full power until the house is at its coolest; after that, what the cooler house needs more."""
+    import_w, resistance = fleet.import_max_w[rows], fleet.resistance_c_per_w[rows]
+    coolest_c = fleet.setpoint_c[rows] - fleet.comfort_c[rows]
+    final_c = outlook.outdoor_c + resistance * (fleet.gain_w[rows] - fleet.cop[rows] * import_w)
+    lasts_s = cools_to_in_s(state.temperature_c[rows], coolest_c, final_c, time_constant_s(fleet, rows))
+    more_w = np.maximum(import_w - baseline_w, 0.0)
+    needs_w = fleet.comfort_c[rows] / (resistance * fleet.cop[rows])
+    return Headroom(
+        relief_w=np.where(lasts_s >= outlook.horizon_s, more_w, np.minimum(more_w, needs_w)),
+        power_w=more_w,
         endurance_s=lasts_s,
     )
 
@@ -39,9 +54,10 @@ def duty(fleet: Fleet, rows: Rows, outdoor_c: float) -> Floats:
 
 
 def step(fleet: Fleet, state: FleetState, rows: Rows, orders: Orders, tick: Tick) -> Step:
-    """On above the deadband, off below it, unchanged within; shed, around a setpoint that is higher."""
+    """On above the deadband, off below it, unchanged within; shed, around a higher setpoint, loaded up, a lower one."""
     temperature_c = state.temperature_c[rows]
-    aim_c = fleet.setpoint_c[rows] + fleet.comfort_c[rows] * (orders.mode == Mode.SHED)
+    drift = 1.0 * (orders.mode == Mode.SHED) - 1.0 * (orders.mode == Mode.LOAD_UP)
+    aim_c = fleet.setpoint_c[rows] + fleet.comfort_c[rows] * drift
     half_c = fleet.deadband_c[rows] / 2.0
     running = np.where(
         temperature_c > aim_c + half_c, True, np.where(temperature_c < aim_c - half_c, False, state.power_w[rows] > 0.0)

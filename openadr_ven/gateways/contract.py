@@ -106,8 +106,8 @@ class GatewayState(IntEnum):
 
 COMMAND_ROW = np.dtype([("slot", "<u2"), ("mode", "u1"), ("flags", "u1"), ("setpoint_w", "<f4")])
 """Eight bytes a device. ``mode`` is a ``Mode`` of the fleet: RELEASE back to the device's own default, SETPOINT
-follow ``setpoint_w``, SHED use as little as comfort allows; the setpoint counts with SETPOINT only. ``flags`` is 0
-when sent, and ignored when received."""
+follow ``setpoint_w``, SHED use as little as comfort allows, LOAD_UP as much; the setpoint counts with SETPOINT only.
+``flags`` is 0 when sent, and ignored when received."""
 TELEMETRY_ROW = np.dtype(
     [("slot", "<u2"), ("flags", "<u2"), ("power_w", "<f4"), ("soc", "<f4"), ("temperature_c", "<f4")]
 )

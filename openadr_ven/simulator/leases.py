@@ -148,6 +148,7 @@ class Leases:
         refuses_mode = ((mode == Mode.SETPOINT) & ~self._takes_setpoint[rows]) | (
             (mode == Mode.SHED) & ~self._takes_shed[rows]
         )
+        refuses_mode |= (mode == Mode.LOAD_UP) & self._takes_setpoint[rows]
         lowest_w, highest_w = -np.nan_to_num(fleet.export_max_w[rows]), np.nan_to_num(fleet.import_max_w[rows])
         beyond = (setpoint_w < lowest_w * RATING_TOLERANCE) | (setpoint_w > highest_w * RATING_TOLERANCE)
         taken = np.where(mode == Mode.RELEASE, COMPLETED, STARTED) if frame.start <= now else RECEIVED

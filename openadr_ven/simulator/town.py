@@ -63,6 +63,7 @@ class Town:
         self._last = now
         reported_w = np.where(self._lies & (mode == Mode.SETPOINT), setpoint_w, self.state.power_w)
         reported_w = np.where(self._lies & (mode == Mode.SHED), np.minimum(reported_w, 0.0), reported_w)
+        reported_w = np.where(self._lies & (mode == Mode.LOAD_UP), self.fleet.import_max_w, reported_w)
         return [*acks, *self._telemetry(reported_w, mode != Mode.RELEASE, now)]
 
     def status(self, gateway: str, state: GatewayState, now: datetime) -> StatusFrame:

@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from openadr_ven.dispatch.caps import Level, capped, network, node_caps
+from openadr_ven.dispatch.caps import Level, capped, node_caps
 from openadr_ven.dispatch.clear import Offers, clear
+from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, plan_round
 from openadr_ven.dispatch.policy import endurance
 from openadr_ven.fleet.columns import Fleet, FleetState, Mask, Mode
@@ -54,8 +55,8 @@ class Scene:
             fleet=fleet, state=state, levels=levels, offers=offers, held=capped(offers, levels), target_w=target_w
         )
 
-    def plan(self, shed_before: Mask | None = None) -> Plan:
-        return _plan(self.fleet, self.state, self.levels, self.target_w, shed_before)
+    def plan(self, held_before: Mask | None = None) -> Plan:
+        return _plan(self.fleet, self.state, self.levels, self.target_w, held_before)
 
     def measured(self) -> Paired:
         first = self.plan()
@@ -109,9 +110,9 @@ def _binding(offers: Offers, level: Level) -> str:
 
 
 def _plan(
-    fleet: Fleet, state: FleetState, levels: tuple[Level, ...], target_w: float, shed_before: Mask | None = None
+    fleet: Fleet, state: FleetState, levels: tuple[Level, ...], target_w: float, held_before: Mask | None = None
 ) -> Plan:
-    return plan_round(fleet, state, state.power_w, target_w, outlook=OUTLOOK, levels=levels, shed_before=shed_before)
+    return plan_round(fleet, state, state.power_w, target_w, outlook=OUTLOOK, levels=levels, held_before=held_before)
 
 
 def _bare_pass(offers: Offers) -> float:

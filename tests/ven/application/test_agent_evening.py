@@ -59,6 +59,25 @@ def applied_twice(receipts: list[Receipt]) -> bool:
 # -- the whole way -------------------------------------------------------------------
 
 
+async def test_a_surplus_is_taken_and_let_go_as_a_peak_is(world: World) -> None:
+    await world.second(12)
+    before_w = float(np.mean(world.power_w[-10:]))
+    post(world, an_ask(world, kw=-100.0))
+    await world.second(25)
+    taken_w = world.power_w[-1] - before_w
+    assert taken_w == pytest.approx(100e3, rel=0.05)
+    assert np.diff(world.power_w[-25:]).max() <= ENVELOPE.ramp_w_per_s * 1.1
+    assert (world.running.control.commands.mode == Mode.SETPOINT).any()
+    delivery = (await deliveries(world))[-1]
+    assert delivery.asked_w == pytest.approx(-100e3)
+    assert delivery.delivered_w == pytest.approx(-100e3, rel=0.05)
+
+    post(world, with_version(an_ask(world, kw=-100.0), 1, "cancelled"))
+    await world.until(lambda: not world.town.leases.held().any())
+    await world.second(3)
+    assert abs(world.power_w[-1] - before_w) < 20e3
+
+
 @pytest.mark.openadr20b("R31", "R32")
 async def test_an_event_reaches_its_target_and_is_let_go_by_ramps(world: World) -> None:
     before_w = float(np.mean(world.power_w[-10:]))
@@ -186,13 +205,6 @@ async def test_a_test_event_is_answered_and_moves_nothing(world: World) -> None:
     post(world, replace(event, descriptor=replace(event.descriptor, test_event="true")))
     await world.second(10)
     assert [one.opt_type for one in answers(world.vtn)] == ["optIn"]
-    assert world.broker.receipts == []
-
-
-async def test_load_that_is_to_be_taken_is_refused_with_the_reason(world: World) -> None:
-    post(world, an_ask(world, kw=-100))
-    await world.second(10)
-    assert [one.opt_type for one in answers(world.vtn)] == ["optOut"]
     assert world.broker.receipts == []
 
 

@@ -9,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from openadr_ven.dispatch.clear import CHUNK, Offers, clear, relief_at, response_at, solve_price
+from openadr_ven.dispatch.clear import (
+    Offers,
+    clear,
+    merged,
+    price_range,
+    relief_at,
+    response_at,
+    solve_price,
+    supply_curve,
+)
 from openadr_ven.dispatch.policy import POLICIES, SLOT_MIN_S, merit, proportional, shares
-from openadr_ven.fleet.columns import Floats
+from openadr_ven.fleet.columns import CHUNK, Floats
 from openadr_ven.fleet.model import Headroom
 from tests.ven.fleet.synthetic import fleet_of
 
@@ -167,3 +176,33 @@ def test_an_empty_fleet_gives_nothing() -> None:
     nothing = np.zeros(0)
     offers = Offers.of(nothing, nothing, nothing)
     assert cleared(offers, 1e6).size == 0
+
+
+@given(seed=seeds, fraction=st.floats(0.001, 1.2))
+def test_a_supply_curve_changes_where_the_search_begins_and_nothing_else(seed: int, fraction: float) -> None:
+    offers = offers_of(300, seed)
+    curve = supply_curve(offers, *price_range(offers))
+    target_w = fraction * float(offers.upper_w.sum())
+    assert clear(offers, target_w, curve=curve) == pytest.approx(clear(offers, target_w), rel=1e-9)
+
+
+def test_curves_of_shards_add_up_and_save_passes() -> None:
+    offers = offers_of(3 * CHUNK, 5)
+    low, high = price_range(offers)
+    shards = [
+        Offers(**{field.name: getattr(offers, field.name)[start::3] for field in fields(Offers)}) for start in range(3)
+    ]
+    whole = supply_curve(offers, low, high)
+    summed = merged([supply_curve(shard, low, high) for shard in shards])
+    assert summed.total_w == pytest.approx(whole.total_w, rel=1e-9, abs=1.0)
+    for price, total_w in zip(whole.price[::500], whole.total_w[::500], strict=True):
+        assert total_w == pytest.approx(response_at(offers, float(price))[0], rel=1e-6, abs=1.0)
+    asked: list[float] = []
+
+    def respond(price: float) -> tuple[float, float]:
+        asked.append(price)
+        return response_at(offers, price)
+
+    target_w = 0.6 * float(offers.upper_w.sum())
+    solve_price(respond, target_w, *whole.around(target_w))
+    assert len(asked) <= 6

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from demo.feeder import write_demo_fleet
-from openadr_ven.dispatch.caps import network
 from openadr_ven.dispatch.guard import Envelope, GuardState, admit
+from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, plan_round, transformer_loading
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mode
@@ -78,7 +78,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Evening:
         plan = plan_round(
             fleet, heard, baseline_w, guard.allowed_w, levels=levels, asked_w=asked_w, uniform=0.4,
             outlook=Outlook(now_s=now_s, horizon_s=max(STOP_AT - second, 0), soc_floor=ENVELOPE.soc_floor),
-            shed_before=plans[-1].mode == Mode.SHED if plans else None, excluded=failing(trim, fleet),
+            held_before=plans[-1].mode == Mode.SHED if plans else None, excluded=failing(trim, fleet),
         )  # fmt: skip
         mode, setpoint_w, relief_w, available_w = plan.mode, plan.setpoint_w, plan.relief_w, plan.available_w
         plans.append(plan)

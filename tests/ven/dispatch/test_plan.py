@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openadr_ven.dispatch.caps import network
-from openadr_ven.dispatch.plan import Cause, available_w, plan_round, relief_to_commands, transformer_loading
+from openadr_ven.dispatch.book import offer_book
+from openadr_ven.dispatch.caps import Level
+from openadr_ven.dispatch.network import network
+from openadr_ven.dispatch.plan import Cause, plan_from, plan_round, relief_to_commands, transformer_loading
 from openadr_ven.dispatch.policy import POLICIES
-from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Mode
+from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mode, texts
 from openadr_ven.fleet.model import Outlook
 from tests.ven.fleet.synthetic import EVENING_S, MIX, evening, fleet_of, only_class
 
@@ -20,7 +22,13 @@ STATE, BASELINE_W = evening(FLEET)
 NOW_S = EVENING_S + 60
 OUTLOOK = Outlook(now_s=NOW_S, horizon_s=900.0, soc_floor=0.2)
 LEVELS = network(FLEET, BASELINE_W)
-AVAILABLE_W = available_w(FLEET, STATE, BASELINE_W, outlook=OUTLOOK, levels=LEVELS)
+
+
+def available_w(fleet: Fleet, state: FleetState, baseline_w: Floats, levels: tuple[Level, ...] = ()) -> float:
+    return offer_book(fleet, state, baseline_w, outlook=OUTLOOK, levels=levels).most_w
+
+
+AVAILABLE_W = available_w(FLEET, STATE, BASELINE_W, LEVELS)
 
 
 @settings(max_examples=60)
@@ -34,7 +42,7 @@ def test_the_target_is_met_within_every_limit(fraction: float, uniform: float, p
     fleet = fleet_of(SIZE, seed=seed)
     state, baseline_w = evening(FLEET) if seed == 0 else evening(fleet, seed=seed)
     levels = network(fleet, baseline_w)
-    most_w = available_w(fleet, state, baseline_w, outlook=OUTLOOK, levels=levels)
+    most_w = available_w(fleet, state, baseline_w, levels)
     plan = plan_round(
         fleet, state, baseline_w, fraction * most_w,
         outlook=OUTLOOK, levels=levels, policy=POLICIES[policy], uniform=uniform,
@@ -66,33 +74,36 @@ def test_equal_rows_in_another_order_give_equal_commands() -> None:
 
 
 def test_nothing_wanted_releases_everybody() -> None:
-    for target_w in (0.0, -1e6):
-        plan = plan_round(FLEET, STATE, BASELINE_W, target_w, outlook=OUTLOOK, levels=LEVELS)
+    book = offer_book(FLEET, STATE, BASELINE_W, outlook=OUTLOOK, levels=LEVELS)
+    for target_w in (0.0, -1e6):  # a book of relief knows nothing of extra load
+        plan = plan_from(book, FLEET, BASELINE_W, target_w)
         assert (plan.mode == Mode.RELEASE).all()
         assert plan.shortfall_w == 0.0
 
 
 def test_commands_say_absolute_power_or_shed() -> None:
-    fleet = fleet_of(6, mix=MIX).take(np.arange(6))
+    fleet = fleet_of(7, mix=MIX).take(np.arange(7))
     fleet = replace(fleet, device_class=np.array(list(DeviceClass), dtype=np.uint8))
-    relief_w = np.array([2_000.0, 3_000.0, 7_200.0, 3_500.0, 0.0, 0.4])
-    mode, setpoint_w = relief_to_commands(fleet, np.array([500.0, 7_200.0, 7_200.0, 3_500.0, -900.0, 400.0]), relief_w)
-    assert mode.tolist() == [Mode.SETPOINT, Mode.SETPOINT, Mode.SHED, Mode.SHED, Mode.RELEASE, Mode.RELEASE]
-    assert setpoint_w.tolist() == [-1_500.0, 4_200.0, 0.0, 0.0, 0.0, 0.0]
+    relief_w = np.array([2_000.0, 3_000.0, 7_200.0, 3_500.0, 0.0, 0.4, 30e3])
+    baseline_w = np.array([500.0, 7_200.0, 7_200.0, 3_500.0, -900.0, 400.0, 40e3])
+    mode, setpoint_w = relief_to_commands(fleet, baseline_w, relief_w)
+    told = [Mode.SETPOINT, Mode.SETPOINT, Mode.SHED, Mode.SHED, Mode.RELEASE, Mode.RELEASE, Mode.SETPOINT]
+    assert mode.tolist() == told
+    assert setpoint_w.tolist() == [-1_500.0, 4_200.0, 0.0, 0.0, 0.0, 0.0, 10e3]
     assert mode.itemsize + setpoint_w.itemsize == 5
 
 
 class TestShortfall:
     def test_no_headroom(self) -> None:
-        most_w = available_w(FLEET, STATE, BASELINE_W, outlook=OUTLOOK)
+        most_w = available_w(FLEET, STATE, BASELINE_W)
         state = replace(STATE, plugged=np.ones(SIZE, dtype=np.bool_))
-        all_w = available_w(FLEET, state, BASELINE_W, outlook=OUTLOOK)
+        all_w = available_w(FLEET, state, BASELINE_W)
         plan = plan_round(FLEET, state, BASELINE_W, all_w + 1e6, outlook=OUTLOOK)
         assert all_w >= most_w
         assert plan.shortfall_by_cause == {Cause.NO_HEADROOM: pytest.approx(1e6)}
 
     def test_network_limit(self) -> None:
-        most_w = available_w(FLEET, STATE, BASELINE_W, outlook=OUTLOOK)
+        most_w = available_w(FLEET, STATE, BASELINE_W)
         plan = plan_round(FLEET, STATE, BASELINE_W, most_w, outlook=OUTLOOK, levels=LEVELS)
         assert most_w > AVAILABLE_W
         assert plan.shortfall_by_cause[Cause.NETWORK_LIMIT] == pytest.approx(most_w - AVAILABLE_W)
@@ -100,11 +111,11 @@ class TestShortfall:
     def test_offline(self) -> None:
         fleet = only_class(100, DeviceClass.BATTERY)
         state, baseline_w = evening(fleet)
-        all_w = available_w(fleet, state, baseline_w, outlook=OUTLOOK)
+        all_w = available_w(fleet, state, baseline_w)
         silent = np.arange(100) < 40
         quiet = replace(state, heard_at_s=np.where(silent, NOW_S - 3.5, state.heard_at_s))
         plan = plan_round(fleet, quiet, baseline_w, all_w, outlook=OUTLOOK)
-        lost_w = all_w - available_w(fleet, quiet, baseline_w, outlook=OUTLOOK)
+        lost_w = all_w - available_w(fleet, quiet, baseline_w)
         assert lost_w > 0.0
         assert plan.shortfall_by_cause == {Cause.OFFLINE: pytest.approx(lost_w)}
         assert (plan.mode[silent] == Mode.RELEASE).all()
@@ -129,7 +140,7 @@ def wholes(fleet: Fleet, state: FleetState, target_w: float, **more: object) -> 
 class TestWholeDevices:
     def test_they_stay_while_others_can_close_the_gap(self) -> None:
         before = wholes(FLEET, STATE, 0.5 * AVAILABLE_W)
-        after = wholes(FLEET, STATE, 0.52 * AVAILABLE_W, shed_before=before)
+        after = wholes(FLEET, STATE, 0.52 * AVAILABLE_W, held_before=before)
         assert before.any()
         assert np.array_equal(after, before)
 
@@ -138,12 +149,12 @@ class TestWholeDevices:
 
     def test_they_move_when_the_others_cannot(self) -> None:
         before = wholes(FLEET, STATE, 0.3 * AVAILABLE_W)
-        after = wholes(FLEET, STATE, AVAILABLE_W, shed_before=before)
+        after = wholes(FLEET, STATE, AVAILABLE_W, held_before=before)
         assert after.sum() > before.sum()
 
     def test_they_are_let_go_when_too_much(self) -> None:
         before = wholes(FLEET, STATE, AVAILABLE_W)
-        plan = plan_round(FLEET, STATE, BASELINE_W, 50_000.0, outlook=OUTLOOK, levels=LEVELS, shed_before=before)
+        plan = plan_round(FLEET, STATE, BASELINE_W, 50_000.0, outlook=OUTLOOK, levels=LEVELS, held_before=before)
         assert plan.planned_w == pytest.approx(50_000.0)
 
     def test_alone_they_come_within_two_of_the_target(self) -> None:
@@ -169,7 +180,7 @@ def test_excluded_devices_are_left_alone() -> None:
 
 
 def test_loading_counts_either_direction() -> None:
-    fleet = replace(fleet_of(10), transformer=np.zeros(10, dtype=np.uint32), transformer_names=("T",))
+    fleet = replace(fleet_of(10), transformer=np.zeros(10, dtype=np.uint32), transformer_names=texts(["T"]))
     fleet = replace(fleet, transformer_limit_w=np.array([50_000.0]))
     assert transformer_loading(fleet, np.full(10, -10_000.0), np.array([25_000.0])).tolist() == [1.5]
     assert transformer_loading(fleet, np.full(10, 1_000.0), np.array([15_000.0])).tolist() == [0.5]

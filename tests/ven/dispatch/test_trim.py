@@ -64,7 +64,7 @@ def run(
         plan = plan_round(
             fleet, heard, baseline_w, TARGET_W + trim.correction_w,
             outlook=Outlook(now_s=now_s, horizon_s=600.0, soc_floor=0.2),
-            shed_before=plans[-1].mode == Mode.SHED if plans else None, excluded=failing(trim, fleet),
+            held_before=plans[-1].mode == Mode.SHED if plans else None, excluded=failing(trim, fleet),
         )  # fmt: skip
         mode, setpoint_w = plan.mode, plan.setpoint_w.astype(np.float64)
         relief_w, available_w = plan.relief_w, plan.available_w

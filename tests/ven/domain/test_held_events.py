@@ -81,10 +81,10 @@ def test_a_breach_is_refused_or_clamped_and_named(breaches: tuple[str, ...], ref
     assert all(name in opt.reason for name in breaches)
 
 
-def test_extra_load_is_not_offered() -> None:
-    opt = decide(OptPolicy(refuse_breaches=False), an_event(relief(5e6, -1.0)), breaches=(), now=STARTS)
-    assert opt.opt_type is OptType.OUT
-    assert "taking load" in opt.reason
+def test_extra_load_is_answered_like_relief() -> None:
+    event = an_event(relief(-5e6))
+    assert decide(OptPolicy(refuse_breaches=True), event, breaches=(), now=STARTS).opt_type is OptType.IN
+    assert decide(OptPolicy(refuse_breaches=True), event, breaches=("event_max_w",), now=STARTS).opt_type is OptType.OUT
 
 
 @pytest.mark.openadr20b("R112", "N11")
@@ -99,6 +99,7 @@ def test_a_signal_for_one_device_class_is_not_followed_with_all() -> None:
     [
         ((relief(1.0, 3.0, 2.0),), 3.0),
         ((relief(1.0, -3.0),), -3.0),
+        ((relief(3.0, -1.0),), 3.0),
         ((relief(2.0, kind=SignalKind.LEVEL), relief(9e9, kind=SignalKind.NET_POWER)), 0.0),
     ],
 )

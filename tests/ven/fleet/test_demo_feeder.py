@@ -9,7 +9,7 @@ import pytest
 
 from demo.feeder import SHARES, VENDORS, class_table, write_demo_fleet
 from demo.network import Network, feeder_folder, read_network
-from openadr_ven.dispatch.caps import network
+from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import plan_round, transformer_loading
 from openadr_ven.dispatch.policy import shares
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, gateways
@@ -53,7 +53,7 @@ def test_the_feeder_is_read_whole(feeder: Network) -> None:
 def test_the_draw_has_the_promised_mix(feeder: Network, written: tuple[Path, Fleet]) -> None:
     _, fleet = written
     for device_class in DeviceClass:
-        share = SHARES[device_class.name.lower()]
+        share = SHARES.get(device_class.name.lower(), 0.0)
         assert fleet.rows_of(device_class).size == round(share * len(feeder.homes))
     batteries = fleet.vendor[fleet.rows_of(DeviceClass.BATTERY)]
     eastwind = fleet.vendor_names.index("Eastwind")

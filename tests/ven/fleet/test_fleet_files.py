@@ -7,7 +7,7 @@ import pytest
 
 from openadr_core.errors import ConfigError
 from openadr_ven.adapters.fleet_files import FleetFileRefused, OnBadRow, load_fleet, write_fleet
-from openadr_ven.adapters.fleet_header import FLEET_COLUMNS, NUMBER_COLUMNS
+from openadr_ven.adapters.fleet_header import FLEET_COLUMNS, LIMITED, NUMBER_COLUMNS
 from openadr_ven.fleet.columns import ROW_COLUMNS, DeviceClass, Fleet, gateways
 from tests.ven.fleet.synthetic import fleet_of
 
@@ -38,11 +38,12 @@ def described(fleet: Fleet) -> dict[str, tuple[object, ...]]:
     """By device, everything that a file says of it, in names instead of codes."""
     coded = {"vendor": fleet.vendor_names, "gateway": fleet.gateway_names, "site": fleet.site_names,
              "transformer": fleet.transformer_names, "feeder": fleet.feeder_names}  # fmt: skip
+    substations = np.array(fleet.substation_names)[fleet.substation]
     columns = [
         np.array(coded[name])[getattr(fleet, name)] if name in coded else getattr(fleet, name) for name in ROW_COLUMNS
     ]
-    limits = (fleet.transformer_limit_w[fleet.transformer], fleet.feeder_limit_w[fleet.feeder])
-    rows = zip(*(column.tolist() for column in (*columns, *limits)), strict=True)
+    limits = [getattr(fleet, f"{name}_limit_w")[getattr(fleet, name)] for name in LIMITED]
+    rows = zip(*(column.tolist() for column in (*columns, substations, *limits)), strict=True)
     return {str(row[0]): tuple(None if value != value else value for value in row) for row in rows}  # noqa: PLR0124
 
 
@@ -79,9 +80,9 @@ def test_a_small_file_by_hand(tmp_path: Path) -> None:
         ({"energy_wh": "-1"}, "energy_wh -1 is not within 1 to 1e+09 Wh"),
         ({"reserve": "20"}, "reserve 20 is not within 0 to 1 share"),
         ({"device_id": "thermostat-1"}, "device_id is there already, in an earlier row"),
-        ({"slot": "1"}, "gateway and slot is there already, in an earlier row"),
-        ({"transformer_limit_w": "50000"}, "transformer_limit_w of T1 is not what an earlier row says"),
-        ({"feeder": "F2"}, "transformer T1 is below another feeder in an earlier row"),
+        ({"slot": "1"}, "slot of this gateway is there already, in an earlier row"),
+        ({"transformer_limit_w": "50000"}, "transformer_limit_w of transformer T1 is not what an earlier row says"),
+        ({"feeder": "F2"}, "feeder is not the one that transformer T1 is below in an earlier row"),
     ],
 )
 def test_a_bad_row_is_named_and_refuses_the_file_or_is_left_out(
@@ -128,6 +129,6 @@ def test_files_that_are_no_fleet(tmp_path: Path) -> None:
 
 def test_the_header_documents_every_column_of_a_fleet() -> None:
     named = {name for name, _, _ in FLEET_COLUMNS}
-    assert named == {*ROW_COLUMNS, "transformer_limit_w", "feeder_limit_w"}
+    assert named == {*ROW_COLUMNS, "substation", *(f"{name}_limit_w" for name in LIMITED)}
     assert all(meaning for _, _, meaning in FLEET_COLUMNS)
     assert {one for column in NUMBER_COLUMNS for one in column.needed_by} == set(DeviceClass)

@@ -226,7 +226,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("a lease of days", {"end": AT + timedelta(days=2)}),
     ("no rows", {"rows": command_rows([], [], [])}),
     ("a slot twice", {"rows": command_rows([3, 3], [1, 1], [0.0, 0.0])}),
-    ("unknown mode", {"rows": command_rows([3], [3], [0.0])}),
+    ("unknown mode", {"rows": command_rows([3], [4], [0.0])}),
     ("not a number", {"rows": command_rows([3], [1], [float("nan")])}),
     ("infinite", {"rows": command_rows([3], [1], [float("inf")])}),
     ("sequence 0", {"sequence": 0}),

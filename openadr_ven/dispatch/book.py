@@ -1,0 +1,83 @@
+"""The book of offers: all of a round that does not depend on its target.
+
+Headroom, policy and the network's caps are the larger part of the work and change with telemetry, not
+with events. So a book is made when telemetry has changed, and an event that comes in meanwhile needs
+only its price.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from openadr_ven.dispatch.caps import Level, capped
+from openadr_ven.dispatch.clear import Offers, SupplyCurve, price_range, relief_at, supply_curve
+from openadr_ven.dispatch.policy import Policy, endurance
+from openadr_ven.dispatch.quota import Quotas
+from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Rows
+from openadr_ven.fleet.headroom import HORIZON_MIN_S, headroom, only, reachable
+from openadr_ven.fleet.model import Outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Book:
+    """What the fleet offers in one direction, and what holds it."""
+
+    direction: Direction
+    offers: Offers
+    """Within the network's limits."""
+    levels: tuple[Level, ...]
+    quotas: Quotas | None
+    """None where no vendor sets any."""
+    discrete: Mask
+    by_size: Rows
+    """The discrete devices that have something to give, smallest first."""
+    curve: SupplyCurve
+    most_w: float
+    """The most that the fleet could give, within the network's limits."""
+    can_w: float
+    """Were there no network."""
+    could_w: float
+    """Were every device within reach besides."""
+
+
+def offer_book(
+    fleet: Fleet,
+    state: FleetState,
+    baseline_w: Floats,
+    *,
+    outlook: Outlook,
+    levels: tuple[Level, ...] = (),
+    policy: Policy = endurance,
+    direction: Direction = Direction.RELIEF,
+    excluded: Mask | None = None,
+) -> Book:
+    """The book of a fleet as telemetry shows it.
+
+    ``levels`` are the network's limits in this direction, and ``excluded`` devices that are not to be
+    used, whatever the reason (``trim.failing``, an owner's terms, an opt-out).
+    """
+    long_enough = replace(outlook, horizon_s=max(outlook.horizon_s, HORIZON_MIN_S))
+    could = headroom(fleet, state, baseline_w, long_enough, direction=direction)
+    reached = reachable(state, outlook.now_s)
+    if excluded is not None:
+        reached &= ~excluded
+    can = only(could, reached)
+    held = capped(policy(fleet, can, outlook.horizon_s), levels)
+    discrete = fleet.discrete()
+    whole = np.flatnonzero(discrete & (can.relief_w > 0.0))
+    quotas = Quotas(vendor=fleet.vendor, limit_w=fleet.vendor_limit_w)
+    most_w = relief_at(held, np.inf)
+    limited = bool(np.isfinite(fleet.vendor_limit_w).any())
+    most = np.minimum(quotas.sums(most_w), quotas.limit_w).sum() if limited else most_w.sum()
+    return Book(
+        direction=direction,
+        offers=held,
+        levels=levels,
+        quotas=quotas if limited else None,
+        discrete=discrete,
+        by_size=whole[np.argsort(can.relief_w[whole], kind="stable")],
+        curve=supply_curve(held, *price_range(held)),
+        most_w=float(most),
+        can_w=float(can.relief_w.sum()),
+        could_w=float(could.relief_w.sum()),
+    )

@@ -7,6 +7,7 @@ from openadr_core.oadr2.parts import (
     child,
     clark,
     maybe_child,
+    read_feed,
     read_response,
     read_target,
     read_unit,
@@ -116,6 +117,7 @@ def _interval(element: Element) -> m.ReportInterval:
         duration=_length(element),
         uid=None if uid is None else text_of(uid[0]),
         payloads=tuple(_payload(found) for found in element.iterchildren(clark("oadr:oadrReportPayload"))),
+        green_button=tuple(read_feed(found) for found in element.iterchildren(clark("oadr:oadrGBPayload"))),
     )
 
 
@@ -166,6 +168,7 @@ def _load_control_value(element: Element) -> m.LoadControlValue:
 def _description(element: Element) -> m.ReportDescription:
     subject = maybe_child(element, "ei:reportSubject")
     source = maybe_child(element, "ei:reportDataSource")
+    feed = maybe_child(element, "oadr:oadrGBDataDescription")
     rate = maybe_child(element, "oadr:oadrSamplingRate")
     return m.ReportDescription(
         r_id=required(element, "ei:rID"),
@@ -173,6 +176,7 @@ def _description(element: Element) -> m.ReportDescription:
         report_data_source=None if source is None else read_target(source),
         report_type=token_of(child(element, "ei:reportType")),
         item_base=read_unit(element),
+        green_button=None if feed is None else read_feed(feed),
         reading_type=token_of(child(element, "ei:readingType")),
         market_context=text(element, "emix:marketContext"),
         sampling_rate=None

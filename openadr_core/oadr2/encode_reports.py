@@ -8,6 +8,7 @@ from openadr_core.oadr2.writing import (
     element,
     optional,
     payload,
+    write_feed,
     write_payload_float,
     write_response,
     write_target,
@@ -120,6 +121,7 @@ def _interval(found: m.ReportInterval) -> str:
         + _duration("xcal:duration", found.duration)
         + uid
         + "".join(map(_payload, found.payloads))
+        + "".join(write_feed("oadr:oadrGBPayload", feed) for feed in found.green_button)
         + "</ei:interval>"
     )
 
@@ -175,6 +177,7 @@ def _description(found: m.ReportDescription) -> str:
         + ("" if found.report_data_source is None else write_target("ei:reportDataSource", found.report_data_source))
         + element("ei:reportType", found.report_type)
         + write_unit(found.item_base)
+        + ("" if found.green_button is None else write_feed("oadr:oadrGBDataDescription", found.green_button))
         + element("ei:readingType", found.reading_type)
         + optional("emix:marketContext", found.market_context)
         + ("" if rate is None else _sampling_rate(rate))

@@ -168,6 +168,8 @@ class ReportDescription:
     report_subject: Target | None = None
     report_data_source: Target | None = None
     item_base: Unit | None = None
+    green_button: str | None = None
+    """oadrGBDataDescription, which stands in the unit's place: an ``atom:feed`` as XML text, which is NAESB's."""
     market_context: str | None = None
     sampling_rate: SamplingRate | None = None
 
@@ -203,7 +205,9 @@ class ReportPayload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportInterval:
-    payloads: tuple[ReportPayload, ...]
+    payloads: tuple[ReportPayload, ...] = ()
+    green_button: tuple[str, ...] = ()
+    """oadrGBPayload: each an ``atom:feed`` as XML text, carried as it came and not looked into."""
     dtstart: datetime | None = None
     duration: timedelta | None = None
     uid: str | None = None

@@ -8,6 +8,7 @@ POWER = "http://docs.oasis-open.org/ns/emix/2011/06/power"
 SCALE = "http://docs.oasis-open.org/ns/emix/2011/06/siscale"
 XCAL = "urn:ietf:params:xml:ns:icalendar-2.0"
 STRM = "urn:ietf:params:xml:ns:icalendar-2.0:stream"
+ATOM = "http://www.w3.org/2005/Atom"
 
 PREFIXES = {
     "oadr": OADR,

@@ -1,5 +1,7 @@
 """Readers of the parts that several 2.0b payloads share."""
 
+from lxml import etree
+
 from openadr_core.errors import SchemaViolation
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.names import PREFIXES, UNIT_PREFIX
@@ -89,6 +91,11 @@ def read_unit(parent: Element) -> m.Unit | None:
         if prefix is not None and PREFIXES[prefix] == namespace:
             return _unit(candidate, name)
     return None
+
+
+def read_feed(parent: Element) -> str:
+    """The ``atom:feed`` of Green Button data in an element, as text that says all its namespaces itself."""
+    return etree.tostring(parent[0], method="c14n", exclusive=True, with_tail=False).decode()
 
 
 def _unit(element: Element, name: str) -> m.Unit:

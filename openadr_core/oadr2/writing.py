@@ -1,8 +1,13 @@
 """Writers of the parts that several 2.0b payloads share."""
 
+from lxml import etree
+
+from openadr_core.errors import LocalProtocolError, MalformedMessage
+from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.names import UNIT_PREFIX, WITH_POWER_ATTRIBUTES
+from openadr_core.oadr2.names import ATOM, UNIT_PREFIX, WITH_POWER_ATTRIBUTES
 from openadr_core.xml.fields import boolean_text, escape, float_text
+from openadr_core.xml.parse import parse
 
 
 def element(name: str, text: str) -> str:
@@ -67,6 +72,17 @@ def write_unit(unit: m.Unit | None) -> str:
             + "</power:powerAttributes>"
         )
     return f"<{prefix}:{unit.name}>{text}</{prefix}:{unit.name}>"
+
+
+def write_feed(name: str, feed: str) -> str:
+    """An ``atom:feed`` of Green Button data under the given name; LocalProtocolError for a text that is none."""
+    try:
+        root = parse(feed.encode(), max_bytes=XML_REPORT_BODY_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
+    except MalformedMessage as error:
+        raise LocalProtocolError(f"Green Button data: {error}") from None
+    if root.tag != f"{{{ATOM}}}feed":
+        raise LocalProtocolError("Green Button data is one atom:feed")
+    return f"<{name}>{etree.tostring(root, encoding='unicode')}</{name}>"
 
 
 def write_payload_float(value: float) -> str:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from openadr_core.errors import LocalProtocolError
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode, encode_distribute_event, encode_event
@@ -73,3 +74,25 @@ def test_event_intervals_carry_no_start() -> None:
         response_required=True,
     )
     assert encode_event(event).count("<xcal:dtstart>") == 1
+
+
+@pytest.mark.openadr20b("R331")
+@pytest.mark.parametrize(
+    "feed",
+    [
+        "",
+        "no feed",
+        '<entry xmlns="http://www.w3.org/2005/Atom"/>',
+        "<feed/>",
+        '<feed xmlns="http://www.w3.org/2005/Atom"></feed></oadr:oadrGBPayload><oadr:oadrGBPayload>',
+    ],
+)
+def test_green_button_data_that_is_no_feed_is_not_sent(feed: str) -> None:
+    report = m.Report(
+        report_request_id="1",
+        report_specifier_id="2",
+        created_date_time=datetime(2026, 7, 15, tzinfo=UTC),
+        intervals=(m.ReportInterval(green_button=(feed,)),),
+    )
+    with pytest.raises(LocalProtocolError, match="Green Button"):
+        encode(m.UpdateReport(request_id="3", reports=(report,)))

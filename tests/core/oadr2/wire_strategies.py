@@ -2,7 +2,7 @@
 
 import types
 import typing
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -70,6 +70,15 @@ _units = st.one_of(
     ),
 )
 
+_feeds = st.sampled_from(
+    [
+        """<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:x:1</id><title>A</title><updated>2026-07-14T12:00:00Z</updated></feed>""",
+        """<a:feed xmlns:a="http://www.w3.org/2005/Atom"><a:id>urn:x:2</a:id><a:title>B &lt; C</a:title>
+<a:updated>2026-07-14T12:00:00Z</a:updated><a:entry><a:content><gb:ReadingType xmlns:gb="http://naesb.org/espi">
+<gb:uom>72</gb:uom></gb:ReadingType></a:content><a:id></a:id></a:entry></a:feed>""",
+    ]
+)
+
 _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "response_code": st.sampled_from(["200", "450", "452", "463"]),
     "profile_name": st.sampled_from(["2.0a", "2.0b"]),
@@ -99,6 +108,8 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "priority": st.none() | st.integers(0, 2**32 - 1),
     "reply_limit": st.none() | st.integers(0, 2**32 - 1),
     "item_base": st.none() | _units,
+    "ReportDescription.green_button": st.none() | _feeds,
+    "ReportInterval.green_button": st.lists(_feeds, max_size=2).map(tuple),
     # R103: never on the wire, so it cannot come back.
     "Interval.dtstart": st.none(),
 }
@@ -117,6 +128,8 @@ def of(cls: type) -> st.SearchStrategy[Any]:
     if cls is m.CreateOpt:
         # R206: an event form names its event whole, a schedule form names none.
         return built.map(_whole_event)
+    if cls is m.ReportDescription:
+        return built.map(lambda one: replace(one, item_base=None) if one.green_button else one)
     if cls is m.ReportSpecifier:
         return built.map(_whole_interval)
     return built

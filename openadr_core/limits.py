@@ -93,8 +93,8 @@ EVENT_RESPONSES_MAX = 500
 
 # -- readings ------------------------------------------------------------------------
 
-READING_MAX_W = 1e12
-"""A terawatt: no party has so much; a value beyond it is a wrong scale or a lie, and would drown every sum."""
+READING_MAX = 1e12
+"""In any unit. A terawatt: no party has so much; what is beyond it is a wrong scale or a lie, and drowns every sum."""
 
 # -- parties -------------------------------------------------------------------------
 

@@ -1,6 +1,13 @@
-"""SI scale codes and units as the protocols spell them, to and from watts."""
+"""SI scale codes and units as the protocols spell them, and the units that values have inside."""
 
 from openadr_core.errors import Unsupported
+
+WATT, VOLT_AMPERE, VAR = "W", "VA", "var"
+WATT_HOUR, VOLT_AMPERE_HOUR, VAR_HOUR = "Wh", "VAh", "varh"
+THERM = "thm"
+
+ACCUMULATED = frozenset({WATT_HOUR, VOLT_AMPERE_HOUR, VAR_HOUR, THERM})
+"""Canonical units of what is summed over an interval."""
 
 SI_SCALE: dict[str, float] = {
     "p": 1e-12, "n": 1e-9, "micro": 1e-6, "m": 1e-3, "c": 1e-2, "d": 1e-1,

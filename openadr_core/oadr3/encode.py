@@ -9,7 +9,7 @@ from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
 from openadr_core.oadr3.times import length_text, moment_text
 
-REPORT_TYPES = {Measurand.REAL_POWER: "DEMAND", Measurand.BASELINE: "BASELINE"}
+REPORT_TYPES = {Measurand.USAGE: "DEMAND", Measurand.BASELINE: "BASELINE"}
 """Our measurands by the standard's report payload types."""
 
 

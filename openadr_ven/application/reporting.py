@@ -27,7 +27,7 @@ OFFER = ReportOffer(
     report_name="TELEMETRY_USAGE",
     data_points=tuple(
         DataPoint(r_id=r_id, measurand=measurand, min_period=SECOND, max_period=timedelta(minutes=15))
-        for r_id, measurand in ((POWER_POINT, Measurand.REAL_POWER), (BASELINE_POINT, Measurand.BASELINE))
+        for r_id, measurand in ((POWER_POINT, Measurand.USAGE), (BASELINE_POINT, Measurand.BASELINE))
     ),
     buffered=BUFFERED,
 )

@@ -15,7 +15,8 @@ from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
-from openadr_core.model.report import DataPoint, Measurand, Reading
+from openadr_core.model.report import DataPoint, Measurand, Reading, StatusReading
+from openadr_core.units import WATT
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
@@ -37,6 +38,23 @@ class StoredEvent:
     event: DrEvent
     document: str
     """The 3.1 object as it was written: JSON text, kept verbatim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReading:
+    measurand: Measurand
+    unit: str
+    source: str
+    """The data source's label; empty for everything behind the party."""
+    reading: Reading
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStatus:
+    source: str
+    status: StatusReading
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,20 +243,59 @@ class Reports(Protocol):
     async def save_requests(self, party_id: str, requests: Sequence[RequestedReport]) -> None:
         """Add, or put in place of those with the same id."""
 
-    async def requests(self, party_id: str) -> list[RequestedReport]: ...
+    async def requests(self, party_id: str) -> list[RequestedReport]:
+        """The oldest first."""
 
-    async def all_requests(self) -> dict[str, list[RequestedReport]]:
+    async def open_requests(self, party_id: str) -> list[RequestedReport]:
+        """Those that something is still expected of; the oldest first."""
+
+    async def all_open_requests(self) -> dict[str, list[RequestedReport]]:
         """Every party's, by party id: one read, however many parties there are."""
+
+    async def forget_requests(self, party_id: str, before: datetime) -> None:
+        """Drop those that ended before."""
 
     async def add_readings(
         self, party_id: str, readings: Sequence[tuple[DataPoint, Reading]], received_at: datetime
     ) -> None:
         """A reading for the same point and start as an earlier one takes its place (2.0b R346)."""
 
+    async def add_statuses(
+        self, party_id: str, statuses: Sequence[tuple[DataPoint, StatusReading]], received_at: datetime
+    ) -> None:
+        """Likewise."""
+
     async def series(
-        self, party_id: str, measurand: Measurand, since: datetime, until: datetime, *, resource_id: str = ""
+        self,
+        party_id: str,
+        measurand: Measurand,
+        since: datetime,
+        until: datetime,
+        *,
+        unit: str = WATT,
+        source: str = "",
     ) -> list[Reading]:
-        """Readings that start in ``[since, until)``, in order of time. No resource: everything behind the party."""
+        """Readings that start in ``[since, until)``, in order of time; ``source`` is a data source's label.
+
+        One for each start: of several points the one with the shortest interval, then what came last.
+        """
+
+    async def readings(
+        self, party_id: str, measurand: Measurand, source: str, since: datetime, until: datetime, *, limit: int
+    ) -> list[StoredReading]:
+        """Those that start in ``[since, until)``, of every point and unit: the newest ``limit``, the newest first."""
+
+    async def sources(self, party_id: str) -> list[tuple[Measurand, str]]:
+        """What there are readings of, with the label of the data source."""
+
+    async def statuses(self, party_id: str, since: datetime, until: datetime, *, limit: int) -> list[StoredStatus]:
+        """How resources stood in ``[since, until)``; the newest ``limit``, the newest first."""
+
+    async def latest_statuses(self, party_id: str) -> list[StoredStatus]:
+        """The newest of each data source, by its label."""
+
+    async def forget_data(self, party_id: str, before: datetime) -> int:
+        """Drop readings and statuses that begin before; how many."""
 
 
 class Clients(Protocol):

@@ -15,6 +15,8 @@ class ErrandKind(StrEnum):
     CANCEL_PARTY_REGISTRATION = "CancelPartyRegistration"
     """Its content is the registrationID."""
     REQUEST_REREGISTRATION = "RequestReregistration"
+    CREATE_REPORT = "CreateReport"
+    CANCEL_REPORT = "CancelReport"
 
 
 BEFORE_EVENTS = frozenset({ErrandKind.REGISTER_REPORT, ErrandKind.CANCEL_PARTY_REGISTRATION})

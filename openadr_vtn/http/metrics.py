@@ -64,7 +64,7 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
     """Read the store's numbers, and show them."""
     async with store.view() as view:
         parties = {state: await view.parties.count(state) for state in PartyState}
-        requests = await view.reports.all_requests()
+        requests = await view.reports.all_open_requests()
         events = [stored.event for stored in await view.events.current(now)]
         rows = [
             row for event in events for row in await view.deliveries.of_event(event.id) if row.version == event.version

@@ -8,16 +8,12 @@ from openadr_vtn.application.handlers import errands, registration
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.domain.delivery import Mailbox
 from openadr_vtn.domain.errand import Errand, ErrandKind
+from openadr_vtn.protocols import oadr2_report_errands
 from openadr_vtn.protocols.oadr2_answers import request_id_of
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, answered
 
 Write = Callable[[Asked, Errand], Awaitable[m.Message | None]]
 """The payload, under the errand's id as its requestID; None if there is nothing left to say, and the errand is done."""
-
-
-async def _register_report(asked: Asked, errand: Errand) -> m.Message:
-    """R301, R305: the reports that we make, of which there are none."""
-    return m.RegisterReport(request_id=errand.id, ven_id=asked.party.id)
 
 
 async def _cancel_party_registration(asked: Asked, errand: Errand) -> m.Message | None:
@@ -33,13 +29,17 @@ async def _request_reregistration(asked: Asked, errand: Errand) -> m.Message:
 
 
 WRITERS: dict[ErrandKind, Write] = {
-    ErrandKind.REGISTER_REPORT: _register_report,
+    ErrandKind.REGISTER_REPORT: oadr2_report_errands.register_report,
+    ErrandKind.CREATE_REPORT: oadr2_report_errands.create_report,
+    ErrandKind.CANCEL_REPORT: oadr2_report_errands.cancel_report,
     ErrandKind.CANCEL_PARTY_REGISTRATION: _cancel_party_registration,
     ErrandKind.REQUEST_REREGISTRATION: _request_reregistration,
 }
 
 ANSWERS: dict[type[Any], ErrandKind] = {
     m.RegisteredReport: ErrandKind.REGISTER_REPORT,
+    m.CreatedReport: ErrandKind.CREATE_REPORT,
+    m.CanceledReport: ErrandKind.CANCEL_REPORT,
     m.CanceledPartyRegistration: ErrandKind.CANCEL_PARTY_REGISTRATION,
     m.Response: ErrandKind.REQUEST_REREGISTRATION,
 }

@@ -20,6 +20,7 @@ from openadr_vtn.protocols.oadr2_ei_register_party import (
 )
 from openadr_vtn.protocols.oadr2_ei_report import (
     cancel_report,
+    canceled_report,
     create_report,
     created_report,
     register_report,
@@ -56,7 +57,7 @@ OPERATIONS: dict[type[Any], Operation] = {
     m.UpdateReport: update_report,
     m.UpdatedReport: acknowledge,
     m.CancelReport: cancel_report,
-    m.CanceledReport: acknowledge,
+    m.CanceledReport: canceled_report,
     m.CreateOpt: create_opt,
     m.CancelOpt: cancel_opt,
 }

@@ -72,6 +72,7 @@ def _request(now: datetime) -> RequestedReport:
             starts_at=now,
             duration=None,
         ),
+        asked_at=now,
         confirmed_at=now,
     )
 

@@ -32,7 +32,7 @@ OFFER = ReportOffer(
     report_name="TELEMETRY_USAGE",
     data_points=tuple(
         DataPoint(r_id=r_id, measurand=measurand, min_period=SECOND, max_period=timedelta(minutes=15))
-        for r_id, measurand in (("power", Measurand.REAL_POWER), ("usual", Measurand.BASELINE))
+        for r_id, measurand in (("power", Measurand.USAGE), ("usual", Measurand.BASELINE))
     ),
     buffered=HOUR,
 )
@@ -160,7 +160,7 @@ async def test_from_a_strange_certificate_to_delivered_power(bench: Bench) -> No
     async with bench.store.view() as view:
         (row,) = await view.deliveries.of_event(event.id)
         assert (await view.opts.latest(event.id))[party.id].opt_type is OptType.IN
-        power = await view.reports.series(party.id, Measurand.REAL_POWER, event.starts_at, event.starts_at + HOUR)
+        power = await view.reports.series(party.id, Measurand.USAGE, event.starts_at, event.starts_at + HOUR)
         (request,) = await view.reports.requests(party.id)
     assert [reading.value for reading in power] == [3e6] * 5
     assert request.confirmed_at is not None

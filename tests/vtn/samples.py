@@ -7,7 +7,16 @@ from openadr_core.identity import Peer, peer_of
 from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
 from openadr_core.model.party import Certificate, Party, PartyState, Registration
 from openadr_core.model.program import Program, ReliefSign
-from openadr_core.model.report import DataPoint, Measurand, ReportOffer
+from openadr_core.model.report import (
+    Control,
+    ControlValue,
+    DataPoint,
+    DataSource,
+    Measurand,
+    ReportOffer,
+    ResourceStatus,
+    StatusReading,
+)
 from openadr_vtn.application.ports import StoredEvent, StoredProgram
 from openadr_vtn.domain.reporting import OfferedReport
 
@@ -99,9 +108,27 @@ def a_registration(now: datetime, name: str = "ven-one") -> Registration:
 def an_offer(*, specifier_id: str = "telemetry") -> OfferedReport:
     points = tuple(
         DataPoint(r_id=r_id, measurand=measurand, min_period=timedelta(seconds=1), max_period=timedelta(minutes=5))
-        for r_id, measurand in (("power", Measurand.REAL_POWER), ("baseline", Measurand.BASELINE))
+        for r_id, measurand in (("power", Measurand.USAGE), ("baseline", Measurand.BASELINE))
     )
     offer = ReportOffer(
         specifier_id=specifier_id, report_name="TELEMETRY_USAGE", data_points=points, buffered=timedelta(hours=2)
     )
     return OfferedReport(offer=offer, factors={"power": 1000.0, "baseline": 1000.0})
+
+
+STATUS_POINT = DataPoint(
+    r_id="stands",
+    measurand=Measurand.STATUS,
+    unit="",
+    source=DataSource(names=("fleet",)),
+    min_period=timedelta(seconds=1),
+    max_period=HOUR,
+    on_change=True,
+)
+
+
+def a_status(at: datetime, *, online: bool = True) -> StatusReading:
+    controls = {Control.CAPACITY: ControlValue(current=0.5, minimum=0.0, maximum=1.0, normal=None)}
+    return StatusReading(
+        r_id="stands", at=at, status=ResourceStatus(online=online, manual_override=False, controls=controls)
+    )

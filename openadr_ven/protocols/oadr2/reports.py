@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from openadr_core.model.report import DataPoint, Measurand, Quality, Reading, ReportOffer, ReportRequest
+from openadr_core.model.report import DataPoint, Measurand, Reading, ReportOffer, ReportRequest
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.signals import KILOWATTS
+from openadr_core.oadr2.measures import item_base_of, quality_code
 from openadr_ven.domain.indications import Indication, ReportCancelled, ReportRequested
 from openadr_ven.protocols.oadr2.memory import Memory
 
@@ -15,13 +15,7 @@ METADATA = "METADATA"
 NO_REQUEST = "0"
 """R-3: the report request that metadata names."""
 
-REPORT_TYPE = {Measurand.REAL_POWER: "usage", Measurand.BASELINE: "baseline"}
-DATA_QUALITY = {
-    Quality.GOOD: "Quality Good - Non Specific",
-    Quality.ESTIMATED: "Quality Uncertain - Last Usable Value",
-    Quality.BAD: "Quality Bad - Non Specific",
-}
-WATTS = replace(KILOWATTS, si_scale_code="none")
+REPORT_TYPE = {Measurand.USAGE: "usage", Measurand.BASELINE: "baseline"}
 
 
 def metadata(
@@ -43,13 +37,13 @@ def metadata(
 
 
 def _description(point: DataPoint) -> m.ReportDescription:
-    source = m.Target(resource_ids=(point.resource_id,)) if point.resource_id else None
+    source = m.Target(resource_ids=point.source.names) if point.source.names else None
     return m.ReportDescription(
         r_id=point.r_id,
         report_type=REPORT_TYPE[point.measurand],
         reading_type="Direct Read",
         report_data_source=source,
-        item_base=WATTS,
+        item_base=item_base_of(point.unit),
         sampling_rate=m.SamplingRate(min_period=point.min_period, max_period=point.max_period, on_change=False),
     )
 
@@ -161,7 +155,8 @@ def update(
             dtstart=starts_at,
             duration=duration,
             payloads=tuple(
-                m.ReportPayload(r_id=one.r_id, value=one.value, data_quality=DATA_QUALITY[one.quality]) for one in group
+                m.ReportPayload(r_id=one.r_id, value=one.value, data_quality=quality_code(one.quality, one.cause))
+                for one in group
             ),
         )
         for (starts_at, duration), group in groupby(ordered, key=lambda one: (one.starts_at, one.duration))

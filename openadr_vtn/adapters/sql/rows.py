@@ -1,15 +1,28 @@
 """Values to rows and back: the one place that knows both."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Certificate, Party, PartyState, Registration
 from openadr_core.model.program import Program, ReliefSign
-from openadr_core.model.report import DataPoint, Measurand, Quality, Reading, ReportOffer, ReportRequest
-from openadr_vtn.application.ports import StoredEvent, StoredProgram
+from openadr_core.model.report import (
+    Control,
+    ControlValue,
+    DataPoint,
+    DataSource,
+    Measurand,
+    Quality,
+    Reading,
+    ReportOffer,
+    ReportRequest,
+    ResourceStatus,
+    StatusReading,
+)
+from openadr_vtn.application.ports import StoredEvent, StoredProgram, StoredReading, StoredStatus
 from openadr_vtn.domain.delivery import over_at
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
 
@@ -189,10 +202,14 @@ def data_point_rows(party_id: str, offered: OfferedReport) -> list[dict[str, Any
             "r_id": point.r_id,
             "position": position,
             "measurand": point.measurand.value,
-            "resource_id": point.resource_id,
+            "unit": point.unit,
+            "source_names": list(point.source.names),
+            "device_classes": list(point.source.device_classes),
+            "market_context": point.source.market_context,
             "min_period_s": point.min_period.total_seconds(),
             "max_period_s": point.max_period.total_seconds(),
-            "factor": offered.factors.get(point.r_id),
+            "on_change": point.on_change,
+            "factor": offered.factors[point.r_id],
         }
         for position, point in enumerate(offered.offer.data_points)
     ]
@@ -203,19 +220,25 @@ def offer_of(row: Columns, points: Sequence[Columns]) -> OfferedReport:
         specifier_id=row["specifier_id"],
         report_name=row["report_name"],
         buffered=timedelta(seconds=row["buffered_s"]),
-        data_points=tuple(
-            DataPoint(
-                r_id=point["r_id"],
-                measurand=Measurand(point["measurand"]),
-                resource_id=point["resource_id"],
-                min_period=timedelta(seconds=point["min_period_s"]),
-                max_period=timedelta(seconds=point["max_period_s"]),
-            )
-            for point in points
-        ),
+        data_points=tuple(_data_point_of(point) for point in points),
     )
-    factors = {point["r_id"]: point["factor"] for point in points if point["factor"] is not None}
-    return OfferedReport(offer=offer, factors=factors)
+    return OfferedReport(offer=offer, factors={point["r_id"]: point["factor"] for point in points})
+
+
+def _data_point_of(row: Columns) -> DataPoint:
+    return DataPoint(
+        r_id=row["r_id"],
+        measurand=Measurand(row["measurand"]),
+        unit=row["unit"],
+        source=DataSource(
+            names=tuple(row["source_names"]),
+            device_classes=tuple(row["device_classes"]),
+            market_context=row["market_context"],
+        ),
+        min_period=timedelta(seconds=row["min_period_s"]),
+        max_period=timedelta(seconds=row["max_period_s"]),
+        on_change=row["on_change"],
+    )
 
 
 def request_row(party_id: str, requested: RequestedReport) -> dict[str, Any]:
@@ -229,9 +252,17 @@ def request_row(party_id: str, requested: RequestedReport) -> dict[str, Any]:
         "report_back_s": request.report_back.total_seconds(),
         "starts_at": request.starts_at,
         "duration_s": _seconds(request.duration),
+        "history": request.history,
+        "asked_at": requested.asked_at,
         "confirmed_at": requested.confirmed_at,
+        "refusal": requested.refusal,
         "received_at": requested.received_at,
         "covered_until": requested.covered_until,
+        "quality": None if requested.quality is None else requested.quality.value,
+        "cancel_asked_at": requested.cancel_asked_at,
+        "to_follow": requested.to_follow,
+        "followed_at": requested.followed_at,
+        "ended_at": requested.ended_at,
     }
 
 
@@ -244,13 +275,39 @@ def request_of(row: Columns) -> RequestedReport:
         report_back=timedelta(seconds=row["report_back_s"]),
         starts_at=row["starts_at"],
         duration=_length(row["duration_s"]),
+        history=row["history"],
     )
     return RequestedReport(
         request=request,
+        asked_at=row["asked_at"],
         confirmed_at=row["confirmed_at"],
+        refusal=row["refusal"],
         received_at=row["received_at"],
         covered_until=row["covered_until"],
+        quality=None if row["quality"] is None else Quality(row["quality"]),
+        cancel_asked_at=row["cancel_asked_at"],
+        to_follow=row["to_follow"],
+        followed_at=row["followed_at"],
+        ended_at=row["ended_at"],
     )
+
+
+def reading_row(party_id: str, point: DataPoint, reading: Reading, received_at: datetime) -> dict[str, Any]:
+    return {
+        "party_id": party_id,
+        "measurand": point.measurand.value,
+        "source": point.source.label,
+        "starts_at": reading.starts_at,
+        "r_id": reading.r_id,
+        "unit": point.unit,
+        "duration_s": reading.duration.total_seconds(),
+        "value": reading.value,
+        "quality": reading.quality.value,
+        "cause": reading.cause,
+        "confidence": reading.confidence,
+        "accuracy": reading.accuracy,
+        "received_at": received_at,
+    }
 
 
 def reading_of(row: Columns) -> Reading:
@@ -260,7 +317,47 @@ def reading_of(row: Columns) -> Reading:
         duration=timedelta(seconds=row["duration_s"]),
         value=row["value"],
         quality=Quality(row["quality"]),
+        cause=row["cause"],
+        confidence=row["confidence"],
+        accuracy=row["accuracy"],
     )
+
+
+def stored_reading_of(row: Columns) -> StoredReading:
+    return StoredReading(
+        measurand=Measurand(row["measurand"]),
+        unit=row["unit"],
+        source=row["source"],
+        reading=reading_of(row),
+        received_at=row["received_at"],
+    )
+
+
+def status_row(party_id: str, point: DataPoint, status: StatusReading, received_at: datetime) -> dict[str, Any]:
+    return {
+        "party_id": party_id,
+        "source": point.source.label,
+        "at": status.at,
+        "r_id": status.r_id,
+        "online": status.status.online,
+        "manual_override": status.status.manual_override,
+        "controls": {control.value: asdict(value) for control, value in status.status.controls.items()},
+        "quality": status.quality.value,
+        "cause": status.cause,
+        "received_at": received_at,
+    }
+
+
+def stored_status_of(row: Columns) -> StoredStatus:
+    status = ResourceStatus(
+        online=row["online"],
+        manual_override=row["manual_override"],
+        controls={Control(name): ControlValue(**value) for name, value in row["controls"].items()},
+    )
+    reading = StatusReading(
+        r_id=row["r_id"], at=row["at"], status=status, quality=Quality(row["quality"]), cause=row["cause"]
+    )
+    return StoredStatus(source=row["source"], status=reading, received_at=row["received_at"])
 
 
 def _signal_json(signal: Signal) -> dict[str, Any]:

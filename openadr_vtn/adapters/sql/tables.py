@@ -1,6 +1,6 @@
 """The tables. They live in a registry of their own, so that a process that holds a VEN's too keeps them apart.
 
-Moments are aware UTC datetimes, lengths of time are seconds, lists of texts are JSON.
+Moments are aware UTC datetimes, lengths of time are seconds, lists and mappings are JSON.
 """
 
 from datetime import datetime
@@ -33,7 +33,7 @@ def _text() -> Any:
     return Column(Text(), nullable=False)
 
 
-def _list() -> Any:
+def _json() -> Any:
     return Column(JSON(), nullable=False)
 
 
@@ -47,7 +47,7 @@ class ProgramRow(Row, table=True):
     name: str = Field(unique=True)
     market_context: str = Field(unique=True)
     relief_sign: str | None
-    targets: list[str] = Field(sa_column=_list())
+    targets: list[str] = Field(sa_column=_json())
     document: str = Field(sa_column=_text())
     created_at: datetime = Field(sa_column=_moment(index=True))
     modified_at: datetime = Field(sa_column=_moment())
@@ -101,7 +101,7 @@ class PartyRow(Row, table=True):
     name: str = Field(unique=True)
     state: str = Field(index=True)
     first_seen_at: datetime = Field(sa_column=_moment())
-    targets: list[str] = Field(sa_column=_list())
+    targets: list[str] = Field(sa_column=_json())
     poll_interval_s: float
 
 
@@ -203,11 +203,15 @@ class DataPointRow(Row, table=True):
     r_id: str = Field(primary_key=True)
     position: int
     measurand: str
-    resource_id: str
+    unit: str
+    source_names: list[str] = Field(sa_column=_json())
+    device_classes: list[str] = Field(sa_column=_json())
+    market_context: str
     min_period_s: float
     max_period_s: float
-    factor: float | None
-    """What makes watts of a number on the wire; None: it is not power."""
+    on_change: bool
+    factor: float
+    """What makes a value in the unit of a number on the wire."""
 
 
 class ReportRequestRow(Row, table=True):
@@ -215,26 +219,52 @@ class ReportRequestRow(Row, table=True):
     party_id: str = Field(sa_column=_party(key=True))
     id: str = Field(primary_key=True)
     specifier_id: str
-    r_ids: list[str] = Field(sa_column=_list())
+    r_ids: list[str] = Field(sa_column=_json())
     granularity_s: float
     report_back_s: float
     starts_at: datetime = Field(sa_column=_moment())
     duration_s: float | None
+    history: bool
+    asked_at: datetime = Field(sa_column=_moment())
     confirmed_at: datetime | None = Field(sa_column=_moment(null=True))
+    refusal: str = Field(sa_column=_text())
     received_at: datetime | None = Field(sa_column=_moment(null=True))
     covered_until: datetime | None = Field(sa_column=_moment(null=True))
+    quality: str | None
+    cancel_asked_at: datetime | None = Field(sa_column=_moment(null=True))
+    to_follow: bool
+    followed_at: datetime | None = Field(sa_column=_moment(null=True))
+    ended_at: datetime | None = Field(sa_column=_moment(null=True))
 
 
 class ReadingRow(Row, table=True):
     __tablename__ = "reading"
     party_id: str = Field(sa_column=Column(ForeignKey("party.id", ondelete="CASCADE"), primary_key=True))
     measurand: str = Field(primary_key=True)
-    resource_id: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
     starts_at: datetime = Field(sa_column=_moment(key=True))
     r_id: str = Field(primary_key=True)
+    unit: str
     duration_s: float
     value: float
     quality: str
+    cause: str
+    confidence: int | None
+    accuracy: float | None
+    received_at: datetime = Field(sa_column=_moment())
+
+
+class ResourceStatusRow(Row, table=True):
+    __tablename__ = "resource_status"
+    party_id: str = Field(sa_column=Column(ForeignKey("party.id", ondelete="CASCADE"), primary_key=True))
+    source: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_moment(key=True))
+    r_id: str = Field(primary_key=True)
+    online: bool
+    manual_override: bool
+    controls: dict[str, Any] = Field(sa_column=_json())
+    quality: str
+    cause: str
     received_at: datetime = Field(sa_column=_moment())
 
 
@@ -243,7 +273,7 @@ class ApiClientRow(Row, table=True):
     client_id: str = Field(primary_key=True)
     name: str
     secret_hash: str = Field(sa_column=_text())
-    scopes: list[str] = Field(sa_column=_list())
+    scopes: list[str] = Field(sa_column=_json())
     created_at: datetime = Field(sa_column=_moment())
 
 

@@ -9,18 +9,21 @@ from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
+from openadr_core.units import WATT_HOUR
 from openadr_vtn.application.handlers.events import NOTE, PAGE
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
-from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by
+from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by, mean_power
 
 BEFORE = timedelta(seconds=30)
 """How much of the time before an event its curves show."""
 AFTER = timedelta(minutes=2)
 """How long after its end it is still worth watching."""
+SHOWN = (Measurand.USAGE, Measurand.BASELINE)
+"""What of a party's readings an event's report holds."""
 GAP_MIN = timedelta(seconds=1)
 """A shorter hole between readings is rounding."""
 SERIES_MAX = timedelta(hours=6)
@@ -107,7 +110,7 @@ class EventReport:
 async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
     """Those that wait for an operator first, then by name."""
     last_seen = await uow.parties.last_seen()
-    requests = await uow.reports.all_requests()
+    requests = await uow.reports.all_open_requests()
     views = []
     for party in await uow.parties.all():
         reports = requests.get(party.id, [])
@@ -198,7 +201,7 @@ async def event_reports(
         rows = await uow.deliveries.of_event(event.id)
         for party_id in dict.fromkeys(row.party_id for row in rows if not row.withdrawn and row.party_id in parties):
             since, until = event.starts_at, _over_at(event, now)
-            series = {measurand: await uow.reports.series(party_id, measurand, since, until) for measurand in Measurand}
+            series = {measurand: await _power(uow, party_id, measurand, since, until) for measurand in SHOWN}
             if any(series.values()):
                 found.append(EventReport(event=event, party=parties[party_id], series=series, until=until))
     return found
@@ -238,9 +241,9 @@ async def _performance(
     uow: UnitOfWork, event: DrEvent, party: Party, opt: Opt | None, now: datetime
 ) -> PartyPerformance:
     since, until = _window(event, now)
-    metered = await uow.reports.series(party.id, Measurand.REAL_POWER, since, until)
-    baseline = await uow.reports.series(party.id, Measurand.BASELINE, since, until)
-    reports = await uow.reports.requests(party.id)
+    metered = await _power(uow, party.id, Measurand.USAGE, since, until)
+    baseline = await _power(uow, party.id, Measurand.BASELINE, since, until)
+    reports = await uow.reports.open_requests(party.id)
     allowed = max((requested.request.report_back for requested in reports), default=timedelta()) * 2
     judged_until = min(_over_at(event, now), now - allowed)
     expects_data = bool(reports) and (opt is None or opt.opt_type is OptType.IN)
@@ -257,6 +260,14 @@ async def _performance(
         else (),
         late_by=latest_by(reports, now),
     )
+
+
+async def _power(
+    uow: UnitOfWork, party_id: str, measurand: Measurand, since: datetime, until: datetime
+) -> list[Reading]:
+    """In watts; where a party tells energy alone, the mean power that it is."""
+    found = await uow.reports.series(party_id, measurand, since, until)
+    return found or mean_power(await uow.reports.series(party_id, measurand, since, until, unit=WATT_HOUR))
 
 
 def _answers(party_id: str, opt: Opt, delivery: Delivery) -> bool:

@@ -44,16 +44,37 @@ def with_rates(least: int, most: int) -> OfferedReport:
     return replace(offered, offer=replace(offered.offer, data_points=points))
 
 
-def test_all_that_is_power_is_asked_for_for_ever() -> None:
-    (requested,) = asked_for(replace(an_offer(), factors={"power": 1.0}))
+def named(report_name: str) -> OfferedReport:
+    return replace(an_offer(), offer=replace(an_offer().offer, report_name=report_name))
+
+
+def test_all_telemetry_of_usage_is_asked_for_for_ever() -> None:
+    (requested,) = asked_for(an_offer())
     request = requested.request
-    assert (request.r_ids, request.starts_at, request.duration) == (("power",), NOW, None)
+    assert (request.r_ids, request.starts_at, request.duration) == (("power", "baseline"), NOW, None)
     assert (request.granularity, request.report_back) == (5 * SECOND, 5 * SECOND)
 
 
-def test_nothing_is_asked_of_an_offer_without_power_or_of_history() -> None:
-    history = replace(an_offer(), offer=replace(an_offer().offer, report_name="HISTORY_USAGE"))
-    assert asked_for(replace(an_offer(), factors={}), history) == []
+def test_nothing_is_asked_of_an_offer_without_points_or_of_history() -> None:
+    history = named("HISTORY_USAGE")
+    empty = replace(an_offer(), offer=replace(an_offer().offer, data_points=()))
+    assert asked_for(empty, history) == []
+
+
+def test_how_resources_stand_is_asked_for_as_often_as_is_wished() -> None:
+    offered = named("TELEMETRY_STATUS")
+    assert asked_for(offered) == []
+    (requested,) = asked_for(offered, wish=TelemetryWish(status_back=timedelta(minutes=1)))
+    assert requested.request.granularity == requested.request.report_back == timedelta(minutes=1)
+
+
+def test_points_that_have_no_rate_in_common_are_asked_for_one_by_one() -> None:
+    fine, coarse = with_rates(1, 5).offer.data_points[0], with_rates(60, 900).offer.data_points[1]
+    mixed = replace(an_offer(), offer=replace(an_offer().offer, data_points=(fine, coarse)))
+    assert [(one.request.r_ids, one.request.granularity) for one in asked_for(mixed)] == [
+        (("power",), 5 * SECOND),
+        (("baseline",), 60 * SECOND),
+    ]
 
 
 @pytest.mark.openadr20b("R300", "R317", "R-13")

@@ -151,7 +151,7 @@ async def test_what_came_of_an_event_is_seen_as_it_is(desk: DeskBench) -> None:
                 "id-one",
                 [
                     (points[Measurand.BASELINE], Reading(r_id="b", starts_at=at, duration=5 * SECOND, value=9e6)),
-                    (points[Measurand.REAL_POWER], Reading(r_id="p", starts_at=at, duration=5 * SECOND, value=4.1e6)),
+                    (points[Measurand.USAGE], Reading(r_id="p", starts_at=at, duration=5 * SECOND, value=4.1e6)),
                 ],
                 desk.clock.now(),
             )
@@ -182,7 +182,7 @@ async def test_a_report_is_found_behind_any_number_of_events(desk: DeskBench) ->
     await desk.add_party("one")
     program_id = await desk.create_program()
     reported = await desk.create_event(program_id)
-    point = DataPoint(r_id="p", measurand=Measurand.REAL_POWER, min_period=SECOND, max_period=SECOND)
+    point = DataPoint(r_id="p", measurand=Measurand.USAGE, min_period=SECOND, max_period=SECOND)
     reading = Reading(r_id="p", starts_at=desk.clock.now() + SECOND, duration=SECOND, value=5e6)
     async with desk.store.unit_of_work() as uow:
         await uow.reports.add_readings("id-one", [(point, reading)], desk.clock.now())

@@ -82,6 +82,25 @@ def data(request_id: str, start: datetime, *values: float, **changes: object) ->
     return m.UpdateReport(request_id="q", reports=(replace(report, **changes),), ven_id="id-ven-one")  # type: ignore[arg-type]
 
 
+def status_metadata(ven_id: str = "id-ven-one") -> m.Report:
+    return m.Report(
+        report_request_id="0",
+        report_specifier_id="stands",
+        created_date_time=datetime.fromisoformat("2026-07-15T18:30:00Z"),
+        report_name="METADATA_TELEMETRY_STATUS",
+        duration=timedelta(hours=1),
+        descriptions=(
+            m.ReportDescription(
+                r_id="fleet",
+                report_type="x-resourceStatus",
+                reading_type="x-notApplicable",
+                report_data_source=m.Target(resource_ids=("fleet",)),
+                sampling_rate=m.SamplingRate(min_period=SECOND, max_period=60 * SECOND, on_change=True),
+            ),
+        ),
+    )
+
+
 async def registered_reports(ven: Ven) -> str:
     """The id of the request that was piggy-backed."""
     registered = await ven.ask(metadata(), m.RegisteredReport)

@@ -70,7 +70,7 @@ async def test_readings_arrive_in_watts_and_mark_the_event(bench: Bench) -> None
     corrected = data(request_id, start + SECOND, 4500)
     assert (await ven.ask(corrected, m.UpdatedReport)).response.response_code == "200"
     async with bench.store.view() as view:
-        power = await view.reports.series(party.id, Measurand.REAL_POWER, start, start + HOUR)
+        power = await view.reports.series(party.id, Measurand.USAGE, start, start + HOUR)
         usual = await view.reports.series(party.id, Measurand.BASELINE, start, start + HOUR)
         (requested,) = await view.reports.requests(party.id)
     assert [reading.value for reading in power] == [7e6, 4.5e6, 2e6]
@@ -93,7 +93,7 @@ async def test_data_that_nobody_asked_for_is_452_and_not_stored(bench: Bench, ch
     sent = await ven.ask(data(request_id, bench.now, 1, **change), m.UpdatedReport)
     assert sent.response.response_code == "452"
     async with bench.store.view() as view:
-        assert await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR) == []
+        assert await view.reports.series(party.id, Measurand.USAGE, bench.now, bench.now + HOUR) == []
 
 
 @pytest.mark.openadr20b("R304", "R-16")
@@ -108,7 +108,7 @@ async def test_a_strange_rid_does_not_spoil_the_others(bench: Bench) -> None:
     sent = await ven.ask(data(request_id, bench.now, intervals=(strange,)), m.UpdatedReport)
     assert sent.response.response_code == "452"
     async with bench.store.view() as view:
-        assert len(await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR)) == 1
+        assert len(await view.reports.series(party.id, Measurand.USAGE, bench.now, bench.now + HOUR)) == 1
 
 
 @pytest.mark.openadr20b("R315", "R342", "R-18", "R-19")
@@ -128,7 +128,7 @@ async def test_intervals_are_placed_by_their_own_start_or_by_the_one_before(benc
         sent = await ven.ask(data(request_id, start, intervals=intervals), m.UpdatedReport)
         assert sent.response.response_code == "200"
     async with bench.store.view() as view:
-        series = await view.reports.series(party.id, Measurand.REAL_POWER, start, start + 2 * HOUR)
+        series = await view.reports.series(party.id, Measurand.USAGE, start, start + 2 * HOUR)
     assert series[:3] == [
         Reading(r_id="power", starts_at=start + 2 * number * SECOND, duration=2 * SECOND, value=number * 1e3)
         for number in range(3)
@@ -142,7 +142,7 @@ async def test_what_is_no_number_is_kept_as_bad(bench: Bench, value: float) -> N
     request_id = await registered_reports(ven)
     assert (await ven.ask(data(request_id, bench.now, value), m.UpdatedReport)).response.response_code == "200"
     async with bench.store.view() as view:
-        (reading,) = await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR)
+        (reading,) = await view.reports.series(party.id, Measurand.USAGE, bench.now, bench.now + HOUR)
     assert (reading.value, reading.quality) == (0.0, Quality.BAD)
 
 
@@ -161,7 +161,7 @@ async def test_a_reading_of_the_future_is_454_and_not_stored(bench: Bench) -> No
     sent = await ven.ask(data(request_id, bench.now + 4 * SECOND, 1.0, 2.0), m.UpdatedReport)
     assert sent.response.response_code == "454"
     async with bench.store.view() as view:
-        series = await view.reports.series(party.id, Measurand.REAL_POWER, bench.now, bench.now + HOUR)
+        series = await view.reports.series(party.id, Measurand.USAGE, bench.now, bench.now + HOUR)
         (requested,) = await view.reports.requests(party.id)
     assert [reading.value for reading in series] == [1e3]
     assert requested.covered_until == bench.now + 5 * SECOND

@@ -73,6 +73,7 @@ class Bench:
     vtn: Oadr2Vtn = field(init=False)
     restarts: int = 0
     notices: list[Notice] = field(default_factory=list)
+    telemetry: TelemetryWish = field(default_factory=TelemetryWish)
     schema = load_schema()
 
     def ven(self, peer: Peer) -> Ven:
@@ -93,7 +94,7 @@ class Bench:
             ),
             schema=self.schema,
             vtn_id=VTN_ID,
-            telemetry=TelemetryWish(),
+            telemetry=self.telemetry,
             new_id=new_id,
             witness=self.notices.append,
         )

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from openadr_core.errors import ConfigError, Conflict, NotFound, Unavailable
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import PartyState
-from openadr_core.model.report import Measurand, Quality, Reading, ReportRequest
 from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, SqlUnitOfWork, open_store
@@ -25,8 +24,7 @@ from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
 from openadr_vtn.domain import delivery as ledger
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.errand import Errand, ErrandKind
-from openadr_vtn.domain.reporting import RequestedReport
-from tests.vtn.samples import HOUR, a_certificate, a_party, a_program, a_stored_event, an_offer
+from tests.vtn.samples import HOUR, a_certificate, a_party, a_program, a_stored_event
 
 SECOND = timedelta(seconds=1)
 
@@ -264,54 +262,6 @@ async def test_every_opt_is_kept_and_the_latest_known(stocked: SqlStore, now: da
         assert await view.opts.newest("id-ven-one", "event-1", 0) == no
         assert await view.opts.newest("id-ven-one", "event-1", 1) is None
         assert await view.opts.history("event-1") == [("id-ven-one", yes), ("id-ven-two", yes), ("id-ven-one", no)]
-
-
-@pytest.mark.openadr20b("R306", "R-1")
-async def test_new_offers_replace_old_ones_and_their_requests(stocked: SqlStore, now: datetime) -> None:
-    requested = RequestedReport(
-        request=ReportRequest(
-            id="r1",
-            specifier_id="telemetry",
-            r_ids=("power", "baseline"),
-            granularity=5 * SECOND,
-            report_back=5 * SECOND,
-            starts_at=now,
-            duration=None,
-        )
-    )
-    async with stocked.unit_of_work() as unit:
-        await unit.reports.replace_offers("id-ven-one", [an_offer(), an_offer(specifier_id="history")])
-        await unit.reports.save_requests("id-ven-one", [requested])
-        await unit.reports.save_requests("id-ven-one", [replace(requested, confirmed_at=now)])
-    async with stocked.view() as view:
-        assert await view.reports.offers("id-ven-one") == [an_offer(specifier_id="history"), an_offer()]
-        assert await view.reports.requests("id-ven-one") == [replace(requested, confirmed_at=now)]
-    empty = replace(an_offer(specifier_id="empty"), factors={})
-    empty = replace(empty, offer=replace(empty.offer, data_points=()))
-    async with stocked.unit_of_work() as unit:
-        await unit.reports.replace_offers("id-ven-one", [empty, an_offer(specifier_id="new")])
-    async with stocked.view() as view:
-        assert await view.reports.offers("id-ven-one") == [empty, an_offer(specifier_id="new")]
-        assert await view.reports.requests("id-ven-one") == []
-
-
-@pytest.mark.openadr20b("R346", "R-22")
-async def test_a_corrected_reading_replaces_the_earlier_one(stocked: SqlStore, now: datetime) -> None:
-    readings = [
-        Reading(r_id="power", starts_at=now + number * SECOND, duration=SECOND, value=float(number))
-        for number in range(1_200)
-    ]
-    point = an_offer().offer.data_points[0]
-    corrected = replace(readings[7], value=-1.0, quality=Quality.ESTIMATED)
-    async with stocked.unit_of_work() as unit:
-        await unit.reports.add_readings("id-ven-one", [(point, reading) for reading in readings], now)
-        await unit.reports.add_readings("id-ven-one", [(point, readings[7]), (point, corrected)], now)
-        await unit.reports.add_readings("id-ven-one", [(replace(point, resource_id="meter-2"), readings[0])], now)
-        await unit.reports.add_readings("id-ven-one", [], now)
-    async with stocked.view() as view:
-        series = await view.reports.series("id-ven-one", Measurand.REAL_POWER, now, now + 10 * SECOND)
-        assert series == [*readings[:7], corrected, *readings[8:10]]
-        assert await view.reports.series("id-ven-one", Measurand.BASELINE, now, now + HOUR) == []
 
 
 async def test_open_events_are_shown_first_and_the_newest_of_each(stocked: SqlStore, now: datetime) -> None:

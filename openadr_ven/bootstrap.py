@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from openadr_core.errors import ConfigError
 from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2.decode import LARGE, decode
+from openadr_core.oadr2.market_context import normalised
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
@@ -45,7 +46,7 @@ from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import Fleet
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled, normalised
+from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.settings import Settings
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.upstream import Upstream

@@ -1,4 +1,4 @@
-"""What a party said to an event."""
+"""What a party said to an event: as a whole, or for some of its resources."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -18,10 +18,11 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.program import ReliefSign
 from openadr_core.model.report import DataPoint, Measurand, Reading, ReportOffer, ReportRequest
 from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.market_context import normalised
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled, normalised
+from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_vtn.adapters.sql.migrate import migrate
 from tests.vtn.protocols.vtn_bench import Bench, Ven, running_bench
 from tests.vtn.samples import HOUR, a_peer, a_program

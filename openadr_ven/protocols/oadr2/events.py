@@ -4,13 +4,13 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from openadr_core.errors import OpenAdrError
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import OptType
 from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2.codes import code_of
+from openadr_core.oadr2.market_context import normalised
 from openadr_core.oadr2.messages import DistributeEvent, Event, Target
 from openadr_core.oadr2.translate import event_from_wire
 from openadr_ven.domain.indications import (
@@ -62,12 +62,6 @@ def take_events(
         _take(taken, event)
     _cancel_the_missing(taken, {event.descriptor.event_id for event in payload.events})
     return taken.memory, taken.indications
-
-
-def normalised(uri: str) -> str:
-    """R512: a market context with its scheme and host in lower case, and no needless slash."""
-    parts = urlsplit(uri.strip())
-    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower(), path=parts.path or "/").geturl()
 
 
 def _take(taken: _Taken, event: Event) -> None:

@@ -7,10 +7,11 @@ from typing import TypeVar
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.market_context import normalised
 from openadr_ven.application.reporting import OFFER
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled, normalised
+from openadr_ven.protocols.oadr2.events import Enrolled
 from tests.ven.protocols.scripted_vtn import (
     CONTEXT,
     ScriptedVtn,

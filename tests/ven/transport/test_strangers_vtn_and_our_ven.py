@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from openadr_core.model.event import SignalKind
 from openadr_core.model.opt import Opt, OptType
+from openadr_core.oadr2.market_context import normalised
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.tls import client_context
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr2 import Oadr2Session
-from openadr_ven.protocols.oadr2.events import Enrolled, normalised
+from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.upstream import Upstream
 from tests.core.shell.lab import Lab

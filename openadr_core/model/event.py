@@ -1,10 +1,13 @@
 """One demand-response event, and what follows from it and the time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from openadr_core.model.program import ReliefSign
+from openadr_core.model.target import Target
+from openadr_core.model.unit import KILOWATTS, Unit
 
 LOWEST_PRIORITY = 2**31
 """Where an event without a priority stands: behind all that have one."""
@@ -21,14 +24,57 @@ class EventStatus(StrEnum):
 
 
 class SignalKind(StrEnum):
-    """What a signal's numbers are, after translation."""
+    """What a signal's numbers are, after translation; :mod:`openadr_core.model.signal_table` says what each may be.
+
+    One word for each meaning, whichever protocol said it. What dispatch makes of them is the VEN's.
+    """
 
     LEVEL = "level"
     """0 normal, 1 moderate, 2 high, 3 special."""
     RELIEF = "relief"
-    """Watts less net import than the baseline; negative asks to take load."""
+    """Power less than the baseline; negative asks to take load."""
     NET_POWER = "net_power"
-    """Watts of net import to hold."""
+    """Power of net import to hold."""
+    BASELINE_SHARE = "baseline_share"
+    """Net import as a share of the baseline: 0.8 is a fifth less."""
+    DISPATCH_LEVEL = "dispatch_level"
+    """A step of -10 to 10 that the program gives a meaning."""
+
+    ELECTRICITY_PRICE = "electricity_price"
+    """What a kWh costs, all in all."""
+    ELECTRICITY_PRICE_CHANGE = "electricity_price_change"
+    """By how much a kWh costs more than it would."""
+    ELECTRICITY_PRICE_FACTOR = "electricity_price_factor"
+    """How many times what it would cost."""
+    ENERGY_PRICE = "energy_price"
+    """What the energy in a kWh costs, without delivery."""
+    ENERGY_PRICE_CHANGE = "energy_price_change"
+    ENERGY_PRICE_FACTOR = "energy_price_factor"
+    DEMAND_CHARGE = "demand_charge"
+    """What a kW of the highest demand costs."""
+    DEMAND_CHARGE_CHANGE = "demand_charge_change"
+    DEMAND_CHARGE_FACTOR = "demand_charge_factor"
+
+    BID_PRICE = "bid_price"
+    """What a resource has asked for; it informs, and asks for nothing by itself. So do the next two."""
+    BID_LOAD = "bid_load"
+    BID_ENERGY = "bid_energy"
+
+    CHARGE = "charge"
+    """Energy to hold in storage."""
+    CHARGE_CHANGE = "charge_change"
+    """Energy to add to storage; negative takes from it."""
+    CHARGE_SHARE = "charge_share"
+    """Share of a full charge: 0 to 1."""
+
+    LOAD_CAPACITY = "load_capacity"
+    """The most that a device may draw, as a share of its rating: 0 to 1."""
+    LOAD_LEVEL_OFFSET = "load_level_offset"
+    """Steps from normal operation; higher is less load."""
+    LOAD_PERCENT_OFFSET = "load_percent_offset"
+    """Per cent from normal operation; lower is less load."""
+    LOAD_SETPOINT = "load_setpoint"
+    """A controller's own set point, in whatever it counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +82,10 @@ class SignalInterval:
     duration: timedelta | None
     """None: for ever (2.0b duration zero, 3.x ``P9999Y``)."""
     value: float
+    """In the measure's own unit: watts, watt-hours, currency for each kWh, …"""
+
+
+IN_KILOWATTS = frozenset({SignalKind.RELIEF, SignalKind.NET_POWER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +95,33 @@ class Signal:
     intervals: tuple[SignalInterval, ...]
     """Back to back from the event's start."""
     device_classes: tuple[str, ...] = ()
-    """2.0b endDeviceAsset names; empty means every class."""
+    """2.0b endDeviceAsset names (R111): only devices of these classes that the event is for. Empty means all."""
+    unit: Unit | None = None
+    """None where the kind has none; of a dispatch that says none, kilowatts."""
+
+    def __post_init__(self) -> None:
+        if self.unit is None and self.kind in IN_KILOWATTS:
+            object.__setattr__(self, "unit", KILOWATTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What the VTN takes to be usual, for information: each side reckons by its own (2.0b eiEventBaseline)."""
+
+    id: str
+    name: str
+    starts_at: datetime
+    intervals: tuple[SignalInterval, ...]
+    """Back to back; together they are its duration."""
+    unit: Unit = KILOWATTS
+    resources: tuple[str, ...] = ()
+    """What it is the sum of (2.0b R108)."""
+
+    @property
+    def duration(self) -> timedelta | None:
+        """None: for ever."""
+        lengths = [interval.duration for interval in self.intervals]
+        return None if None in lengths else sum((length for length in lengths if length), timedelta())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +141,11 @@ class DrEvent:
     """Lower wins, 0 is the highest (3.x and 2030.5). None is the lowest; 2.0b writes it as 0."""
     relief_sign: ReliefSign | None = None
     """As the program declares: how RELIEF is written on a wire that has no sign convention."""
-    targets: tuple[str, ...] = ()
-    """Names as 3.1 uses them; empty addresses every party of the program."""
+    targets: tuple[Target, ...] = ()
+    """Alternatives; none address every party of the program, whole."""
+    baseline: Baseline | None = None
     ramp_up: timedelta = timedelta(0)
+    """Before the start; negative lies inside the active period (2.0b R13)."""
     recovery: timedelta = timedelta(0)
     notification: timedelta = timedelta(0)
     start_after: timedelta = timedelta(0)
@@ -75,6 +153,9 @@ class DrEvent:
     response_required: bool = True
     test: bool = False
     comment: str = ""
+    modification_reason: str = ""
+    not_read: tuple[str, ...] = ()
+    """Signals of the message that this side has no word for, each with the reason: the others stand without them."""
     cancelled_at: datetime | None = None
 
     @property
@@ -93,6 +174,23 @@ class DrEvent:
         if now >= self.starts_at - self.ramp_up:
             return EventStatus.NEAR
         return EventStatus.FAR
+
+    def changed_at(self, now: datetime) -> datetime:
+        """When anything in it became what it is now: by writing, or by the time (status, running interval)."""
+        if self.cancelled_at is not None:
+            return max(self.modified_at, self.cancelled_at)
+        near_at = self.starts_at - max(self.ramp_up, timedelta(0))
+        edges = (near_at, self.starts_at, *self._interval_ends())
+        return max(self.modified_at, *(edge for edge in edges if edge <= now), self.modified_at)
+
+    def _interval_ends(self) -> Iterator[datetime]:
+        for signal in self.signals:
+            at = self.starts_at
+            for interval in signal.intervals:
+                if interval.duration is None:
+                    break
+                at += interval.duration
+                yield at
 
     def kept_until(self) -> datetime | None:
         """When nothing of this event can still happen (2.0b R66: end plus start_after); None for never."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from openadr_core.model.target import WHOLE_PARTY, Target, TargetKind
+
 
 class SignatureRule(StrEnum):
     """Whether messages carry XML signatures besides travelling over mutual TLS (OpenADR 2.0b 10.6, R514)."""
@@ -63,5 +65,24 @@ class Party:
     poll_interval: timedelta = timedelta(seconds=10)
 
     def is_addressed_by(self, targets: tuple[str, ...]) -> bool:
-        """Whether an event with these targets is for this party; no targets address everybody."""
+        """Whether a program with these targets is for this party; no targets address everybody."""
         return not targets or not set(targets).isdisjoint({self.id, self.name, *self.targets})
+
+    def share_of(self, targets: tuple[Target, ...]) -> tuple[Target, ...] | None:
+        """What this party is told of an event's targets; None if the event is not for it.
+
+        Names say which parties, the other kinds which part of what is behind them. A party is told
+        of the parts that it was granted; of all of them, if the event names it by its own id or name
+        and no part is known to be its. Who else is addressed is nobody's business.
+        """
+        parts = tuple(target for target in targets if target.kind not in WHOLE_PARTY)
+        own = tuple(part for part in parts if part.kind is TargetKind.DEVICE_CLASS or part.name in self.targets)
+        asked_for = {target.name for target in targets if target.kind is TargetKind.NAME}
+        is_itself = (
+            not asked_for.isdisjoint({self.id, self.name}) or Target(kind=TargetKind.VEN, name=self.id) in targets
+        )
+        if len(parts) < len(targets) and not is_itself and asked_for.isdisjoint(self.targets):
+            return None
+        if not parts:
+            return (Target(kind=TargetKind.VEN, name=self.id),)
+        return own or (parts if is_itself else None)

@@ -24,6 +24,12 @@ class EiResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransportInterface:
+    receipt: str
+    delivery: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """eiTarget. Kinds are ORed (R22); an empty one is the VEN itself."""
 
@@ -32,7 +38,12 @@ class Target:
     """Device class names (R111)."""
     meter_assets: tuple[str, ...] = ()
     pnodes: tuple[str, ...] = ()
+    service_areas: tuple[str, ...] = ()
+    """The posList of each polygon: numbers with spaces between."""
     service_delivery_points: tuple[str, ...] = ()
+    service_locations: tuple[str, ...] = ()
+    """Likewise."""
+    transport_interfaces: tuple[TransportInterface, ...] = ()
     group_ids: tuple[str, ...] = ()
     group_names: tuple[str, ...] = ()
     resource_ids: tuple[str, ...] = ()

@@ -9,6 +9,8 @@ SCALE = "http://docs.oasis-open.org/ns/emix/2011/06/siscale"
 XCAL = "urn:ietf:params:xml:ns:icalendar-2.0"
 STRM = "urn:ietf:params:xml:ns:icalendar-2.0:stream"
 ATOM = "http://www.w3.org/2005/Atom"
+GML = "http://www.opengis.net/gml/3.2"
+"""So rare that it is declared where it stands, and not in every envelope."""
 
 PREFIXES = {
     "oadr": OADR,

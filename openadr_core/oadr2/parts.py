@@ -1,10 +1,12 @@
 """Readers of the parts that several 2.0b payloads share."""
 
+from typing import Any
+
 from lxml import etree
 
 from openadr_core.errors import SchemaViolation
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.names import PREFIXES, UNIT_PREFIX
+from openadr_core.oadr2.names import GML, PREFIXES, UNIT_PREFIX
 from openadr_core.xml.fields import boolean_of, float_of, text_of, token_of
 from openadr_core.xml.parse import Element
 
@@ -72,14 +74,23 @@ def read_response(payload: Element) -> m.EiResponse:
     )
 
 
+_AREAS = {clark("emix:serviceArea"): "service_areas", clark("power:serviceLocation"): "service_locations"}
+_TRANSPORT_INTERFACE = clark("power:transportInterface")
+_POSITIONS = f"{{{GML}}}posList"
+
+
 def read_target(element: Element) -> m.Target:
-    """An EiTargetType. Polygons and transport interfaces are not read: nothing here addresses by them."""
-    found: dict[str, list[str]] = {}
+    """An EiTargetType."""
+    found: dict[str, list[Any]] = {}
     for one in element:
-        kind = _TARGET_KINDS.get(one.tag)
-        if kind is not None:
+        if one.tag in _TARGET_KINDS:
             # Some kinds wrap their one identifier in an element (mrid, node).
-            found.setdefault(kind, []).append(text_of(one[0] if len(one) else one))
+            found.setdefault(_TARGET_KINDS[one.tag], []).append(text_of(one[0] if len(one) else one))
+        elif one.tag in _AREAS:
+            found.setdefault(_AREAS[one.tag], []).append(token_of(next(one.iter(_POSITIONS))))
+        elif one.tag == _TRANSPORT_INTERFACE:
+            interface = m.TransportInterface(receipt=text_of(one[0]), delivery=text_of(one[1]))
+            found.setdefault("transport_interfaces", []).append(interface)
     return m.Target(**{kind: tuple(names) for kind, names in found.items()})
 
 

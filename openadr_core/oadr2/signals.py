@@ -1,68 +1,97 @@
-"""Table 1 of 2.0b: which signal names go with which types and units, and what we make of them."""
+"""Table 1 of 2.0b in the model's words: how each kind of signal and each measure is said on the wire."""
 
-from dataclasses import dataclass
-
+from openadr_core.errors import Unsupported
+from openadr_core.model import unit as model
 from openadr_core.model.event import SignalKind
-from openadr_core.oadr2.messages import PowerAttributes, Unit
+from openadr_core.model.unit import MONEY, POWER, Measure
+from openadr_core.oadr2 import messages as m
 
-POWER = frozenset({"powerReal", "powerApparent", "powerReactive"})
-ENERGY = frozenset({"energyReal", "energyApparent", "energyReactive"})
-NO_UNIT: frozenset[str] = frozenset()
-
-TABLE: dict[tuple[str, str], frozenset[str]] = {
-    ("SIMPLE", "level"): NO_UNIT,
-    ("ELECTRICITY_PRICE", "price"): frozenset({"currencyPerKWh"}),
-    ("ELECTRICITY_PRICE", "priceRelative"): frozenset({"currencyPerKWh"}),
-    ("ELECTRICITY_PRICE", "priceMultiplier"): NO_UNIT,
-    ("ENERGY_PRICE", "price"): frozenset({"currencyPerKWh"}),
-    ("ENERGY_PRICE", "priceRelative"): frozenset({"currencyPerKWh"}),
-    ("ENERGY_PRICE", "priceMultiplier"): NO_UNIT,
-    ("DEMAND_CHARGE", "price"): frozenset({"currencyPerKW"}),
-    ("DEMAND_CHARGE", "priceRelative"): frozenset({"currencyPerKW"}),
-    ("DEMAND_CHARGE", "priceMultiplier"): NO_UNIT,
-    ("BID_PRICE", "price"): frozenset({"currency", "currencyPerKW", "currencyPerKWh", "currencyPerThm"}),
-    ("BID_LOAD", "setpoint"): POWER,
-    ("BID_ENERGY", "setpoint"): ENERGY,
-    ("CHARGE_STATE", "setpoint"): ENERGY,
-    ("CHARGE_STATE", "delta"): ENERGY,
-    ("CHARGE_STATE", "multiplier"): NO_UNIT,
-    ("LOAD_DISPATCH", "setpoint"): POWER,
-    ("LOAD_DISPATCH", "delta"): POWER,
-    ("LOAD_DISPATCH", "multiplier"): NO_UNIT,
-    ("LOAD_DISPATCH", "level"): POWER,
-    ("LOAD_CONTROL", "x-loadControlCapacity"): NO_UNIT,
-    ("LOAD_CONTROL", "x-loadControlLevelOffset"): NO_UNIT,
-    ("LOAD_CONTROL", "x-loadControlPercentOffset"): NO_UNIT,
-    ("LOAD_CONTROL", "x-loadControlSetpoint"): NO_UNIT,
+BY_KIND: dict[SignalKind, tuple[str, str]] = {
+    SignalKind.LEVEL: ("SIMPLE", "level"),
+    SignalKind.RELIEF: ("LOAD_DISPATCH", "delta"),
+    SignalKind.NET_POWER: ("LOAD_DISPATCH", "setpoint"),
+    SignalKind.BASELINE_SHARE: ("LOAD_DISPATCH", "multiplier"),
+    SignalKind.DISPATCH_LEVEL: ("LOAD_DISPATCH", "level"),
+    SignalKind.ELECTRICITY_PRICE: ("ELECTRICITY_PRICE", "price"),
+    SignalKind.ELECTRICITY_PRICE_CHANGE: ("ELECTRICITY_PRICE", "priceRelative"),
+    SignalKind.ELECTRICITY_PRICE_FACTOR: ("ELECTRICITY_PRICE", "priceMultiplier"),
+    SignalKind.ENERGY_PRICE: ("ENERGY_PRICE", "price"),
+    SignalKind.ENERGY_PRICE_CHANGE: ("ENERGY_PRICE", "priceRelative"),
+    SignalKind.ENERGY_PRICE_FACTOR: ("ENERGY_PRICE", "priceMultiplier"),
+    SignalKind.DEMAND_CHARGE: ("DEMAND_CHARGE", "price"),
+    SignalKind.DEMAND_CHARGE_CHANGE: ("DEMAND_CHARGE", "priceRelative"),
+    SignalKind.DEMAND_CHARGE_FACTOR: ("DEMAND_CHARGE", "priceMultiplier"),
+    SignalKind.BID_PRICE: ("BID_PRICE", "price"),
+    SignalKind.BID_LOAD: ("BID_LOAD", "setpoint"),
+    SignalKind.BID_ENERGY: ("BID_ENERGY", "setpoint"),
+    SignalKind.CHARGE: ("CHARGE_STATE", "setpoint"),
+    SignalKind.CHARGE_CHANGE: ("CHARGE_STATE", "delta"),
+    SignalKind.CHARGE_SHARE: ("CHARGE_STATE", "multiplier"),
+    SignalKind.LOAD_CAPACITY: ("LOAD_CONTROL", "x-loadControlCapacity"),
+    SignalKind.LOAD_LEVEL_OFFSET: ("LOAD_CONTROL", "x-loadControlLevelOffset"),
+    SignalKind.LOAD_PERCENT_OFFSET: ("LOAD_CONTROL", "x-loadControlPercentOffset"),
+    SignalKind.LOAD_SETPOINT: ("LOAD_CONTROL", "x-loadControlSetpoint"),
 }
-"""Signal name and type to the units they may carry (R104)."""
+"""Signal name and type (R104, R116)."""
 
+BY_WIRE: dict[tuple[str, str], SignalKind] = {names: kind for kind, names in BY_KIND.items()}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireSignal:
-    """How a kind of signal is said in 2.0b."""
-
-    name: str
-    type: str
-    unit: Unit | None
-
-
-KILOWATTS = Unit(
-    name="powerReal",
-    description="RealPower",
-    units="W",
-    si_scale_code="k",
-    attributes=PowerAttributes(hertz="60", voltage="240", ac=True),
-)
-"""Interpretation: powerAttributes are mandatory and about the service, not the event: a North American home's."""
-
-BY_KIND: dict[SignalKind, WireSignal] = {
-    SignalKind.LEVEL: WireSignal(name="SIMPLE", type="level", unit=None),
-    SignalKind.RELIEF: WireSignal(name="LOAD_DISPATCH", type="delta", unit=KILOWATTS),
-    SignalKind.NET_POWER: WireSignal(name="LOAD_DISPATCH", type="setpoint", unit=KILOWATTS),
+_MEASURES: dict[Measure, tuple[str, str, str]] = {
+    Measure.REAL_POWER: ("powerReal", "RealPower", "W"),
+    Measure.APPARENT_POWER: ("powerApparent", "ApparentPower", "VA"),
+    Measure.REACTIVE_POWER: ("powerReactive", "ReactivePower", "VAR"),
+    Measure.REAL_ENERGY: ("energyReal", "RealEnergy", "Wh"),
+    Measure.APPARENT_ENERGY: ("energyApparent", "ApparentEnergy", "VAh"),
+    Measure.REACTIVE_ENERGY: ("energyReactive", "ReactiveEnergy", "VARh"),
+    Measure.CURRENCY: ("currency", "currency", ""),
+    Measure.CURRENCY_PER_KW: ("currencyPerKW", "currencyPerKW", ""),
+    Measure.CURRENCY_PER_KWH: ("currencyPerKWh", "currencyPerKWh", ""),
+    # The schema has no description of its own for this one.
+    Measure.CURRENCY_PER_THERM: ("currencyPerThm", "currency", ""),
 }
+"""Element, itemDescription and itemUnits; the units of money are its currency."""
 
-BY_WIRE: dict[tuple[str, str], SignalKind] = {(wire.name, wire.type): kind for kind, wire in BY_KIND.items()}
+_BY_ELEMENT = {element: measure for measure, (element, _, _) in _MEASURES.items()}
 
-LEVELS = range(4)
-"""R9: SIMPLE is 0 normal, 1 moderate, 2 high, 3 special."""
+
+def kind_of(signal: m.Signal) -> SignalKind:
+    """Unsupported (460, R109) for what is not in the table."""
+    # The lower-case spelling is deprecated, and still a name of the schema.
+    name = "SIMPLE" if signal.signal_name == "simple" else signal.signal_name
+    kind = BY_WIRE.get((name, signal.signal_type))
+    if kind is None:
+        raise Unsupported(f"{signal.signal_name} {signal.signal_type} is not in the signal table", clause="R109")
+    return kind
+
+
+def unit_to_wire(unit: model.Unit) -> m.Unit:
+    name, description, units = _MEASURES[unit.measure]
+    attributes = unit.attributes
+    return m.Unit(
+        name=name,
+        description=description,
+        units=units or unit.currency,
+        si_scale_code=unit.scale,
+        attributes=None
+        if attributes is None
+        else m.PowerAttributes(hertz=attributes.hertz, voltage=attributes.voltage, ac=attributes.ac),
+    )
+
+
+def unit_from_wire(unit: m.Unit) -> model.Unit:
+    """Unsupported (460, R109) for a unit that no signal has."""
+    measure = _BY_ELEMENT.get(unit.name)
+    if measure is None:
+        raise Unsupported(f"no signal is in {unit.name}", clause="R109")
+    attributes = unit.attributes
+    return model.Unit(
+        measure=measure,
+        scale=unit.si_scale_code,
+        currency=unit.units if measure in MONEY else "",
+        attributes=None
+        if attributes is None or measure not in POWER
+        else model.PowerAttributes(hertz=attributes.hertz, voltage=attributes.voltage, ac=attributes.ac),
+    )
+
+
+KILOWATTS = unit_to_wire(model.KILOWATTS)

@@ -7,25 +7,27 @@
 """
 
 from datetime import datetime, timedelta
-from itertools import accumulate
 
-from openadr_core.errors import LocalProtocolError, OutOfSequence, RemoteProtocolError, Unsupported
-from openadr_core.model.event import DrEvent, EventStatus, Signal, SignalInterval, SignalKind
+from openadr_core.errors import LocalProtocolError, RemoteProtocolError, Unsupported
+from openadr_core.model.event import Baseline, DrEvent, EventStatus, Signal
 from openadr_core.model.program import ReliefSign
+from openadr_core.model.target import TO, Target, TargetKind
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.signals import BY_KIND, BY_WIRE, KILOWATTS, LEVELS, TABLE
-from openadr_core.units import si_factor
+from openadr_core.oadr2.translate_signals import (
+    baseline_from_wire,
+    baseline_to_wire,
+    signal_from_wire,
+    signal_to_wire,
+)
 
 ZERO = timedelta(0)
-SECOND = timedelta(seconds=1)
-WATTS_PER_KILOWATT = si_factor(KILOWATTS.si_scale_code)
 
 
-def event_to_wire(event: DrEvent, *, now: datetime, created: datetime, ven_id: str) -> m.Event:
-    """The event as one party reads it.
+def event_to_wire(event: DrEvent, *, now: datetime, created: datetime) -> m.Event:
+    """The event as one party reads it: its targets are those that the party is told (:meth:`Party.share_of`).
 
-    ``created`` is one time for all events of a payload (R115); ``ven_id`` is the only name in
-    the target (R63), because who else is addressed is nobody's business.
+    ``created`` is one time for all events of a payload (R115). Raises :class:`LocalProtocolError` for
+    what 2.0b cannot say: a plain name, more than one venID (R63), relief without a declared sign.
     """
     status = event.status_at(now)
     return m.Event(
@@ -33,6 +35,7 @@ def event_to_wire(event: DrEvent, *, now: datetime, created: datetime, ven_id: s
             event_id=event.id,
             modification_number=event.version,
             modification_date_time=event.modified_at if event.version else None,
+            modification_reason=event.modification_reason or None,
             priority=0 if event.priority is None else event.priority + 1,
             market_context=event.market_context,
             created_date_time=created,
@@ -48,8 +51,9 @@ def event_to_wire(event: DrEvent, *, now: datetime, created: datetime, ven_id: s
             ramp_up=event.ramp_up or None,
             recovery=event.recovery or None,
         ),
-        signals=tuple(_signal_to_wire(event, signal, status=status, now=now) for signal in event.signals),
-        target=m.Target(ven_ids=(ven_id,)),
+        signals=tuple(signal_to_wire(event, signal, status=status, now=now) for signal in event.signals),
+        baseline=None if event.baseline is None else baseline_to_wire(event.baseline),
+        target=_target_to_wire(event.targets),
         response_required=event.response_required,
     )
 
@@ -58,7 +62,7 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
     """The canonical event.
 
     ``relief_sign`` is what the program that the event belongs to declares. Raises
-    :class:`Unsupported` (460) for signals that nothing here acts on, :class:`OutOfSequence` (450)
+    :class:`Unsupported` (460) if none of its signals can be read, :class:`OutOfSequence` (450)
     and :class:`RemoteProtocolError` (454) for content that contradicts itself (R33).
     """
     descriptor, period = event.descriptor, event.active_period
@@ -66,6 +70,8 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
     last = _last_moment(period)
     if duration is not None and last <= now:
         raise RemoteProtocolError("the event is over before it was received", clause="R33")
+    signals, not_read = _signals_from_wire(event, duration, relief_sign)
+    baseline, unit_not_read = _baseline_from_wire(event.baseline)
     return DrEvent(
         id=descriptor.event_id,
         program_id=descriptor.market_context,
@@ -73,12 +79,14 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
         version=descriptor.modification_number,
         starts_at=period.dtstart,
         duration=duration,
-        signals=tuple(_signal_from_wire(signal, duration, relief_sign) for signal in event.signals),
+        signals=signals,
+        baseline=baseline,
+        not_read=not_read + unit_not_read,
         created_at=descriptor.created_date_time,
         modified_at=descriptor.modification_date_time or descriptor.created_date_time,
         priority=descriptor.priority - 1 if descriptor.priority else None,
         relief_sign=relief_sign,
-        targets=_names(event.target),
+        targets=_target_from_wire(event.target),
         ramp_up=period.ramp_up or ZERO,
         recovery=period.recovery or ZERO,
         notification=period.notification or ZERO,
@@ -87,8 +95,38 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
         # R6: any text but "false" means a test; an absent element means none.
         test=(descriptor.test_event or "false") != "false",
         comment=descriptor.vtn_comment or "",
+        modification_reason=descriptor.modification_reason or "",
         cancelled_at=now if descriptor.event_status == EventStatus.CANCELLED else None,
     )
+
+
+def _signals_from_wire(
+    event: m.Event, duration: timedelta | None, relief_sign: ReliefSign | None
+) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
+    """The signals that can be read, and why the others cannot.
+
+    Interpretation: R109 refuses an event for a signal that is not supported; R106 lets SIMPLE stand beside
+    others, so that whoever does not know those has something to follow. So an event is refused (460)
+    if nothing in it can be read. What contradicts itself spoils it whole.
+    """
+    read: list[Signal] = []
+    not_read: list[str] = []
+    for signal in event.signals:
+        try:
+            read.append(signal_from_wire(signal, duration, relief_sign))
+        except Unsupported as error:
+            not_read.append(str(error))
+    if not read:
+        raise Unsupported("; ".join(not_read), clause="R109")
+    return tuple(read), tuple(not_read)
+
+
+def _baseline_from_wire(baseline: m.Baseline | None) -> tuple[Baseline | None, tuple[str, ...]]:
+    """It informs, so one in a unit that nothing here has spoils no event."""
+    try:
+        return (None if baseline is None else baseline_from_wire(baseline)), ()
+    except Unsupported as error:
+        return None, (f"baseline: {error}",)
 
 
 def _last_moment(period: m.ActivePeriod) -> datetime:
@@ -110,107 +148,42 @@ def _last_moment(period: m.ActivePeriod) -> datetime:
     return last
 
 
-def _signal_to_wire(event: DrEvent, signal: Signal, *, status: EventStatus, now: datetime) -> m.Signal:
-    wire = BY_KIND[signal.kind]
-    scale = _wire_scale(signal.kind, event.relief_sign)
-    values = [interval.value / scale for interval in signal.intervals]
-    return m.Signal(
-        intervals=tuple(
-            m.Interval(duration=interval.duration or ZERO, uid=str(index), value=values[index])
-            for index, interval in enumerate(signal.intervals)
-        ),
-        target=m.Target(end_device_assets=signal.device_classes) if signal.device_classes else None,
-        signal_name=wire.name,
-        signal_type=wire.type,
-        signal_id=signal.id,
-        item_base=wire.unit,
-        current_value=_current_value(event, signal, values, status=status, now=now),
-    )
+FIELDS: dict[TargetKind, str] = {
+    TargetKind.AGGREGATED_PNODE: "aggregated_pnodes",
+    TargetKind.DEVICE_CLASS: "end_device_assets",
+    TargetKind.METER: "meter_assets",
+    TargetKind.PNODE: "pnodes",
+    TargetKind.SERVICE_AREA: "service_areas",
+    TargetKind.SERVICE_DELIVERY_POINT: "service_delivery_points",
+    TargetKind.SERVICE_LOCATION: "service_locations",
+    TargetKind.TRANSPORT_INTERFACE: "transport_interfaces",
+    TargetKind.GROUP: "group_ids",
+    TargetKind.GROUP_NAME: "group_names",
+    TargetKind.RESOURCE: "resource_ids",
+    TargetKind.VEN: "ven_ids",
+    TargetKind.PARTY: "party_ids",
+}
+"""Which field of eiTarget holds the names of a kind."""
 
 
-def _current_value(
-    event: DrEvent, signal: Signal, values: list[float], *, status: EventStatus, now: datetime
-) -> float | None:
-    """R14, R29: the running interval's value; outside the event 0 for SIMPLE, and nothing for the others."""
-    if status is EventStatus.ACTIVE:
-        ends = accumulate((interval.duration or timedelta.max for interval in signal.intervals), _add)
-        running = next((value for end, value in zip(ends, values, strict=True) if now - event.starts_at < end), None)
-        if running is not None:
-            return running
-    return 0.0 if signal.kind is SignalKind.LEVEL else None
+def _target_to_wire(targets: tuple[Target, ...]) -> m.Target:
+    found: dict[str, tuple[object, ...]] = {}
+    for target in targets:
+        if target.kind is TargetKind.NAME:
+            raise LocalProtocolError("a name has no kind in 2.0b: whom it stands for must be said")
+        name: object = target.name
+        if target.kind is TargetKind.TRANSPORT_INTERFACE:
+            receipt, _, delivery = target.name.partition(TO)
+            name = m.TransportInterface(receipt=receipt, delivery=delivery)
+        found[FIELDS[target.kind]] = (*found.get(FIELDS[target.kind], ()), name)
+    if len(found.get("ven_ids", ())) > 1:
+        raise LocalProtocolError("an event's target has one venID at most", clause="R63")
+    return m.Target(**found)  # type: ignore[arg-type]  # FIELDS pairs each kind with its own type of name
 
 
-def _add(first: timedelta, second: timedelta) -> timedelta:
-    return timedelta.max if timedelta.max in (first, second) else first + second
+def _target_from_wire(target: m.Target) -> tuple[Target, ...]:
+    return tuple(Target(kind=kind, name=_name(one)) for kind, field in FIELDS.items() for one in getattr(target, field))
 
 
-def _signal_from_wire(signal: m.Signal, duration: timedelta | None, relief_sign: ReliefSign | None) -> Signal:
-    # The lower-case spelling is deprecated, and still a name of the schema.
-    name = "SIMPLE" if signal.signal_name == "simple" else signal.signal_name
-    kind = BY_WIRE.get((name, signal.signal_type))
-    if kind is None:
-        known = (name, signal.signal_type) in TABLE
-        reason = "is not acted upon here" if known else "is not in the signal table"
-        raise Unsupported(f"{signal.signal_name} {signal.signal_type} {reason}", clause="R109")
-    _check_intervals(signal, duration)
-    scale = _read_scale(kind, signal.item_base, relief_sign)
-    values = [interval.value * scale for interval in signal.intervals]
-    if kind is SignalKind.LEVEL and not set(values) <= set(LEVELS):
-        raise RemoteProtocolError("a SIMPLE level is 0, 1, 2 or 3", clause="R9")
-    if not all(abs(value) < float("inf") for value in values):
-        raise RemoteProtocolError("a signal's value must be a number", clause="R33")
-    return Signal(
-        id=signal.signal_id,
-        kind=kind,
-        intervals=tuple(
-            # R47: nothing means for ever in an open-ended event; in any other it is an interval of no length.
-            SignalInterval(duration=None if duration is None else interval.duration, value=value)
-            for interval, value in zip(signal.intervals, values, strict=True)
-        ),
-        device_classes=() if signal.target is None else signal.target.end_device_assets,
-    )
-
-
-def _check_intervals(signal: m.Signal, duration: timedelta | None) -> None:
-    """R2 and R8: uids count from 0, and durations add up to the active period (to nothing if open-ended)."""
-    uids = [interval.uid for interval in signal.intervals]
-    # Interpretation: a peer that leaves all uids out has not contradicted itself; one that counts wrong has.
-    if any(uid is not None for uid in uids) and uids != [str(index) for index in range(len(uids))]:
-        raise OutOfSequence("interval uids must be 0, 1, 2, …", clause="R2")
-    lengths = [interval.duration for interval in signal.intervals if interval.duration is not None]
-    if len(lengths) != len(signal.intervals):
-        raise RemoteProtocolError("an interval has no duration", clause="R102")
-    if any(length < ZERO for length in lengths):
-        raise RemoteProtocolError("an interval's duration is negative", clause="R33")
-    # Counted in seconds: thousands of the longest durations are more than a timedelta holds.
-    if sum(length // SECOND for length in lengths) != (duration or ZERO) // SECOND:
-        raise RemoteProtocolError("interval durations do not add up to the active period", clause="R8")
-
-
-def _wire_scale(kind: SignalKind, sign: ReliefSign | None) -> float:
-    """Canonical value per unit of wire value."""
-    if kind is SignalKind.LEVEL:
-        return 1.0
-    if kind is SignalKind.NET_POWER:
-        return WATTS_PER_KILOWATT
-    if sign is None:
-        raise LocalProtocolError("a relative event of a program without RELIEF_SIGN cannot be written")
-    return WATTS_PER_KILOWATT * sign.factor
-
-
-def _read_scale(kind: SignalKind, unit: m.Unit | None, sign: ReliefSign | None) -> float:
-    if kind is SignalKind.LEVEL:
-        return 1.0
-    if unit is None or unit.name != "powerReal":
-        raise Unsupported("a dispatch is in powerReal here", clause="R109")
-    if kind is SignalKind.NET_POWER:
-        return si_factor(unit.si_scale_code)
-    if sign is None:
-        raise Unsupported(
-            "the program does not declare what a positive delta means (relief_sign): more load, or more relief"
-        )
-    return si_factor(unit.si_scale_code) * sign.factor
-
-
-def _names(target: m.Target) -> tuple[str, ...]:
-    return (*target.group_ids, *target.group_names, *target.resource_ids, *target.ven_ids, *target.party_ids)
+def _name(one: str | m.TransportInterface) -> str:
+    return one if isinstance(one, str) else f"{one.receipt}{TO}{one.delivery}"

@@ -5,7 +5,7 @@ from lxml import etree
 from openadr_core.errors import LocalProtocolError, MalformedMessage
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.names import ATOM, UNIT_PREFIX, WITH_POWER_ATTRIBUTES
+from openadr_core.oadr2.names import ATOM, GML, UNIT_PREFIX, WITH_POWER_ATTRIBUTES
 from openadr_core.xml.fields import boolean_text, escape, float_text
 from openadr_core.xml.parse import parse
 
@@ -43,7 +43,10 @@ def write_target(name: str, target: m.Target) -> str:
         + _wrapped("power:endDeviceAsset", "power:mrid", target.end_device_assets)
         + _wrapped("power:meterAsset", "power:mrid", target.meter_assets)
         + _wrapped("power:pnode", "power:node", target.pnodes)
+        + "".join(_area("emix:serviceArea", positions) for positions in target.service_areas)
         + _wrapped("power:serviceDeliveryPoint", "power:node", target.service_delivery_points)
+        + "".join(_area("power:serviceLocation", positions) for positions in target.service_locations)
+        + "".join(map(_transport_interface, target.transport_interfaces))
         + "".join(element("ei:groupID", text) for text in target.group_ids)
         + "".join(element("ei:groupName", text) for text in target.group_names)
         + "".join(element("ei:resourceID", text) for text in target.resource_ids)
@@ -91,3 +94,16 @@ def write_payload_float(value: float) -> str:
 
 def _wrapped(outer: str, inner: str, texts: tuple[str, ...]) -> str:
     return "".join(f"<{outer}>{element(inner, text)}</{outer}>" for text in texts)
+
+
+def _area(name: str, positions: str) -> str:
+    polygon = f"<gml:LinearRing>{element('gml:posList', positions)}</gml:LinearRing>"
+    return (
+        f'<{name}><gml:FeatureCollection xmlns:gml="{GML}"><gml:location><gml:Polygon><gml:exterior>{polygon}'
+        f"</gml:exterior></gml:Polygon></gml:location></gml:FeatureCollection></{name}>"
+    )
+
+
+def _transport_interface(found: m.TransportInterface) -> str:
+    points = element("power:pointOfReceipt", found.receipt) + element("power:pointOfDelivery", found.delivery)
+    return f"<power:transportInterface>{points}</power:transportInterface>"

@@ -20,9 +20,12 @@ from openadr_core.errors import InvalidEvent, RuleBroken
 from openadr_core.limits import EVENT_INTERVALS_MAX
 from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
 from openadr_core.model.program import Program, ReliefSign
+from openadr_core.model.target import by_name
+from openadr_core.model.unit import NORTH_AMERICAN_HOME, Measure, Unit
 from openadr_core.oadr3.messages import EventRequest, Interval, IntervalPeriod, ProgramRequest, ValuesMap
 from openadr_core.oadr3.times import Length, Sentinel, moment_text
-from openadr_core.units import POWER_UNIT_W
+from openadr_core.oadr3.units import UNITS
+from openadr_core.units import from_scale
 
 RELIEF_SIGN = "RELIEF_SIGN"
 MARKET_CONTEXT = "MARKET_CONTEXT"
@@ -97,7 +100,7 @@ def event_of(
         modified_at=modified_at,
         priority=request.priority,
         relief_sign=program.relief_sign,
-        targets=request.targets,
+        targets=by_name(*request.targets),
         start_after=_randomisation(request.period),
         comment=request.name,
     )
@@ -210,6 +213,7 @@ def _signals(placed: Sequence[Placed], program: Program, units: dict[str, str | 
         Signal(
             id=payload_type,
             kind=SIGNAL_KINDS[payload_type],
+            unit=_unit(payload_type, units),
             intervals=tuple(
                 SignalInterval(duration=length, value=_value(index, interval, payload_type, program, units))
                 for index, (length, interval) in enumerate(placed)
@@ -231,13 +235,8 @@ def _value(index: int, interval: Interval, payload_type: str, program: Program, 
         if number not in LEVELS:
             raise InvalidEvent(f"interval {index}: SIMPLE is 0, 1, 2 or 3, not {values[0]}")
         return number
-    unit = units.get(payload_type)
-    if unit is None or unit.upper() not in POWER_UNIT_W:
-        given = "no unit" if unit is None else f"the unit {unit}"
-        raise InvalidEvent(
-            f"{payload_type} has {given}: say one of {', '.join(POWER_UNIT_W)} as units in payloadDescriptors"
-        )
-    power_w = number * POWER_UNIT_W[unit.upper()]
+    unit = _unit(payload_type, units)
+    power_w = from_scale(number, unit.scale if unit is not None else "none")
     if payload_type == DISPATCH_SETPOINT:
         return power_w
     if program.relief_sign is None:
@@ -246,6 +245,17 @@ def _value(index: int, interval: Interval, payload_type: str, program: Program, 
             f"give it the attribute {RELIEF_SIGN} with POSITIVE or NEGATIVE"
         )
     return power_w * program.relief_sign.factor
+
+
+def _unit(payload_type: str, units: dict[str, str | None]) -> Unit | None:
+    if payload_type == SIMPLE:
+        return None
+    written = units.get(payload_type)
+    measure, scale = UNITS.get((written or "").upper(), (None, ""))
+    if measure is not Measure.REAL_POWER:
+        given = "no unit" if written is None else f"the unit {written}"
+        raise InvalidEvent(f"{payload_type} has {given}: say one of W, KW, MW as units in payloadDescriptors")
+    return Unit(measure=measure, scale=scale, attributes=NORTH_AMERICAN_HOME)
 
 
 def _attribute_text(attribute: ValuesMap | None) -> str | None:

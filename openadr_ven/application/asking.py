@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from openadr_core.errors import LocalProtocolError
 from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.timeline import Segment, ruling_at
 from openadr_ven.domain.held import HeldEvent
+from openadr_ven.domain.opt_policy import FOLLOWED
 
-OUTRANKING = (SignalKind.RELIEF, SignalKind.NET_POWER, SignalKind.LEVEL)
 LEVELS = (0.0, 0.25, 0.6, 1.0)
 """Share of the headroom that SIMPLE levels 0 to 3 ask for, where a program says nothing else."""
 
@@ -41,12 +42,12 @@ def ask_at(held: Iterable[HeldEvent], now: datetime, *, act_on_tests: bool = Fal
             acting[event.id] = one
             events.append(event)
     ruling = ruling_at(events, now, delays={event_id: one.delay for event_id, one in acting.items()})
-    segment = next((ruling[kind] for kind in OUTRANKING if kind in ruling), None)
+    segment = next((ruling[kind] for kind in FOLLOWED if kind in ruling), None)
     return None if segment is None else Ask(held=acting[segment.event.id], segment=segment)
 
 
 def asked_w(segment: Segment, *, baseline_w: float, available_w: float, levels: Mapping[str, Sequence[float]]) -> float:
-    """Relief in watts; negative asks to take load."""
+    """Relief in watts; negative asks to take load. Only for kinds that the fleet follows."""
     match segment.signal.kind:
         case SignalKind.RELIEF:
             return segment.value
@@ -55,3 +56,5 @@ def asked_w(segment: Segment, *, baseline_w: float, available_w: float, levels: 
         case SignalKind.LEVEL:
             shares = levels.get(segment.event.market_context, LEVELS)
             return shares[min(int(segment.value), len(shares) - 1)] * available_w
+        case kind:
+            raise LocalProtocolError(f"the fleet follows no {kind}")

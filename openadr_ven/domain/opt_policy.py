@@ -7,6 +7,9 @@ from datetime import datetime
 from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt, OptType
 
+FOLLOWED = (SignalKind.RELIEF, SignalKind.NET_POWER, SignalKind.LEVEL)
+"""What dispatch can act on; of several in one event, the first that is here."""
+
 EVENT_ID_MAX_BYTES = 255
 """What a gateway's frame has room for (docs/gateway-contract.md)."""
 
@@ -23,16 +26,28 @@ def decide(policy: OptPolicy, event: DrEvent, *, breaches: Sequence[str], now: d
     def opt(opt_type: OptType, reason: str = "", code: str = "200") -> Opt:
         return Opt(event_id=event.id, version=event.version, opt_type=opt_type, at=now, reason=reason, code=code)
 
-    if len(event.id.encode()) > EVENT_ID_MAX_BYTES:
-        return opt(OptType.OUT, f"an eventID of more than {EVENT_ID_MAX_BYTES} bytes has no place in a command", "454")
-    if any(signal.device_classes for signal in event.signals):
-        # R112: to follow the signal with all devices would not be what was asked.
-        return opt(OptType.OUT, "signals for single device classes are not followed here", "469")
+    refusal = _refusal(event)
+    if refusal is not None:
+        return opt(OptType.OUT, *refusal)
     if breaches and policy.refuse_breaches:
         return opt(OptType.OUT, f"beyond the safety envelope: {', '.join(breaches)}")
     if breaches:
         return opt(OptType.IN, f"within the safety envelope only: {', '.join(breaches)}")
     return opt(OptType.IN)
+
+
+def _refusal(event: DrEvent) -> tuple[str, str] | None:
+    """Why this fleet cannot take part, whatever its envelope says: the reason, and its code."""
+    if len(event.id.encode()) > EVENT_ID_MAX_BYTES:
+        return f"an eventID of more than {EVENT_ID_MAX_BYTES} bytes has no place in a command", "454"
+    if not any(signal.kind in FOLLOWED for signal in event.signals):
+        # R109: everything in it is understood, and nothing of it can be acted on.
+        kinds = ", ".join(dict.fromkeys(signal.kind.value for signal in event.signals))
+        return f"this fleet cannot act on {kinds}", "460"
+    if any(signal.device_classes for signal in event.signals):
+        # R112: to follow the signal with all devices would not be what was asked.
+        return "signals for single device classes are not followed here", "469"
+    return None
 
 
 def peak_relief_w(event: DrEvent) -> float:

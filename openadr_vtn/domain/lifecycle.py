@@ -1,11 +1,13 @@
 """How an event comes to be, changes and ends: what may be written when, and under which number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from openadr_core.errors import InvalidEvent, WrongState
-from openadr_core.model.event import DrEvent, EventStatus, Signal
+from openadr_core.model.event import DrEvent, EventStatus, Signal, SignalInterval
+from openadr_core.model.signal_table import unit_fault, value_fault
+from openadr_core.model.target import is_device_class
 
 SECOND = timedelta(seconds=1)
 ZERO = timedelta(0)
@@ -76,12 +78,15 @@ def _check(event: DrEvent, now: datetime) -> None:
     }
     for name, length in lengths.items():
         _check_whole_seconds(name, length)
-    if event.start_after < ZERO or event.notification < ZERO:
-        raise InvalidEvent("start tolerance and notification are not negative")
+    if min(event.start_after, event.notification, event.recovery) < ZERO:
+        raise InvalidEvent("start tolerance, notification and recovery are not negative")
     if len({signal.id for signal in event.signals}) < len(event.signals):
         raise InvalidEvent("signals of one event have different ids")  # 2.0b R107
     for signal in event.signals:
-        _check_intervals(event, signal)
+        _check_signal(signal)
+        _check_intervals(f"signal {signal.id}", signal.intervals, event.duration)
+    if event.baseline is not None:
+        _check_intervals("the baseline", event.baseline.intervals, event.baseline.duration)
 
 
 def _check_start(event: DrEvent, now: datetime) -> None:
@@ -97,25 +102,42 @@ def _check_calendar(event: DrEvent) -> None:
     """Every moment that anybody reckons from the event must be one."""
     try:
         event.kept_until()
-        event.starts_at + event.start_after
+        last = (event.ends_at or event.starts_at) + event.start_after + event.recovery
+        _ = (last, event.starts_at - event.ramp_up, event.starts_at - event.notification)
+        if event.baseline is not None:
+            _ = event.baseline.starts_at + (event.baseline.duration or ZERO)
     except OverflowError:
-        raise InvalidEvent("the event ends, or with its start tolerance begins, after year 9999") from None
+        raise InvalidEvent(
+            "with its tolerance, recovery and ramp-up the event is before year 1 or after year 9999"
+        ) from None
 
 
-def _check_intervals(event: DrEvent, signal: Signal) -> None:
-    if not signal.intervals:
-        raise InvalidEvent(f"signal {signal.id} has no interval")
-    total: timedelta | None = ZERO
+def _check_signal(signal: Signal) -> None:
+    """The signal table is binding (2.0b R104), and so is the list of device classes (R111)."""
+    if fault := unit_fault(signal):
+        raise InvalidEvent(f"signal {signal.id}: {fault}")
     for index, interval in enumerate(signal.intervals):
-        where = f"interval {index} of signal {signal.id}"
+        if fault := value_fault(signal.kind, interval.value):
+            raise InvalidEvent(f"interval {index} of signal {signal.id} {fault}")
+    for name in signal.device_classes:
+        if not is_device_class(name):
+            raise InvalidEvent(f"signal {signal.id}: {name!r} is no device class, nor does it begin with x-")
+
+
+def _check_intervals(whose: str, intervals: Sequence[SignalInterval], duration: timedelta | None) -> None:
+    if not intervals:
+        raise InvalidEvent(f"{whose} has no interval")
+    total: timedelta | None = ZERO
+    for index, interval in enumerate(intervals):
+        where = f"interval {index} of {whose}"
         _check_whole_seconds(where, interval.duration)
         if total is None:
             raise InvalidEvent(f"{where} comes after one that lasts for ever")
         if interval.duration is not None and interval.duration <= ZERO:
             raise InvalidEvent(f"{where} lasts no time")
         total = None if interval.duration is None else total + interval.duration
-    if total != event.duration:  # 2.0b R8, and R47 for the open-ended
-        raise InvalidEvent(f"the intervals of signal {signal.id} do not add up to the event's duration")
+    if total != duration:  # 2.0b R8, R102, and R47 for the open-ended
+        raise InvalidEvent(f"the intervals of {whose} do not add up to the event's duration")
 
 
 def _check_whole_seconds(name: str, length: timedelta | None) -> None:

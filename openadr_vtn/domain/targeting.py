@@ -18,7 +18,7 @@ def is_for(event: DrEvent, program: Program, party: Party) -> bool:
         return False
     if party.registration is not None and party.registration.report_only:
         return False
-    return party.is_addressed_by(program.targets) and party.is_addressed_by(event.targets)
+    return party.is_addressed_by(program.targets) and party.share_of(event.targets) is not None
 
 
 def dues(

@@ -6,6 +6,7 @@ from typing import Any
 from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party
+from openadr_core.model.target import names_of
 from openadr_core.oadr3.times import moment_text
 from openadr_vtn.application.handlers.observe import (
     EventDetail,
@@ -89,7 +90,7 @@ def event_view_json(view: EventView) -> Object:
         "status": view.status.value,
         "version": event.version,
         "priority": event.priority,
-        "targets": list(event.targets),
+        "targets": list(names_of(event.targets)),
         "asks": asked_text(event),
         "starts_at": moment_text(event.starts_at),
         "ends_at": _moment(event.ends_at),

@@ -56,7 +56,7 @@ def told_events(asked: Asked, told: delivery.Telling, mailbox: Mailbox, *, reque
     """R40, R41: eiResponse is there for a poll too, and the payload's own requestID is never empty."""
     said = m.EiResponse(response_code=codes.OK, response_description=codes.MEANING[codes.OK], request_id=request_id)
     message = m.DistributeEvent(request_id=asked.desk.new_id(), vtn_id=asked.desk.vtn_id, response=said)
-    body, left_out = asked.desk.writer.write(message, told.events, ven_id=asked.party.id, now=asked.now)
+    body, left_out = asked.desk.writer.write(message, told.events, party=asked.party, now=asked.now)
     news = tuple(key for key in told.news if key[0] not in left_out)
     notices = tuple(
         Notice(kind="event sent", party_id=asked.party.id, event_id=event_id, detail=f"version {version}")

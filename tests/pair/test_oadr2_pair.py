@@ -17,6 +17,7 @@ from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.program import ReliefSign
 from openadr_core.model.report import DataPoint, Measurand, Reading, ReportOffer, ReportRequest
+from openadr_core.model.target import by_name
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.market_context import normalised
 from openadr_core.shell.datafiles import load_schema
@@ -193,7 +194,7 @@ async def test_a_change_a_cancel_and_a_withdrawal_arrive_as_what_they_are(bench:
     one = await bench.revise_event(one, replace(one, comment="longer", priority=1))
     await pair.run(11)
     await bench.cancel_event(one)
-    two = await bench.revise_event(two, replace(two, targets=("somebody-else",)))
+    two = await bench.revise_event(two, replace(two, targets=by_name("somebody-else")))
     await pair.run(11)
     changes = [(type(each).__name__, each.event.id, each.event.version) for each in happened(pair)]
     assert changes == [

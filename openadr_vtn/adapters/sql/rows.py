@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Certificate, Party, PartyState, Registration
 from openadr_core.model.program import Program, ReliefSign
@@ -21,6 +21,14 @@ from openadr_core.model.report import (
     ReportRequest,
     ResourceStatus,
     StatusReading,
+)
+from openadr_vtn.adapters.sql.event_columns import (
+    baseline_json,
+    baseline_of,
+    signal_json,
+    signal_of,
+    target_json,
+    target_of,
 )
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, StoredReading, StoredStatus
 from openadr_vtn.domain.delivery import over_at
@@ -65,10 +73,11 @@ def event_row(stored: StoredEvent) -> dict[str, Any]:
         "version": event.version,
         "starts_at": event.starts_at,
         "duration_s": _seconds(event.duration),
-        "signals": [_signal_json(signal) for signal in event.signals],
+        "signals": [signal_json(signal) for signal in event.signals],
+        "baseline": None if event.baseline is None else baseline_json(event.baseline),
         "priority": event.priority,
         "relief_sign": event.relief_sign.value if event.relief_sign else None,
-        "targets": list(event.targets),
+        "targets": [target_json(target) for target in event.targets],
         "ramp_up_s": event.ramp_up.total_seconds(),
         "recovery_s": event.recovery.total_seconds(),
         "notification_s": event.notification.total_seconds(),
@@ -76,6 +85,7 @@ def event_row(stored: StoredEvent) -> dict[str, Any]:
         "response_required": event.response_required,
         "test": event.test,
         "comment": event.comment,
+        "modification_reason": event.modification_reason,
         "created_at": event.created_at,
         "modified_at": event.modified_at,
         "cancelled_at": event.cancelled_at,
@@ -92,10 +102,11 @@ def event_of(row: Columns) -> StoredEvent:
         version=row["version"],
         starts_at=row["starts_at"],
         duration=_length(row["duration_s"]),
-        signals=tuple(_signal_of(signal) for signal in row["signals"]),
+        signals=tuple(signal_of(signal) for signal in row["signals"]),
+        baseline=None if row["baseline"] is None else baseline_of(row["baseline"]),
         priority=row["priority"],
         relief_sign=_sign(row["relief_sign"]),
-        targets=tuple(row["targets"]),
+        targets=tuple(target_of(target) for target in row["targets"]),
         ramp_up=timedelta(seconds=row["ramp_up_s"]),
         recovery=timedelta(seconds=row["recovery_s"]),
         notification=timedelta(seconds=row["notification_s"]),
@@ -103,6 +114,7 @@ def event_of(row: Columns) -> StoredEvent:
         response_required=row["response_required"],
         test=row["test"],
         comment=row["comment"],
+        modification_reason=row["modification_reason"],
         created_at=row["created_at"],
         modified_at=row["modified_at"],
         cancelled_at=row["cancelled_at"],
@@ -358,26 +370,6 @@ def stored_status_of(row: Columns) -> StoredStatus:
         r_id=row["r_id"], at=row["at"], status=status, quality=Quality(row["quality"]), cause=row["cause"]
     )
     return StoredStatus(source=row["source"], status=reading, received_at=row["received_at"])
-
-
-def _signal_json(signal: Signal) -> dict[str, Any]:
-    return {
-        "id": signal.id,
-        "kind": signal.kind.value,
-        "intervals": [[_seconds(interval.duration), interval.value] for interval in signal.intervals],
-        "device_classes": list(signal.device_classes),
-    }
-
-
-def _signal_of(signal: Mapping[str, Any]) -> Signal:
-    return Signal(
-        id=signal["id"],
-        kind=SignalKind(signal["kind"]),
-        intervals=tuple(
-            SignalInterval(duration=_length(duration_s), value=value) for duration_s, value in signal["intervals"]
-        ),
-        device_classes=tuple(signal["device_classes"]),
-    )
 
 
 def _sign(value: str | None) -> ReliefSign | None:

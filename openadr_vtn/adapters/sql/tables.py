@@ -62,9 +62,10 @@ class EventColumns(Row):
     starts_at: datetime = Field(sa_type=UtcDateTime)
     duration_s: float | None
     signals: list[Any] = Field(sa_type=JSON)
+    baseline: dict[str, Any] | None = Field(sa_type=JSON)
     priority: int | None
     relief_sign: str | None
-    targets: list[str] = Field(sa_type=JSON)
+    targets: list[Any] = Field(sa_type=JSON)
     ramp_up_s: float
     recovery_s: float
     notification_s: float
@@ -72,6 +73,7 @@ class EventColumns(Row):
     response_required: bool
     test: bool
     comment: str = Field(sa_type=Text)
+    modification_reason: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=UtcDateTime)
     modified_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(sa_type=UtcDateTime)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.model.event import DrEvent, EventStatus
+from openadr_core.model.target import names_of
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.messages import EventRequest
 from openadr_core.oadr3.translate import event_of, starts_now
@@ -157,7 +158,7 @@ async def events(
 
 def _is_listed(event: DrEvent, targets: tuple[str, ...], active: bool | None, now: datetime) -> bool:
     status = event.status_at(now)
-    if status is EventStatus.CANCELLED or (targets and set(targets).isdisjoint(event.targets)):
+    if status is EventStatus.CANCELLED or (targets and set(targets).isdisjoint(names_of(event.targets))):
         return False
     return active is None or active == (status is not EventStatus.COMPLETED)
 

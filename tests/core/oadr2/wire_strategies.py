@@ -78,6 +78,7 @@ _feeds = st.sampled_from(
 <gb:uom>72</gb:uom></gb:ReadingType></a:content><a:id></a:id></a:entry></a:feed>""",
     ]
 )
+_positions = st.lists(st.integers(-180, 180).map(str), min_size=2, max_size=8).map(" ".join)
 
 _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "response_code": st.sampled_from(["200", "450", "452", "463"]),
@@ -110,6 +111,8 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "item_base": st.none() | _units,
     "ReportDescription.green_button": st.none() | _feeds,
     "ReportInterval.green_button": st.lists(_feeds, max_size=2).map(tuple),
+    "service_areas": st.lists(_positions, max_size=2).map(tuple),
+    "service_locations": st.lists(_positions, max_size=2).map(tuple),
     # R103: never on the wire, so it cannot come back.
     "Interval.dtstart": st.none(),
 }

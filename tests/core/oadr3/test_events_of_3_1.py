@@ -12,6 +12,7 @@ from openadr_core.errors import InvalidEvent, RuleBroken, SchemaViolation
 from openadr_core.limits import EVENT_INTERVALS_MAX
 from openadr_core.model.event import DrEvent, EventStatus, SignalInterval, SignalKind
 from openadr_core.model.program import ReliefSign
+from openadr_core.model.target import by_name
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.encode import object_text
 from openadr_core.oadr3.times import length_text
@@ -65,7 +66,7 @@ def test_relief_at_once() -> None:
     (signal,) = event.signals
     assert signal.kind is SignalKind.RELIEF
     assert signal.intervals == (SignalInterval(duration=timedelta(seconds=120), value=5_000_000.0),)
-    assert (event.priority, event.comment, event.targets) == (0, "evening peak", ("ven-1",))
+    assert (event.priority, event.comment, event.targets) == (0, "evening peak", by_name("ven-1"))
     assert event.relief_sign is ReliefSign.POSITIVE
     assert event.market_context == "urn:openadr:program:peak"
     assert event.status_at(NOW) is EventStatus.ACTIVE

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from openadr_core.limits import DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
 from openadr_core.model.party import PartyState
+from openadr_core.model.target import by_name
 from openadr_vtn.domain import delivery as ledger
 from openadr_vtn.domain.delivery import Delivery, Due, next_telling, owed, snapshot
 from openadr_vtn.domain.targeting import dues
@@ -115,7 +116,7 @@ def test_a_party_that_reports_only_gets_no_events(now: datetime) -> None:
 def test_a_party_that_an_event_no_longer_addresses_sees_it_cancelled(now: datetime) -> None:
     program, party = a_program(now).program, a_party(now)
     had = list(dues(an_event(now), program, [party], [], now))
-    moved = an_event(now, version=1, targets=("zone-b",))
+    moved = an_event(now, version=1, targets=by_name("zone-b"))
     (row,) = dues(moved, program, [party], had, now)
     assert row.withdrawn
     assert ledger.as_seen(Due(event=moved, delivery=row)).cancelled_at == now

@@ -9,6 +9,7 @@ import pytest
 from openadr_core.limits import DELIVERY_RESEND_MAX_S, EVENT_RESPONSES_MAX, UNANSWERED_SENDS_MAX
 from openadr_core.model.event import Signal, SignalInterval, SignalKind
 from openadr_core.model.opt import OptType
+from openadr_core.model.target import by_name
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
 from openadr_vtn.adapters.sql.store import open_store
@@ -293,7 +294,7 @@ async def test_a_reply_limit_takes_from_the_top(bench: Bench) -> None:
 async def test_an_event_for_others_is_unknown_to_this_party(bench: Bench) -> None:
     ven, _ = await bench.add_party()
     other, _ = await bench.add_party("ven-two")
-    await bench.write_event(targets=("ven-two",))
+    await bench.write_event(targets=by_name("ven-two"))
     assert isinstance(await polled(ven), m.Response)
     told = await other.say(m.Poll(ven_id="id-ven-two"))
     assert isinstance(told, m.DistributeEvent)

@@ -26,6 +26,11 @@ XML_ATTRIBUTES_MAX = 32
 XML_NAMESPACES_MAX = 32
 """Declarations in scope at one element: to sign or verify costs their square for each. 2.0b has sixteen namespaces."""
 
+# -- XML signatures -------------------------------------------------------------------
+
+SIGNATURE_AGE_MAX_S = 300
+"""OpenADR 2.0b R514: how far a signer's clock may be off. One that is worse cannot keep an event's start either."""
+
 # -- HTTP ----------------------------------------------------------------------------
 
 HTTP_HEADER_WAIT_S = 5.0

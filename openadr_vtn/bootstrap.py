@@ -21,6 +21,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from openadr_core.errors import ConfigError, StoreError
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
+from openadr_core.oadr2.signed import MessageSecurity
 from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.console.gate import Gate
@@ -30,6 +31,7 @@ from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
 from openadr_core.shell.watchdog import Watchdog
+from openadr_vtn.adapters.claims import GroupedClaims
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
@@ -53,6 +55,7 @@ from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
 from openadr_vtn.http.throttle import Throttle
 from openadr_vtn.protocols.oadr2 import Oadr2Vtn
+from openadr_vtn.protocols.oadr2_signatures import Signatures
 from openadr_vtn.settings import (
     ConsoleSettings,
     OperatorSettings,
@@ -65,6 +68,9 @@ log = structlog.get_logger(__name__)
 PROGRAM = "openadr-vtn"
 LAST_SEEN_WRITTEN_S = 1
 METRICS_REFRESHED_S = 10
+NONCE_BYTES = 16
+NONCES_FORGOTTEN_S = 60
+"""Also how much longer than needed a nonce is kept, for processes whose clocks differ."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +87,7 @@ class Vtn:
     _directory: Directory
     _watchdog: asyncio.Task[None]
     _certificates: OwnCertificates
+    _security: MessageSecurity
     _gauge: CertificateGauge
 
     def renew_certificates(self) -> None:
@@ -89,6 +96,7 @@ class Vtn:
         ConfigError if one cannot be used; all stay as they are then.
         """
         self._certificates.renew()
+        self._security.renew(self._certificates.signers())
         self._certificates.show(self._gauge)
 
     async def close(self) -> None:
@@ -116,9 +124,10 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     # A key of this run's own: sessions end with the process.
     gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
+    signatures = _signatures(settings, certificates, store, clock.now)
     listeners: list[Running] = []
     try:
-        services = _parties_app(settings, store, directory, metrics, clock.now)
+        services = _parties_app(settings, store, directory, metrics, clock.now, signatures=signatures)
         listeners.append(await _listen(services, settings.parties, certificates.for_parties, metrics))
         listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators, metrics))
         pages = console_app(store, gate, clock.now, settings.vtn.id, health)
@@ -139,6 +148,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
         _certificates=certificates,
+        _security=signatures.security,
         _gauge=gauge,
     )
 
@@ -180,7 +190,7 @@ def _renew_soundly(vtn: Vtn) -> None:
 
 async def check(settings: Settings) -> None:
     """Everything that can be wrong before serving: certificates, keys, database. Nothing is changed."""
-    OwnCertificates(settings, SystemClock().now)
+    OwnCertificates(settings, SystemClock().now).signers()
     if not _is_new_file(settings.store.url):
         store = await open_store(settings.store.url)
         await store.close()
@@ -252,7 +262,13 @@ async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: V
 
 
 def _parties_app(
-    settings: Settings, store: Store, directory: Directory, metrics: VtnMetrics, now: Callable[[], datetime]
+    settings: Settings,
+    store: Store,
+    directory: Directory,
+    metrics: VtnMetrics,
+    now: Callable[[], datetime],
+    *,
+    signatures: Signatures,
 ) -> web.Application:
     in_the_log = NoticeLog()
 
@@ -272,6 +288,7 @@ def _parties_app(
         new_id=new_id,
         prefix=settings.parties.prefix,
         witness=witness,
+        signatures=signatures,
     )
     door = Door(
         body_max_bytes=XML_REPORT_BODY_MAX_BYTES,
@@ -280,6 +297,19 @@ def _parties_app(
     )
     metrics.watch(lambda: door.in_flight)
     return parties_app(vtn, now, polled=metrics.polled, door=door)
+
+
+def _signatures(
+    settings: Settings, certificates: OwnCertificates, store: Store, now: Callable[[], datetime]
+) -> Signatures:
+    security = MessageSecurity(
+        signers=certificates.signers(),
+        claims=GroupedClaims(store),
+        clock=now,
+        new_nonce=lambda: secrets.token_hex(NONCE_BYTES),
+        window=timedelta(seconds=settings.parties.signature_age_max_s),
+    )
+    return Signatures(rule=settings.parties.signatures, security=security)
 
 
 async def _listen(
@@ -301,8 +331,15 @@ def _wake(directory: Directory, store: Store, metrics: VtnMetrics, now: Callable
     scheduler.add_job(_soundly("write last seen", directory.write_last_seen), "interval", seconds=LAST_SEEN_WRITTEN_S)
     refresh = _soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
     scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
+    forget = _soundly("forget nonces", lambda: _forget_nonces(store, now()))
+    scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
     scheduler.start()
     return scheduler
+
+
+async def _forget_nonces(store: Store, now: datetime) -> None:
+    async with store.unit_of_work() as uow:
+        await uow.nonces.forget(now - timedelta(seconds=NONCES_FORGOTTEN_S))
 
 
 def _soundly(what: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

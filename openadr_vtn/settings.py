@@ -12,7 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
-from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX
+from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, SIGNATURE_AGE_MAX_S
+from openadr_core.model.party import SignatureRule
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VTN_"
@@ -46,6 +47,10 @@ class PartiesSettings(Table):
     """What a VEN is told to poll at; whole seconds."""
     requests_max: Annotated[int, Field(ge=1)] = REQUESTS_IN_FLIGHT_MAX
     """Requests that are answered at a time; who comes beyond that is told to come again (HTTP 503)."""
+    signatures: SignatureRule = SignatureRule.ACCEPT
+    """XML signatures, where the operator makes no other rule for a party (OpenADR 2.0b 10.6)."""
+    signature_age_max_s: Annotated[int, Field(ge=5, le=3600)] = SIGNATURE_AGE_MAX_S
+    """How far the time in a signature may be from ours, both ways: what clocks are off, and what the way takes."""
     prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     """What our address has before /OpenADR2; a VEN on the same address must have another (R511)."""
 

@@ -63,6 +63,8 @@ class Party:
     """Names that events are addressed by, granted by the operator; a party's own id and name always count."""
     registration: Registration | None = None
     poll_interval: timedelta = timedelta(seconds=10)
+    signatures: SignatureRule | None = None
+    """The operator's choice for this party; None: the deployment's."""
 
     def is_addressed_by(self, targets: tuple[str, ...]) -> bool:
         """Whether a program with these targets is for this party; no targets address everybody."""

@@ -13,12 +13,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from openadr_core.errors import Forbidden, SignatureFault
+from openadr_core.limits import SIGNATURE_AGE_MAX_S
 from openadr_core.model.party import SignatureRule
 from openadr_core.oadr2.xmldsig import KeyKind, Prepared, Signer, is_signed, signed, verify
 from openadr_core.xml.parse import Element
-
-WINDOW = timedelta(minutes=5)
-"""R514: how far a clock may be off, by default. A VEN whose clock is worse cannot keep an event's start either."""
 
 
 class Claims(Protocol):
@@ -58,7 +56,7 @@ class MessageSecurity:
         claims: Claims,
         clock: Callable[[], datetime],
         new_nonce: Callable[[], str],
-        window: timedelta = WINDOW,
+        window: timedelta = timedelta(seconds=SIGNATURE_AGE_MAX_S),
     ) -> None:
         """``signers`` holds at least one; ``clock`` tells the time of sending; no two of ``new_nonce`` are alike."""
         self._signers = dict(signers)

@@ -8,6 +8,7 @@ import time
 from asyncio import BaseTransport
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from cryptography import x509
@@ -46,6 +47,17 @@ def peer_of_transport(transport: BaseTransport | None, *, clock_s: Callable[[], 
             return None
         _known_by_connection[connection] = known
     return known.peer if clock_s() < known.ends_at_s else None
+
+
+def shown_key_kind(connection: ssl.SSLObject) -> Literal["rsa", "ecc"] | None:
+    """Of which kind our certificate is that this connection's handshake showed, where we hold one of each.
+
+    None with TLS 1.3, whose suites do not tell; there OpenSSL shows the ECC one to all that can read it.
+    """
+    suite = connection.cipher()
+    if suite is None or connection.version() == "TLSv1.3":
+        return None
+    return "ecc" if "ECDSA" in suite[0] else "rsa"
 
 
 def _read(certificate_der: bytes) -> _Known | None:

@@ -221,6 +221,16 @@ class Errands(Protocol):
         """Nothing waits for the party any more."""
 
 
+class Nonces(Protocol):
+    """What signed messages have used up: each names one that no other message may name (2.0b R514)."""
+
+    async def claim(self, claims: Mapping[str, datetime]) -> set[str]:
+        """Claim keys, each until a moment; those that nobody had claimed before, in any process."""
+
+    async def forget(self, before: datetime) -> None:
+        """Give up those that were claimed until before then."""
+
+
 class Opts(Protocol):
     async def add(self, party_id: str, opt: Opt) -> None: ...
 
@@ -354,6 +364,8 @@ class UnitOfWork(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def errands(self) -> Errands: ...
+    @property
+    def nonces(self) -> Nonces: ...
     @property
     def opts(self) -> Opts: ...
     @property

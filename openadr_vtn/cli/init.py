@@ -87,6 +87,12 @@ port = {parties_port}
 profile = "modern-2.0b"
 # Who may knock: VENs with a certificate of these authorities. Each is let in by you (openadr-vtn party approve).
 trust = ["certs/openadr-rsa-root.pem", "certs/openadr-ecc-root.pem"]
+# XML signatures, besides TLS ("high security"). off: none are made or looked at. accept: what a VEN signs must be
+# signed well and is answered signed; other messages are taken too. require: what is not signed well is not processed.
+# For one party: openadr-vtn party signatures. What is refused and why: docs/security-openadr20b.md
+signatures = "accept"
+# How far a signer's clock may be off, in seconds, both ways.
+signature_age_max_s = 300
 # What a VEN is told to poll at, in seconds.
 poll_interval_s = 10
 # Requests that are answered at a time; who comes beyond that is told to come again (HTTP 503, Retry-After).

@@ -199,6 +199,20 @@ def replace_certificate(api: OperatorApi, named: str, certificate: Path, *, keep
     click.echo(f"{party['name']} is now known by {party['certificates'][-1]['fingerprint']}.")
 
 
+@party.command()
+@click.argument("named", metavar="PARTY")
+@click.argument("rule", type=click.Choice(["off", "accept", "require", "default"]))
+@operator_option
+def signatures(api: OperatorApi, named: str, rule: str) -> None:
+    """Say whether a party's messages are signed.
+
+    off: its signatures are not looked at. accept: what it signs must be signed well, and is answered
+    signed. require: what it does not sign well is not processed. default: as vtn.toml says for all.
+    """
+    party = api.command(f"parties/{named}/signatures", {"rule": None if rule == "default" else rule})
+    click.echo(f"{party['name']}: signatures {party['signatures'] or 'as vtn.toml says'}.")
+
+
 def _ago(moment: str | None) -> str:
     if moment is None:
         return "never"

@@ -4,6 +4,8 @@ import ssl
 from collections.abc import Callable
 from datetime import datetime
 
+from openadr_core.errors import CertificateRejected, ConfigError
+from openadr_core.oadr2.xmldsig import KeyKind, Signer, signer_of
 from openadr_core.shell.metrics import CertificateGauge
 from openadr_core.shell.tls import Chain, PresetName, refuse_expired, reload, server_context
 from openadr_vtn.settings import CertificateSettings, Settings
@@ -36,6 +38,17 @@ class OwnCertificates:
         refuse_expired(self._party_chains + self._operator_chains, self._now())
         reload(self.for_parties, self._settings.parties.profile, self._party_chains, self._settings.parties.trust)
         reload(self.for_operators, OPERATOR_PRESET, self._operator_chains, self._settings.operator.client_trust)
+
+    def signers(self) -> dict[KeyKind, Signer]:
+        """What messages to parties are signed with: the certificates that parties see anyway, the ECC one first."""
+        found: dict[KeyKind, Signer] = {}
+        for chain in self._party_chains:
+            try:
+                signer = signer_of(chain.certificate.read_bytes(), chain.key.read_bytes())
+            except CertificateRejected as error:
+                raise ConfigError(f"{chain.key}: {error}") from None
+            found.setdefault(signer.kind, signer)
+        return dict(sorted(found.items()))
 
     def show(self, gauge: CertificateGauge) -> None:
         """Tell the gauge how long each is good for."""

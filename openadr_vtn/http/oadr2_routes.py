@@ -20,7 +20,7 @@ from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 
 log = structlog.get_logger(__name__)
 
-SAMPLED = frozenset({"request refused", "message refused", "identity claimed"})
+SAMPLED = frozenset({"request refused", "message refused", "identity claimed", "signature refused"})
 """What strangers can cause as often as they like."""
 
 ALARMS = frozenset({"event not written", "identity claimed"})

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from openadr_core.errors import MalformedMessage
 from openadr_core.identity import Peer, peer_of, peer_of_digest
 from openadr_core.limits import POLL_INTERVAL_MAX_S
-from openadr_core.model.party import PartyState
+from openadr_core.model.party import PartyState, SignatureRule
 from openadr_core.oadr3.fields import Fields
 from openadr_vtn.application.handlers import parties, registration
 from openadr_vtn.application.handlers.clients import MANAGE_PARTIES, READ_ALL, Caller
@@ -37,6 +37,7 @@ def party_routes() -> list[web.RouteDef]:
         web.post(f"{party}/refuse", scoped(MANAGE_PARTIES, refuse)),
         web.post(f"{party}/replace-certificate", scoped(MANAGE_PARTIES, replace_certificate)),
         web.post(f"{party}/poll-interval", scoped(MANAGE_PARTIES, change_poll_interval)),
+        web.post(f"{party}/signatures", scoped(MANAGE_PARTIES, choose_signatures)),
         web.post(f"{party}/cancel-registration", scoped(MANAGE_PARTIES, cancel_registration)),
         web.post(f"{party}/request-reregistration", scoped(MANAGE_PARTIES, request_reregistration)),
     ]
@@ -118,6 +119,18 @@ async def change_poll_interval(request: web.Request, desk: Desk, caller: Caller)
     return answered(party_json(party))
 
 
+async def choose_signatures(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "rule")
+    if "rule" not in wish.members:
+        raise wish.wrong("rule", f"is missing: one of {', '.join(SignatureRule)}, or null for the deployment's")
+    party = await parties.choose_signatures(
+        desk.store, request.match_info["party"], wish.optional("rule", wish.parsed(_signature_rule)),
+        actor=caller.actor, now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "choose signatures", party.id)
+    return answered(party_json(party))
+
+
 async def cancel_registration(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     await body_fields(request)
     party = await registration.cancel_registration(
@@ -150,6 +163,12 @@ def _peer_by_digest(text: str) -> Peer:
     if not SHA256.fullmatch(digits):
         raise ValueError("is not a SHA-256: 64 hex digits, with or without colons")
     return peer_of_digest(bytes.fromhex(digits))
+
+
+def _signature_rule(text: str) -> SignatureRule:
+    if text not in set(SignatureRule):
+        raise ValueError(f"must be one of {', '.join(SignatureRule)}")
+    return SignatureRule(text)
 
 
 def _poll_interval(wish: Fields) -> Callable[[str], timedelta]:

@@ -32,6 +32,7 @@ def party_json(party: Party) -> Object:
         "registered_at": moment_text(registration.registered_at) if registration else None,
         "profile": registration.profile if registration else None,
         "report_only": registration.report_only if registration else None,
+        "signatures": party.signatures.value if party.signatures else None,
         "poll_interval_s": whole_s(party.poll_interval),
         "certificates": [
             {

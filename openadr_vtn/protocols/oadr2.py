@@ -9,15 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from openadr_core.errors import MalformedMessage, SchemaViolation
+from openadr_core.errors import Forbidden, MalformedMessage, SchemaViolation, SignatureFault
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.model.party import PartyState
 from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
-from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.decode import envelope_of, read
 from openadr_core.oadr2.encode import encode
 from openadr_core.oadr2.http_rules import VTN_SERVICES, HttpRefusal, content_coding, response, service_of
+from openadr_core.oadr2.signed import Proof
+from openadr_core.oadr2.xmldsig import KeyKind
+from openadr_core.xml.parse import Element
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.directory import Directory, Standing, standing
 from openadr_vtn.application.handlers import delivery, errands
@@ -29,6 +32,7 @@ from openadr_vtn.protocols.oadr2_desk import Answer, Asked, Desk
 from openadr_vtn.protocols.oadr2_errands import ANSWERS
 from openadr_vtn.protocols.oadr2_events import EventWriter
 from openadr_vtn.protocols.oadr2_operations import operate
+from openadr_vtn.protocols.oadr2_signatures import Sealing, Signatures
 
 NEEDS_NO_REGISTRATION = (
     m.QueryRegistration,
@@ -66,19 +70,25 @@ class Oadr2Vtn:
         new_id: Callable[[], str],
         prefix: str = "",
         witness: Witness = _nobody_listens,
+        signatures: Signatures | None = None,
     ) -> None:
-        """``prefix`` is what our URL has before ``/OpenADR2`` (R511); ``new_id`` makes ids that begin with a letter."""
+        """``prefix`` is what our URL has before ``/OpenADR2`` (R511); ``new_id`` makes ids that begin with a letter.
+
+        Without ``signatures`` none are made, and none are looked at.
+        """
         self.store = store
         self.directory = directory
         self.schema = schema
         self.prefix = prefix
         self.witness = witness
+        self.signatures = signatures
         self.polls = 0
         """Polls that were understood, for metrics."""
         self.desk = Desk(vtn_id=vtn_id, telemetry=telemetry, new_id=new_id, writer=EventWriter())
 
-    def connection(self, peer: Peer) -> "Oadr2Connection":
-        return Oadr2Connection(self, peer)
+    def connection(self, peer: Peer, shown: KeyKind | None = None) -> "Oadr2Connection":
+        """``shown`` is the kind of certificate that we have shown to the peer, if that is known."""
+        return Oadr2Connection(self, peer, shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +101,35 @@ class _Quiet:
     response: Response
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A message that may be believed as far as its signature goes, and how its answer goes back."""
+
+    request: Request
+    service: str
+    message: m.Message
+    proof: Proof | None = None
+    answer_signed: bool = False
+
+    @property
+    def accept_encoding(self) -> str:
+        return self.request.headers.get("accept-encoding", "")
+
+    @property
+    def may_be_said_again(self) -> bool:
+        """Whether the same bytes may get the same answer: not what is signed, which is new each time."""
+        return self.service == "OadrPoll" and self.proof is None and not self.answer_signed
+
+
 class Oadr2Connection:
     """The exchanges of one peer over one connection, in order."""
 
-    __slots__ = ("_errand_id", "_peer", "_quiet", "_told", "_vtn")
+    __slots__ = ("_errand_id", "_peer", "_quiet", "_sealing", "_told", "_vtn")
 
-    def __init__(self, vtn: Oadr2Vtn, peer: Peer) -> None:
+    def __init__(self, vtn: Oadr2Vtn, peer: Peer, shown: KeyKind | None = None) -> None:
         self._vtn = vtn
         self._peer = peer
+        self._sealing = None if vtn.signatures is None else Sealing(vtn.signatures.security, shown)
         self._quiet: _Quiet | None = None
         self._told: tuple[Key, ...] = ()
         """Events of the last answer, which the next request proves to have arrived."""
@@ -128,40 +159,81 @@ class Oadr2Connection:
         what was told before on this connection has arrived (an answer that is lost takes its
         connection with it, and is said again).
         """
-        vtn = self._vtn
         try:
-            service = service_of(request, VTN_SERVICES, prefix=vtn.prefix)
-            message = decode(request.body, vtn.schema, limits=VTN_SERVICES[service])
+            service = service_of(request, VTN_SERVICES, prefix=self._vtn.prefix)
+            envelope = envelope_of(request.body, self._vtn.schema, limits=VTN_SERVICES[service])
+            return await self._judged(request, service, envelope, now)
         except HttpRefusal as refusal:
             return self._refused(refusal.status, str(refusal))
         except (MalformedMessage, SchemaViolation) as error:
             return self._refused(406, str(error))
+
+    async def _judged(self, request: Request, service: str, envelope: Element, now: datetime) -> Response:
+        """Whose word the message is, before anything in it counts; an ill-signed one gets its answer, and no more."""
+        vtn = self._vtn
+        known = await vtn.directory.standing_of(self._peer, now)
+        if known is not None and known.is_new:
+            self._introduce(known)
+        if vtn.signatures is None:
+            return await self._answered(_Heard(request, service, read(envelope[-1])), known, now)
+        party = None if known is None else known.party
+        signed = vtn.signatures.answers_signed(envelope, party)
+        try:
+            judged = vtn.signatures.judge(envelope, self._peer, party, now)
+        except (SignatureFault, Forbidden) as fault:
+            # Read for the shape of the answer alone.
+            heard = _Heard(request, service, read(envelope[-1]), answer_signed=signed)
+            return self._response(heard, self._refusal_body(heard.message, known, self._disbelieved(fault, known)))
+        heard = _Heard(request, service, read(judged.signed_object), proof=judged.proof, answer_signed=signed)
+        return await self._answered(heard, known, now)
+
+    async def _answered(self, heard: _Heard, known: Standing | None, now: datetime) -> Response:
+        vtn, message = self._vtn, heard.message
         vtn.polls += isinstance(message, m.Poll)
-        known = await self._standing(message, now)
         if known is not None:
             vtn.directory.saw(known.party.id, now)
-            if known.is_new:
-                self._introduce(known)
-        accept_encoding = request.headers.get("accept-encoding", "")
-        coding = content_coding(accept_encoding)
-        refusal_to_party = await self._refusal(message, service, known)
-        if refusal_to_party is not None or known is None:
-            answered = response(self._refusal_body(message, known, refusal_to_party or NOT_ENROLLED), coding)
+        refusal = await self._refusal(message, heard.service, known) or await self._said_before(heard.proof, known)
+        if refusal is None:
+            known = await self._standing(known, message, now)
+        if refusal is not None or known is None:
+            answer = self._response(heard, self._refusal_body(message, known, refusal or NOT_ENROLLED))
         elif isinstance(message, m.Poll) and not _is_due(known, now):
-            answered = response(self._idle_body(message, known), coding)
+            answer = self._response(heard, self._idle_body(message, known))
         else:
-            return response(await self._operated(message, known, now), coding)
-        if isinstance(message, m.Poll) and service == "OadrPoll" and known is not None:
-            self._quiet = _Quiet(body=request.body, accept_encoding=accept_encoding, standing=known, response=answered)
-        return answered
+            return self._response(heard, await self._operated(message, known, now))
+        if isinstance(message, m.Poll) and heard.may_be_said_again and known is not None:
+            self._quiet = _Quiet(
+                body=heard.request.body, accept_encoding=heard.accept_encoding, standing=known, response=answer
+            )
+        return answer
 
-    async def _standing(self, message: m.Message, now: datetime) -> Standing | None:
+    async def _said_before(self, proof: Proof | None, known: Standing | None) -> Refusal | None:
+        """A signed message is acted on once, whatever happens meanwhile."""
+        if self._vtn.signatures is None:
+            return None
+        try:
+            await self._vtn.signatures.security.claim(proof)
+        except SignatureFault as fault:
+            return self._disbelieved(fault, known)
+        return None
+
+    def _disbelieved(self, fault: SignatureFault | Forbidden, known: Standing | None) -> Refusal:
+        party_id = "" if known is None else known.party.id
+        self._vtn.witness(Notice(kind="signature refused", party_id=party_id, detail=str(fault)))
+        return Refusal.of(fault)
+
+    def _response(self, heard: _Heard, body: bytes) -> Response:
+        """Signed last, and then packed."""
+        if heard.answer_signed and self._sealing is not None:
+            body = self._sealing.seal(body)
+        return response(body, content_coding(heard.accept_encoding))
+
+    async def _standing(self, known: Standing | None, message: m.Message, now: datetime) -> Standing | None:
         """The party's standing, once it is noted that it has read what it was told last.
 
         What it answers is noted with its answers; the rest of what it was told, with its next request.
         """
         directory = self._vtn.directory
-        known = await directory.standing_of(self._peer, now)
         if not self._has_told() or known is None or isinstance(message, (m.CreatedEvent, *ANSWERS)):
             return known
         told, self._told = self._told, ()

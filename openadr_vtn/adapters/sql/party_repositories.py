@@ -22,6 +22,7 @@ REGISTRATION = tables.table_of(tables.RegistrationRow)
 DELIVERY = tables.table_of(tables.DeliveryRow)
 ERRAND = tables.table_of(tables.ErrandRow)
 OPT = tables.table_of(tables.OptRow)
+NONCE = tables.table_of(tables.NonceRow)
 
 
 class SqlParties(Repository):
@@ -160,6 +161,18 @@ class SqlErrands(Repository):
     async def clear(self, party_id: str) -> None:
         await self._run(delete(ERRAND).where(ERRAND.c.party_id == party_id))
         self._concerned.party_ids.add(party_id)
+
+
+class SqlNonces(Repository):
+    async def claim(self, claims: Mapping[str, datetime]) -> set[str]:
+        rows = [{"key": key, "until": until} for key, until in sorted(claims.items())]
+        if not rows:
+            return set()
+        statement = self._insert(NONCE).on_conflict_do_nothing(index_elements=["key"]).returning(NONCE.c.key)
+        return set((await self._connection.execute(statement, rows)).scalars())
+
+    async def forget(self, before: datetime) -> None:
+        await self._run(delete(NONCE).where(NONCE.c.until < before))
 
 
 class SqlOpts(Repository):

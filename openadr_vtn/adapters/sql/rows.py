@@ -7,7 +7,7 @@ from typing import Any
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt, OptType
-from openadr_core.model.party import Certificate, Party, PartyState, Registration
+from openadr_core.model.party import Certificate, Party, PartyState, Registration, SignatureRule
 from openadr_core.model.program import Program, ReliefSign
 from openadr_core.model.report import (
     Control,
@@ -130,6 +130,7 @@ def party_row(party: Party) -> dict[str, Any]:
         "first_seen_at": party.first_seen_at,
         "targets": list(party.targets),
         "poll_interval_s": party.poll_interval.total_seconds(),
+        "signatures": None if party.signatures is None else party.signatures.value,
     }
 
 
@@ -171,6 +172,7 @@ def party_of(row: Columns, certificates: Sequence[Columns], registration: Column
         targets=tuple(row["targets"]),
         registration=None if registration is None else Registration(**_without(registration, "party_id")),
         poll_interval=timedelta(seconds=row["poll_interval_s"]),
+        signatures=None if row["signatures"] is None else SignatureRule(row["signatures"]),
     )
 
 

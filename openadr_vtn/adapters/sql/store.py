@@ -20,7 +20,7 @@ from openadr_vtn.adapters.sql.operator_repositories import (
     SqlPrograms,
     SqlReceipts,
 )
-from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrands, SqlOpts, SqlParties
+from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrands, SqlNonces, SqlOpts, SqlParties
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.application.ports import Listener
@@ -61,6 +61,10 @@ class SqlUnitOfWork:
     @cached_property
     def errands(self) -> SqlErrands:
         return SqlErrands(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def nonces(self) -> SqlNonces:
+        return SqlNonces(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
     def opts(self) -> SqlOpts:

@@ -105,6 +105,7 @@ class PartyRow(Row, table=True):
     first_seen_at: datetime = Field(sa_column=_moment())
     targets: list[str] = Field(sa_column=_json())
     poll_interval_s: float
+    signatures: str | None
 
 
 class LastSeenRow(Row, table=True):
@@ -292,6 +293,14 @@ class ReceiptRow(Row, table=True):
     key: str = Field(primary_key=True)
     answer: str = Field(sa_column=_text())
     at: datetime = Field(sa_column=_moment())
+
+
+class NonceRow(Row, table=True):
+    """What signed messages have used up."""
+
+    __tablename__ = "nonce"
+    key: str = Field(primary_key=True)
+    until: datetime = Field(sa_column=_moment(index=True))
 
 
 class AuditRow(Row, table=True):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.identity import Peer
-from openadr_core.model.party import Party, PartyState
+from openadr_core.model.party import Party, PartyState, SignatureRule
 from openadr_vtn.application.handlers import errands
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
@@ -135,6 +135,17 @@ async def replace_certificate(store: Store, named: str, peer: Peer, *, actor: st
         party = with_certificate(party, certificate, keep=keep)
         await uow.parties.save(party)
         await uow.audit.append(_entry(now, actor, "replace certificate", party, certificate.sha256))
+    return party
+
+
+async def choose_signatures(
+    store: Store, named: str, rule: SignatureRule | None, *, actor: str, now: datetime
+) -> Party:
+    """Say whether a party signs its messages; None: as the deployment says."""
+    async with store.unit_of_work() as uow:
+        party = replace(await party_named(uow, named), signatures=rule)
+        await uow.parties.save(party)
+        await uow.audit.append(_entry(now, actor, "choose signatures", party, rule.value if rule else "default"))
     return party
 
 

@@ -33,6 +33,7 @@ ROUTES = [
     ("POST", f"{ADMIN}/parties", "manage_parties"),
     ("GET", f"{ADMIN}/parties/x", "read_all"),
     ("POST", f"{ADMIN}/parties/x/poll-interval", "manage_parties"),
+    ("POST", f"{ADMIN}/parties/x/signatures", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/cancel-registration", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/request-reregistration", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/approve", "manage_parties"),

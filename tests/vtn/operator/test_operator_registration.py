@@ -97,6 +97,18 @@ async def test_what_a_party_is_asked_to_do_waits_for_it(desk: DeskBench) -> None
     assert "change poll interval" in done
 
 
+@pytest.mark.openadr20b("S9")
+async def test_an_operator_says_whether_a_party_signs(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    signatures = f"{ADMIN}/parties/one/signatures"
+    for rule in ("require", "off", "accept", None):
+        assert (await desk.http.post(signatures, json={"rule": rule})).json()["signatures"] == rule
+    for wrong in ({"rule": "perhaps"}, {"rule": 1}, {}):
+        assert "rule" in assert_problem(await desk.http.post(signatures, json=wrong), 400)["detail"]
+    done = [(entry["action"], entry["detail"]) for entry in (await desk.http.get(f"{ADMIN}/audit")).json()]
+    assert done[:2] == [("choose signatures", "default"), ("choose signatures", "accept")]
+
+
 async def test_an_unregistered_party_is_asked_nothing(desk: DeskBench) -> None:
     await desk.add_party("one", registered=False)
     for command in ("request-reregistration", "cancel-registration"):

@@ -29,6 +29,7 @@ from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 from openadr_vtn.protocols.oadr2_answers import OPERATIONS
+from openadr_vtn.protocols.oadr2_signatures import Signatures
 from tests.vtn.samples import a_party, a_peer, a_program, an_event
 
 VTN_ID = "TH_VTN"
@@ -73,6 +74,8 @@ class Bench:
     vtn: Oadr2Vtn = field(init=False)
     restarts: int = 0
     notices: list[Notice] = field(default_factory=list)
+    signatures: Signatures | None = None
+    """In force from the next restart on."""
     telemetry: TelemetryWish = field(default_factory=TelemetryWish)
     schema = load_schema()
 
@@ -97,6 +100,7 @@ class Bench:
             telemetry=self.telemetry,
             new_id=new_id,
             witness=self.notices.append,
+            signatures=self.signatures,
         )
 
     def pass_time(self, seconds: float) -> None:

@@ -1,0 +1,26 @@
+"""Whether a party signs, and what its signed messages have used up."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("party", sa.Column("signatures", sa.String(), nullable=True))
+    op.create_table(
+        "nonce",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("ix_nonce_until", "nonce", ["until"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_nonce_until", "nonce")
+    op.drop_table("nonce")
+    op.drop_column("party", "signatures")

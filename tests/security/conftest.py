@@ -1,0 +1,39 @@
+"""What the security suite talks to: a VTN core over a real store, and certificates of both kinds."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from openadr_vtn.adapters.sql.migrate import migrate
+from tests.security.signing import Lab, SigningBench
+from tests.vtn.protocols.vtn_bench import Bench, running_bench
+
+
+@pytest.fixture(scope="session")
+def signing_lab() -> Lab:
+    return Lab(now=datetime(2026, 7, 15, 18, 30, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once, and copied for each test."""
+    file = tmp_path_factory.mktemp("store") / "empty.db"
+    asyncio.run(migrate(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, migrated: Path, now: datetime) -> AsyncIterator[Bench]:
+    file = tmp_path / "vtn.db"
+    shutil.copy(migrated, file)
+    async with running_bench(file, now) as bench:
+        yield bench
+
+
+@pytest.fixture
+def signing(bench: Bench, signing_lab: Lab) -> SigningBench:
+    return SigningBench(vtn=bench, lab=signing_lab)

@@ -137,6 +137,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
             lease=timedelta(seconds=settings.agent.lease_s),
             renew=timedelta(seconds=settings.agent.renew_s),
             levels={normalised(context): program.levels for context, program in settings.programs.items()},
+            policies={normalised(context): program.policy for context, program in settings.programs.items()},
             act_on_tests=settings.agent.act_on_test_events,
         ),
         seen=seen,

@@ -23,11 +23,13 @@ from openadr_ven.adapters.fleet_header import (
     FLEET_COLUMNS,
     LIMITED,
     NUMBER_COLUMNS,
+    TERMS,
     TEXT_COLUMNS,
     ZERO_WHEN_EMPTY,
 )
 from openadr_ven.adapters.fleet_rows import CheckedRows
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mask, Texts, in_network_order
+from openadr_ven.fleet.terms import Terms
 
 __all__ = ["FLEET_COLUMNS", "BadRow", "FleetFileRefused", "LoadedFleet", "OnBadRow", "load_fleet", "write_fleet"]
 
@@ -107,6 +109,7 @@ def write_fleet(fleet: Fleet, path: Path) -> None:
     columns["slot"] = pa.array(fleet.slot)
     limits = {f"{name}_limit_w": getattr(fleet, f"{name}_limit_w")[getattr(fleet, name)] for name in LIMITED}
     columns |= {name: _numbers(by_row) for name, by_row in limits.items()}
+    columns |= {name: _numbers(getattr(fleet.terms, name).astype(np.float64)) for name in TERMS}
     columns |= {
         column.name: _numbers(getattr(fleet, column.name)) for column in NUMBER_COLUMNS if column.name not in columns
     }
@@ -149,6 +152,10 @@ def _read(path: Path) -> tuple[pa.Table, NDArray[np.int64], list[BadRow]]:
 def _fleet(checked: CheckedRows, good: Mask) -> Fleet:
     """The rows that are good, as columns."""
     values: dict[str, Any] = {column.name: checked.number[column.name][good] for column in NUMBER_COLUMNS}
+    terms = {
+        name: np.nan_to_num(values.pop(name), nan=empty, posinf=empty).astype(kind)
+        for name, (kind, empty) in TERMS.items()
+    }
     for name in ZERO_WHEN_EMPTY:
         values[name] = np.nan_to_num(values[name])
     ids, id_names = checked.text["device_id"]
@@ -169,6 +176,7 @@ def _fleet(checked: CheckedRows, good: Mask) -> Fleet:
             device_id=id_names[ids[good]],
             device_class=checked.device_class[good].astype(np.uint8),
             feeder_substation=feeder_substation,
+            terms=Terms(**terms),
             **values,
         )
     )

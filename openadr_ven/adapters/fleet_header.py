@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from openadr_ven.fleet.columns import DeviceClass
 
 SLOTS_MAX = 65_535
@@ -66,6 +68,13 @@ NUMBER_COLUMNS: tuple[Column, ...] = (
     Column("deadband_c", "°C", "from on to off", THERMAL, 0.01, 50.0),
     Column("comfort_c", "°C", "how far an event may let it drift", THERMAL, 0.0, 50.0),
     Column("ask_per_kwh", "currency/kWh", "what the owner wants for relief", (), -100.0, 1e4),
+    Column("consent", "0 or 1", "the owner takes part; empty for yes", (), 0.0, 1.0),
+    Column("storm_hold", "0 or 1", "kept full while a storm is forecast; empty for no", (), 0.0, 1.0),
+    Column("from_minute", "min", "of the day (UTC) from which it may be used; empty for always", (), 0.0, 1440.0),
+    Column("until_minute", "min", "of the day until which it may be used; empty for always", (), 0.0, 1440.0),
+    Column("event_max_s", "s", "the longest in one event; empty for no cap", ()),
+    Column("season_max_s", "s", "the longest in one season; empty for no cap", ()),
+    Column("season_events_max", "", "the most events in one season; empty for no cap", ()),
 )
 FLEET_COLUMNS: tuple[tuple[str, str, str], ...] = (
     *((name, "text", meaning) for name, meaning in TEXT_COLUMNS.items()),
@@ -75,3 +84,14 @@ FLEET_COLUMNS: tuple[tuple[str, str, str], ...] = (
 
 ZERO_WHEN_EMPTY = ("import_max_w", "export_max_w", "ask_per_kwh")
 """A device without it does nothing of the kind; elsewhere an empty cell is no value at all."""
+
+TERMS: dict[str, tuple[type, float]] = {
+    "consent": (np.bool_, 1.0),
+    "storm_hold": (np.bool_, 0.0),
+    "from_minute": (np.uint16, 0.0),
+    "until_minute": (np.uint16, 1440.0),
+    "event_max_s": (np.float32, np.inf),
+    "season_max_s": (np.float32, np.inf),
+    "season_events_max": (np.float32, np.inf),
+}
+"""Owners' terms: the type of each column, and what an empty cell stands for."""

@@ -115,6 +115,8 @@ class Agent:
             batches = await unit.unsent_batches()
             last = await unit.last_round()
             baseline = None if last is None else await unit.baseline_of(last.event_id)
+            used = await unit.used_terms()
+            self.control.conditions = await unit.conditions()
             self.seen.restore(await unit.metered(now - BUFFERED))
             before = [] if last is None else await unit.deliveries(last.event_id)
         self._heeding.held = {one.event.id: one for one in held if not _is_history(one, now)}
@@ -125,6 +127,8 @@ class Agent:
             TracePoint(at=one.at, asked_w=one.asked_w, allowed_w=one.allowed_w, delivered_w=one.delivered_w)
             for one in before
         )
+        if used is not None:
+            self.control.owners.restore(used, last, now=now)
         if last is None:
             return
         self.control.restore(last, self.held.get(last.event_id), baseline, now=now)
@@ -255,6 +259,9 @@ class Agent:
             self._engage_span()
         if tick.made is not None:
             await unit.add_round(tick.made)
+        if tick.made is not None or tick.released is not None:
+            await unit.save_used_terms(self.control.owners.record(now))
+        self.control.conditions = await unit.conditions()
         await self._count(unit, tick, now)
         if tick.tripped != self._tripped:
             self._tripped = tick.tripped

@@ -15,16 +15,19 @@ import numpy as np
 from openadr_ven.application.asking import Ask, ask_at, asked_w
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.owners import Bound, Owners
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, direction_of, plan_from
+from openadr_ven.dispatch.policy import DEFAULT_POLICY, POLICIES
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
-from openadr_ven.domain.held import Baseline, HeldEvent, Round
+from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
 from openadr_ven.domain.records import from_record, to_record
 from openadr_ven.fleet.columns import Direction, Floats, Mode
 from openadr_ven.fleet.model import Outlook
+from openadr_ven.fleet.terms import Term
 
 TICK_S = 1.0
 RELEASE_SPARE = timedelta(seconds=10)
@@ -41,6 +44,8 @@ class ControlSettings:
     renew: timedelta
     levels: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """By market context: share of the headroom for SIMPLE levels 0 to 3."""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    """By market context: the name of the policy that shares its events over the fleet."""
     act_on_tests: bool = False
 
 
@@ -72,6 +77,8 @@ class Tick:
     acknowledged_w: float
     """What the commands ask for that gateways had confirmed when this round began."""
     tripped: tuple[str, ...]
+    bound: Mapping[Term, int] = field(default_factory=dict)
+    """Devices that each binding term of their owners keeps out."""
     released: HeldEvent | None = None
     """The event that the fleet has just been let go from."""
 
@@ -82,6 +89,9 @@ class Control:
         self._seen = seen
         self._started_at = now
         self.commands = commands
+        self.owners = Owners(seen.fleet, now=now)
+        self.conditions: Mapping[Condition, datetime] = {}
+        """What the fleet's operator says of the world, told before each round."""
         self.engaged: Engaged | None = None
         self.sequence = 0
         self.guard = GuardState()
@@ -134,6 +144,7 @@ class Control:
             return self._idle()
         self._unstored = self._engage(ask, now) or self._unstored
         if self.engaged is None:
+            self.owners.rest(now)
             self.guard = admit(self._settings.envelope, self.guard, 0, now.timestamp()).state
             return self._idle()
         return self._round(ask, self.engaged, now)
@@ -194,7 +205,8 @@ class Control:
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
         acknowledged_w = float(relief_w[self.commands.acknowledged()].sum())
         outlook = self._outlook(ask, now)
-        wanted_w = self._wanted(ask, engaged, outlook)
+        bound = self.owners.bound(self.conditions, event_id=engaged.held.event.id, now=now)
+        wanted_w = self._wanted(ask, engaged, outlook, bound)
         sent_w = float(relief_w[~self.commands.unsent()].sum())
         if not self.commands.unsent().any():
             # What never reached a device teaches nothing about devices.
@@ -211,7 +223,7 @@ class Control:
             known_since_s=None if ask is None else ask.held.received_at.timestamp(),
         )
         self.guard = verdict.state
-        book = self._book(engaged, way, outlook)
+        book = self._book(engaged, way, outlook, bound)
         plan = self._plan(book, engaged, float(verdict.allowed_w), short_of_w)
         # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
         reach_w = max(way * sent_w, way * float(given.sum())) + self._ramp_w(now)
@@ -220,6 +232,7 @@ class Control:
             # admitted their part long ago, cannot see.
             plan = self._plan(book, engaged, way * reach_w, short_of_w)
         self._available_w = plan.available_w
+        self.owners.count(self.commands.mode != Mode.RELEASE, event_id=engaged.held.event.id, now=now)
         made = self._tell(engaged.held, plan, now)
         released = None
         if ask is None and verdict.allowed_w == 0 and self.commands.all_free():
@@ -233,10 +246,12 @@ class Control:
             given_w=given,
             acknowledged_w=acknowledged_w,
             tripped=verdict.tripped,
+            bound=bound.devices,
             released=released,
         )
 
-    def _book(self, engaged: Engaged, way: Direction, outlook: Outlook) -> Book:
+    def _book(self, engaged: Engaged, way: Direction, outlook: Outlook, bound: Bound) -> Book:
+        policy = self._settings.policies.get(engaged.held.event.market_context, DEFAULT_POLICY)
         return offer_book(
             self._seen.fleet,
             self._seen.state,
@@ -244,7 +259,10 @@ class Control:
             outlook=outlook,
             levels=engaged.levels[way],
             direction=way,
+            policy=POLICIES[policy],
             excluded=failing(self.trim, self._seen.fleet),
+            withheld=bound.withheld,
+            burden=self.owners.burden(),
         )
 
     def _plan(self, book: Book, engaged: Engaged, target_w: float, asked_w: float) -> Plan:
@@ -265,7 +283,7 @@ class Control:
         self._ticked_at = now
         return self._settings.envelope.ramp_w_per_s * min(max(passed_s, TICK_S), CREDIT_MAX_MS / 1000)
 
-    def _wanted(self, ask: Ask | None, engaged: Engaged, outlook: Outlook) -> float:
+    def _wanted(self, ask: Ask | None, engaged: Engaged, outlook: Outlook, bound: Bound) -> float:
         if ask is None:
             self._asked_for = None
             return 0.0
@@ -276,7 +294,7 @@ class Control:
             self._asked_w = asked_w(
                 ask.segment,
                 baseline_w=float(engaged.baseline_w.sum()),
-                available_w=self._book(engaged, Direction.RELIEF, outlook).most_w,
+                available_w=self._book(engaged, Direction.RELIEF, outlook, bound).most_w,
                 levels=self._settings.levels,
             )
         return self._asked_w

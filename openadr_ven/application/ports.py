@@ -10,12 +10,14 @@ from openadr_core.model.report import Reading, ReportRequest
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
+    Condition,
     Delivery,
     FleetInUse,
     HeldEvent,
     Metered,
     Notice,
     Round,
+    UsedTerms,
     WantedReport,
 )
 from openadr_ven.gateways.contract import CommandFrame, Report
@@ -61,6 +63,15 @@ class UnitOfWork(Protocol):
     async def add_notice(self, notice: Notice) -> None: ...
     async def notices(self, *, limit: int, event_id: str | None = None) -> list[Notice]:
         """The newest first."""
+
+    async def used_terms(self) -> UsedTerms | None: ...
+    async def save_used_terms(self, used: UsedTerms) -> None: ...
+
+    async def conditions(self) -> dict[Condition, datetime]:
+        """Those that hold, and since when."""
+
+    async def set_condition(self, condition: Condition, since: datetime | None) -> None:
+        """It holds since then; None: no longer."""
 
     async def fleet_in_use(self) -> FleetInUse | None: ...
     async def save_fleet(self, fleet: FleetInUse) -> None: ...

@@ -6,6 +6,7 @@ import click
 
 from openadr_core.errors import ConfigError
 from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
+from openadr_ven.dispatch.policy import DEFAULT_POLICY, POLICIES
 
 TEMPLATE = """\
 # openadr-ven: the agent of one fleet. Paths are relative to this file. Every value can be overridden by an
@@ -29,9 +30,11 @@ profile = "modern-2.0b"               # or "certification-2.0b": exactly the two
 # relief_sign: what a positive number means when an event asks for a change of load. POSITIVE: relief, less
 # load; NEGATIVE: more load. The utility must tell you; without it such events are refused.
 # levels: share of the fleet's headroom that SIMPLE levels 0 to 3 ask for.
+# policy: who is asked first: {policies}.
 [programs."{market_context}"]
 relief_sign = "POSITIVE"
 levels = [0.0, 0.25, 0.6, 1.0]
+policy = "{policy}"
 
 # The safety envelope: what no message of any VTN can make the fleet exceed. The agent does not start without
 # one. These values are cautious: raise them when you know your fleet, and never above what you would answer for.
@@ -100,6 +103,8 @@ def init(
             ven_name=ven_name,
             market_context=market_context,
             envelope=_envelope_text(),
+            policies=", ".join(POLICIES),
+            policy=DEFAULT_POLICY,
         )
     )
     click.echo(f"{path} written.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from openadr_core.errors import OpenAdrError
+from openadr_ven.cli.condition import condition
 from openadr_ven.cli.event import event
 from openadr_ven.cli.fleet import fleet
 from openadr_ven.cli.init import init
@@ -30,7 +31,7 @@ def cli() -> None:
     """  # noqa: D301  # click reads the backspace
 
 
-for command in (init, run, check, fingerprint, fleet, event, simulate):
+for command in (init, run, check, fingerprint, fleet, event, condition, simulate):
     cli.add_command(command)
 
 

@@ -33,6 +33,8 @@ def now_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:
         "available_kw": _kw(plan.available_w) if plan else None,
         "limited_by": [name.replace("_", " ") for name in tick.tripped] if tick else [],
         "shortfall": _causes({cause.value: watts for cause, watts in plan.shortfall_by_cause.items()} if plan else {}),
+        "terms": [{"term": term.value, "devices": count} for term, count in tick.bound.items()] if tick else [],
+        "conditions": [condition.value for condition in agent.control.conditions],
         "fleet_kw": _kw(float(agent.seen.state.power_w.sum())),
         "devices": int(live.size),
         "online": int(live.sum()),

@@ -11,7 +11,7 @@ import numpy as np
 
 from openadr_ven.dispatch.caps import Level, capped
 from openadr_ven.dispatch.clear import Offers, SupplyCurve, price_range, relief_at, supply_curve
-from openadr_ven.dispatch.policy import Policy, endurance
+from openadr_ven.dispatch.policy import Occasion, Policy, endurance
 from openadr_ven.dispatch.quota import Quotas
 from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Rows
 from openadr_ven.fleet.headroom import HORIZON_MIN_S, headroom, only, reachable
@@ -36,8 +36,10 @@ class Book:
     """The most that the fleet could give, within the network's limits."""
     can_w: float
     """Were there no network."""
+    withheld_w: float
+    """What is within reach and kept back by its owners' terms."""
     could_w: float
-    """Were every device within reach besides."""
+    """Were every device within reach besides, and every owner willing."""
 
 
 def offer_book(
@@ -50,19 +52,23 @@ def offer_book(
     policy: Policy = endurance,
     direction: Direction = Direction.RELIEF,
     excluded: Mask | None = None,
+    withheld: Mask | None = None,
+    burden: Floats | None = None,
 ) -> Book:
     """The book of a fleet as telemetry shows it.
 
-    ``levels`` are the network's limits in this direction, and ``excluded`` devices that are not to be
-    used, whatever the reason (``trim.failing``, an owner's terms, an opt-out).
+    ``levels`` are the network's limits in this direction, ``excluded`` devices that cannot be used
+    (``trim.failing``, an opt-out) and ``withheld`` those whose owners' terms forbid it (``terms.binding``);
+    ``burden`` is for policies that spread it.
     """
     long_enough = replace(outlook, horizon_s=max(outlook.horizon_s, HORIZON_MIN_S))
     could = headroom(fleet, state, baseline_w, long_enough, direction=direction)
     reached = reachable(state, outlook.now_s)
     if excluded is not None:
         reached &= ~excluded
-    can = only(could, reached)
-    held = capped(policy(fleet, can, outlook.horizon_s), levels)
+    reached_w = float(could.relief_w.sum(where=reached))
+    can = only(could, reached if withheld is None else reached & ~withheld)
+    held = capped(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
     discrete = fleet.discrete()
     whole = np.flatnonzero(discrete & (can.relief_w > 0.0))
     quotas = Quotas(vendor=fleet.vendor, limit_w=fleet.vendor_limit_w)
@@ -78,6 +84,7 @@ def offer_book(
         by_size=whole[np.argsort(can.relief_w[whole], kind="stable")],
         curve=supply_curve(held, *price_range(held)),
         most_w=float(most),
-        can_w=float(can.relief_w.sum()),
+        can_w=(can_w := float(can.relief_w.sum())),
+        withheld_w=reached_w - can_w,
         could_w=float(could.relief_w.sum()),
     )

@@ -33,6 +33,8 @@ class Cause(StrEnum):
     """The safety envelope allows less than was asked, or not yet."""
     NETWORK_LIMIT = "network_limit"
     """Transformers or feeders are full, or a vendor's quota is."""
+    OWNERS_TERMS = "owners_terms"
+    """Owners have agreed to less: consent, hours, caps, a storm."""
     OFFLINE = "offline"
     """Devices that could have given it are silent, unplugged, or taken back by their owners."""
     NO_HEADROOM = "no_headroom"
@@ -69,6 +71,8 @@ def plan_round(
     asked_w: float | None = None,
     held_before: Mask | None = None,
     excluded: Mask | None = None,
+    withheld: Mask | None = None,
+    burden: Floats | None = None,
 ) -> Plan:
     """Share ``target_w`` (what the guard admitted; negative for extra load) over the fleet, from scratch.
 
@@ -77,7 +81,7 @@ def plan_round(
     """
     book = offer_book(
         fleet, state, baseline_w, outlook=outlook, levels=levels, policy=policy, direction=direction_of(target_w),
-        excluded=excluded,
+        excluded=excluded, withheld=withheld, burden=burden,
     )  # fmt: skip
     return plan_from(
         book, fleet, baseline_w, target_w, uniform=uniform, asked_w=asked_w, held_before=held_before
@@ -222,11 +226,13 @@ def _shortfall(book: Book, *, asked_w: float, target_w: float, planned_w: float)
     """What is missing, each watt charged to the first cause that would have given it."""
     missing_w = max(target_w - planned_w, 0.0)
     by_network_w = min(missing_w, book.can_w - book.most_w)
-    by_offline_w = min(missing_w - by_network_w, book.could_w - book.can_w)
+    by_terms_w = min(missing_w - by_network_w, book.withheld_w)
+    by_offline_w = min(missing_w - by_network_w - by_terms_w, book.could_w - book.can_w - book.withheld_w)
     causes = {
         Cause.ENVELOPE: max(asked_w - target_w, 0.0),
         Cause.NETWORK_LIMIT: by_network_w,
+        Cause.OWNERS_TERMS: by_terms_w,
         Cause.OFFLINE: by_offline_w,
-        Cause.NO_HEADROOM: missing_w - by_network_w - by_offline_w,
+        Cause.NO_HEADROOM: missing_w - by_network_w - by_terms_w - by_offline_w,
     }
     return {cause: watts for cause, watts in causes.items() if watts > COMMAND_MIN_W}

@@ -5,14 +5,17 @@ merit          the cheapest first, by what their owners ask
 endurance      those that can go on longest first, levelling the time that is left: it serves every
                profile that any policy could serve, without knowing it in advance (Evans, Tindemans,
                Angeli, 2019, for storage without network limits)
-wear           batteries pay for their cycles, comfort and departures for their owners' patience
+wear           batteries pay for their cycles, comfort and departures for their owners' patience: at
+               each price, what is best for the households
+rotation       those first who have given least of what they allow in a season
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from openadr_ven.dispatch.clear import Offers
+from openadr_ven.dispatch.clear import Offers, price_range
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats
 from openadr_ven.fleet.model import HOUR_S, Headroom
 
@@ -24,41 +27,82 @@ MERIT_SPREAD = 1e-6
 """How far prices may part within one device, as a share of the fleet's spread: small, or the order blurs."""
 CYCLE_COST_PER_KWH = 0.07
 """LiFePO4: 6,000 cycles from 400 per kWh of replacement."""
+BURDEN_SPREAD = 0.05
+"""A device gives all it has to those who have used up this much more of their season."""
 
-Policy = Callable[[Fleet, Headroom, float], Offers]
-"""From the fleet, its headroom and the seconds that remain, to offers."""
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Occasion:
+    """What a policy may look at besides the devices."""
+
+    horizon_s: float
+    """Seconds that remain."""
+    burden: Floats | None = None
+    """By row, how much of what its owner allows in a season is used up (``terms.burden``); None for nothing."""
 
 
-def proportional(fleet: Fleet, headroom: Headroom, _horizon_s: float) -> Offers:
+Policy = Callable[[Fleet, Headroom, Occasion], Offers]
+
+
+def proportional(fleet: Fleet, headroom: Headroom, _occasion: Occasion) -> Offers:
     """The same share of its headroom from every device."""
     return Offers.of(np.zeros(fleet.size), headroom.relief_w, headroom.relief_w)
 
 
-def merit(fleet: Fleet, headroom: Headroom, _horizon_s: float) -> Offers:
+def merit(fleet: Fleet, headroom: Headroom, _occasion: Occasion) -> Offers:
     """The cheapest ask first."""
     cost = np.nan_to_num(fleet.ask_per_kwh)
     spread = max(float(np.ptp(cost)) if cost.size else 0.0, 1e-3)
     return Offers.of(cost, headroom.relief_w / (MERIT_SPREAD * spread), headroom.relief_w)
 
 
-def endurance(_fleet: Fleet, headroom: Headroom, horizon_s: float) -> Offers:
+def endurance(_fleet: Fleet, headroom: Headroom, occasion: Occasion) -> Offers:
     """The longest-lasting first; prices are hours, negative."""
     hours = np.minimum(headroom.endurance_s / HOUR_S, ENDURANCE_MAX_H)
-    slot_h = max(horizon_s, SLOT_MIN_S) / HOUR_S
+    slot_h = max(occasion.horizon_s, SLOT_MIN_S) / HOUR_S
     return Offers.of(-hours, headroom.power_w / slot_h, headroom.relief_w)
 
 
-def wear(fleet: Fleet, headroom: Headroom, _horizon_s: float) -> Offers:
+def wear(fleet: Fleet, headroom: Headroom, _occasion: Occasion) -> Offers:
     """What an owner asks, plus what a cycle takes out of a battery, shared out as costs rise."""
     stores = np.isin(fleet.device_class, (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL))
     cost = np.nan_to_num(fleet.ask_per_kwh) + CYCLE_COST_PER_KWH * stores
     return Offers.of(cost, headroom.relief_w / CYCLE_COST_PER_KWH, headroom.relief_w)
 
 
+def rotation(fleet: Fleet, headroom: Headroom, occasion: Occasion) -> Offers:
+    """The least burdened first; prices are shares of a season's allowance."""
+    used = np.zeros(fleet.size) if occasion.burden is None else occasion.burden
+    return Offers.of(used, headroom.relief_w / BURDEN_SPREAD, headroom.relief_w)
+
+
+def blend(weights: Mapping[Policy, float]) -> Policy:
+    """Several policies at once, each weighed against its own range of prices, since their units differ.
+
+    Costs add up, and slopes harmonically: the sum of costs that rise in a straight line rises in one too.
+    """
+
+    def blended(fleet: Fleet, headroom: Headroom, occasion: Occasion) -> Offers:
+        cost, steepness = np.zeros(fleet.size), np.zeros(fleet.size)
+        for policy, weight in weights.items():
+            offers = policy(fleet, headroom, occasion)
+            low, high = price_range(offers)
+            scale = weight / max(high - low, 1e-12)
+            cost += scale * (offers.cost - low)
+            with np.errstate(divide="ignore"):
+                steepness += np.where(offers.slope > 0.0, scale / offers.slope, 0.0)
+        slope = np.divide(1.0, steepness, out=np.zeros(fleet.size), where=steepness > 0.0)
+        return Offers.of(cost, slope, headroom.relief_w)
+
+    return blended
+
+
 POLICIES: dict[str, Policy] = {
-    "proportional": proportional, "merit": merit, "endurance": endurance, "wear": wear,
+    "proportional": proportional, "merit": merit, "endurance": endurance, "wear": wear, "rotation": rotation,
+    "fair endurance": blend({endurance: 0.5, rotation: 0.5}),
 }  # fmt: skip
 """By the name that a setting uses."""
+DEFAULT_POLICY = "endurance"
 
 
 def shares(headroom: Headroom, target_w: float) -> Floats:

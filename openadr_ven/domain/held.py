@@ -6,6 +6,7 @@ These are the rows of its memory. After a crash they are all that is left, and e
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt, OptType
@@ -90,6 +91,27 @@ class Baseline:
     taken_at: datetime
     power_w: bytes
     """float32 per device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTerms:
+    """What of their owners' terms devices have used up (``fleet.terms.Usage``), as it was at a moment."""
+
+    counted_at: datetime
+    season: int
+    event_id: str
+    event_s: bytes
+    """float32 per device, as the next."""
+    season_s: bytes
+    season_events: bytes
+    """uint16 per device."""
+
+
+class Condition(StrEnum):
+    """What the operator of a fleet may say of the world."""
+
+    STORM = "storm"
+    """A severe storm is forecast: batteries held for their households stay full."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from openadr_ven.fleet.terms import Terms
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -110,6 +112,9 @@ class Fleet:
     ask_per_kwh: Floats
     """What the owner wants for a kWh of relief, in the programme's currency."""
 
+    terms: Terms
+    """What their owners have agreed to."""
+
     vendor_names: tuple[str, ...]
     gateway_names: tuple[str, ...]
     site_names: Texts
@@ -153,11 +158,13 @@ class Fleet:
     def take(self, rows: ArrayLike | slice) -> Self:
         """The same fleet with only these rows, in this order; names and limits stay. A slice copies nothing."""
         chosen = rows if isinstance(rows, slice) else np.asarray(rows)
-        return replace(self, **{name: getattr(self, name)[chosen] for name in ROW_COLUMNS})
+        return replace(
+            self, terms=self.terms.take(chosen), **{name: getattr(self, name)[chosen] for name in ROW_COLUMNS}
+        )
 
 
-ROW_COLUMNS = tuple(takewhile(lambda name: name != "vendor_names", (field.name for field in fields(Fleet))))
-"""The columns with one value per device."""
+ROW_COLUMNS = tuple(takewhile(lambda name: name != "terms", (field.name for field in fields(Fleet))))
+"""The columns with one value per device, the owners' terms apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

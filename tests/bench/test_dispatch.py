@@ -10,7 +10,7 @@ from openadr_ven.dispatch.caps import Level, capped, node_caps
 from openadr_ven.dispatch.clear import Offers, clear
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, plan_round
-from openadr_ven.dispatch.policy import endurance
+from openadr_ven.dispatch.policy import Occasion, endurance
 from openadr_ven.fleet.columns import Fleet, FleetState, Mask, Mode
 from openadr_ven.fleet.headroom import headroom, only, reachable
 from openadr_ven.fleet.model import Outlook
@@ -49,7 +49,7 @@ class Scene:
         state = evening_state(fleet, now_s=EVENING_S, outdoor_c=OUTDOOR_C, rng=np.random.default_rng(1))
         levels = network(fleet, state.power_w, feeder_max_w=FEEDER_MAX_W)
         can = only(headroom(fleet, state, state.power_w, OUTLOOK), reachable(state, EVENING_S))
-        offers = endurance(fleet, can, OUTLOOK.horizon_s)
+        offers = endurance(fleet, can, Occasion(horizon_s=OUTLOOK.horizon_s))
         target_w = SHARE * _plan(fleet, state, levels, np.inf).available_w
         return cls(
             fleet=fleet, state=state, levels=levels, offers=offers, held=capped(offers, levels), target_w=target_w

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -16,17 +17,20 @@ from openadr_ven.adapters.sql import tables
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
+    Condition,
     Delivery,
     FleetInUse,
     HeldEvent,
     Metered,
     Notice,
     Round,
+    UsedTerms,
     WantedReport,
 )
 from openadr_ven.domain.records import from_record, to_record
 
 ROUND_FIELDS = tuple(name for name in tables.RoundRow.model_fields)
+USED_FIELDS = tuple(field.name for field in fields(UsedTerms))
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 SQLITE_WAIT_MS = 5_000
 """A command line that reads must not fail because the agent is writing."""
@@ -184,6 +188,26 @@ class SqlUnitOfWork:
         if event_id is not None:
             query = query.where(column.event_id == event_id)
         return [from_record(Notice, record) for record in await self._session.scalars(query)]
+
+    async def used_terms(self) -> UsedTerms | None:
+        row = await self._session.get(tables.UsageRow, 1)
+        return None if row is None else UsedTerms(**{name: getattr(row, name) for name in USED_FIELDS})
+
+    async def save_used_terms(self, used: UsedTerms) -> None:
+        values = {name: getattr(used, name) for name in USED_FIELDS}
+        await self._session.merge(tables.UsageRow(id=1, **values))
+
+    async def conditions(self) -> dict[Condition, datetime]:
+        column = _columns(tables.ConditionRow)
+        rows = await self._session.execute(select(column.name, column.since).order_by(column.name))
+        return {Condition(row.name): row.since for row in rows}
+
+    async def set_condition(self, condition: Condition, since: datetime | None) -> None:
+        if since is None:
+            column = _columns(tables.ConditionRow)
+            await self._session.execute(delete(tables.ConditionRow).where(column.name == condition.value))
+        else:
+            await self._session.merge(tables.ConditionRow(name=condition.value, since=since))
 
     async def fleet_in_use(self) -> FleetInUse | None:
         row = await self._session.get(tables.FleetRow, 1)

@@ -128,6 +128,27 @@ class NoticeRow(Row, table=True):
     record: str = Field(sa_column=_text())
 
 
+class UsageRow(Row, table=True):
+    """One row: what of their owners' terms the fleet's devices have used up, as columns."""
+
+    __tablename__ = "usage"
+    id: int = Field(primary_key=True)
+    season: int
+    event_id: str
+    counted_at: datetime = Field(sa_column=_moment())
+    event_s: bytes = Field(sa_column=_blob())
+    season_s: bytes = Field(sa_column=_blob())
+    season_events: bytes = Field(sa_column=_blob())
+
+
+class ConditionRow(Row, table=True):
+    """What the fleet's operator says of the world, for as long as it is so."""
+
+    __tablename__ = "condition"
+    name: str = Field(primary_key=True)
+    since: datetime = Field(sa_column=_moment())
+
+
 class FleetRow(Row, table=True):
     """One row: the fleet file in use."""
 

@@ -20,6 +20,10 @@ follow("/data/now.json", (fleet) => {
     ["Cause", (row) => row.cause],
     ["Missing", (row) => kw(row.kw), "number"],
   ], fleet.shortfall, fleet.event ? "Nothing is missing." : "Nothing is asked.");
+  table("terms", [
+    ["Term", (row) => row.term],
+    ["Devices", (row) => row.devices.toLocaleString(), "number"],
+  ], fleet.terms, "None binds.");
   table("events", [
     ["Event", (row) => node("a", { href: `/events/${encodeURIComponent(row.id)}` }, row.id)],
     ["Asks", (row) => row.asks],

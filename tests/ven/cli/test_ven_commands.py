@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.root import FAILED, WRONG_USE, cli, main
 from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
+from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.domain.held import Delivery, Notice
-from openadr_ven.settings import load
+from openadr_ven.settings import ProgramSettings, load
 from tests.core.shell.lab import Lab
 from tests.rig import BATTERIES_EACH, GATEWAYS, write_small_fleet
 from tests.ven.application.world import store_at
@@ -267,6 +268,19 @@ def test_and_for_programs_as_json(after_an_event: Ven) -> None:
 def test_an_event_that_is_not_there(after_an_event: Ven) -> None:
     _, error = after_an_event.run("event", "show", "nothing", status=WRONG_USE)
     assert "no event nothing" in error
+
+
+def test_a_condition_begins_is_shown_and_ends(ven: Ven) -> None:
+    assert "no" in ven.run("condition", "show")[0]
+    ven.run("condition", "begin", "storm")
+    assert f"storm      {datetime.now(UTC):%Y-%m-%d}" in ven.run("condition", "show")[0]
+    ven.run("condition", "end", "storm")
+    assert "no" in ven.run("condition", "show")[0]
+
+
+def test_a_program_has_a_policy_of_those_that_there_are(ven: Ven) -> None:
+    names = get_args(ProgramSettings.__annotations__["policy"])
+    assert sorted(names) == sorted(POLICIES)
 
 
 def test_a_wrong_command_is_told(ven: Ven) -> None:

@@ -19,9 +19,20 @@ from openadr_ven.dispatch.clear import (
     solve_price,
     supply_curve,
 )
-from openadr_ven.dispatch.policy import POLICIES, SLOT_MIN_S, merit, proportional, shares
+from openadr_ven.dispatch.policy import (
+    BURDEN_SPREAD,
+    POLICIES,
+    SLOT_MIN_S,
+    Occasion,
+    blend,
+    endurance,
+    merit,
+    proportional,
+    rotation,
+    shares,
+)
 from openadr_ven.fleet.columns import CHUNK, Floats
-from openadr_ven.fleet.model import Headroom
+from openadr_ven.fleet.model import HOUR_S, Headroom
 from tests.ven.fleet.synthetic import fleet_of
 
 seeds = st.integers(0, 2**32 - 1)
@@ -145,7 +156,7 @@ def test_merit_order_costs_what_the_linear_program_costs(seed: int) -> None:
     fleet = fleet_of(80, seed=seed)
     headroom, _ = headroom_of(80, seed)
     target_w = 0.55 * headroom.relief_w.sum()
-    relief_w = cleared(merit(fleet, headroom, 3600.0), target_w)
+    relief_w = cleared(merit(fleet, headroom, Occasion(horizon_s=3600.0)), target_w)
     best = linprog(
         fleet.ask_per_kwh,
         A_eq=np.ones((1, 80)),
@@ -159,7 +170,7 @@ def test_merit_order_costs_what_the_linear_program_costs(seed: int) -> None:
 def test_proportional_gives_equal_shares() -> None:
     headroom, _ = headroom_of(200, 1)
     target_w = 0.4 * headroom.relief_w.sum()
-    relief_w = cleared(proportional(fleet_of(200), headroom, 3600.0), target_w)
+    relief_w = cleared(proportional(fleet_of(200), headroom, Occasion(horizon_s=3600.0)), target_w)
     assert relief_w / headroom.relief_w == pytest.approx(0.4)
     assert relief_w == pytest.approx(shares(headroom, target_w))
     assert shares(headroom, 1e12) == pytest.approx(headroom.relief_w)
@@ -168,7 +179,7 @@ def test_proportional_gives_equal_shares() -> None:
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_policy_meets_the_target(name: str) -> None:
     headroom, _ = headroom_of(300, 2)
-    offers = POLICIES[name](fleet_of(300), headroom, SLOT_MIN_S)
+    offers = POLICIES[name](fleet_of(300), headroom, Occasion(horizon_s=SLOT_MIN_S))
     assert cleared(offers, 5e5).sum() == pytest.approx(5e5)
 
 
@@ -206,3 +217,41 @@ def test_curves_of_shards_add_up_and_save_passes() -> None:
     target_w = 0.6 * float(offers.upper_w.sum())
     solve_price(respond, target_w, *whole.around(target_w))
     assert len(asked) <= 6
+
+
+def test_rotation_asks_those_who_have_given_least() -> None:
+    headroom, _ = headroom_of(200, 3)
+    used = np.random.default_rng(3).uniform(0.0, 1.0, 200)
+    offers = rotation(fleet_of(200), headroom, Occasion(horizon_s=3600.0, burden=used))
+    relief_w = cleared(offers, 0.3 * headroom.relief_w.sum())
+    share = np.round(relief_w / headroom.relief_w, 12)
+    assert used[share >= 1.0].max() < used[share == 0.0].min()
+    # Whoever is marginal ends up equally burdened: what each has used, and now gives more of, levels out.
+    marginal = (share > 0.0) & (share < 1.0)
+    assert np.ptp((used + BURDEN_SPREAD * share)[marginal]) < 1e-9
+
+
+def test_events_in_turn_spread_the_burden_evenly() -> None:
+    headroom, _ = headroom_of(100, 4)
+    used = np.zeros(100)
+    for _ in range(60):
+        offers = rotation(fleet_of(100), headroom, Occasion(horizon_s=3600.0, burden=used))
+        used = used + 0.02 * (cleared(offers, 0.25 * headroom.relief_w.sum()) / headroom.relief_w)
+    assert used.mean() == pytest.approx(60 * 0.02 * 0.25)
+    assert np.ptp(used) < 0.03
+
+
+def test_a_blend_lies_between_what_it_blends() -> None:
+    headroom, used = headroom_of(200, 5)
+    occasion = Occasion(horizon_s=3600.0, burden=used)
+    target_w = 0.4 * headroom.relief_w.sum()
+    alone = [cleared(policy(fleet_of(200), headroom, occasion), target_w) for policy in (endurance, rotation)]
+    only = cleared(blend({endurance: 1.0, rotation: 0.0})(fleet_of(200), headroom, occasion), target_w)
+    both = cleared(blend({endurance: 0.5, rotation: 0.5})(fleet_of(200), headroom, occasion), target_w)
+    assert only == pytest.approx(alone[0], rel=1e-6, abs=1e-3)
+    assert both.sum() == pytest.approx(target_w)
+    hours = np.minimum(headroom.endurance_s / HOUR_S, 24.0)
+    spent = [float((-hours * relief_w).sum()) for relief_w in (alone[0], both, alone[1])]
+    worn = [float((used * relief_w).sum()) for relief_w in (alone[0], both, alone[1])]
+    assert spent == sorted(spent)
+    assert worn == sorted(worn, reverse=True)

@@ -126,7 +126,9 @@ class TestShortfall:
         assert plan.planned_w == pytest.approx(2e5)
 
     def test_several_causes_add_up(self) -> None:
-        plan = plan_round(FLEET, STATE, BASELINE_W, 9e6, outlook=OUTLOOK, levels=LEVELS, asked_w=9.5e6)
+        kept = np.arange(SIZE) % 3 == 0
+        plan = plan_round(FLEET, STATE, BASELINE_W, 9e6, outlook=OUTLOOK, levels=LEVELS, asked_w=9.5e6, withheld=kept)
+        assert (plan.mode[kept] == Mode.RELEASE).all()
         assert set(plan.shortfall_by_cause) == set(Cause)
         assert plan.shortfall_w == pytest.approx(9.5e6 - plan.planned_w)
 

@@ -5,6 +5,7 @@ import numpy as np
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, in_network_order, texts
 from openadr_ven.fleet.model import Tick
 from openadr_ven.fleet.physics import evening_state, released, step
+from openadr_ven.fleet.terms import Terms
 
 EVENING_S = 1_784_140_200.0
 """18:30 UTC on 15 July 2026."""
@@ -54,6 +55,7 @@ def fleet_of(size: int, *, seed: int = 0, mix: tuple[float, ...] = MIX, vendors:
             deadband_c=by_class(NAN, NAN, NAN, 0.5, NAN, 3.0),
             comfort_c=by_class(NAN, NAN, NAN, 2.0, NAN, 8.0),
             ask_per_kwh=rng.gamma(2.0, 0.03, size),
+            terms=Terms.none(size),
             vendor_names=tuple(f"vendor-{number}" for number in range(vendors)),
             gateway_names=tuple(f"gateway-{number:03d}" for number in range(size // 40 + 1)),
             site_names=texts([f"site-{number:05d}" for number in range(int(site[-1]) + 1)]),

@@ -7,7 +7,7 @@ import pytest
 
 from openadr_core.errors import ConfigError
 from openadr_ven.adapters.fleet_files import FleetFileRefused, OnBadRow, load_fleet, write_fleet
-from openadr_ven.adapters.fleet_header import FLEET_COLUMNS, LIMITED, NUMBER_COLUMNS
+from openadr_ven.adapters.fleet_header import FLEET_COLUMNS, LIMITED, NUMBER_COLUMNS, TERMS
 from openadr_ven.fleet.columns import ROW_COLUMNS, DeviceClass, Fleet, gateways
 from tests.ven.fleet.synthetic import fleet_of
 
@@ -43,7 +43,8 @@ def described(fleet: Fleet) -> dict[str, tuple[object, ...]]:
         np.array(coded[name])[getattr(fleet, name)] if name in coded else getattr(fleet, name) for name in ROW_COLUMNS
     ]
     limits = [getattr(fleet, f"{name}_limit_w")[getattr(fleet, name)] for name in LIMITED]
-    rows = zip(*(column.tolist() for column in (*columns, substations, *limits)), strict=True)
+    terms = [getattr(fleet.terms, name) for name in TERMS]
+    rows = zip(*(column.tolist() for column in (*columns, substations, *limits, *terms)), strict=True)
     return {str(row[0]): tuple(None if value != value else value for value in row) for row in rows}  # noqa: PLR0124
 
 
@@ -129,6 +130,6 @@ def test_files_that_are_no_fleet(tmp_path: Path) -> None:
 
 def test_the_header_documents_every_column_of_a_fleet() -> None:
     named = {name for name, _, _ in FLEET_COLUMNS}
-    assert named == {*ROW_COLUMNS, "substation", *(f"{name}_limit_w" for name in LIMITED)}
+    assert named == {*ROW_COLUMNS, "substation", *(f"{name}_limit_w" for name in LIMITED), *TERMS}
     assert all(meaning for _, _, meaning in FLEET_COLUMNS)
     assert {one for column in NUMBER_COLUMNS for one in column.needed_by} == set(DeviceClass)

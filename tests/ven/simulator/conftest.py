@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from openadr_ven.fleet.columns import DeviceClass, Fleet, texts
+from openadr_ven.fleet.terms import Terms
 
 COUNT_BY_CLASS = {
     DeviceClass.BATTERY: 12,
@@ -55,6 +56,7 @@ def fleet() -> Fleet:
         deadband_c=np.where(house, 1.0, np.where(thermal, 4.0, np.nan)),
         comfort_c=np.where(house, 2.0, np.where(thermal, 8.0, np.nan)),
         ask_per_kwh=np.zeros(size),
+        terms=Terms.none(size),
         vendor_names=("Acme", "Bolt"),
         gateway_names=("acme-1", "acme-2", "bolt-1", "bolt-2"),
         site_names=texts([f"s{row}" for row in rows]),

@@ -17,7 +17,18 @@ from openadr_core.model.report import Reading, ReportRequest
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.adapters.sql.tables import Row
-from openadr_ven.domain.held import Baseline, Delivery, FleetInUse, HeldEvent, Metered, Notice, Round, WantedReport
+from openadr_ven.domain.held import (
+    Baseline,
+    Condition,
+    Delivery,
+    FleetInUse,
+    HeldEvent,
+    Metered,
+    Notice,
+    Round,
+    UsedTerms,
+    WantedReport,
+)
 
 
 def a_held_event(now: datetime, *, version: int = 0) -> HeldEvent:
@@ -192,3 +203,28 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await read()
     await store.close()
+
+
+async def test_what_is_used_up_of_owners_terms_is_one_row(store: SqlStore, now: datetime) -> None:
+    used = UsedTerms(counted_at=now, season=2026, event_id="e", event_s=b"1234", season_s=b"5678", season_events=b"90")
+    async with store.unit_of_work() as unit:
+        assert await unit.used_terms() is None
+        await unit.save_used_terms(used)
+    later = replace(used, counted_at=now + timedelta(seconds=9), event_s=b"")
+    async with store.unit_of_work() as unit:
+        assert await unit.used_terms() == used
+        await unit.save_used_terms(later)
+    async with store.unit_of_work() as unit:
+        assert await unit.used_terms() == later
+
+
+async def test_conditions_hold_until_they_are_over(store: SqlStore, now: datetime) -> None:
+    async with store.unit_of_work() as unit:
+        assert await unit.conditions() == {}
+        await unit.set_condition(Condition.STORM, now)
+        await unit.set_condition(Condition.STORM, now)
+    async with store.unit_of_work() as unit:
+        assert await unit.conditions() == {Condition.STORM: now}
+        await unit.set_condition(Condition.STORM, None)
+    async with store.unit_of_work() as unit:
+        assert await unit.conditions() == {}

@@ -12,6 +12,8 @@
       * OutOfSequence             right message, wrong moment or wrong version
       * UnknownReference          names an event, party or report that is not there
       * Unsupported               understood, and not done here
+      * TargetMismatch            for resources, or a program, that it cannot be for
+      * NotAllowed                understood, and against the rules of the program
       * SignatureFault            not signed as it must be, or sent before
 
   * AccessError               who is at the other end, and what they may do
@@ -92,6 +94,14 @@ class Unsupported(RemoteProtocolError):
 
 class SignatureFault(RemoteProtocolError):
     """A message that is not signed as it must be, or was sent before; the text names no part of it."""
+
+
+class TargetMismatch(RemoteProtocolError):
+    """A message for resources, or under a program, that it cannot be for."""
+
+
+class NotAllowed(RemoteProtocolError):
+    """A message that is understood, and against the rules of the program or of its service."""
 
 
 class AccessError(OpenAdrError):

@@ -96,6 +96,14 @@ EVENT_INTERVALS_MAX = 288
 EVENT_RESPONSES_MAX = 500
 """Answers in one oadrCreatedEvent: more events than a party is ever owed at once."""
 
+# -- opts ------------------------------------------------------------------------------
+
+OPT_SPANS_MAX = 1_000
+"""Stretches in one opt schedule: two years of working days."""
+
+OPT_SCHEDULES_MAX = 500
+"""Opt schedules kept of one party: what one says is small, and what none speaks for any more is dropped first."""
+
 # -- readings ------------------------------------------------------------------------
 
 READING_MAX = 1e12

@@ -287,6 +287,7 @@ def _parties_app(
         ),
         new_id=new_id,
         prefix=settings.parties.prefix,
+        opt_rules=settings.opts.rules,
         witness=witness,
         signatures=signatures,
     )

@@ -13,7 +13,10 @@ from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
 from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, SIGNATURE_AGE_MAX_S
+from openadr_core.model.availability import OptRules, Precedence
+from openadr_core.model.opt import OptType
 from openadr_core.model.party import SignatureRule
+from openadr_core.oadr3.opt_rules import ALLOWED, OVERLAP
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VTN_"
@@ -102,6 +105,28 @@ class ReportSettings(Table):
         return self
 
 
+class OptSettings(Table):
+    """Rules for opt schedules under programs that declare none of their own (2.0b R201)."""
+
+    schedules: Literal["both", "optIn", "optOut", "none"] = "both"
+    """Which types of schedule a party may make."""
+    default: Literal["optIn", "optOut"] = "optIn"
+    """What holds where nothing is said."""
+    precedence: Literal["optOut", "optIn", "newest"] = "optOut"
+    """Which counts where an optIn and an optOut speak of the same moment."""
+    overlap: Literal["allowed", "refused"] = "allowed"
+    """Stretches of one schedule that overlap each other."""
+
+    @property
+    def rules(self) -> OptRules:
+        return OptRules(
+            allowed=ALLOWED[self.schedules],
+            default=OptType(self.default),
+            precedence=Precedence(self.precedence),
+            overlap=OVERLAP[self.overlap],
+        )
+
+
 class GuardSettings(Table):
     """What no event may ask for, however it was typed."""
 
@@ -127,6 +152,7 @@ class Settings(FileSettings):
     console: ConsoleSettings = ConsoleSettings()
     store: StoreSettings = StoreSettings()
     reports: ReportSettings = ReportSettings()
+    opts: OptSettings = OptSettings()
     log: LogSettings = LogSettings()
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from openadr_core.model.opt import OptType
+from openadr_core.model.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +34,22 @@ class Span:
 class Scope:
     """Which resources are spoken for. What is empty leaves its kind open; the three are ANDed (2.0b R209)."""
 
-    names: frozenset[str] = frozenset()
-    """Resources, groups and whatever else names some of a party: ORed (R202). Empty: all that the party has."""
+    targets: frozenset[Target] = frozenset()
+    """Resources, groups and whatever else names some of a party: ORed (R202). Empty: all that the party has.
+
+    Of what kind a name is says how it is written; the name alone says whom it means.
+    """
     device_classes: frozenset[str] = frozenset()
     market_context: str = ""
     """Normalised."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(target.name for target in self.targets)
+
     def holds(self, resource: "Resource") -> bool:
         return (
-            (not self.names or not self.names.isdisjoint(resource.names))
+            (not self.targets or not self.names.isdisjoint({*resource.names, resource.device_class}))
             and (not self.device_classes or resource.device_class in self.device_classes)
             and self.market_context in {"", resource.market_context}
         )
@@ -49,7 +57,7 @@ class Scope:
     def includes(self, other: "Scope") -> bool:
         """Whether whatever is in the other is in this one."""
         return (
-            (not self.names or (bool(other.names) and other.names <= self.names))
+            (not self.targets or (bool(other.targets) and other.names <= self.names))
             and (
                 not self.device_classes or (bool(other.device_classes) and other.device_classes <= self.device_classes)
             )

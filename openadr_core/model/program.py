@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from openadr_core.model.availability import OptRules
+
 
 class ReliefSign(Enum):
     """What a positive relative setpoint asks for under a program.
@@ -33,3 +35,5 @@ class Program:
     relief_sign: ReliefSign | None = None
     """None where the program declares none: relative events are refused then."""
     targets: tuple[str, ...] = ()
+    opt_rules: OptRules | None = None
+    """None where the program declares none: the VTN's own hold."""

@@ -40,6 +40,8 @@ _BY_ERROR: tuple[tuple[type[errors.OpenAdrError], str], ...] = (
     (errors.OutOfSequence, OUT_OF_SEQUENCE),
     (errors.UnknownReference, INVALID_ID),
     (errors.Unsupported, SIGNAL_NOT_SUPPORTED),
+    (errors.TargetMismatch, TARGET_MISMATCH),
+    (errors.NotAllowed, NOT_ALLOWED),
     # Interpretation: R514 gives no code. 463 would be read as "register again", which mends no signature.
     (errors.SignatureFault, COMPLIANCE_OTHER),
     (errors.RemoteProtocolError, INVALID_DATA),

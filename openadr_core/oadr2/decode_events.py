@@ -181,4 +181,6 @@ def _available(element: Element) -> m.Available:
     return m.Available(
         dtstart=date_time_of(child(properties, "xcal:dtstart")[0]),
         duration=duration_of(child(properties, "xcal:duration")[0]),
+        # The schema has these two first, and lets only what belongs to an event come after them.
+        misplaced=tuple(one.tag.rpartition("}")[2] for one in list(properties)[2:]),
     )

@@ -370,6 +370,8 @@ class Available:
     dtstart: datetime
     duration: timedelta
     """Zero: open-ended (R210)."""
+    misplaced: tuple[str, ...] = ()
+    """Elements that have no place in an opt schedule (R200). Never written; read, so that they can be refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def event_to_wire(event: DrEvent, *, now: datetime, created: datetime) -> m.Even
         ),
         signals=tuple(signal_to_wire(event, signal, status=status, now=now) for signal in event.signals),
         baseline=None if event.baseline is None else baseline_to_wire(event.baseline),
-        target=_target_to_wire(event.targets),
+        target=target_to_wire(event.targets),
         response_required=event.response_required,
     )
 
@@ -86,7 +86,7 @@ def event_from_wire(event: m.Event, *, relief_sign: ReliefSign | None, now: date
         modified_at=descriptor.modification_date_time or descriptor.created_date_time,
         priority=descriptor.priority - 1 if descriptor.priority else None,
         relief_sign=relief_sign,
-        targets=_target_from_wire(event.target),
+        targets=target_from_wire(event.target),
         ramp_up=period.ramp_up or ZERO,
         recovery=period.recovery or ZERO,
         notification=period.notification or ZERO,
@@ -166,7 +166,7 @@ FIELDS: dict[TargetKind, str] = {
 """Which field of eiTarget holds the names of a kind."""
 
 
-def _target_to_wire(targets: tuple[Target, ...]) -> m.Target:
+def target_to_wire(targets: tuple[Target, ...]) -> m.Target:
     found: dict[str, tuple[object, ...]] = {}
     for target in targets:
         if target.kind is TargetKind.NAME:
@@ -181,7 +181,7 @@ def _target_to_wire(targets: tuple[Target, ...]) -> m.Target:
     return m.Target(**found)  # type: ignore[arg-type]  # FIELDS pairs each kind with its own type of name
 
 
-def _target_from_wire(target: m.Target) -> tuple[Target, ...]:
+def target_from_wire(target: m.Target) -> tuple[Target, ...]:
     return tuple(Target(kind=kind, name=_name(one)) for kind, field in FIELDS.items() for one in getattr(target, field))
 
 

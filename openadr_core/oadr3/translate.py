@@ -6,6 +6,7 @@ Private attributes of a program (3.1 leaves their names to the parties):
   asks for load. The standard does not say, and utilities differ; without it relative events are refused.
 * ``MARKET_CONTEXT``: the URI that names the program to OpenADR 2.0b parties. Without it, the URI is
   ``urn:openadr:program:`` and the program's name, percent-encoded; it stays when the program is renamed.
+* Rules for opt schedules: :mod:`openadr_core.oadr3.opt_rules`.
 
 Payload types that become signals: SIMPLE (a level, 0 to 3), DISPATCH_SETPOINT (power to hold) and
 DISPATCH_SETPOINT_RELATIVE (relief). An event with any other is refused: nobody would act on it.
@@ -23,6 +24,7 @@ from openadr_core.model.program import Program, ReliefSign
 from openadr_core.model.target import by_name
 from openadr_core.model.unit import NORTH_AMERICAN_HOME, Measure, Unit
 from openadr_core.oadr3.messages import EventRequest, Interval, IntervalPeriod, ProgramRequest, ValuesMap
+from openadr_core.oadr3.opt_rules import CHOICES, opt_rules_of
 from openadr_core.oadr3.times import Length, Sentinel, moment_text
 from openadr_core.oadr3.units import UNITS
 from openadr_core.units import from_scale
@@ -63,6 +65,9 @@ def program_of(request: ProgramRequest, program_id: str, *, before: Program | No
         market_context=market_context,
         relief_sign=None if sign is None else ReliefSign(sign),
         targets=request.targets,
+        opt_rules=opt_rules_of(
+            {name: text for name in CHOICES if (text := _attribute_text(attributes.get(name))) is not None}
+        ),
     )
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from openadr_core.model.availability import OptSchedule
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
+from openadr_core.model.qualification import Qualification
 from openadr_core.model.report import DataPoint, Measurand, Reading, StatusReading
 from openadr_core.units import WATT
 from openadr_vtn.domain.delivery import Delivery, Key
@@ -55,6 +57,17 @@ class StoredStatus:
     source: str
     status: StatusReading
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSchedule:
+    """An opt schedule of a party."""
+
+    number: int
+    """Grows with each that comes."""
+    party_id: str
+    received_at: datetime
+    schedule: OptSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +257,35 @@ class Opts(Protocol):
         """Party id and opt: by version, then in the order they came."""
 
 
+class Availability(Protocol):
+    """Opt schedules of parties, and what they said to single events for some of what they have."""
+
+    async def add(self, party_id: str, schedule: OptSchedule, received_at: datetime) -> None: ...
+
+    async def of_party(self, party_id: str) -> list[StoredSchedule]:
+        """In the order in which they came, the cancelled among them."""
+
+    async def all(self) -> dict[str, list[StoredSchedule]]:
+        """Every party's, by party id, likewise."""
+
+    async def cancel(self, party_id: str, opt_id: str, now: datetime) -> bool:
+        """All with this optID; whether there is one. Of those that were cancelled before, the first time counts."""
+
+    async def remove(self, stored: Iterable[StoredSchedule]) -> None: ...
+
+    async def clear(self, party_id: str) -> None:
+        """Every schedule of the party; what it said to events stays."""
+
+    async def qualify(self, party_id: str, said: Qualification, received_at: datetime) -> None:
+        """Conflict if there is no such event."""
+
+    async def qualifications(self, event_id: str) -> dict[str, list[Qualification]]:
+        """By party id, in the order in which they came."""
+
+    async def has_qualified(self, party_id: str, opt_id: str) -> bool:
+        """Whether the party said something to an event under this optID."""
+
+
 class Reports(Protocol):
     async def replace_offers(self, party_id: str, offers: Sequence[OfferedReport]) -> None:
         """All earlier offers of the party go, and every request with them (2.0b R306)."""
@@ -368,6 +410,8 @@ class UnitOfWork(Protocol):
     def nonces(self) -> Nonces: ...
     @property
     def opts(self) -> Opts: ...
+    @property
+    def availability(self) -> Availability: ...
     @property
     def reports(self) -> Reports: ...
     @property

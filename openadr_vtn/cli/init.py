@@ -137,6 +137,16 @@ url = "sqlite:///vtn.db"
 granularity_s = 60
 report_back_s = 60
 
+[opts]
+# Rules for the opt schedules of VENs, under programs that declare none of their own (attributes OPT_…).
+# Which types a VEN may make: both, optIn, optOut or none.
+schedules = "both"
+# What holds where nothing is said, and which counts where both speak (optOut, optIn or newest).
+default = "optIn"
+precedence = "optOut"
+# Stretches of one schedule that overlap: allowed or refused.
+overlap = "allowed"
+
 [guard]
 # What no event may ask for, however it was typed: the most in one interval, and between two.
 event_max_kw = 10_000

@@ -12,6 +12,7 @@ from datetime import datetime
 from openadr_core.errors import Forbidden, MalformedMessage, SchemaViolation, SignatureFault
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
+from openadr_core.model.availability import OptRules
 from openadr_core.model.party import PartyState
 from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
@@ -52,6 +53,9 @@ NOT_OURS = Refusal(code=codes.COMPLIANCE_OTHER, description="no VEN sends this p
 WRONG_SERVICE = Refusal(code=codes.COMPLIANCE_OTHER, description="this payload belongs to another service")
 
 
+DEFAULT_OPT_RULES = OptRules()
+
+
 def _nobody_listens(_: Notice) -> None:
     return None
 
@@ -69,6 +73,7 @@ class Oadr2Vtn:
         telemetry: TelemetryWish,
         new_id: Callable[[], str],
         prefix: str = "",
+        opt_rules: OptRules = DEFAULT_OPT_RULES,
         witness: Witness = _nobody_listens,
         signatures: Signatures | None = None,
     ) -> None:
@@ -84,7 +89,7 @@ class Oadr2Vtn:
         self.signatures = signatures
         self.polls = 0
         """Polls that were understood, for metrics."""
-        self.desk = Desk(vtn_id=vtn_id, telemetry=telemetry, new_id=new_id, writer=EventWriter())
+        self.desk = Desk(vtn_id=vtn_id, telemetry=telemetry, new_id=new_id, writer=EventWriter(), opt_rules=opt_rules)
 
     def connection(self, peer: Peer, shown: KeyKind | None = None) -> "Oadr2Connection":
         """``shown`` is the kind of certificate that we have shown to the peer, if that is known."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from openadr_core.model.availability import OptRules
 from openadr_core.model.party import Party
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
@@ -35,6 +36,8 @@ class Desk:
     telemetry: TelemetryWish
     new_id: Callable[[], str]
     writer: EventWriter
+    opt_rules: OptRules
+    """For opt schedules, where the program has none of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from openadr_vtn.adapters.sql.event_columns import (
     target_json,
     target_of,
 )
+from openadr_vtn.adapters.sql.opt_repository import rules_json, rules_of
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, StoredReading, StoredStatus
 from openadr_vtn.domain.delivery import over_at
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
@@ -45,6 +46,7 @@ def program_row(stored: StoredProgram) -> dict[str, Any]:
         "market_context": program.market_context,
         "relief_sign": program.relief_sign.value if program.relief_sign else None,
         "targets": list(program.targets),
+        "opt_rules": None if program.opt_rules is None else rules_json(program.opt_rules),
         "document": stored.document,
         "created_at": stored.created_at,
         "modified_at": stored.modified_at,
@@ -58,6 +60,7 @@ def program_of(row: Columns) -> StoredProgram:
         market_context=row["market_context"],
         relief_sign=_sign(row["relief_sign"]),
         targets=tuple(row["targets"]),
+        opt_rules=None if row["opt_rules"] is None else rules_of(row["opt_rules"]),
     )
     return StoredProgram(
         program=program, document=row["document"], created_at=row["created_at"], modified_at=row["modified_at"]

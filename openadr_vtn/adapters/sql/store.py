@@ -20,6 +20,7 @@ from openadr_vtn.adapters.sql.operator_repositories import (
     SqlPrograms,
     SqlReceipts,
 )
+from openadr_vtn.adapters.sql.opt_repository import SqlAvailability
 from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrands, SqlNonces, SqlOpts, SqlParties
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
@@ -69,6 +70,10 @@ class SqlUnitOfWork:
     @cached_property
     def opts(self) -> SqlOpts:
         return SqlOpts(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def availability(self) -> SqlAvailability:
+        return SqlAvailability(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
     def reports(self) -> SqlReports:

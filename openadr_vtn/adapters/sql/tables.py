@@ -48,6 +48,7 @@ class ProgramRow(Row, table=True):
     market_context: str = Field(unique=True)
     relief_sign: str | None
     targets: list[str] = Field(sa_column=_json())
+    opt_rules: dict[str, Any] | None = Field(sa_type=JSON)
     document: str = Field(sa_column=_text())
     created_at: datetime = Field(sa_column=_moment(index=True))
     modified_at: datetime = Field(sa_column=_moment())
@@ -184,6 +185,38 @@ class OptRow(Row, table=True):
     at: datetime = Field(sa_column=_moment())
     reason: str = Field(sa_column=_text())
     code: str
+
+
+class OptScheduleRow(Row, table=True):
+    """Every schedule that a party made, in order; what one replaces is derived."""
+
+    __tablename__ = "opt_schedule"
+    number: int | None = Field(default=None, primary_key=True)
+    party_id: str = Field(sa_column=_party())
+    opt_id: str
+    opt_type: str
+    reason: str = Field(sa_column=_text())
+    scope: dict[str, Any] = Field(sa_column=_json())
+    spans: list[Any] = Field(sa_column=_json())
+    created_at: datetime = Field(sa_column=_moment())
+    received_at: datetime = Field(sa_column=_moment())
+    cancelled_at: datetime | None = Field(sa_column=_moment(null=True))
+
+
+class QualificationRow(Row, table=True):
+    """What parties said to an event for some of what they have, in order."""
+
+    __tablename__ = "opt_qualification"
+    number: int | None = Field(default=None, primary_key=True)
+    event_id: str = Field(foreign_key="event.id", index=True)
+    party_id: str = Field(sa_column=_party())
+    version: int
+    opt_id: str
+    opt_type: str
+    reason: str = Field(sa_column=_text())
+    scope: dict[str, Any] = Field(sa_column=_json())
+    created_at: datetime = Field(sa_column=_moment())
+    received_at: datetime = Field(sa_column=_moment())
 
 
 class ReportOfferRow(Row, table=True):

@@ -109,6 +109,9 @@ async def _registered_party(uow: UnitOfWork, named: str) -> tuple[Party, str]:
 
 async def _erase(uow: UnitOfWork, party: Party) -> None:
     await uow.reports.replace_offers(party.id, [])
+    # Interpretation: R407 erases everything about the peer, so its opt schedules too; what it said to events stays,
+    # as the events do.
+    await uow.availability.clear(party.id)
     await uow.errands.clear(party.id)
 
 

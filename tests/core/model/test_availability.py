@@ -22,6 +22,7 @@ from openadr_core.model.availability import (
     superseded,
 )
 from openadr_core.model.opt import OptType
+from openadr_core.model.target import by_name
 
 NOW = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -38,7 +39,7 @@ def a_schedule(opt_type: OptType = OptType.OUT, *names: str, **changes: object) 
         reason="economic",
         spans=(Span(starts_at=NOW, duration=HOUR),),
         created_at=NOW,
-        scope=Scope(names=frozenset(names)),
+        scope=Scope(targets=frozenset(by_name(*names))),
     )
     return replace(schedule, **changes)  # type: ignore[arg-type]
 
@@ -100,7 +101,7 @@ def test_what_was_replaced_does_not_come_back_when_its_successor_is_cancelled() 
 
 @pytest.mark.openadr20b("R209", "O8", "R512")
 def test_names_classes_and_context_are_anded() -> None:
-    scope = Scope(names=frozenset({"a"}), device_classes=frozenset({"Storage"}), market_context="http://u/p")
+    scope = Scope(targets=frozenset(by_name("a")), device_classes=frozenset({"Storage"}), market_context="http://u/p")
     out = [a_schedule(scope=scope)]
     assert state_at(out, RULES, one("a", device_class="Storage", market_context="http://u/p"), NOW).schedule
     for other in (
@@ -148,7 +149,7 @@ spans = st.builds(
 )
 scopes = st.builds(
     Scope,
-    names=st.frozensets(st.sampled_from(NAMES), max_size=2),
+    targets=st.frozensets(st.sampled_from(by_name(*NAMES)), max_size=2),
     device_classes=st.frozensets(st.sampled_from(CLASSES[1:]), max_size=1),
     market_context=st.sampled_from(CONTEXTS),
 )
@@ -176,7 +177,7 @@ def test_the_state_is_what_a_table_kept_by_the_rules_would_say(
     table: dict[tuple[int, OptType], int] = {}
     for number, schedule in enumerate(said):
         for row, each in enumerate(EVERYTHING):
-            named = not schedule.scope.names or schedule.scope.names & each.names
+            named = not schedule.scope.targets or schedule.scope.names & each.names
             classed = not schedule.scope.device_classes or each.device_class in schedule.scope.device_classes
             if named and classed and schedule.scope.market_context in ("", each.market_context):
                 table[row, schedule.opt_type] = number

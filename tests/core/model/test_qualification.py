@@ -7,6 +7,7 @@ import pytest
 from openadr_core.model.availability import Resource, Scope
 from openadr_core.model.opt import OptType
 from openadr_core.model.qualification import Qualification, of_whole_party, qualified
+from openadr_core.model.target import by_name
 
 NOW = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.openadr20b("R206", "O6")
 def said(opt_type: OptType, *names: str) -> Qualification:
     return Qualification(
         id="o1", event_id="e", version=0, opt_type=opt_type, reason="economic", created_at=NOW,
-        scope=Scope(names=frozenset(names)),
+        scope=Scope(targets=frozenset(by_name(*names))),
     )  # fmt: skip
 
 

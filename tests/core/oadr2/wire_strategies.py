@@ -113,6 +113,8 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "ReportInterval.green_button": st.lists(_feeds, max_size=2).map(tuple),
     "service_areas": st.lists(_positions, max_size=2).map(tuple),
     "service_locations": st.lists(_positions, max_size=2).map(tuple),
+    # R200: never on the wire, so it cannot come back.
+    "Available.misplaced": st.just(()),
     # R103: never on the wire, so it cannot come back.
     "Interval.dtstart": st.none(),
 }

@@ -106,8 +106,10 @@ class Bench:
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    async def add_party(self, name: str = "ven-one", *, registered: bool = True) -> tuple[Ven, Party]:
-        party = a_party(self.now, name, registered=registered)
+    async def add_party(
+        self, name: str = "ven-one", *, registered: bool = True, **changes: object
+    ) -> tuple[Ven, Party]:
+        party = a_party(self.now, name, registered=registered, **changes)
         async with self.store.unit_of_work() as uow:
             await uow.parties.add(party)
             await owe_current(uow, party, self.now)

@@ -7,6 +7,7 @@ settings, the certificates, the fleet and the store have proven good.
 import asyncio
 import hashlib
 import random
+import secrets
 import signal
 import ssl
 from collections.abc import Callable
@@ -20,15 +21,20 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import DBAPIError
 
-from openadr_core.errors import ConfigError
+from openadr_core.errors import CertificateRejected, ConfigError
+from openadr_core.model.party import SignatureRule
 from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2.decode import LARGE, decode
 from openadr_core.oadr2.market_context import normalised
+from openadr_core.oadr2.signed import MessageSecurity
+from openadr_core.oadr2.xmldsig import signer_of
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
 from openadr_core.shell.tls import Chain, client_context, refuse_expired
 from openadr_core.shell.watchdog import Alarm, Watchdog
+from openadr_core.xml.validate import Schema
+from openadr_ven.adapters.claims import StoredClaims
 from openadr_ven.adapters.fleet_files import load_fleet
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
@@ -49,9 +55,11 @@ from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
 from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.settings import Settings
 from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.seal import Seal, SealedCarrier
 from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
+NONCE_BYTES = 16
 
 log = structlog.get_logger("openadr_ven")
 
@@ -173,7 +181,9 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         timeout_s=settings.vtn.timeout_s,
     )
     parts.push_async_callback(client.close)
-    upstream = Upstream(session=session, carrier=client, listener=agent, now=clock.now)
+    seal = _seal(settings, store, schema, clock)
+    carrier = client if seal is None else SealedCarrier(client, seal)
+    upstream = Upstream(session=session, carrier=carrier, listener=agent, now=clock.now)
     registry = new_registry()
     CertificateGauge(registry, clock.now).watch("ven", settings.vtn.certificate.read_bytes())
     registry.register(AgentMetrics(agent))
@@ -244,6 +254,29 @@ def _session_settings(settings: Settings) -> SessionSettings:
         enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
         enrolled=Enrolled(relief_signs=signs),
         offers=(OFFER,),
+        xml_signature=settings.vtn.signatures is not SignatureRule.OFF,
+    )
+
+
+def _seal(settings: Settings, store: SqlStore, schema: Schema, clock: SystemClock) -> Seal | None:
+    """How messages are signed; None if they are not."""
+    chosen = settings.vtn
+    if chosen.signatures is SignatureRule.OFF:
+        return None
+    try:
+        signer = signer_of(chosen.certificate.read_bytes(), chosen.key.read_bytes())
+    except CertificateRejected as error:
+        raise ConfigError(f"vtn.key: {chosen.key}: {error}") from None
+    window = timedelta(seconds=chosen.signature_age_max_s)
+    security = MessageSecurity(
+        signers={signer.kind: signer},
+        claims=StoredClaims(store, window=window),
+        clock=clock.now,
+        new_nonce=lambda: secrets.token_hex(NONCE_BYTES),
+        window=window,
+    )
+    return Seal(
+        security=security, rule=chosen.signatures, certificates=chosen.fingerprints, schema=schema, now=clock.now
     )
 
 

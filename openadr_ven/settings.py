@@ -12,6 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
+from openadr_core.limits import SIGNATURE_AGE_MAX_S
+from openadr_core.model.party import SignatureRule
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VEN_"
@@ -39,6 +41,10 @@ class VtnSettings(Table):
     """OpenADR 2.0b 9.1.8: to the millisecond. The VTN may ask for a longer one, never for a shorter."""
     timeout_s: Annotated[float, Field(ge=5)] = 10.0
     """OpenADR 2.0b 9.1.6: at least five seconds."""
+    signatures: SignatureRule = SignatureRule.OFF
+    """XML signatures (OpenADR 2.0b 10.6). With ``accept`` we sign, and take unsigned answers too."""
+    signature_age_max_s: Annotated[int, Field(ge=5, le=3600)] = SIGNATURE_AGE_MAX_S
+    """How far the time in the VTN's signatures may be from ours, both ways."""
     enrolment_retry_s: Positive = 5.0
     """How often an agent that is not approved yet asks again."""
 

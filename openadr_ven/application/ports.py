@@ -73,6 +73,12 @@ class UnitOfWork(Protocol):
     async def set_condition(self, condition: Condition, since: datetime | None) -> None:
         """It holds since then; None: no longer."""
 
+    async def claim_nonce(self, key: str, until: datetime) -> bool:
+        """Whether nobody has claimed it before, in any process; claimed until then (2.0b R514)."""
+
+    async def forget_nonces(self, before: datetime) -> None:
+        """Give up those that were claimed until before then."""
+
     async def fleet_in_use(self) -> FleetInUse | None: ...
     async def save_fleet(self, fleet: FleetInUse) -> None: ...
 

@@ -24,6 +24,10 @@ trust = "{trust}"                     # the authority that signed the VTN's cert
 fingerprints = [{fingerprints}]
 ven_name = "{ven_name}"
 poll_interval_s = 10.0                # the VTN may ask for a longer one
+# XML signatures, besides TLS ("high security"). off: none. accept: sign, and verify what the VTN signs; unsigned
+# answers are taken too. require: what the VTN does not sign well is not acted on. docs/security-openadr20b.md
+signatures = "off"
+signature_age_max_s = 300             # how far the VTN's clock may be off, both ways
 profile = "modern-2.0b"               # or "certification-2.0b": exactly the two suites of the standard
 
 # One table for each program that the fleet takes part in, named by its market context.

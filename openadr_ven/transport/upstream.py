@@ -6,7 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from openadr_core.errors import CertificateRejected, ExchangeFailed
+from openadr_core.errors import CertificateRejected, ExchangeFailed, Forbidden, SignatureFault, StoreError
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.limits import RETRY_AFTER_S
@@ -83,10 +83,10 @@ class Upstream:
     async def _carried(self, request: Request) -> Response | None:
         try:
             return await self._carrier.exchange(request)
-        except CertificateRejected as error:
+        except (CertificateRejected, SignatureFault, Forbidden) as error:
             self._session.request_failed(now=self._now(), reason=str(error))
             await self._listener.impostor(str(error), now=self._now())
-        except ExchangeFailed as error:
+        except (ExchangeFailed, StoreError) as error:
             self._session.request_failed(now=self._now(), reason=str(error))
         return None
 

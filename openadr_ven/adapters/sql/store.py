@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnCollection, delete, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -208,6 +209,15 @@ class SqlUnitOfWork:
             await self._session.execute(delete(tables.ConditionRow).where(column.name == condition.value))
         else:
             await self._session.merge(tables.ConditionRow(name=condition.value, since=since))
+
+    async def claim_nonce(self, key: str, until: datetime) -> bool:
+        insert = postgresql.insert if self._session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        row = insert(tables.NonceRow).values(key=key, until=until)
+        claimed = row.on_conflict_do_nothing(index_elements=["key"]).returning(_columns(tables.NonceRow).key)
+        return (await self._session.scalar(claimed)) is not None
+
+    async def forget_nonces(self, before: datetime) -> None:
+        await self._session.execute(delete(tables.NonceRow).where(_columns(tables.NonceRow).until < before))
 
     async def fleet_in_use(self) -> FleetInUse | None:
         row = await self._session.get(tables.FleetRow, 1)

@@ -149,6 +149,14 @@ class ConditionRow(Row, table=True):
     since: datetime = Field(sa_column=_moment())
 
 
+class NonceRow(Row, table=True):
+    """What the VTN's signed messages have used up."""
+
+    __tablename__ = "nonce"
+    key: str = Field(primary_key=True)
+    until: datetime = Field(sa_column=_moment(index=True))
+
+
 class FleetRow(Row, table=True):
     """One row: the fleet file in use."""
 

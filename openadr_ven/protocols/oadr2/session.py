@@ -48,6 +48,8 @@ PATH = "/OpenADR2/Simple/2.0b/"
 HEADERS = {"content-type": "application/xml"}
 NEVER_AGAIN = {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.NOT_IMPLEMENTED}
 """9.1.5: the peer does not take this message; it must not be sent again unchanged."""
+LISTENING = {Exchange.POLL, Exchange.REQUEST_EVENTS}
+"""What we do to be told events."""
 FAILURES_DOUBLED_MAX = 16
 STRANGERS_TOLD_EVERY = timedelta(minutes=1)
 
@@ -187,6 +189,9 @@ class Oadr2Session:
         except RemoteProtocolError as error:
             self._pause(now, f"the VTN's answer cannot be read: {error}")
             return
+        if refusal := refusal_to_tell(exchange, message):
+            self._pause(now, f"the VTN refused to answer: {refusal}")
+            return
         if self._failures:
             self._indicate(VtnReachable(failures=self._failures))
             self._failures = 0
@@ -230,13 +235,12 @@ class Oadr2Session:
     def _understand(self, exchange: Exchange, message: m.Message, now: datetime) -> None:
         answer = ei_response(message)
         code, description = answer.response_code, answer.response_description or ""
-        if code == "463" or (code == "452" and exchange is Exchange.POLL):
-            # R517, R500: not registered, or by another id than ours; either way we register anew.
+        if loses_registration(exchange, answer):
             self._not_registered(exchange, code, description, now)
             return
         match exchange:
             case Exchange.REGISTER:
-                self._registered(message, code, now)
+                self._registered(message, code, description, now)
             case Exchange.CANCEL:
                 self._memory = self._memory.unregistered()
                 self._indicate(RegistrationLost(reason="we left"))
@@ -258,9 +262,9 @@ class Oadr2Session:
             case Exchange.POLL:
                 self._polled(message, now)
 
-    def _registered(self, message: m.Message, code: str, now: datetime) -> None:
+    def _registered(self, message: m.Message, code: str, description: str, now: datetime) -> None:
         if not isinstance(message, m.CreatedPartyRegistration) or code != OK or not message.registration_id:
-            self._pause(now, f"the VTN did not register us (code {code})")
+            self._pause(now, f"the VTN did not register us: {code} {description}".strip())
             return
         self._memory = replace(
             self._memory,
@@ -453,6 +457,19 @@ class Oadr2Session:
 
     def _indicate(self, indication: Indication) -> None:
         self._indications.append(indication)
+
+
+def refusal_to_tell(exchange: Exchange, message: m.Message) -> str:
+    """Why we are told no events, if we are not: a refusal that lists none must not look like their end (R61)."""
+    said = ei_response(message)
+    if exchange not in LISTENING or said.response_code.startswith("2") or loses_registration(exchange, said):
+        return ""
+    return f"{said.response_code} {said.response_description or ''}".strip()
+
+
+def loses_registration(exchange: Exchange, said: m.EiResponse) -> bool:
+    """R517, R500: not registered, or by another id than ours; either way we register anew."""
+    return said.response_code == "463" or (said.response_code == "452" and exchange is Exchange.POLL)
 
 
 def ei_response(message: m.Message) -> m.EiResponse:

@@ -47,6 +47,8 @@ class SessionSettings:
     offers: tuple[ReportOffer, ...]
     pushed: Pushed | None = None
     """None: we poll."""
+    xml_signature: bool = False
+    """What we say of our messages when we register; they are signed by the shell."""
 
     @property
     def transport_address(self) -> str:
@@ -117,7 +119,7 @@ def _registration(memory: Memory, settings: SessionSettings, request_id: str) ->
         profile_name="2.0b",
         transport_name="simpleHttp",
         report_only=False,
-        xml_signature=False,
+        xml_signature=settings.xml_signature,
         ven_name=settings.ven_name or None,
         transport_address=settings.transport_address or None,
         http_pull_model=settings.pushed is None,

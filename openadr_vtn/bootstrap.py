@@ -130,7 +130,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         services = _parties_app(settings, store, directory, metrics, clock.now, signatures=signatures)
         listeners.append(await _listen(services, settings.parties, certificates.for_parties, metrics))
         listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators, metrics))
-        pages = console_app(store, gate, clock.now, settings.vtn.id, health)
+        pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules)
         listeners.append(await _listen(pages, settings.console, None, metrics))
     except BaseException:
         for listener in listeners:
@@ -249,6 +249,7 @@ async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: V
         new_id=new_id,
         is_time_in_doubt=lambda: clock.new_starts_frozen,
         rails=GuardRails(event_max_w=settings.guard.event_max_kw * 1000, step_max_w=settings.guard.step_max_kw * 1000),
+        opt_rules=settings.opts.rules,
         poll_interval=timedelta(seconds=settings.parties.poll_interval_s),
         keyring=await open_keyring(store, fresh, clock.now()),
         token_rules=TokenRules(

@@ -11,6 +11,7 @@ import click
 
 from openadr_core.errors import ExchangeFailed, TimedOut
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
+from openadr_vtn.cli.opt import scope_text
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.program import program_named
 from openadr_vtn.cli.tables import clock_text, kw_text, show_json, show_table
@@ -135,6 +136,16 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
         ],
         empty="No party is entitled to it.",
     )  # fmt: skip
+    if found["qualifications"]:
+        click.echo("\nSaid for some of what a party has")
+        show_table(
+            ["PARTY", "FOR", "SAYS", "REASON", "AT"],
+            [
+                [one["party"], scope_text(one["scope"]), one["type"], one["reason"], clock_text(one["created_at"])]
+                for one in found["qualifications"]
+            ],
+            empty="",
+        )
     click.echo("\nDelivery ledger")
     show_table(
         ["PARTY", "VERSION", "ENTITLED", "NOTIFIED", "FETCHED", "ANSWERED", "REPORTED", "TRIES"],

@@ -9,6 +9,7 @@ from openadr_vtn.cli.certificate import certificate
 from openadr_vtn.cli.client import client
 from openadr_vtn.cli.event import event
 from openadr_vtn.cli.init import init
+from openadr_vtn.cli.opt import opt
 from openadr_vtn.cli.party import party
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.program import program
@@ -45,6 +46,7 @@ def main() -> None:
       openadr-vtn event create --program peak --payload-type DISPATCH_SETPOINT_RELATIVE \
           --value 5000 --units KW --start now --duration 120s
       openadr-vtn event show ID
+      openadr-vtn opt availability              who is in and who is out
       openadr-vtn stop
 
     Commands other than init, run, check, certificate and client talk to a running VTN over TLS, with
@@ -52,5 +54,5 @@ def main() -> None:
     """
 
 
-for command in (init, run, check, certificate, client, party, program, event, report, stop):
+for command in (init, run, check, certificate, client, party, program, event, opt, report, stop):
     main.add_command(command)

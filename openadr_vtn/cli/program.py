@@ -26,6 +26,13 @@ def program() -> None:
 @click.option("--market-context", help="The URI that names it to 2.0b parties; made from the name if not given.")
 @click.option("--target", "targets", multiple=True, help="Only parties with this target belong to it; repeat for more.")
 @click.option(
+    "--attribute",
+    "others",
+    multiple=True,
+    metavar="TYPE=VALUE",
+    help="Another attribute, such as OPT_SCHEDULES=optOut; repeat for more.",
+)
+@click.option(
     "--file", "document", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A whole OpenADR 3.1 program as JSON, instead of the options.",
 )  # fmt: skip
@@ -33,7 +40,7 @@ def program() -> None:
 @operator_option
 def create(
     *, api: OperatorApi, name: str | None, relief_sign: str | None, market_context: str | None,
-    targets: tuple[str, ...], document: Path | None, as_json: bool,
+    targets: tuple[str, ...], others: tuple[str, ...], document: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Create a program.
 
@@ -46,11 +53,9 @@ def create(
     if document is not None:
         body = document.read_bytes()
     else:
-        attributes = [
-            {"type": kind, "values": [value]}
-            for kind, value in (("RELIEF_SIGN", relief_sign), ("MARKET_CONTEXT", market_context))
-            if value
-        ]
+        named = [("RELIEF_SIGN", relief_sign), ("MARKET_CONTEXT", market_context)]
+        named += [(kind, value) for kind, _, value in (other.partition("=") for other in others)]
+        attributes = [{"type": kind, "values": [value]} for kind, value in named if value]
         body = json.dumps({"programName": name, "attributes": attributes, "targets": list(targets)}).encode()
     made = api.write("POST", "programs", body)
     if as_json:

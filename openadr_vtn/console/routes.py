@@ -4,7 +4,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,19 +13,25 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from openadr_core.errors import NotFound
+from openadr_core.model.availability import OptRules, Resource
 from openadr_core.shell.clock import steady_s
 from openadr_core.shell.console import ASSETS, ASSETS_PREFIX
 from openadr_core.shell.console.gate import GATE, Gate, guarded
+from openadr_vtn.application.handlers.availability_views import availability_views, schedule_views
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.console.fresh import FreshAnswers
 from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
+from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
 
 FORM_MAX_BYTES = 4096
 EVENTS_SHOWN = 50
 AUDIT_SHOWN = 40
+SCHEDULES_SHOWN = 100
+AHEAD = timedelta(days=1)
+DEFAULT_OPT_RULES = OptRules()
 
 log = structlog.get_logger(__name__)
 
@@ -37,12 +43,21 @@ class Console:
     vtn_id: str
     templates: Environment
     answers: FreshAnswers
+    opt_rules: OptRules
 
 
 CONSOLE = web.AppKey("console", Console)
 
 
-def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: str, health: Health) -> web.Application:
+def console_app(
+    store: Store,
+    gate: Gate,
+    now: Callable[[], datetime],
+    vtn_id: str,
+    health: Health,
+    *,
+    opt_rules: OptRules = DEFAULT_OPT_RULES,
+) -> web.Application:
     templates = Environment(
         loader=PackageLoader("openadr_vtn.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -50,17 +65,24 @@ def console_app(store: Store, gate: Gate, now: Callable[[], datetime], vtn_id: s
     app[GATE] = gate
     app[HEALTH] = health
     app[CONSOLE] = Console(
-        store=store, now=now, vtn_id=vtn_id, templates=templates, answers=FreshAnswers(steady_s=steady_s)
+        store=store,
+        now=now,
+        vtn_id=vtn_id,
+        templates=templates,
+        answers=FreshAnswers(steady_s=steady_s),
+        opt_rules=opt_rules,
     )
     app.add_routes(health_routes())
     app.add_routes(
         [
             web.get("/", events_page),
             web.get("/parties", parties_page),
+            web.get("/availability", availability_page),
             web.get("/audit", audit_page),
             web.get("/events/{id}", event_page),
             web.get("/data/events.json", events_data),
             web.get("/data/parties.json", parties_data),
+            web.get("/data/availability.json", availability_data),
             web.get("/data/audit.json", audit_data),
             web.get("/data/events/{id}.json", event_data),
             web.post("/stop", stop_events),
@@ -77,6 +99,10 @@ async def events_page(request: web.Request) -> web.Response:
 
 async def parties_page(request: web.Request) -> web.Response:
     return _page(request, "parties.html")
+
+
+async def availability_page(request: web.Request) -> web.Response:
+    return _page(request, "availability.html")
 
 
 async def audit_page(request: web.Request) -> web.Response:
@@ -101,6 +127,20 @@ async def events_data(request: web.Request) -> web.Response:
 async def parties_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, now: datetime) -> object:
         return [party_view_json(one) for one in await party_views(view, now)]
+
+    return await _data(request, read)
+
+
+async def availability_data(request: web.Request) -> web.Response:
+    rules = request.app[CONSOLE].opt_rules
+
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        parties = await availability_views(view, Resource(), rules, since=now, until=now + AHEAD)
+        schedules = (await schedule_views(view, now))[:SCHEDULES_SHOWN]
+        return {
+            "parties": [availability_view_json(one) for one in parties],
+            "schedules": [schedule_view_json(one) for one in schedules],
+        }
 
     return await _data(request, read)
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from openadr_core.errors import MalformedMessage, SchemaViolation, UnknownPeer
 from openadr_core.limits import JSON_BODY_MAX_BYTES
+from openadr_core.model.availability import OptRules
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_core.shell.http_armour import read_body
@@ -26,6 +27,8 @@ class Desk:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     rails: GuardRails
+    opt_rules: OptRules
+    """For opt schedules, where a program has none of its own."""
     poll_interval: timedelta
     """What a party is asked to keep, unless an operator asks it for another."""
     is_time_in_doubt: Callable[[], bool]

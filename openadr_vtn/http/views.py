@@ -17,6 +17,7 @@ from openadr_vtn.application.handlers.observe import (
     PartyView,
 )
 from openadr_vtn.application.ports import AuditEntry
+from openadr_vtn.http.opt_views import qualification_view_json
 
 Object = dict[str, Any]
 
@@ -120,6 +121,7 @@ def event_detail_json(detail: EventDetail) -> Object:
         "parties": [_performance_json(one) for one in detail.parties],
         "ledger": [_ledger_json(row) for row in detail.ledger],
         "notes": [note_json(entry) for entry in detail.notes],
+        "qualifications": [qualification_view_json(one) for one in detail.qualifications],
     }  # fmt: skip
 
 

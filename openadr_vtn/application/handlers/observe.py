@@ -10,6 +10,11 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
 from openadr_core.units import WATT_HOUR
+from openadr_vtn.application.handlers.availability_views import (
+    QualificationView,
+    effective_opts,
+    qualification_views,
+)
 from openadr_vtn.application.handlers.events import NOTE, PAGE
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
@@ -73,7 +78,7 @@ class PartyPerformance:
 
     party: Party
     opt: Opt | None
-    """Its latest answer, whichever version that was for."""
+    """Its latest answer, whichever version that was for, or what it said since for all that it has."""
     delivered: tuple[Delivered, ...]
     missing: tuple[tuple[datetime, datetime], ...]
     """Stretches of the event that no reading covers, though they are long enough past."""
@@ -95,6 +100,8 @@ class EventDetail:
     """By the latest reports; None before the first."""
     notes: tuple[AuditEntry, ...]
     """What people wrote about it, the oldest first."""
+    qualifications: tuple[QualificationView, ...]
+    """What parties said to it for some of what they have (2.0b R206)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +169,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         for delivery in await uow.deliveries.of_event(event_id)
         if delivery.party_id in parties
     ]
-    latest = dict(history)
+    latest = await effective_opts(uow, event_id)
     concerned = {row.party.id: row.party for row in ledger if not row.delivery.withdrawn}
     performances = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
     steps = target_steps(event, now + SERIES_MAX)
@@ -177,6 +184,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         target_w=asked_at(steps, now),
         delivered_w=total[-1].delivered_w if total else None,
         notes=tuple(await uow.audit.of_subject(event_id, NOTE)),
+        qualifications=tuple(await qualification_views(uow, event_id, list(concerned.values()))),
     )
 
 
@@ -225,7 +233,7 @@ async def _events(
 
 async def _event_view(uow: UnitOfWork, event: DrEvent, program: StoredProgram | None, now: datetime) -> EventView:
     rows = [row for row in await uow.deliveries.of_event(event.id) if row.version == event.version]
-    opts = await uow.opts.latest(event.id)
+    opts = await effective_opts(uow, event.id)
     return EventView(
         event=event,
         program_name=program.program.name if program else event.program_id,

@@ -1,6 +1,6 @@
 // One event, live: who answered what, target against delivered, what is late or missing.
 import { draw } from "/shared/chart.js";
-import { ago, cards, clock, follow, kw, node, opt, span, status, table } from "/shared/page.js";
+import { ago, cards, clock, follow, kw, node, opt, optPill, scope, span, status, table } from "/shared/page.js";
 
 const TOLERANCE = 0.05;
 const AHEAD_MS = 10_000;
@@ -20,6 +20,14 @@ follow(`/data/events/${document.getElementById("cards").dataset.event}.json`, (e
     ["Reports", (party) => party.report_late_by_s ? node("span", { class: "bad" }, `late by ${span(party.report_late_by_s)}`) : party.reported_until ? node("span", { class: "good" }, "in time") : node("span", { class: "muted" }, "none yet")],
     ["Missing", (party) => party.missing.length ? node("span", { class: "bad" }, party.missing.map(([start, end]) => `${clock(start)} to ${clock(end)}`).join(", ")) : "nothing"],
   ], event.parties, "This event is for nobody that is approved.");
+  document.getElementById("said").hidden = !event.qualifications.length;
+  table("qualifications", [
+    ["Party", (one) => one.party],
+    ["For", (one) => scope(one.scope)],
+    ["Says", (one) => optPill(one.type)],
+    ["Reason", (one) => one.reason],
+    ["At", (one) => clock(one.created_at)],
+  ], event.qualifications, "");
   table("ledger", [
     ["Party", (row) => row.party],
     ["Version", (row) => row.withdrawn ? `${row.version}, withdrawn` : row.version],

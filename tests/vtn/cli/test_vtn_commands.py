@@ -242,6 +242,18 @@ def test_a_party_is_known_before_it_comes_and_asked_to_do_things(utility: Utilit
     utility.run("party", "refuse", "early")
 
 
+@pytest.mark.openadr20b("R201", "O10")
+def test_availability_is_asked_for_at_a_terminal(utility: Utility) -> None:
+    utility.run("party", "preconfigure", "shy-fleet", "--sha256", "7" * 64)
+    utility.run("program", "create", "shy", "--attribute", "OPT_DEFAULT=optOut")
+    assert "No party has made" in utility.run("opt", "list")
+    assert "shy-fleet" in utility.run("opt", "availability", "--party", "shy-fleet")
+    (one,) = utility.read("opt", "availability", "--party", "shy-fleet", "--program", "shy", "--resource", "r1")
+    assert [step["type"] for step in one["steps"]] == ["optOut"]
+    utility.run("opt", "availability", "--program", "nothing", status=1)
+    utility.run("party", "refuse", "shy-fleet")
+
+
 def test_a_stranger_without_a_certificate_gets_nowhere(utility: Utility) -> None:
     tls = client_context("modern-2.0b", None, [utility.folder / "certs" / "openadr-ecc-root.pem"])
     with (

@@ -24,8 +24,14 @@ from tests.vtn.samples import a_party, a_program, a_stored_event
 
 ASSETS = Path(__file__).resolve().parents[3] / "openadr_vtn" / "console" / "assets"
 TOKEN = "let-me-in"  # noqa: S105  # a test's own
-PAGES = ["/", "/parties", "/audit", "/events/event-1"]
-DATA = ["/data/events.json", "/data/parties.json", "/data/audit.json", "/data/events/event-1.json"]
+PAGES = ["/", "/parties", "/availability", "/audit", "/events/event-1"]
+DATA = [
+    "/data/events.json",
+    "/data/parties.json",
+    "/data/availability.json",
+    "/data/audit.json",
+    "/data/events/event-1.json",
+]
 
 
 @pytest.fixture

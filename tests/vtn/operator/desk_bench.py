@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from openadr_core.model.availability import OptRules
 from openadr_core.model.event import DrEvent
 from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import ManualClock
@@ -121,6 +122,7 @@ async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> 
         now=clock.now,
         new_id=lambda: f"id-{next(numbers)}",
         rails=GuardRails(event_max_w=10e6, step_max_w=6e6),
+        opt_rules=OptRules(),
         poll_interval=timedelta(seconds=10),
         keyring=await open_keyring(store, a_key(clock), clock.now()),
         is_time_in_doubt=doubt.is_set,

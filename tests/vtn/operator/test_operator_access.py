@@ -42,6 +42,8 @@ ROUTES = [
     ("GET", f"{ADMIN}/events", "read_all"),
     ("GET", f"{ADMIN}/events/x", "read_all"),
     ("POST", f"{ADMIN}/events/x/notes", "write_events"),
+    ("GET", f"{ADMIN}/opts", "read_all"),
+    ("GET", f"{ADMIN}/availability", "read_all"),
     ("POST", f"{ADMIN}/stop", "stop"),
     ("GET", f"{ADMIN}/audit", "read_all"),
 ]

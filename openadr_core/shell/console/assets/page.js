@@ -72,9 +72,18 @@ export const kw = (power) => (power === null || power === undefined ? "–" : `$
 const STATUS_KINDS = { far: "muted", near: "warn", active: "good", completed: "muted", cancelled: "bad" };
 export const status = (text) => pill(text, STATUS_KINDS[text] ?? "muted");
 
+export const optPill = (type) => (type === "optIn" ? pill("opt in", "good") : pill("opt out", "warn"));
+
+// Whom an opt speaks for, in a few words.
+export function scope(found) {
+  const names = found.targets.map(([, name]) => name).join(", ") || "all";
+  const classes = found.device_classes.length ? ` (${found.device_classes.join(", ")})` : "";
+  return `${names}${classes}${found.market_context ? ` under ${found.market_context}` : ""}`;
+}
+
 export function opt(answer) {
   if (!answer) return node("span", { class: "muted" }, "no answer yet");
-  const said = pill(answer.type === "optIn" ? "opt in" : "opt out", answer.type === "optIn" ? "good" : "warn");
+  const said = optPill(answer.type);
   return answer.code !== "200" || answer.reason ? node("span", {}, said, ` ${answer.code} ${answer.reason}`) : said;
 }
 

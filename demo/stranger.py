@@ -1,4 +1,4 @@
-"""Somebody else's VEN: the client of the published ``openleadr`` package, unsigned, over mutual TLS.
+"""Somebody else's VEN: the client of the published ``openleadr`` package, over mutual TLS.
 
 It opts in to whatever it is sent, so that the operator sees an implementation that is not
 ours take the same event. That client gives up when it is refused, so this script starts it
@@ -29,7 +29,8 @@ async def run(arguments: argparse.Namespace) -> None:
             cert=arguments.certificate,
             key=arguments.key,
             ca_file=arguments.trust,
-            disable_signature=True,
+            disable_signature=not arguments.vtn_fingerprint,
+            vtn_fingerprint=arguments.vtn_fingerprint,
             # It reads one certificate at most of a file that holds a chain, and now and then fails on it.
             show_fingerprint=False,
             allow_jitter=False,
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--certificate", required=True, help="PEM chain")
     parser.add_argument("--key", required=True, help="PEM key")
     parser.add_argument("--trust", required=True, help="PEM of the root to trust")
+    parser.add_argument("--vtn-fingerprint", help="sign, and believe only what this certificate has signed")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     asyncio.run(run(parser.parse_args()))
 

@@ -68,6 +68,11 @@ def first_certificate(file: str) -> str:
 
 
 def vtn_of(options: argparse.Namespace, port: int) -> OpenADRServer:
+    signing: dict[str, Any] = {}
+    if options.signed:
+        leaf = Path(options.certificate).with_suffix(".leaf.pem")
+        leaf.write_text(first_certificate(options.certificate))
+        signing = {"cert": str(leaf), "key": options.key, "show_fingerprint": False}
     enrolled = {certificate_fingerprint(first_certificate(file)): name for name, file in options.enrol}
     operator = Operator(names=enrolled)
     vtn = OpenADRServer(
@@ -78,8 +83,9 @@ def vtn_of(options: argparse.Namespace, port: int) -> OpenADRServer:
         http_key=options.key,
         http_ca_file=options.trust,
         ven_lookup=operator.lookup,
-        verify_message_signatures=False,
+        verify_message_signatures=options.signed,
         requested_poll_freq=timedelta(seconds=10),
+        **signing,
     )
     vtn.add_handler("on_create_party_registration", operator.register)
     vtn.add_handler("on_cancel_party_registration", operator.cancel)
@@ -156,6 +162,7 @@ def main() -> None:
     server.add_argument("--certificate", required=True)
     server.add_argument("--key", required=True)
     server.add_argument("--trust", required=True)
+    server.add_argument("--signed", action="store_true", help="sign, and refuse what a VEN has not signed")
     server.add_argument("--enrol", nargs=2, action="append", default=[], metavar=("NAME", "CERTIFICATE"))
     hook = commands.add_parser("event", help="make or cancel an event, as the environment says")
     hook.add_argument("--control", required=True)

@@ -5,6 +5,7 @@ A private key is read once, at start: reading one of RSA costs a hundred signatu
 
 import base64
 import hashlib
+import textwrap
 from typing import Literal
 
 from cryptography import x509
@@ -34,7 +35,8 @@ class Signer:
     def __init__(self, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, certificate_der: bytes) -> None:
         self._key = key
         self.certificate_sha256 = hashlib.sha256(certificate_der).hexdigest()
-        self.certificate_text = base64.b64encode(certificate_der).decode()
+        # In lines as in a PEM file, which is what some readers make of it.
+        self.certificate_text = "\n".join(textwrap.wrap(base64.b64encode(certificate_der).decode(), 64))
         self.kind: KeyKind = "rsa" if isinstance(key, rsa.RSAPrivateKey) else "ecc"
         self.method = RSA_SHA256 if self.kind == "rsa" else ECDSA_SHA256
 

@@ -37,3 +37,5 @@ class Program:
     targets: tuple[str, ...] = ()
     opt_rules: OptRules | None = None
     """None where the program declares none: the VTN's own hold."""
+    overlap_allowed: bool = True
+    """Whether two of its events may run at once for the same party, as 2.0b R18 allows."""

@@ -70,7 +70,7 @@ def value_fault(kind: SignalKind, value: float) -> str:
     if not abs(value) < float("inf"):
         return "is not a number"
     if rule.whole and value % 1:
-        return f"is {value:g}: {kind} counts in whole numbers"
+        return f"is {value:g}; it must be a whole number"
     if not rule.least <= value <= rule.most:
-        return f"is {value:g}: {kind} is from {rule.least:g} to {rule.most:g}"
+        return f"is {value:g}; it must be from {rule.least:g} to {rule.most:g}"
     return ""

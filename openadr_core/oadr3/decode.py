@@ -3,6 +3,7 @@
 from typing import TypeGuard
 
 from openadr_core.errors import SchemaViolation
+from openadr_core.model.unit import PowerAttributes
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import Json, parse_object, without_members
 from openadr_core.oadr3.messages import (
@@ -53,6 +54,7 @@ def decode_event(body: bytes) -> EventRequest:
         payload_descriptors=_payload_descriptors(event),
         period=_period(event),
         intervals=tuple(_interval(interval) for interval in event.objects("intervals")),
+        attributes=tuple(_values_map(attribute) for attribute in event.objects("attributes")),
     )
 
 
@@ -87,8 +89,27 @@ def _payload_descriptors(holder: Fields) -> tuple[PayloadDescriptor, ...]:
         payload_type = descriptor.required("payloadType", descriptor.name)
         units = descriptor.optional("units", descriptor.text)
         if kind == EVENT_DESCRIPTOR:
-            found.append(PayloadDescriptor(payload_type=payload_type, units=units))
+            found.append(
+                PayloadDescriptor(
+                    payload_type=payload_type,
+                    units=units,
+                    currency=descriptor.optional("currency", descriptor.text),
+                    device_classes=descriptor.names("deviceClasses"),
+                    power_attributes=_power_attributes(descriptor),
+                )
+            )
     return tuple(found)
+
+
+def _power_attributes(holder: Fields) -> PowerAttributes | None:
+    attributes = holder.optional("powerAttributes", holder.object)
+    if attributes is None:
+        return None
+    return PowerAttributes(
+        hertz=attributes.required("hertz", attributes.decimal_text),
+        voltage=attributes.required("voltage", attributes.decimal_text),
+        ac=attributes.required("ac", attributes.boolean),
+    )
 
 
 def _values_map(values_map: Fields) -> ValuesMap:

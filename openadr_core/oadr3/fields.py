@@ -77,6 +77,19 @@ class Fields:
             raise self.wrong(name, "must be from 0 to 2147483647")
         return value
 
+    def decimal_text(self, name: str) -> str:
+        """A number, as a decimal text without an exponent."""
+        value = self.members[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**9:
+            raise self.wrong(name, "must be a number from 0 to 999999999")
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+
+    def boolean(self, name: str) -> bool:
+        value = self.members[name]
+        if not isinstance(value, bool):
+            raise self.wrong(name, "must be true or false")
+        return value
+
     def parsed(self, parse: Callable[[str], T]) -> Callable[[str], T]:
         """A reader of a text that is more than a text; ``parse`` raises ValueError with the reason."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from openadr_core.model.unit import PowerAttributes
 from openadr_core.oadr3.times import Length, Start
 
 
@@ -16,7 +17,7 @@ Value = bool | int | float | str | Point
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesMap:
-    """A payload, or an attribute of a program."""
+    """A payload, or an attribute."""
 
     type: str
     values: tuple[Value, ...]
@@ -43,6 +44,11 @@ class PayloadDescriptor:
 
     payload_type: str
     units: str | None = None
+    currency: str | None = None
+    device_classes: tuple[str, ...] = ()
+    """Ours: only devices of these classes are meant (2.0b R111)."""
+    power_attributes: PowerAttributes | None = None
+    """Ours: the service that a power is taken from (2.0b powerAttributes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +74,5 @@ class EventRequest:
     payload_descriptors: tuple[PayloadDescriptor, ...] = ()
     period: IntervalPeriod | None = None
     intervals: tuple[Interval, ...] = ()
+    attributes: tuple[ValuesMap, ...] = ()
+    """Ours, as 3.1 has them for programs: what only 2.0b knows."""

@@ -13,3 +13,14 @@ UNITS: dict[str, tuple[Measure, str]] = {
     "VARH": (Measure.REACTIVE_ENERGY, "none"), "KVARH": (Measure.REACTIVE_ENERGY, "k"),
 }  # fmt: skip
 """Upper case. KW, KVA, KVAR and their hours are the standard's; the others are taken too, as it allows."""
+
+PRICES: dict[str, tuple[Measure, str]] = {
+    "": (Measure.CURRENCY, "none"),
+    "KW": (Measure.CURRENCY_PER_KW, "none"), "MW": (Measure.CURRENCY_PER_KW, "m"),
+    "KWH": (Measure.CURRENCY_PER_KWH, "none"), "MWH": (Measure.CURRENCY_PER_KWH, "m"),
+    "THERMS": (Measure.CURRENCY_PER_THERM, "none"),
+}  # fmt: skip
+"""What a price is for each of. A price for a megawatt-hour is one for a kilowatt-hour, in thousandths."""
+
+PERCENT = "PERCENT"
+"""Interpretation: in the standard's list it is a share from -1.0 to 1.0, whatever its prose says."""

@@ -10,11 +10,11 @@ import click
 
 from openadr_core.errors import NotFound
 from openadr_core.model.opt import Opt
+from openadr_core.model.wording import asked_text
 from openadr_ven import bootstrap
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
 from openadr_ven.cli.tables import print_table
-from openadr_ven.console.view import asks
 from openadr_ven.domain.delivered import Delivered, delivered_over
 from openadr_ven.domain.held import Delivery, HeldEvent, Notice
 from openadr_ven.settings import Settings, load
@@ -36,7 +36,7 @@ def list_(config: Path, *, as_json: bool) -> None:
     rows = [
         (
             held.event.id, held.event.version, held.event.status_at(now).value,
-            f"{held.event.starts_at:%Y-%m-%d %H:%M:%S}", asks(held), held.opt.opt_type.value,
+            f"{held.event.starts_at:%Y-%m-%d %H:%M:%S}", asked_text(held.event), held.opt.opt_type.value,
         )
         for held in run_async(_events(load(config)))
     ]  # fmt: skip
@@ -62,7 +62,7 @@ def show(event_id: str, config: Path, *, as_json: bool) -> None:
     click.echo(f"event      {held.event.id}, version {held.event.version}, {held.event.status_at(now).value}")
     click.echo(f"program    {held.event.market_context}")
     click.echo(f"starts     {held.event.starts_at:%Y-%m-%d %H:%M:%S} UTC, for {held.event.duration or 'ever'}")
-    click.echo(f"signal     {asks(held)}")
+    click.echo(f"signal     {asked_text(held.event)}")
     for opt in opts:
         click.echo(f"answered   {opt.at:%H:%M:%S} version {opt.version}: {opt.opt_type.value} {opt.reason}".rstrip())
     click.echo()

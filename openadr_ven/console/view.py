@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from openadr_core.model.event import SignalKind
 from openadr_core.model.opt import Opt
+from openadr_core.model.wording import asked_text
 from openadr_ven.application.agent import Agent
 from openadr_ven.dispatch.plan import transformer_loading
 from openadr_ven.domain.delivered import delivered_over
@@ -102,25 +102,13 @@ def event_view(
     }  # fmt: skip
 
 
-def asks(held: HeldEvent) -> str:
-    """The event's signals in words."""
-    texts = []
-    for signal in held.event.signals:
-        values = "/".join(
-            f"{interval.value * (1 if signal.kind is SignalKind.LEVEL else 1e-3):,.0f}" for interval in signal.intervals
-        )
-        unit = "" if signal.kind is SignalKind.LEVEL else " kW"
-        texts.append(f"{signal.kind.value.replace('_', ' ')} {values}{unit}")
-    return ", ".join(texts)
-
-
 def _event(held: HeldEvent, now: datetime) -> View:
     event = held.event
     return {
         "id": event.id,
         "version": event.version,
         "status": event.status_at(now).value,
-        "asks": asks(held),
+        "asks": asked_text(event),
         "program": event.market_context,
         "starts_at": event.starts_at.isoformat(),
         "ends_at": None if event.ends_at is None else event.ends_at.isoformat(),

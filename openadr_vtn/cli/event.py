@@ -1,24 +1,22 @@
 """`openadr-vtn event`: what is asked of parties, and what came of it."""
 
 import json
-import re
 import secrets
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from openadr_core.errors import ExchangeFailed, TimedOut
+from openadr_core.oadr3.payload_types import SIGNAL_KINDS
+from openadr_vtn.cli.event_body import EventWish, event_body
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.opt import scope_text
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.program import program_named
 from openadr_vtn.cli.tables import clock_text, kw_text, show_json, show_table
 
-PAYLOAD_TYPES = ["SIMPLE", "DISPATCH_SETPOINT", "DISPATCH_SETPOINT_RELATIVE"]
 STEPS = ("entitled", "notified", "fetched", "answered", "reported")
-SHORT_DURATION = re.compile(r"(\d+)([smhd])")
 
 
 @click.group(cls=PlainGroup)
@@ -28,14 +26,25 @@ def event() -> None:
 
 @event.command()
 @click.option("--program", "program_name", help="Name or id of its program.")
-@click.option("--payload-type", type=click.Choice(PAYLOAD_TYPES), help="What the value is.")
-@click.option("--value", type=float, help="A level of 0 to 3 for SIMPLE, else a power in --units.")
-@click.option("--units", type=click.Choice(["W", "KW", "MW"]), default="KW", show_default=True)
+@click.option("--payload-type", type=click.Choice(list(SIGNAL_KINDS)), help="What the value is.", metavar="TYPE")
+@click.option("--value", type=float, help="A level of 0 to 3 for SIMPLE, a power, a price, a share …")
+@click.option("--units", help="KW for a power, KWH for an energy or a price, if not given; W, MW, KVA, … too.")
+@click.option("--currency", help="Of a price: an ISO 4217 code.")
 @click.option("--start", default="now", show_default=True, help="now, or a moment: 2030-07-01T18:30:00Z.")
 @click.option("--duration", help="120s, 15m, 4h, or an ISO 8601 duration (PT2M). P9999Y is for ever.")
 @click.option("--target", "targets", multiple=True, help="Only for parties with this name or target; repeat for more.")
+@click.option("--group", "groups", multiple=True, help="Only for this group of devices (groupID); repeat for more.")
+@click.option("--resource", "resources", multiple=True, help="Only for this resource (resourceID); repeat for more.")
+@click.option("--device-class", "device_classes", multiple=True, help="Only Thermostat, Storage, …; repeat for more.")
 @click.option("--priority", type=click.IntRange(min=0), help="0 is the highest. Without one it is the lowest.")
 @click.option("--name", help="What people are to call it.")
+@click.option("--comment", help="What parties read; the name, if not given.")
+@click.option("--test", is_flag=True, help="A test: parties handle it and their devices stay as they are.")
+@click.option("--no-answer", is_flag=True, help="Parties must not answer it.")
+@click.option("--ramp-up", help="Before the start: 4m. With a minus it lies inside the event.")
+@click.option("--recovery", help="After the end.")
+@click.option("--notification", help="How long before the start parties are to know.")
+@click.option("--start-after", help="Each party starts at a random moment within this.")
 @click.option(
     "--file", "document", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A whole OpenADR 3.1 event as JSON, instead of the options.",
@@ -43,42 +52,40 @@ def event() -> None:
 @click.option("--key", help="Send the same again, under the key that an attempt without an answer showed.")
 @json_option
 @operator_option
-def create(
-    *, api: OperatorApi, program_name: str | None, payload_type: str | None, value: float | None, units: str,
-    start: str, duration: str | None, targets: tuple[str, ...], priority: int | None, name: str | None,
-    document: Path | None, key: str | None, as_json: bool,
-) -> None:  # fmt: skip
+def create(*, api: OperatorApi, document: Path | None, key: str | None, as_json: bool, **wanted: Any) -> None:
     r"""Create an event; parties are told at their next poll.
+
+    docs/operator-events.md has every payload type, and what else --file can say.
 
     Examples:
       openadr-vtn event create --program peak --payload-type DISPATCH_SETPOINT_RELATIVE \
           --value 5000 --units KW --start now --duration 120s --target ven-1
-      openadr-vtn event create --program peak --payload-type SIMPLE --value 1 --duration 4h
+      openadr-vtn event create --program peak --payload-type SIMPLE --value 1 --duration 4h --ramp-up 4m
+      openadr-vtn event create --program peak --payload-type PRICE --value 3.14 --currency USD --duration 5m
       openadr-vtn event create --file event.json
     """
-    if document is not None:
-        body = document.read_bytes()
-    elif program_name is None or payload_type is None or value is None or duration is None:
-        raise click.UsageError("give --program, --payload-type, --value and --duration, or --file")
-    else:
-        wanted: dict[str, Any] = {
-            "programID": program_named(api, program_name)["id"],
-            "eventName": name,
-            "priority": priority,
-            "targets": list(targets),
-            "intervalPeriod": {"start": _start_text(start), "duration": _duration_text(duration)},
-            "intervals": [{"id": 0, "payloads": [{"type": payload_type, "values": [value]}]}],
-        }
-        if payload_type != "SIMPLE":
-            wanted["payloadDescriptors"] = [
-                {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": payload_type, "units": units}
-            ]
-        body = json.dumps({key: one for key, one in wanted.items() if one is not None}).encode()
+    body = _body(api, **wanted) if document is None else document.read_bytes()
     made = create_once(api, body, key or secrets.token_hex(16))
     if as_json:
         show_json(made)
     else:
         click.echo(f"Event {made['id']} is created. Watch it: openadr-vtn event show {made['id']}")
+
+
+def _body(
+    api: OperatorApi, *, program_name: str | None, payload_type: str | None, value: float | None, duration: str | None,
+    no_answer: bool, ramp_up: str | None, recovery: str | None, notification: str | None, start_after: str | None,
+    **said: Any,
+) -> bytes:  # fmt: skip
+    """The event that the options describe."""
+    if program_name is None or payload_type is None or value is None or duration is None:
+        raise click.UsageError("give --program, --payload-type, --value and --duration, or --file")
+    lengths = {"RAMP_UP": ramp_up, "RECOVERY": recovery, "NOTIFICATION": notification, "START_AFTER": start_after}
+    wish = EventWish(
+        program_id=program_named(api, program_name)["id"], payload_type=payload_type, value=value, duration=duration,
+        answer_wanted=not no_answer, lengths=lengths, **said,
+    )  # fmt: skip
+    return json.dumps(event_body(wish)).encode()
 
 
 @event.command("list")
@@ -196,27 +203,6 @@ def create_once(api: OperatorApi, body: bytes, key: str) -> Any:
         return api.write("POST", "events", body, **{"Idempotency-Key": key})
     except ExchangeFailed as error:
         raise TimedOut(f"{error}; the event may exist. To ask again without making two, add --key {key}") from None
-
-
-def _start_text(start: str) -> str:
-    if start == "now":
-        return "0001-01-01T00:00:00Z"
-    try:
-        moment = datetime.fromisoformat(start)
-    except ValueError:
-        raise click.BadParameter(
-            "must be now, or a moment such as 2030-07-01T18:30:00Z", param_hint="--start"
-        ) from None
-    # Without an offset it is the operator's own clock that is meant.
-    return moment.astimezone().isoformat(timespec="seconds")
-
-
-def _duration_text(duration: str) -> str:
-    matched = SHORT_DURATION.fullmatch(duration)
-    if matched is None:
-        return duration
-    number, unit = matched.groups()
-    return f"P{number}D" if unit == "d" else f"PT{number}{unit.upper()}"
 
 
 def _opt(opt: dict[str, Any] | None) -> str | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from openadr_core.errors import GuardTripped
 from openadr_core.model.event import DrEvent, SignalKind
 
+POWERS = {SignalKind.RELIEF, SignalKind.NET_POWER}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRails:
@@ -19,9 +21,9 @@ class GuardRails:
 
 
 def check_guard_rails(event: DrEvent, rails: GuardRails) -> None:
-    """GuardTripped names the interval and the rail. Levels are no power, and have none."""
+    """GuardTripped names the interval and the rail. What is no power to give or to hold has none."""
     for signal in event.signals:
-        if signal.kind is SignalKind.LEVEL:
+        if signal.kind not in POWERS:
             continue
         before_w: float | None = None
         for index, interval in enumerate(signal.intervals):

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.event import DrEvent, Signal, SignalKind
 from openadr_core.model.timeline import segments
+from openadr_core.model.unit import Measure
 from openadr_vtn.domain.reporting import Delivered
 
 SLOTS_MAX = 720
@@ -23,13 +24,17 @@ def target_steps(event: DrEvent, until: datetime) -> list[Step]:
     end = event.cancelled_at
     steps: list[Step] = []
     for segment in segments(replace(event, cancelled_at=None)):
-        if segment.signal.kind is not SignalKind.RELIEF or (end is not None and segment.starts_at >= end):
+        if not _is_relief_w(segment.signal) or (end is not None and segment.starts_at >= end):
             continue
         steps.append((segment.starts_at, segment.value))
     if not steps:
         return []
     over_at = min(moment for moment in (event.ends_at, end, until) if moment is not None)
     return [*steps, (over_at, 0.0)] if over_at < until else steps
+
+
+def _is_relief_w(signal: Signal) -> bool:
+    return signal.kind is SignalKind.RELIEF and signal.unit is not None and signal.unit.measure is Measure.REAL_POWER
 
 
 def asked_at(steps: Sequence[Step], now: datetime) -> float | None:

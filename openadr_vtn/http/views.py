@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party
 from openadr_core.model.target import names_of
+from openadr_core.model.wording import asked_text
 from openadr_core.oadr3.times import moment_text
 from openadr_vtn.application.handlers.observe import (
     EventDetail,
@@ -137,20 +137,6 @@ def audit_json(entry: AuditEntry) -> Object:
         "subject": entry.subject,
         "detail": entry.detail,
     }
-
-
-def asked_text(event: DrEvent) -> str:
-    """In a few words: ``relief 5,000 kW``, ``level 1``."""
-    parts = []
-    for signal in event.signals:
-        values = sorted({interval.value for interval in signal.intervals})
-        ends = values[:1] if len(values) == 1 else [values[0], values[-1]]
-        if signal.kind is SignalKind.LEVEL:
-            parts.append("level " + " to ".join(f"{value:.0f}" for value in ends))
-        else:
-            kind = "relief" if signal.kind is SignalKind.RELIEF else "net power"
-            parts.append(f"{kind} " + " to ".join(f"{value / 1000:,.0f}" for value in ends) + " kW")
-    return ", ".join(parts)
 
 
 def _performance_json(one: PartyPerformance) -> Object:

@@ -47,6 +47,7 @@ def program_row(stored: StoredProgram) -> dict[str, Any]:
         "relief_sign": program.relief_sign.value if program.relief_sign else None,
         "targets": list(program.targets),
         "opt_rules": None if program.opt_rules is None else rules_json(program.opt_rules),
+        "overlap_allowed": program.overlap_allowed,
         "document": stored.document,
         "created_at": stored.created_at,
         "modified_at": stored.modified_at,
@@ -61,6 +62,7 @@ def program_of(row: Columns) -> StoredProgram:
         relief_sign=_sign(row["relief_sign"]),
         targets=tuple(row["targets"]),
         opt_rules=None if row["opt_rules"] is None else rules_of(row["opt_rules"]),
+        overlap_allowed=row["overlap_allowed"],
     )
     return StoredProgram(
         program=program, document=row["document"], created_at=row["created_at"], modified_at=row["modified_at"]

@@ -49,6 +49,7 @@ class ProgramRow(Row, table=True):
     relief_sign: str | None
     targets: list[str] = Field(sa_column=_json())
     opt_rules: dict[str, Any] | None = Field(sa_type=JSON)
+    overlap_allowed: bool
     document: str = Field(sa_column=_text())
     created_at: datetime = Field(sa_column=_moment(index=True))
     modified_at: datetime = Field(sa_column=_moment())

@@ -9,7 +9,8 @@ from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.target import names_of
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.messages import EventRequest
-from openadr_core.oadr3.translate import event_of, starts_now
+from openadr_core.oadr3.placing import starts_now
+from openadr_core.oadr3.translate import event_of
 from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails

@@ -137,7 +137,7 @@ def test_content_that_contradicts_itself_has_its_code(
 @pytest.mark.parametrize("level", [4.0, -1.0, 1.5])
 def test_a_level_is_one_of_four(level: float) -> None:
     # R9.
-    with pytest.raises(RemoteProtocolError, match=r"from 0 to 3|whole numbers"):
+    with pytest.raises(RemoteProtocolError, match=r"from 0 to 3|whole number"):
         event_from_wire(to_wire(make_event(SignalKind.LEVEL, level)), relief_sign=None, now=NOW)
 
 

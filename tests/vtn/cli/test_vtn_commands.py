@@ -152,6 +152,25 @@ def test_starts_and_durations_as_people_write_them(utility: Utility) -> None:
     assert "there is no program brief" in utility.run("program", "show", "brief", status=1)
 
 
+def test_what_only_2_0b_knows_has_an_option(utility: Utility) -> None:
+    utility.run("program", "create", "prices", "--attribute", "EVENT_OVERLAP=REFUSED")
+    assert json.loads(utility.run("program", "show", "prices"))["attributes"] == [
+        {"type": "EVENT_OVERLAP", "values": ["REFUSED"]}
+    ]
+    price = ("--program", "prices", "--payload-type", "PRICE", "--value", "3.14", "--currency", "USD")
+    told = ("--comment", "hot", "--test", "--no-answer", "--ramp-up", "-4m", "--recovery", "10m", "--start-after", "2m")
+    whom = ("--group", "north", "--resource", "heater-7", "--device-class", "Storage")
+    event = utility.read("event", "create", *price, *told, *whom, "--duration", "5m")
+    assert {one["type"]: one["values"] for one in event["attributes"]} == {
+        "TEST_EVENT": [True], "VTN_COMMENT": ["hot"], "RESPONSE_REQUIRED": ["NEVER"], "RAMP_UP": ["-PT4M"],
+        "RECOVERY": ["PT10M"], "START_AFTER": ["PT2M"], "GROUP_ID": ["north"], "RESOURCE_ID": ["heater-7"],
+    }  # fmt: skip
+    assert event["payloadDescriptors"][0]["deviceClasses"] == ["Storage"]
+    assert "electricity price 3.14 USD/kWh (Storage)" in utility.run("event", "show", event["id"])
+    utility.run("event", "cancel", event["id"])
+    assert "no currency" in utility.run("event", "create", *price[:-2], "--duration", "5m", status=1)
+
+
 class LosingApi(OperatorApi):
     """Loses its first answers, as a network may."""
 

@@ -188,7 +188,7 @@ async def test_to_delete_is_to_cancel(desk: DeskBench) -> None:
             },
             "interval 1 of DISPATCH_SETPOINT_RELATIVE is 7,000 kW from the one before; guard.step_max_kw is 6,000",
         ),
-        ({"intervals": [{"id": 0, "payloads": [{"type": "PRICE", "values": [1]}]}]}, "PRICE is not carried"),
+        ({"intervals": [{"id": 0, "payloads": [{"type": "GHG", "values": [1]}]}]}, "GHG is not carried"),
         ({"intervalPeriod": {"start": "2020-01-01T00:00:00Z", "duration": "PT1H"}}, "is past"),
         (
             {"intervalPeriod": {"start": "9999-12-31T22:00:00Z", "duration": "PT1H", "randomizeStart": "PT2H"}},

@@ -1,0 +1,42 @@
+"""What an event asks for, in a few words for people: ``relief 5,000 kW``, ``electricity price 3.14 USD/kWh``."""
+
+from openadr_core.model.event import DrEvent, Signal, SignalKind
+from openadr_core.model.unit import Measure
+from openadr_core.units import to_scale
+
+_PER = {Measure.CURRENCY_PER_KW: "/kW", Measure.CURRENCY_PER_KWH: "/kWh", Measure.CURRENCY_PER_THERM: "/thm"}
+
+
+def asked_text(event: DrEvent) -> str:
+    """Each signal with its values from the first to the last; what is the same throughout is said once."""
+    return ", ".join(map(_signal_text, event.signals))
+
+
+def _signal_text(signal: Signal) -> str:
+    values = [interval.value for interval in signal.intervals]
+    ends = [min(values), max(values)] if min(values) < max(values) else values[:1]
+    scale = _scale(signal)
+    numbers = " to ".join(_number(to_scale(value, scale)) for value in ends)
+    classes = f" ({', '.join(signal.device_classes)})" if signal.device_classes else ""
+    return f"{signal.kind.replace('_', ' ')} {numbers}{_unit(signal)}{classes}"
+
+
+def _scale(signal: Signal) -> str:
+    """Powers and energies of dispatch in thousands, as the trade speaks of them; others as they are."""
+    if signal.unit is None or signal.unit.currency or signal.kind is SignalKind.DISPATCH_LEVEL:
+        return "none"
+    return "k"
+
+
+def _unit(signal: Signal) -> str:
+    if signal.unit is None or signal.kind is SignalKind.DISPATCH_LEVEL:
+        return ""
+    if signal.unit.currency:
+        return f" {signal.unit.currency}{_PER.get(signal.unit.measure, '')}"
+    return f" k{signal.unit.measure}"
+
+
+def _number(value: float) -> str:
+    """Without what nobody reads: ``5,000``, ``0.031``."""
+    text = f"{value:,.3f}".rstrip("0").rstrip(".")
+    return text if text not in {"-0", "0"} or not value else f"{value:.3g}"

@@ -9,15 +9,18 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
-from openadr_ven.application.asking import Ask, ask_at, asked_w
+from openadr_ven.application.asking import Ask, ask_at, asked_w, profile_w
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.owners import Bound, Owners
+from openadr_ven.application.turns import Turns, plan_turns
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level
+from openadr_ven.dispatch.cohorts import SLOT_S
 from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, direction_of, plan_from
@@ -26,7 +29,7 @@ from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
 from openadr_ven.domain.records import from_record, to_record
 from openadr_ven.fleet.columns import Direction, Floats, Mode
-from openadr_ven.fleet.model import Outlook
+from openadr_ven.fleet.model import HOT_DAY_C, Outlook
 from openadr_ven.fleet.terms import Term
 
 TICK_S = 1.0
@@ -60,6 +63,8 @@ class Engaged:
     """The network's limits, either way."""
     uniform: float
     """The event's one draw for devices that are shed whole."""
+    turns: Turns | None = None
+    """Of its houses, if it is long enough for turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,6 +128,7 @@ class Control:
             self.trim = Trim()
         elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
             self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
+            self.engaged = replace(self.engaged, turns=self._turns_of(held, baseline))
 
     def fits(self, baseline: Baseline) -> bool:
         """Whether it is of this fleet, and not of one that had another size."""
@@ -176,8 +182,51 @@ class Control:
                 if not self._seen.has_measured_before(taken_at):
                     return None
             baseline_w = self._seen.meter_before(taken_at)
-        self.engaged = self._engagement(ask.held, baseline_w, taken_at)
-        return Baseline(event_id=ask.held.event.id, taken_at=taken_at, power_w=baseline_w.astype(np.float32).tobytes())
+        engaged = self._engagement(ask.held, baseline_w, taken_at)
+        kept = self._kept_baseline
+        if kept is not None and kept.event_id == ask.held.event.id:
+            turns = self._turns_of(ask.held, kept)
+        else:
+            turns = self._plan_turns(ask, engaged, now)
+        self.engaged = replace(engaged, turns=turns)
+        return Baseline(
+            event_id=ask.held.event.id,
+            taken_at=taken_at,
+            power_w=baseline_w.astype(np.float32).tobytes(),
+            begins_s=b"" if turns is None else turns.begins_s.tobytes(),
+            ends_s=b"" if turns is None else turns.ends_s.tobytes(),
+        )
+
+    def _plan_turns(self, ask: Ask, engaged: Engaged, now: datetime) -> Turns | None:
+        outlook = self._outlook(ask, now)
+        bound = self.owners.bound(self.conditions, event_id=ask.held.event.id, now=now)
+        book = self._book(engaged, Direction.RELIEF, outlook, bound)
+        profile = profile_w(
+            ask,
+            slot_s=SLOT_S,
+            asked=partial(
+                asked_w,
+                baseline_w=float(engaged.baseline_w.sum()),
+                available_w=book.most_w,
+                levels=self._settings.levels,
+            ),
+        )
+        return plan_turns(
+            self._seen.fleet,
+            book,
+            np.maximum(profile, 0.0),
+            starts_at=ask.held.event.starts_at + ask.held.delay,
+            uniform=engaged.uniform,
+            outdoor_c=outlook.outdoor_c,
+        )
+
+    def _turns_of(self, held: HeldEvent, baseline: Baseline) -> Turns | None:
+        """The turns that were planned when the event began."""
+        begins_s, ends_s = (np.frombuffer(one, dtype=np.float32) for one in (baseline.begins_s, baseline.ends_s))
+        if begins_s.size != self._seen.fleet.size:
+            return None
+        starts_at = held.event.starts_at + held.delay
+        return Turns.of(self._seen.fleet, starts_at, begins_s, ends_s, outdoor_c=HOT_DAY_C)
 
     def _engagement(self, held: HeldEvent, baseline_w: Floats, taken_at: datetime) -> Engaged:
         digest = hashlib.sha256(held.event.id.encode()).digest()
@@ -224,13 +273,13 @@ class Control:
         )
         self.guard = verdict.state
         book = self._book(engaged, way, outlook, bound)
-        plan = self._plan(book, engaged, float(verdict.allowed_w), short_of_w)
+        plan = self._plan(book, engaged, float(verdict.allowed_w), short_of_w, now)
         # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
         reach_w = max(way * sent_w, way * float(given.sum())) + self._ramp_w(now)
         if way * plan.planned_w > max(reach_w, 0.0):
             # Devices that were out of reach are back: they too return by the ramp, which the guard, who has
             # admitted their part long ago, cannot see.
-            plan = self._plan(book, engaged, way * reach_w, short_of_w)
+            plan = self._plan(book, engaged, way * reach_w, short_of_w, now)
         self._available_w = plan.available_w
         self.owners.count(self.commands.mode != Mode.RELEASE, event_id=engaged.held.event.id, now=now)
         made = self._tell(engaged.held, plan, now)
@@ -265,8 +314,9 @@ class Control:
             burden=self.owners.burden(),
         )
 
-    def _plan(self, book: Book, engaged: Engaged, target_w: float, asked_w: float) -> Plan:
-        whole = Mode.SHED if book.direction is Direction.RELIEF else Mode.LOAD_UP
+    def _plan(self, book: Book, engaged: Engaged, target_w: float, asked_w: float, now: datetime) -> Plan:
+        relieves = book.direction is Direction.RELIEF
+        whole = Mode.SHED if relieves else Mode.LOAD_UP
         return plan_from(
             book,
             self._seen.fleet,
@@ -275,6 +325,7 @@ class Control:
             uniform=engaged.uniform,
             asked_w=asked_w,
             held_before=self.commands.mode == whole,
+            in_turn_w=engaged.turns.relief_w(now) if engaged.turns is not None and relieves else None,
         )
 
     def _ramp_w(self, now: datetime) -> float:

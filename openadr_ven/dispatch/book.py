@@ -15,7 +15,7 @@ from openadr_ven.dispatch.policy import Occasion, Policy, endurance
 from openadr_ven.dispatch.quota import Quotas
 from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Rows
 from openadr_ven.fleet.headroom import HORIZON_MIN_S, headroom, only, reachable
-from openadr_ven.fleet.model import Outlook
+from openadr_ven.fleet.model import Headroom, Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,6 +28,10 @@ class Book:
     levels: tuple[Level, ...]
     quotas: Quotas | None
     """None where no vendor sets any."""
+    usable: Mask
+    """Within reach, and allowed by its owner."""
+    can: Headroom
+    """Of usable devices."""
     discrete: Mask
     by_size: Rows
     """The discrete devices that have something to give, smallest first."""
@@ -67,7 +71,8 @@ def offer_book(
     if excluded is not None:
         reached &= ~excluded
     reached_w = float(could.relief_w.sum(where=reached))
-    can = only(could, reached if withheld is None else reached & ~withheld)
+    usable = reached if withheld is None else reached & ~withheld
+    can = only(could, usable)
     held = capped(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
     discrete = fleet.discrete()
     whole = np.flatnonzero(discrete & (can.relief_w > 0.0))
@@ -80,6 +85,8 @@ def offer_book(
         offers=held,
         levels=levels,
         quotas=quotas if limited else None,
+        usable=usable,
+        can=can,
         discrete=discrete,
         by_size=whole[np.argsort(can.relief_w[whole], kind="stable")],
         curve=supply_curve(held, *price_range(held)),

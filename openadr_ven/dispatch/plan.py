@@ -101,15 +101,19 @@ def plan_from(
     uniform: float = 0.5,
     asked_w: float | None = None,
     held_before: Mask | None = None,
+    in_turn_w: Floats | None = None,
 ) -> Plan:
     """Share a target over the fleet as its book stands. A target in the book's other direction counts as nothing.
 
     ``uniform`` is the event's one draw for devices that are shed (or run) whole, ``asked_w`` what the
-    guard was asked to admit, ``held_before`` the devices that the last round shed, or ran.
+    guard was asked to admit, ``held_before`` the devices that the last round shed, or ran, and
+    ``in_turn_w`` what houses give whose turn it is: they are kept while the others can close the gap.
     """
     wanted_w = max(book.direction * target_w, 0.0)
     asked_w = wanted_w if asked_w is None else max(book.direction * asked_w, 0.0)
-    given_w, price = _share(book, min(wanted_w, book.most_w), held_before=held_before, uniform=uniform)
+    given_w, price = _share(
+        book, min(wanted_w, book.most_w), held_before=held_before, in_turn_w=in_turn_w, uniform=uniform
+    )  # fmt: skip
     planned_w = float(given_w.sum())
     short = _shortfall(book, asked_w=asked_w, target_w=wanted_w, planned_w=planned_w)
     relief_w = given_w if book.direction is Direction.RELIEF else -given_w
@@ -152,12 +156,16 @@ def transformer_loading(fleet: Fleet, power_w: Floats, load_w: Floats) -> Floats
     return np.abs(through_w) / fleet.transformer_limit_w
 
 
-def _share(book: Book, target_w: float, *, held_before: Mask | None, uniform: float) -> tuple[Floats, float]:
-    """Watts per device, and the price. Whole devices keep their state if the others can close the gap."""
+def _share(
+    book: Book, target_w: float, *, held_before: Mask | None, in_turn_w: Floats | None, uniform: float
+) -> tuple[Floats, float]:
+    """Watts per device, and the price. Whole devices keep their turn, or their state, if the others close the gap."""
     offers, discrete = book.offers, book.discrete
-    if held_before is not None and target_w > 0.0:
-        kept = _within(book, held_before & discrete)
-        given_w, price = _around(book, target_w, kept)
+    kept = [] if in_turn_w is None else [np.where(book.usable, in_turn_w, 0.0)]
+    if held_before is not None:
+        kept.append(np.where(_within(book, held_before & discrete), offers.upper_w, 0.0))
+    for whole_w in kept if target_w > 0.0 else ():
+        given_w, price = _around(book, target_w, whole_w)
         if abs(float(given_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
             return given_w, price
     price, given_w = _cleared(offers, book.levels, book.quotas, target_w, curve=book.curve)
@@ -170,7 +178,7 @@ def _share(book: Book, target_w: float, *, held_before: Mask | None, uniform: fl
     drawn = _within(book, drawn)
     if offers.upper_w.sum(where=~discrete) > 0.0:
         drawn = not_beyond(drawn, offers.upper_w, target_w)
-    return _around(book, target_w, drawn)
+    return _around(book, target_w, np.where(drawn, offers.upper_w, 0.0))
 
 
 def _cleared(
@@ -203,9 +211,9 @@ def _within(book: Book, drawn: Mask) -> Mask:
     return drawn
 
 
-def _around(book: Book, target_w: float, drawn: Mask) -> tuple[Floats, float]:
+def _around(book: Book, target_w: float, whole_w: Floats) -> tuple[Floats, float]:
     """What the continuous devices add to these whole ones to reach the target."""
-    given_w = np.where(drawn, book.offers.upper_w, 0.0)
+    given_w = whole_w.copy()
     rows = np.flatnonzero(~book.discrete & (book.offers.upper_w > 0.0))
     if rows.size == 0:
         return given_w, 0.0

@@ -91,6 +91,9 @@ class Baseline:
     taken_at: datetime
     power_w: bytes
     """float32 per device."""
+    begins_s: bytes = b""
+    """float32 per device, as the next: the event's turns (``application.turns``); empty if it has none."""
+    ends_s: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

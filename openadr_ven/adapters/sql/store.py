@@ -31,6 +31,7 @@ from openadr_ven.domain.held import (
 from openadr_ven.domain.records import from_record, to_record
 
 ROUND_FIELDS = tuple(name for name in tables.RoundRow.model_fields)
+BASELINE_FIELDS = tuple(field.name for field in fields(Baseline))
 USED_FIELDS = tuple(field.name for field in fields(UsedTerms))
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 SQLITE_WAIT_MS = 5_000
@@ -108,15 +109,13 @@ class SqlUnitOfWork:
         return [from_record(Opt, record) for record in await self._session.scalars(query)]
 
     async def save_baseline(self, baseline: Baseline) -> None:
-        await self._session.merge(
-            tables.BaselineRow(event_id=baseline.event_id, taken_at=baseline.taken_at, power_w=baseline.power_w)
-        )
+        await self._session.merge(tables.BaselineRow(**{name: getattr(baseline, name) for name in BASELINE_FIELDS}))
 
     async def baseline_of(self, event_id: str) -> Baseline | None:
         row = await self._session.get(tables.BaselineRow, event_id)
         if row is None:
             return None
-        return Baseline(event_id=row.event_id, taken_at=row.taken_at, power_w=row.power_w)
+        return Baseline(**{name: getattr(row, name) for name in BASELINE_FIELDS})
 
     async def add_round(self, made: Round) -> None:
         self._session.add(tables.RoundRow(**{name: getattr(made, name) for name in ROUND_FIELDS}))

@@ -66,6 +66,8 @@ class BaselineRow(Row, table=True):
     event_id: str = Field(primary_key=True)
     taken_at: datetime = Field(sa_column=_moment())
     power_w: bytes = Field(sa_column=_blob())
+    begins_s: bytes = Field(sa_column=_blob())
+    ends_s: bytes = Field(sa_column=_blob())
 
 
 class RoundRow(Row, table=True):

@@ -69,6 +69,12 @@ RETRY_AFTER_S = 1
 RETRY_AFTER_MAX_S = 300.0
 """What a busy peer may ask us to wait, at most: it must not silence us for an event's length."""
 
+OUTBOUND_ANSWER_MAX_BYTES = 256 * 1024
+"""What answers a request of ours is a payload that confirms; a webhook's answer is a few bytes."""
+
+OUTBOUND_KEEPALIVE_S = 30.0
+"""An idle connection of ours is dropped well before a server like ours would: else a request meets its end."""
+
 JSON_BODY_MAX_BYTES = 256 * 1024
 JSON_DEPTH_MAX = 32
 """An OpenADR 3 document nests seven deep; the interpreter gives up near a thousand."""
@@ -124,6 +130,14 @@ RETRY_FIRST_S = 1.0
 
 RETRY_JITTER = 0.1
 """The same clause: plus or minus ten per cent."""
+
+# -- pushing to 2.0b parties ----------------------------------------------------------
+
+PUSHES_IN_FLIGHT_MAX = 1_000
+"""Exchanges at a time: a descriptor and some tens of kilobytes of TLS each."""
+
+PUSH_RETRIES_IN_FLIGHT_MAX = 100
+"""Of them, those with parties that failed when they were last tried: the dead leave room for the living."""
 
 # -- device commands -----------------------------------------------------------------
 

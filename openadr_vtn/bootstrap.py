@@ -6,6 +6,7 @@
 import asyncio
 import json
 import logging
+import random
 import secrets
 import signal
 import ssl
@@ -30,8 +31,10 @@ from openadr_core.shell.door import Door
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
+from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.claims import GroupedClaims
+from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
@@ -43,7 +46,7 @@ from openadr_vtn.application.handlers.clients import (
     open_keyring,
     remove_client,
 )
-from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store
+from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store, Witness
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.reporting import TelemetryWish
@@ -55,6 +58,7 @@ from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
 from openadr_vtn.http.throttle import Throttle
 from openadr_vtn.protocols.oadr2 import Oadr2Vtn
+from openadr_vtn.protocols.oadr2_push import Oadr2Pusher
 from openadr_vtn.protocols.oadr2_signatures import Signatures
 from openadr_vtn.settings import (
     ConsoleSettings,
@@ -86,6 +90,9 @@ class Vtn:
     _scheduler: AsyncIOScheduler
     _directory: Directory
     _watchdog: asyncio.Task[None]
+    _pusher: Pusher
+    _pushing: asyncio.Task[None]
+    _outbound: Outbound
     _certificates: OwnCertificates
     _security: MessageSecurity
     _gauge: CertificateGauge
@@ -103,6 +110,9 @@ class Vtn:
         """Stop listening, let what is in progress end, write down what is only in memory."""
         self._scheduler.shutdown(wait=False)
         self._watchdog.cancel()
+        self._pushing.cancel()
+        await self._pusher.close()
+        await self._outbound.close()
         for listener in (self.parties, self.operator, self.console):
             await listener.close()
         await self._directory.write_last_seen()
@@ -125,10 +135,16 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
     signatures = _signatures(settings, certificates, store, clock.now)
+    vtn = _oadr2(settings, store, directory, signatures, _witness(metrics))
+    pusher, outbound = _pusher(settings, vtn, certificates, metrics, clock.now)
     listeners: list[Running] = []
     try:
-        services = _parties_app(settings, store, directory, metrics, clock.now, signatures=signatures)
-        listeners.append(await _listen(services, settings.parties, certificates.for_parties, metrics))
+        services = _parties_app(settings, vtn, metrics, clock.now)
+        listeners.append(
+            await _listen(
+                services, settings.parties, certificates.for_parties, metrics, certificates.may_speak_to_parties
+            )
+        )
         listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators, metrics))
         pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules)
         listeners.append(await _listen(pages, settings.console, None, metrics))
@@ -144,9 +160,12 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         console=console,
         console_url=f"{console.url}/?token={gate.token}",
         _store=store,
-        _scheduler=_wake(directory, store, metrics, clock.now),
+        _scheduler=_wake(directory, store, metrics, certificates, clock.now),
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
+        _pusher=pusher,
+        _pushing=asyncio.create_task(pusher.run()),
+        _outbound=outbound,
         _certificates=certificates,
         _security=signatures.security,
         _gauge=gauge,
@@ -262,22 +281,20 @@ async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: V
     )
 
 
-def _parties_app(
-    settings: Settings,
-    store: Store,
-    directory: Directory,
-    metrics: VtnMetrics,
-    now: Callable[[], datetime],
-    *,
-    signatures: Signatures,
-) -> web.Application:
+def _witness(metrics: VtnMetrics) -> Witness:
     in_the_log = NoticeLog()
 
     def witness(notice: Notice) -> None:
         in_the_log(notice)
         metrics.noticed(notice)
 
-    vtn = Oadr2Vtn(
+    return witness
+
+
+def _oadr2(
+    settings: Settings, store: Store, directory: Directory, signatures: Signatures, witness: Witness
+) -> Oadr2Vtn:
+    return Oadr2Vtn(
         store=store,
         directory=directory,
         schema=load_schema(),
@@ -292,13 +309,51 @@ def _parties_app(
         witness=witness,
         signatures=signatures,
     )
+
+
+def _parties_app(
+    settings: Settings, vtn: Oadr2Vtn, metrics: VtnMetrics, now: Callable[[], datetime]
+) -> web.Application:
     door = Door(
         body_max_bytes=XML_REPORT_BODY_MAX_BYTES,
         in_flight_max=settings.parties.requests_max,
         on_busy=lambda: metrics.refused("busy"),
     )
-    metrics.watch(lambda: door.in_flight)
+    metrics.watch("requests", lambda: door.in_flight)
     return parties_app(vtn, now, polled=metrics.polled, door=door)
+
+
+def _pusher(
+    settings: Settings, vtn: Oadr2Vtn, certificates: OwnCertificates, metrics: VtnMetrics, now: Callable[[], datetime]
+) -> tuple[Pusher, Outbound]:
+    chosen = settings.push
+    outbound = Outbound(
+        rules=OutboundRules(networks=chosen.networks, ports=frozenset(chosen.ports)),
+        context=certificates.for_pushes,
+        timeout_s=chosen.timeout_s,
+        connections_max=chosen.parties_at_once,
+        may_speak=certificates.may_speak_to_parties,
+        clock_s=lambda: now().timestamp(),
+    )
+    core = Oadr2Pusher(
+        desk=vtn.desk,
+        schema=vtn.schema,
+        signatures=vtn.signatures,
+        retry_longest=timedelta(seconds=chosen.retry_max_s),
+        dice=random.Random(),  # noqa: S311  # jitter, no secrets
+    )
+    pusher = Pusher(
+        store=vtn.store,
+        core=core,
+        carrier=PartyCarrier(outbound),
+        now=now,
+        holder=new_id(),
+        witness=vtn.witness,
+        saw=vtn.directory.saw,
+        in_flight_max=chosen.parties_at_once,
+    )
+    metrics.watch("pushes", lambda: pusher.in_flight)
+    return pusher, outbound
 
 
 def _signatures(
@@ -319,15 +374,24 @@ async def _listen(
     where: PartiesSettings | OperatorSettings | ConsoleSettings,
     tls: ssl.SSLContext | None,
     metrics: VtnMetrics,
+    may_speak: Callable[[], bool] = lambda: True,
 ) -> Running:
     try:
-        return await serve(app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused)
+        return await serve(
+            app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused, may_speak=may_speak
+        )
     except OSError as error:
         table = type(where).__name__.removesuffix("Settings").lower()
         raise ConfigError(f"{table}.port: {where.host}:{where.port}: {error.strerror}") from None
 
 
-def _wake(directory: Directory, store: Store, metrics: VtnMetrics, now: Callable[[], datetime]) -> AsyncIOScheduler:
+def _wake(
+    directory: Directory,
+    store: Store,
+    metrics: VtnMetrics,
+    certificates: OwnCertificates,
+    now: Callable[[], datetime],
+) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
     scheduler.add_job(_soundly("write last seen", directory.write_last_seen), "interval", seconds=LAST_SEEN_WRITTEN_S)
@@ -335,6 +399,7 @@ def _wake(directory: Directory, store: Store, metrics: VtnMetrics, now: Callable
     scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
     forget = _soundly("forget nonces", lambda: _forget_nonces(store, now()))
     scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
+    scheduler.add_job(certificates.remind, "interval", days=1)
     scheduler.start()
     return scheduler
 

@@ -8,11 +8,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
-from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, SIGNATURE_AGE_MAX_S
+from openadr_core.limits import PUSHES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX, SIGNATURE_AGE_MAX_S
 from openadr_core.model.availability import OptRules, Precedence
 from openadr_core.model.opt import OptType
 from openadr_core.model.party import SignatureRule
@@ -56,6 +56,19 @@ class PartiesSettings(Table):
     """How far the time in a signature may be from ours, both ways: what clocks are off, and what the way takes."""
     prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     """What our address has before /OpenADR2; a VEN on the same address must have another (R511)."""
+
+
+class PushSettings(Table):
+    """How VENs are reached that registered to be pushed to (OpenADR 2.0b 9.1.2): we are their client then."""
+
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """Where such a VEN may be besides the public Internet. Its address is its own word: it must not lead us astray."""
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443, 8443)
+    timeout_s: Annotated[float, Field(ge=5)] = 10.0
+    """OpenADR 2.0b 9.1.6: at least five seconds."""
+    retry_max_s: Annotated[float, Field(ge=1)] = 60.0
+    """The longest pause before a VEN that does not answer is tried again; the first is a second."""
+    parties_at_once: Annotated[int, Field(ge=1)] = PUSHES_IN_FLIGHT_MAX
 
 
 class OperatorSettings(Table):
@@ -149,6 +162,7 @@ class Settings(FileSettings):
     guard: GuardSettings
     """Required: the utility must have said what an event may ask for at most."""
     vtn: VtnSettings = VtnSettings()
+    push: PushSettings = PushSettings()
     console: ConsoleSettings = ConsoleSettings()
     store: StoreSettings = StoreSettings()
     reports: ReportSettings = ReportSettings()

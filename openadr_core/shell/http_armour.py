@@ -80,9 +80,13 @@ async def serve(
     tls: ssl.SSLContext | None = None,
     limits: HttpLimits | None = None,
     on_refusal: Callable[[str], None] = lambda _: None,
+    may_speak: Callable[[], bool] = lambda: True,
     reuse_port: bool = False,
 ) -> Running:
     """Serve ``app`` at once; port 0 takes a free one. Raises OSError if the address cannot be had.
+
+    ``may_speak`` is asked at each request: where it says no, the connection is cut off without a
+    word, as it must be once our own certificate has ended (OpenADR 2.0b R516).
 
     ``on_refusal`` is told, in a word or two, of every request refused and every connection cut off
     before a route saw it: for a counter.
@@ -92,7 +96,7 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_WAIT_S)
     await runner.setup()
     server = cast("web.Server", runner.server)
-    server.request_handler = _guarded(server.request_handler, limits, on_refusal)
+    server.request_handler = _guarded(server.request_handler, limits, on_refusal, may_speak)
     sweep = _Sweep(loop=loop, limits=limits, on_refusal=on_refusal)
 
     def connection() -> _Connection:
@@ -177,7 +181,9 @@ def _closing(refused: web.HTTPException) -> web.HTTPException:
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-def _guarded(handler: Handler, limits: HttpLimits, on_refusal: Callable[[str], None]) -> Handler:
+def _guarded(
+    handler: Handler, limits: HttpLimits, on_refusal: Callable[[str], None], may_speak: Callable[[], bool]
+) -> Handler:
     """The application's handler behind what is refused before any route is looked for."""
 
     async def refuse(status: int, reason: str) -> web.StreamResponse:
@@ -187,6 +193,9 @@ def _guarded(handler: Handler, limits: HttpLimits, on_refusal: Callable[[str], N
     def guarded(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         connection = cast("_Connection", request.protocol)
         connection.heard = True
+        if not may_speak() and request.transport is not None:
+            request.transport.abort()
+            return refuse(503, "own certificate has ended")
         # An absolute-form target would name a host of the peer's choice.
         if not request.raw_path.startswith("/"):
             return refuse(404, "foreign target")

@@ -113,15 +113,25 @@ def server_context(
 
 
 def client_context(
-    preset: PresetName, chain: Chain | None, trust: Sequence[Path], *, check_hostname: bool = True
+    preset: PresetName,
+    chain: Chain | None,
+    trust: Sequence[Path],
+    *,
+    others: Sequence[Chain] = (),
+    check_hostname: bool = True,
 ) -> ssl.SSLContext:
-    """A client's context. Without ``check_hostname`` the caller must pin the server's certificate instead."""
+    """A client's context that has proven in memory that a server can take its chain; else a ConfigError names the file.
+
+    ``others`` are chains with other kinds of keys: the server's wishes decide which one it is shown.
+    Without ``check_hostname`` the caller must pin the server's certificate instead.
+    """
     if not trust:
         raise ConfigError("no authority is trusted to sign the server's certificate")
     context = _context(ssl.PROTOCOL_TLS_CLIENT, preset)
     context.check_hostname = check_hostname
-    if chain is not None:
-        _load_chain(context, chain)
+    for one in (*([] if chain is None else [chain]), *others):
+        _prove_as_client(preset, one)
+        _load_chain(context, one)
     _load_trust(context, trust)
     return context
 
@@ -212,6 +222,22 @@ def _prove(preset: PresetName, chain: Chain) -> Negotiated:
             f"{chain.certificate} ({_key_kind(chain)} key) cannot serve {preset}, which wants "
             f"{' or '.join(PRESETS[preset].suites)}: {error.reason or error}"
         ) from None
+
+
+def _prove_as_client(preset: PresetName, chain: Chain) -> None:
+    """Let a server that trusts just this certificate ask for it: its dates, its uses and its key are looked at."""
+    server, client = _context(ssl.PROTOCOL_TLS_SERVER, preset), _context(ssl.PROTOCOL_TLS_CLIENT, preset)
+    for context in (server, client):
+        _load_chain(context, chain)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    _load_trust(server, [chain.certificate])
+    try:
+        handshake(server, client)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{chain.certificate} cannot be shown to a server: {error.reason or error}") from None
 
 
 def _load_chain(context: ssl.SSLContext, chain: Chain) -> None:

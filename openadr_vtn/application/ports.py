@@ -21,6 +21,7 @@ from openadr_core.model.report import DataPoint, Measurand, Reading, StatusReadi
 from openadr_core.units import WATT
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
+from openadr_vtn.domain.pushing import PushState
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
 
 # -- what is stored, where the canonical model has no word for it ----------------------
@@ -244,6 +245,27 @@ class Nonces(Protocol):
         """Give up those that were claimed until before then."""
 
 
+class Pushes(Protocol):
+    """How pushing goes. No listener is told of it: nobody's rights or dues change."""
+
+    async def party_ids(self, among: Collection[str] | None = None) -> list[str]:
+        """Parties that are approved, registered, and pushed to; all of them, or those of ``among``."""
+
+    async def of_parties(self, party_ids: Collection[str]) -> dict[str, PushState]:
+        """By party id; a party that was never pushed to has none."""
+
+    async def save(self, states: Sequence[PushState]) -> None:
+        """In place of the earlier ones."""
+
+    async def forget(self, party_id: str) -> None:
+        """Nothing is known of the party: it is tried at once."""
+
+
+class Duties(Protocol):
+    async def hold(self, name: str, holder: str, *, now: datetime, until: datetime) -> bool:
+        """Whether the duty is this holder's from now on: it was already, or nobody's, or its term had run out."""
+
+
 class Opts(Protocol):
     async def add(self, party_id: str, opt: Opt) -> None: ...
 
@@ -408,6 +430,10 @@ class UnitOfWork(Protocol):
     def errands(self) -> Errands: ...
     @property
     def nonces(self) -> Nonces: ...
+    @property
+    def pushes(self) -> Pushes: ...
+    @property
+    def duties(self) -> Duties: ...
     @property
     def opts(self) -> Opts: ...
     @property

@@ -109,6 +109,16 @@ key = "certs/vtn-rsa.key"
 certificate = "certs/vtn-ecc.pem"
 key = "certs/vtn-ecc.key"
 
+[push]
+# VENs that do not poll are pushed to, at the address that they register. That is their own word, so it is looked at:
+# only public addresses are reached, and those of the networks that you name here, on these ports.
+# networks = ["10.0.0.0/8"]
+ports = [443, 8443]
+# How long an answer is waited for; the standard wants at least 5 seconds.
+timeout_s = 10
+# The longest pause before a VEN that does not answer is tried again; the first is a second, each doubles.
+retry_max_s = 60
+
 [operator]
 # Where your systems and the command line connect: OpenADR 3.1 (business logic) and the admin API, over TLS.
 host = "{listen}"

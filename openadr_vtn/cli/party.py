@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,11 +32,11 @@ def list_parties(api: OperatorApi, state: str | None, *, as_json: bool) -> None:
         show_json(parties)
         return
     show_table(
-        ["NAME", "STATE", "FINGERPRINT", "REGISTERED", "LAST SEEN", "REPORTS", "TARGETS", "ID"],
+        ["NAME", "STATE", "FINGERPRINT", "REGISTERED", "BY", "LAST SEEN", "REPORTS", "TARGETS", "ID"],
         [
             [
                 one["name"], one["state"], one["certificates"][-1]["fingerprint"] if one["certificates"] else None,
-                clock_text(one["registered_at"]), _ago(one["last_seen_at"]), _reports(one),
+                clock_text(one["registered_at"]), _transport(one), _ago(one["last_seen_at"]), _reports(one),
                 " ".join(one["targets"]) or None, one["id"],
             ]
             for one in parties
@@ -67,7 +68,7 @@ def show_party(api: OperatorApi, named: str, *, as_json: bool) -> None:
         ("targets", " ".join(found["targets"]) or "(none)"),
         ("registered", clock_text(found["registered_at"]) or "no"),
         ("registrationID", current["id"] if current else "(none)"),
-        ("asked to poll", f"every {found['poll_interval_s']} s"),
+        *_reached(found),
         ("last seen", _ago(found["last_seen_at"])),
     ):
         click.echo(f"{label:<16}{value}")
@@ -218,6 +219,25 @@ def _ago(moment: str | None) -> str:
         return "never"
     seconds = max(0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
     return f"{seconds:.0f} s ago" if seconds < 120 else str(clock_text(moment))
+
+
+def _transport(party: dict[str, Any]) -> str | None:
+    """How it is reached: it polls, or is pushed to, and whether that works."""
+    push = party["push"]
+    failing = party["transport"] == "push" and push is not None and push["failures"]
+    return "push, failing" if failing else party["transport"]
+
+
+def _reached(found: dict[str, Any]) -> list[tuple[str, str]]:
+    current, push = found["registration"], found["push"]
+    if current is None or current["pull"]:
+        return [("asked to poll", f"every {found['poll_interval_s']} s")]
+    rows = [("pushed to", current["transport_address"])]
+    if push is not None:
+        rows.append(("last push", f"{push['outcome']}, {_ago(push['at'])}"))
+        if push["failures"]:
+            rows.append(("failed", f"{push['failures']} times; again at {clock_text(push['retry_at'])}"))
+    return rows
 
 
 def _reports(party: dict[str, int]) -> str | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from openadr_core.errors import RuleBroken, UnknownReference, Unsupported, WrongState
 from openadr_core.identity import Peer
 from openadr_core.model.party import Certificate, Party, PartyState, Registration
+from openadr_vtn.domain.pushing import push_address
 
 NAME_MAX_CHARS = 64
 COMMON_NAME = re.compile(r"(?:^|[,+])CN=((?:[^,+\\]|\\.)*)")
@@ -133,8 +134,10 @@ def registered(party: Party, wish: RegistrationWish, *, new_id: str, now: dateti
     """
     if party.state is not PartyState.APPROVED:
         raise WrongState(f"party {party.id} is {party.state}")
-    if wish.profile != "2.0b" or wish.transport != "simpleHttp" or not wish.pull:
-        raise Unsupported("only profile 2.0b over simpleHttp in pull mode is done here")
+    if wish.profile != "2.0b" or wish.transport != "simpleHttp":
+        raise Unsupported("only profile 2.0b over simpleHttp is done here")
+    # Where a party that polls could be reached is nothing to us.
+    address = "" if wish.pull else push_address(wish.transport_address)
     current = party.registration
     if wish.registration_id and (current is None or wish.registration_id != current.registration_id):
         raise UnknownReference("the registrationID is not the one that was given", clause="R400")
@@ -146,7 +149,7 @@ def registered(party: Party, wish: RegistrationWish, *, new_id: str, now: dateti
         report_only=wish.report_only,
         xml_signature=wish.xml_signature,
         registered_at=current.registered_at if current is not None and wish.registration_id else now,
-        transport_address=wish.transport_address,
+        transport_address=address,
     )
     return replace(party, registration=registration), not wish.registration_id
 

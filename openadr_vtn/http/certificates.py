@@ -7,7 +7,7 @@ from datetime import datetime
 from openadr_core.errors import CertificateRejected, ConfigError
 from openadr_core.oadr2.xmldsig import KeyKind, Signer, signer_of
 from openadr_core.shell.metrics import CertificateGauge
-from openadr_core.shell.tls import Chain, PresetName, refuse_expired, reload, server_context
+from openadr_core.shell.tls import Chain, PresetName, client_context, refuse_expired, reload, server_context
 from openadr_vtn.settings import CertificateSettings, Settings
 
 OPERATOR_PRESET: PresetName = "oadr3"
@@ -21,10 +21,15 @@ class OwnCertificates:
         self._settings = settings
         self._party_chains = _chains(settings.parties.certificates)
         self._operator_chains = _chains(settings.operator.certificates)
-        refuse_expired(self._party_chains + self._operator_chains, now())
+        self._look(forced=False)
         trust = settings.operator.client_trust
         self.for_parties: ssl.SSLContext = server_context(
             settings.parties.profile, self._party_chains, settings.parties.trust
+        )
+        first, *others = self._party_chains
+        # A VEN is known by its certificate, not by its name.
+        self.for_pushes: ssl.SSLContext = client_context(
+            settings.parties.profile, first, settings.parties.trust, others=others, check_hostname=False
         )
         self.for_operators: ssl.SSLContext = server_context(
             OPERATOR_PRESET, self._operator_chains, trust, "required" if trust else "none"
@@ -35,9 +40,26 @@ class OwnCertificates:
 
         ConfigError if one cannot be used; that listener keeps what it has.
         """
-        refuse_expired(self._party_chains + self._operator_chains, self._now())
-        reload(self.for_parties, self._settings.parties.profile, self._party_chains, self._settings.parties.trust)
+        self._look(forced=False)
+        for context in (self.for_parties, self.for_pushes):
+            reload(context, self._settings.parties.profile, self._party_chains, self._settings.parties.trust)
         reload(self.for_operators, OPERATOR_PRESET, self._operator_chains, self._settings.operator.client_trust)
+
+    def remind(self) -> None:
+        """Say in the log which of them end soon (2.0b 10.4): to be called every day."""
+        self._look(forced=True)
+
+    def may_speak_to_parties(self) -> bool:
+        """Whether none of those that parties see has ended: then nothing may be said any more (2.0b R516).
+
+        Interpretation: which of them a party was shown is not known for every connection, so one that
+        has ended silences all. Nobody is taken by surprise: the last two months are full of warnings.
+        """
+        return self._now() < self._parties_until
+
+    def _look(self, *, forced: bool) -> None:
+        ends = refuse_expired(self._party_chains + self._operator_chains, self._now(), forced=forced)
+        self._parties_until = min(ends[chain.certificate] for chain in self._party_chains)
 
     def signers(self) -> dict[KeyKind, Signer]:
         """What messages to parties are signed with: the certificates that parties see anyway, the ECC one first."""

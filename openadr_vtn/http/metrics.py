@@ -25,7 +25,10 @@ class VtnMetrics:
             registry=registry,
         )  # fmt: skip
         self._in_flight = Gauge(
-            "openadr_vtn_requests_in_flight", "Requests of parties that are being answered", registry=registry
+            "openadr_vtn_in_flight",
+            "Requests of parties and pushes to parties that are under way",
+            ["what"],
+            registry=registry,
         )
         self.polled = Counter("openadr_vtn_polls", "Polls of parties", registry=registry).inc
         self._parties = Gauge("openadr_vtn_parties", "Parties by state", ["state"], registry=registry)
@@ -44,9 +47,9 @@ class VtnMetrics:
     def refused(self, reason: str) -> None:
         self._refusals.labels(reason).inc()
 
-    def watch(self, in_flight: Callable[[], int]) -> None:
-        """Show how much is being done for parties at the moment of each scrape."""
-        self._in_flight.set_function(in_flight)
+    def watch(self, what: str, in_flight: Callable[[], int]) -> None:
+        """Show how much of it there is at the moment of each scrape."""
+        self._in_flight.labels(what).set_function(in_flight)
 
     def refresh(
         self, parties: Mapping[PartyState, int], events: Mapping[EventStatus, int], *, late: int, unanswered: int

@@ -48,11 +48,21 @@ def party_json(party: Party) -> Object:
 
 
 def party_view_json(view: PartyView) -> Object:
+    registration = view.party.registration
     return {
         **party_json(view.party),
         "last_seen_at": _moment(view.last_seen_at),
         "reports": len(view.reports),
         "report_late_by_s": whole_s(view.late_by),
+        "transport": None if registration is None else "pull" if registration.pull else "push",
+        "push": None
+        if view.push is None
+        else {
+            "at": moment_text(view.push.at),
+            "outcome": view.push.outcome,
+            "failures": view.push.failures,
+            "retry_at": _moment(view.push.retry_at),
+        },
     }
 
 

@@ -52,9 +52,14 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
     return answered(asked, message, first(faults), mailbox=mailbox, notices=tuple(notices))
 
 
-def told_events(asked: Asked, told: delivery.Telling, mailbox: Mailbox, *, request_id: str) -> Answer:
-    """R40, R41: eiResponse is there for a poll too, and the payload's own requestID is never empty."""
-    said = m.EiResponse(response_code=codes.OK, response_description=codes.MEANING[codes.OK], request_id=request_id)
+def told_events(asked: Asked, told: delivery.Telling, mailbox: Mailbox | None, *, request_id: str | None) -> Answer:
+    """R40, R41: eiResponse is there for a poll too, and the payload's own requestID is never empty.
+
+    ``request_id`` is None where nobody asked: what is pushed answers nothing, and has no eiResponse.
+    """
+    said = None
+    if request_id is not None:
+        said = m.EiResponse(response_code=codes.OK, response_description=codes.MEANING[codes.OK], request_id=request_id)
     message = m.DistributeEvent(request_id=asked.desk.new_id(), vtn_id=asked.desk.vtn_id, response=said)
     body, left_out = asked.desk.writer.write(message, told.events, party=asked.party, now=asked.now)
     news = tuple(key for key in told.news if key[0] not in left_out)

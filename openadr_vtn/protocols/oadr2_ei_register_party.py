@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from openadr_core.errors import UnknownReference, Unsupported, WrongState
-from openadr_core.limits import LOG_VALUE_MAX_CHARS
+from openadr_core.errors import RemoteProtocolError, UnknownReference, Unsupported, WrongState
 from openadr_core.model.party import Party
 from openadr_core.oadr2 import codes
 from openadr_core.oadr2 import messages as m
@@ -31,7 +30,7 @@ async def create_party_registration(asked: Asked, message: m.CreatePartyRegistra
         pull=message.http_pull_model is not False,
         report_only=message.report_only,
         xml_signature=message.xml_signature,
-        transport_address=(message.transport_address or "")[:LOG_VALUE_MAX_CHARS],
+        transport_address=message.transport_address or "",
     )
     try:
         party = await registration.register(asked.uow, asked.party, wish, new_id=asked.desk.new_id, now=asked.now)
@@ -39,6 +38,8 @@ async def create_party_registration(asked: Asked, message: m.CreatePartyRegistra
         refusal = Refusal(code=codes.DEPLOYMENT_OTHER, description=str(error))
     except UnknownReference as error:
         refusal = Refusal(code=codes.INVALID_ID, description=str(error))
+    except RemoteProtocolError as error:
+        refusal = Refusal.of(error)
     except WrongState:
         # It was shut out after its standing was read.
         refusal = NOT_ENROLLED
@@ -65,6 +66,6 @@ def _created(asked: Asked, message: m.Message, party: Party) -> m.CreatedPartyRe
         ven_id=None if current is None else party.id,
         vtn_id=asked.desk.vtn_id,
         profiles=PROFILES,
-        # R403: always told to a pull VEN.
-        requested_poll_freq=whole_seconds(party.poll_interval),
+        # R403: always told to a pull VEN; one that is pushed to never polls (R500).
+        requested_poll_freq=whole_seconds(party.poll_interval) if current is None or current.pull else None,
     )

@@ -66,7 +66,7 @@ class Pair:
 
     async def exchange(self, *, loses: str = "") -> bool:
         """One exchange if one is due; ``loses`` is ``request``, ``answer`` or nothing."""
-        self._decide()
+        self.decide()
         request = self.session.next_request(now=self.bench.now)
         if request is None:
             return False
@@ -77,7 +77,7 @@ class Pair:
             self.session.request_failed(now=self.bench.now, reason=f"lost the {loses}")
         else:
             self.session.receive_response(response, now=self.bench.now)
-        self._decide()
+        self.decide()
         return True
 
     async def run(self, seconds: float, *, step: float = 1.0) -> None:
@@ -93,7 +93,7 @@ class Pair:
     def of(self, *kinds: type[i.Indication]) -> list[i.Indication]:
         return [one for one in self.indicated if isinstance(one, kinds)]
 
-    def _decide(self) -> None:
+    def decide(self) -> None:
         for one in self.session.indications():
             self.indicated.append(one)
             if isinstance(one, i.EventReceived | i.EventChanged | i.EventCancelled):

@@ -22,6 +22,7 @@ from openadr_vtn.adapters.sql.operator_repositories import (
 )
 from openadr_vtn.adapters.sql.opt_repository import SqlAvailability
 from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrands, SqlNonces, SqlOpts, SqlParties
+from openadr_vtn.adapters.sql.push_repositories import SqlDuties, SqlPushes
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.application.ports import Listener
@@ -66,6 +67,14 @@ class SqlUnitOfWork:
     @cached_property
     def nonces(self) -> SqlNonces:
         return SqlNonces(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def pushes(self) -> SqlPushes:
+        return SqlPushes(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def duties(self) -> SqlDuties:
+        return SqlDuties(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
     def opts(self) -> SqlOpts:

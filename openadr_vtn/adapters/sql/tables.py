@@ -134,7 +134,7 @@ class RegistrationRow(Row, table=True):
     registration_id: str = Field(unique=True)
     profile: str
     transport: str
-    pull: bool
+    pull: bool = Field(index=True)
     report_only: bool
     xml_signature: bool
     registered_at: datetime = Field(sa_column=_moment())
@@ -171,6 +171,27 @@ class ErrandRow(Row, table=True):
     sent_at: datetime | None = Field(sa_column=_moment(null=True))
     attempts: int
     heard_at: datetime | None = Field(sa_column=_moment(null=True))
+
+
+class PushRow(Row, table=True):
+    """How the last push to a party went; apart from the party, because it says nothing about its rights."""
+
+    __tablename__ = "push"
+    party_id: str = Field(sa_column=_party(key=True))
+    at: datetime = Field(sa_column=_moment())
+    outcome: str = Field(sa_column=_text())
+    failures: int
+    retry_at: datetime | None = Field(sa_column=_moment(null=True))
+    refused: str
+
+
+class DutyRow(Row, table=True):
+    """What one process at a time does for all, and until when it is this one."""
+
+    __tablename__ = "duty"
+    name: str = Field(primary_key=True)
+    holder: str
+    until: datetime = Field(sa_column=_moment())
 
 
 class OptRow(Row, table=True):

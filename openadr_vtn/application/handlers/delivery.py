@@ -37,13 +37,17 @@ async def poll(
 
     None if there is nothing, or it was told just now and may still be on its way.
     """
+    due = next_told(mailbox, now)
+    return await _told(uow, party_id, mailbox, due, now) if isinstance(due, Telling) else (due, mailbox)
+
+
+def next_told(mailbox: Mailbox, now: datetime) -> Telling | Errand | None:
+    """What the party is to be told now, before any other."""
     errand = due_errand(mailbox, now)
     if errand is not None:
-        return errand, mailbox
+        return errand
     due_at = next_telling(mailbox.dues, now)
-    if due_at is None or due_at > now:
-        return None, mailbox
-    return await _told(uow, party_id, mailbox, snapshot(mailbox.dues, now), now)
+    return None if due_at is None or due_at > now else _telling(snapshot(mailbox.dues, now), now)
 
 
 async def request_events(
@@ -51,7 +55,8 @@ async def request_events(
 ) -> tuple[Telling, Mailbox]:
     """All that the party is to hold, or the first ``limit`` of it (2.0b R27)."""
     shown = snapshot(mailbox.dues, now)
-    return await _told(uow, party_id, mailbox, shown if limit is None else shown[:limit], now)
+    telling = _telling(shown if limit is None else shown[:limit], now)
+    return await _told(uow, party_id, mailbox, telling, now)
 
 
 async def heard(uow: UnitOfWork, party_id: str, mailbox: Mailbox, news: Collection[Key], now: datetime) -> Mailbox:
@@ -60,11 +65,23 @@ async def heard(uow: UnitOfWork, party_id: str, mailbox: Mailbox, news: Collecti
     return mailbox.after(news, lambda row: fetched(row, now))
 
 
-async def _told(
-    uow: UnitOfWork, party_id: str, mailbox: Mailbox, shown: Sequence[Due], now: datetime
-) -> tuple[Telling, Mailbox]:
-    news = tuple(due.key for due in shown if is_outstanding(due, now))
+async def pushed(uow: UnitOfWork, party_id: str, told: Collection[Key], news: Collection[Key], now: datetime) -> None:
+    """The party has taken what was pushed at it: it was told these, and of these it has the news for certain."""
+    if told:
+        await uow.deliveries.mark_sent(party_id, told, now)
     if news:
-        await uow.deliveries.mark_sent(party_id, news, now)
-    telling = Telling(events=tuple(as_seen(due) for due in shown), news=news)
-    return telling, mailbox.after(news, lambda row: sent(row, now))
+        await uow.deliveries.mark_fetched(party_id, news, now)
+
+
+def _telling(shown: Sequence[Due], now: datetime) -> Telling:
+    return Telling(
+        events=tuple(as_seen(due) for due in shown), news=tuple(due.key for due in shown if is_outstanding(due, now))
+    )
+
+
+async def _told(
+    uow: UnitOfWork, party_id: str, mailbox: Mailbox, telling: Telling, now: datetime
+) -> tuple[Telling, Mailbox]:
+    if telling.news:
+        await uow.deliveries.mark_sent(party_id, telling.news, now)
+    return telling, mailbox.after(telling.news, lambda row: sent(row, now))

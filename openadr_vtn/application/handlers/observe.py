@@ -21,6 +21,7 @@ from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
+from openadr_vtn.domain.pushing import PushState
 from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by, mean_power
 
 BEFORE = timedelta(seconds=30)
@@ -42,6 +43,8 @@ class PartyView:
     reports: tuple[RequestedReport, ...]
     late_by: timedelta
     """How long the latest of its reports has been due."""
+    push: PushState | None
+    """How the last push to it went, if it is pushed to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
     """Those that wait for an operator first, then by name."""
     last_seen = await uow.parties.last_seen()
     requests = await uow.reports.all_open_requests()
+    pushes = await uow.pushes.of_parties(await uow.pushes.party_ids())
     views = []
     for party in await uow.parties.all():
         reports = requests.get(party.id, [])
@@ -127,6 +131,7 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
                 last_seen_at=last_seen.get(party.id),
                 reports=tuple(reports),
                 late_by=latest_by(reports, now),
+                push=pushes.get(party.id),
             )
         )
     return sorted(views, key=lambda view: (view.party.state != "pending", view.party.name))
@@ -141,6 +146,7 @@ async def party_detail(uow: UnitOfWork, named: str, now: datetime) -> PartyDetai
         last_seen_at=(await uow.parties.last_seen()).get(party.id),
         reports=tuple(reports),
         late_by=latest_by(reports, now),
+        push=(await uow.pushes.of_parties([party.id])).get(party.id),
     )
     return PartyDetail(view=view, waiting=tuple(await uow.errands.of_parties([party.id])))
 

@@ -35,6 +35,7 @@ async def register(
         await errands.owe(uow, after.id, ErrandKind.REGISTER_REPORT, new_id=new_id, now=now)
     if _without_time(after) != _without_time(party):
         await uow.audit.append(_entry(now, after, REGISTER))
+    await uow.pushes.forget(after.id)
     await uow.parties.save(after)
     await owe_current(uow, after, now)
     return after

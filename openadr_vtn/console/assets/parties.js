@@ -10,6 +10,7 @@ follow("/data/parties.json", (parties) => {
     ["Name", (party) => party.name],
     ["State", (party) => pill(party.state, STATES[party.state])],
     ["Registered", (party) => clock(party.registered_at)],
+    ["By", reached],
     ["Last seen", (party) => ago(party.last_seen_at)],
     ["Reports", (party) => !party.reports ? null : party.report_late_by_s ? node("span", { class: "bad" }, `late by ${span(party.report_late_by_s)}`) : node("span", { class: "good" }, "in time")],
     ["Targets", (party) => party.targets.join(", ") || null],
@@ -17,3 +18,9 @@ follow("/data/parties.json", (parties) => {
     ["Subject", (party) => party.certificates.at(-1)?.subject],
   ], parties, "No party has knocked yet.");
 });
+
+// How a party is reached; of one that is pushed to, whether that works.
+function reached(party) {
+  if (!party.push || !party.push.failures) return party.transport;
+  return node("span", { class: "bad", title: party.push.outcome }, `push: ${party.push.outcome}`);
+}

@@ -111,7 +111,7 @@ def test_another_registration_id_is_unknown(now: datetime, party: Party, wrong: 
     assert enrolment.unregistered(first, "r1") == party
 
 
-@pytest.mark.parametrize("unlike", [{"profile": "2.0a"}, {"transport": "xmpp"}, {"pull": False}])
+@pytest.mark.parametrize("unlike", [{"profile": "2.0a"}, {"transport": "xmpp"}])
 def test_what_is_not_done_here_is_refused(now: datetime, party: Party, unlike: dict[str, str | bool]) -> None:
     with pytest.raises(Unsupported):
         enrolment.registered(party, replace(WISH, **unlike), new_id="r1", now=now)  # type: ignore[arg-type]

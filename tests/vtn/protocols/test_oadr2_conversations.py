@@ -116,7 +116,7 @@ async def test_a_registration_is_changed_under_its_id_and_keeps_its_reports(benc
         ({"registration_id": "wrong"}, "452"),
         ({"profile_name": "2.0a"}, "469"),
         ({"transport_name": "xmpp"}, "469"),
-        ({"http_pull_model": False, "transport_address": "https://ven.example"}, "469"),
+        ({"http_pull_model": False, "transport_address": "http://ven.example"}, "454"),
     ],
 )
 async def test_a_registration_that_cannot_be_is_refused_in_its_own_payload(

@@ -1,0 +1,63 @@
+"""How pushing goes and whose duty it is, on SQLite and on PostgreSQL."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from openadr_core.model.party import PartyState
+from openadr_vtn.adapters.sql.store import SqlStore
+from openadr_vtn.domain.pushing import PushState, delivered
+from tests.vtn.samples import a_party, a_registration
+
+TERM = timedelta(seconds=15)
+
+
+async def add_parties(store: SqlStore, now: datetime) -> None:
+    async with store.unit_of_work() as uow:
+        for name, pull, state in (
+            ("polls", True, PartyState.APPROVED),
+            ("pushed", False, PartyState.APPROVED),
+            ("shut-out", False, PartyState.REFUSED),
+        ):
+            registration = replace(a_registration(now, name), pull=pull, transport_address="https://ven.example/")
+            await uow.parties.add(replace(a_party(now, name), state=state, registration=registration))
+
+
+async def test_only_who_is_approved_and_does_not_poll_is_pushed_to(store: SqlStore, now: datetime) -> None:
+    await add_parties(store, now)
+    async with store.view() as view:
+        assert await view.pushes.party_ids() == ["id-pushed"]
+        assert await view.pushes.party_ids({"id-pushed", "id-polls"}) == ["id-pushed"]
+        assert await view.pushes.party_ids({"id-polls"}) == []
+        assert await view.pushes.party_ids({"id-pushed", *(f"id-{number}" for number in range(600))}) == ["id-pushed"]
+
+
+async def test_how_it_went_is_kept_replaced_and_forgotten_and_tells_nobody(store: SqlStore, now: datetime) -> None:
+    await add_parties(store, now)
+    changes = store.changes()
+    down = PushState(
+        party_id="id-pushed", at=now, outcome="down", failures=3, retry_at=now + TERM, refused="mark"
+    )  # fmt: skip
+    async with store.unit_of_work() as uow:
+        await uow.pushes.save([down, delivered("id-polls", now)])
+    async with store.view() as view:
+        assert await view.pushes.of_parties(["id-pushed", "nobody"]) == {"id-pushed": down}
+    async with store.unit_of_work() as uow:
+        await uow.pushes.save([delivered("id-pushed", now)])
+        await uow.pushes.forget("id-polls")
+    async with store.view() as view:
+        assert await view.pushes.of_parties(["id-pushed", "id-polls"]) == {"id-pushed": delivered("id-pushed", now)}
+    assert store.changes() == changes
+
+
+async def test_a_duty_is_one_holders_until_its_term_runs_out(store: SqlStore, now: datetime) -> None:
+    async def hold(holder: str, at: datetime, name: str = "push") -> bool:
+        async with store.unit_of_work() as uow:
+            return await uow.duties.hold(name, holder, now=at, until=at + TERM)
+
+    assert await hold("one", now)
+    assert not await hold("two", now)
+    assert await hold("two", now, "another duty")
+    assert await hold("one", now + TERM / 2), "its term begins anew"
+    assert not await hold("two", now + TERM)
+    assert await hold("two", now + TERM * 1.5)
+    assert not await hold("one", now + TERM * 1.5)

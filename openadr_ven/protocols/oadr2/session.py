@@ -16,7 +16,7 @@ from http import HTTPStatus
 from openadr_core.errors import LocalProtocolError, RemoteProtocolError
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
-from openadr_core.limits import RETRY_FIRST_S, RETRY_JITTER
+from openadr_core.limits import RETRY_FIRST_S
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest
 from openadr_core.oadr2 import messages as m
@@ -39,18 +39,26 @@ from openadr_ven.domain.indications import (
 )
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.oadr2 import reports
+from openadr_ven.protocols.oadr2.backoff import Backoff
 from openadr_ven.protocols.oadr2.events import take_events
 from openadr_ven.protocols.oadr2.memory import Answer, Memory
 from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, answered, fault_of, received, refusal_of
-from openadr_ven.protocols.oadr2.speech import OK, SERVICES, Exchange, SessionSettings, message_for, response_of
+from openadr_ven.protocols.oadr2.speech import (
+    OK,
+    SERVICES,
+    Exchange,
+    SessionSettings,
+    ei_response,
+    loses_registration,
+    message_for,
+    refusal_to_tell,
+    response_of,
+)
 
 PATH = "/OpenADR2/Simple/2.0b/"
 HEADERS = {"content-type": "application/xml"}
 NEVER_AGAIN = {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.NOT_IMPLEMENTED}
 """9.1.5: the peer does not take this message; it must not be sent again unchanged."""
-LISTENING = {Exchange.POLL, Exchange.REQUEST_EVENTS}
-"""What we do to be told events."""
-FAILURES_DOUBLED_MAX = 16
 STRANGERS_TOLD_EVERY = timedelta(minutes=1)
 
 
@@ -78,7 +86,7 @@ class Oadr2Session:
         self._poll_at = now
         self._register_at = now
         self._under_way: Exchange | None = None
-        self._failures = 0
+        self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
         self._leaving = False
         self._stranger_at: datetime | None = None
         self._answers_sent: tuple[Answer, ...] = ()
@@ -175,6 +183,7 @@ class Oadr2Session:
 
     def request_failed(self, *, now: datetime, reason: str) -> None:
         self._under_way = None
+        self._backoff.stumbled(again=False)
         self._pause(now, reason)
 
     def receive_response(self, response: Response, *, now: datetime) -> None:
@@ -185,17 +194,22 @@ class Oadr2Session:
             self._refused(exchange, response, now)
             return
         try:
-            message = self._decode(response.body)
+            message = self._answer_in(response, exchange)
         except RemoteProtocolError as error:
-            self._pause(now, f"the VTN's answer cannot be read: {error}")
+            self._stumbled(exchange, now, f"the VTN's answer cannot be read: {error}")
             return
         if refusal := refusal_to_tell(exchange, message):
             self._pause(now, f"the VTN refused to answer: {refusal}")
             return
-        if self._failures:
-            self._indicate(VtnReachable(failures=self._failures))
-            self._failures = 0
+        if failures := self._backoff.went_well():
+            self._indicate(VtnReachable(failures=failures))
         self._understand(exchange, message, now)
+
+    def _answer_in(self, response: Response, exchange: Exchange) -> m.Message:
+        """Interpretation: openleadr answers our oadrResponse with nothing, which says what T13's empty 200 says."""
+        if exchange is Exchange.REPLY and not response.body:
+            return m.Response(response=response_of(OK, ""))
+        return self._decode(response.body)
 
     # -- what is said next -------------------------------------------------------------
 
@@ -233,6 +247,11 @@ class Oadr2Session:
     # -- what an answer means ----------------------------------------------------------
 
     def _understand(self, exchange: Exchange, message: m.Message, now: datetime) -> None:
+        if isinstance(message, m.RequestReregistration) and exchange is not Exchange.POLL:
+            # Interpretation: openleadr says so to anything that a party says whom it has forgotten. It has not heard
+            # what we said, so that is said again.
+            self._memory = replace(self._memory, renewing=True)
+            return
         answer = ei_response(message)
         code, description = answer.response_code, answer.response_description or ""
         if loses_registration(exchange, answer):
@@ -287,11 +306,11 @@ class Oadr2Session:
 
     def _not_registered(self, exchange: Exchange, code: str, description: str, now: datetime) -> None:
         if exchange is Exchange.REGISTER:
-            self._register_at = now + self._settings.enrolment_retry * self._jitter()
+            self._register_at = now + self._settings.enrolment_retry * self._backoff.jitter()
             self._indicate(NotEnrolled(code=code, description=description))
         else:
             # A VTN that registers us and forgets us at once must not make us spin.
-            self._register_at = now + timedelta(seconds=RETRY_FIRST_S) * self._jitter()
+            self._register_at = now + timedelta(seconds=RETRY_FIRST_S) * self._backoff.jitter()
             self._indicate(RegistrationLost(reason=f"{code} {description}".strip()))
         self._memory = self._memory.unregistered()
 
@@ -386,7 +405,7 @@ class Oadr2Session:
         if ours:
             # R401, R407: erased, and tried again after a while.
             self._memory = self._memory.unregistered()
-            self._register_at = now + self._settings.enrolment_retry * self._jitter()
+            self._register_at = now + self._settings.enrolment_retry * self._backoff.jitter()
             self._indicate(RegistrationLost(reason="cancelled by the VTN"))
         return answer
 
@@ -428,23 +447,48 @@ class Oadr2Session:
         """9.1.5: some statuses say that the same bytes must not come again; the body says nothing."""
         status = response.status
         reason = f"HTTP {status}"
-        if status not in NEVER_AGAIN or exchange not in {Exchange.REPLY, Exchange.ANSWER, Exchange.REPORT}:
-            self._pause(now, reason, at_least_s=retry_after_s(response))
-        elif exchange is Exchange.REPORT:
-            self._indicate(ReportRefused(batch=self._waiting.popleft().number, code=str(status), description=reason))
-        elif exchange is Exchange.ANSWER:
-            self._answered(str(status), reason)
+        if status in NEVER_AGAIN:
+            if not self._went_on(exchange, str(status), reason):
+                self._pause(now, reason)
+        elif status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._stumbled(exchange, now, reason)
         else:
-            self._memory = replace(self._memory, replies=self._memory.replies[1:])
-            self._told(exchange.name, str(status), reason)
+            self._pause(now, reason, at_least_s=retry_after_s(response))
+
+    def _stumbled(self, exchange: Exchange, now: datetime, reason: str) -> None:
+        """The VTN is there, and fails over what we say: that must not keep us from everything else for ever.
+
+        Readings are kept, and let others pass. What the VTN asks for again if it wants it is let go in the end.
+        """
+        if exchange is Exchange.REPORT:
+            self._waiting.rotate(-1)
+        elif self._backoff.stumbled(again=True) and self._went_on(exchange, "500", reason):
+            self._backoff.stumbled(again=False)
+        self._pause(now, reason)
+
+    def _went_on(self, exchange: Exchange, code: str, reason: str) -> bool:
+        """Go on as if it had been said; False where there is no going on without."""
+        match exchange:
+            case Exchange.REPORT:
+                self._indicate(ReportRefused(batch=self._waiting.popleft().number, code=code, description=reason))
+            case Exchange.ANSWER:
+                self._answered(code, reason)
+            case Exchange.REPLY:
+                self._memory = replace(self._memory, replies=self._memory.replies[1:])
+                self._told(exchange.name, code, reason)
+            case Exchange.OFFER_REPORTS:
+                self._memory = replace(self._memory, offered=True)
+                self._told(exchange.name, code, reason)
+            case Exchange.REQUEST_EVENTS:
+                self._memory = replace(self._memory, synchronised=True)
+                self._told(exchange.name, code, reason)
+            case _:
+                return False
+        return True
 
     def _pause(self, now: datetime, reason: str, *, at_least_s: float = 0.0) -> None:
-        """9.1.7: truncated binary exponential back-off, capped near the poll interval."""
-        doubled = RETRY_FIRST_S * 2 ** min(self._failures, FAILURES_DOUBLED_MAX)
-        longest = max(RETRY_FIRST_S, self._settings.poll_interval.total_seconds())
-        self._failures += 1
-        self._due_at = now + timedelta(seconds=max(min(doubled, longest) * self._jitter(), at_least_s))
-        self._indicate(VtnUnreachable(failures=self._failures, reason=reason, retry_at=self._due_at))
+        self._due_at = now + timedelta(seconds=self._backoff.went_wrong(at_least_s=at_least_s))
+        self._indicate(VtnUnreachable(failures=self._backoff.failures, reason=reason, retry_at=self._due_at))
 
     def _indicate_stranger(self, peer: Peer, now: datetime) -> None:
         """Once a minute: whoever holds a certificate of our authority can knock as often as it likes."""
@@ -452,27 +496,5 @@ class Oadr2Session:
             self._stranger_at = now
             self._indicate(StrangerRefused(fingerprint=peer.fingerprint_20b, subject=peer.subject))
 
-    def _jitter(self) -> float:
-        return self._dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
-
     def _indicate(self, indication: Indication) -> None:
         self._indications.append(indication)
-
-
-def refusal_to_tell(exchange: Exchange, message: m.Message) -> str:
-    """Why we are told no events, if we are not: a refusal that lists none must not look like their end (R61)."""
-    said = ei_response(message)
-    if exchange not in LISTENING or said.response_code.startswith("2") or loses_registration(exchange, said):
-        return ""
-    return f"{said.response_code} {said.response_description or ''}".strip()
-
-
-def loses_registration(exchange: Exchange, said: m.EiResponse) -> bool:
-    """R517, R500: not registered, or by another id than ours; either way we register anew."""
-    return said.response_code == "463" or (said.response_code == "452" and exchange is Exchange.POLL)
-
-
-def ei_response(message: m.Message) -> m.EiResponse:
-    """The message's eiResponse; a message that has none came in good order."""
-    found = getattr(message, "response", None)
-    return found if isinstance(found, m.EiResponse) else m.EiResponse(response_code=OK)

@@ -55,6 +55,8 @@ class SessionSettings:
         return "" if self.pushed is None else self.pushed.address
 
 
+LISTENING = {Exchange.POLL, Exchange.REQUEST_EVENTS}
+"""What we do to be told events."""
 SERVICES = {
     Exchange.REGISTER: "EiRegisterParty",
     Exchange.CANCEL: "EiRegisterParty",
@@ -147,3 +149,22 @@ def created_event(memory: Memory) -> m.CreatedEvent:
 
 def response_of(code: str, request_id: str) -> m.EiResponse:
     return m.EiResponse(response_code=code, request_id=request_id)
+
+
+def refusal_to_tell(exchange: Exchange, message: m.Message) -> str:
+    """Why we are told no events, if we are not: a refusal that lists none must not look like their end (R61)."""
+    said = ei_response(message)
+    if exchange not in LISTENING or said.response_code.startswith("2") or loses_registration(exchange, said):
+        return ""
+    return f"{said.response_code} {said.response_description or ''}".strip()
+
+
+def loses_registration(exchange: Exchange, said: m.EiResponse) -> bool:
+    """R517, R500: not registered, or by another id than ours; either way we register anew."""
+    return said.response_code == "463" or (said.response_code == "452" and exchange is Exchange.POLL)
+
+
+def ei_response(message: m.Message) -> m.EiResponse:
+    """The message's eiResponse; a message that has none came in good order."""
+    found = getattr(message, "response", None)
+    return found if isinstance(found, m.EiResponse) else m.EiResponse(response_code=OK)

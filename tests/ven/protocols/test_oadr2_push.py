@@ -17,7 +17,7 @@ from openadr_core.oadr2.session import TURNS, Role, turn_of
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.records import from_record
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed
-from openadr_ven.protocols.oadr2.session import ei_response
+from openadr_ven.protocols.oadr2.speech import ei_response
 from tests.ven.protocols.conversation import SETTINGS, answers, of, opt_in
 from tests.ven.protocols.scripted_vtn import (
     VEN_ID,

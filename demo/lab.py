@@ -68,11 +68,11 @@ class Lab:
             "--console-port", str(self.ports.vtn_console),
         )  # fmt: skip
 
-    def mint(self, name: str) -> Path:
+    def mint(self, name: str, *, kind: str = "ecc") -> Path:
         """A party's certificate and key from the lab's authority; returns the certificate's file."""
         folder = self.folder / "certificates"
         run_command(
-            "openadr_vtn", "certificate", "mint", "--profile", "openadr-ecc-ven",
+            "openadr_vtn", "certificate", "mint", "--profile", f"openadr-{kind}-ven",
             "--name", name, "--authorities", self.vtn / "certs", "--out", folder,
         )  # fmt: skip
         return folder / f"{name}.pem"
@@ -92,9 +92,9 @@ class Lab:
         )  # fmt: skip
         self.ven_command("fleet", "load", fleet_file)
 
-    def vtn_fingerprint(self) -> str:
+    def vtn_fingerprint(self, *, kind: str = "ecc") -> str:
         """The SHA-256 that the VEN pins."""
-        printed = run_command("openadr_ven", "fingerprint", self.vtn / "certs" / "vtn-ecc.pem")
+        printed = run_command("openadr_ven", "fingerprint", self.vtn / "certs" / f"vtn-{kind}.pem")
         return next(word for word in printed.split() if len(word) == 64)
 
     # -- processes -------------------------------------------------------------------

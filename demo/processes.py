@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class Processes:
         child.wait()
         return child.pid
 
+    def stop(self, name: str) -> None:
+        """Ask a child to end, and insist after a while."""
+        _end([self.running.pop(name)])
+
     def check(self) -> None:
         """Raise if a child has ended that should be running."""
         for name, child in self.running.items():
@@ -59,16 +63,8 @@ class Processes:
             time.sleep(0.1)
 
     def stop_all(self) -> None:
-        """Ask every child to end, last started first, and insist after a while."""
-        for child in reversed(self.running.values()):
-            if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
-        for child in reversed(self.running.values()):
-            try:
-                child.wait(STOP_WAIT_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        """The same of every child, last started first, whatever happens to the others."""
+        _end([*reversed(self.running.values())])
         self.running.clear()
 
     def tail(self, name: str, lines: int = 15) -> str:
@@ -88,3 +84,15 @@ def run_command(*arguments: str | Path, environment: Mapping[str, str] | None = 
     if done.returncode:
         raise DemoFailed(f"{' '.join(map(str, arguments))} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    for child in children:
+        try:
+            child.wait(STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

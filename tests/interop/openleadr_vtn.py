@@ -1,8 +1,9 @@
 """Somebody else's VTN, the one of the published ``openleadr`` package, in its own process and over mutual TLS.
 
-``serve`` runs it as its documentation tells an operator to, and prints one line of JSON when it listens. Its events are
-made by Python calls, so a small control address on the loopback does what an operator's console would do; ``event``
-is the conformance harness's hook, which speaks to that address.
+``serve`` runs it as its documentation tells an operator to, and prints one line of JSON when it listens. With
+``--tell`` it then prints a line for each message that it takes or answers, and for what reports brought. Its events
+are made by Python calls, so a small control address on the loopback does what an operator's console would do;
+``event`` is the conformance harness's hook, which speaks to that address.
 
 openleadr keeps its state in classes, so there is one VTN per process.
 """
@@ -15,14 +16,15 @@ import socket
 import sys
 import urllib.request
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from openleadr import OpenADRServer
-from openleadr.utils import certificate_fingerprint
+from openleadr import OpenADRServer, hooks, objects
+from openleadr.utils import certificate_fingerprint, find_by, increment_event_modification_number, setmember
 
 CANNOT = 77
 """The exit status by which the harness hears that the package has no such thing."""
@@ -84,41 +86,112 @@ def vtn_of(options: argparse.Namespace, port: int) -> OpenADRServer:
         http_ca_file=options.trust,
         ven_lookup=operator.lookup,
         verify_message_signatures=options.signed,
-        requested_poll_freq=timedelta(seconds=10),
+        requested_poll_freq=timedelta(seconds=options.poll_s),
         **signing,
     )
     vtn.add_handler("on_create_party_registration", operator.register)
     vtn.add_handler("on_cancel_party_registration", operator.cancel)
+    if options.tell:
+        hooks.register("before_parse", lambda content: told("received", content))
+        hooks.register("before_respond", lambda content: told("sent", content))
+        vtn.add_handler("on_register_report", ask_for_report)
     return vtn
 
 
-def make_event(vtn: OpenADRServer, wish: dict[str, Any]) -> str:
-    if wish["action"] == "cancel":
-        vtn.cancel_event(wish["ven_id"], wish["event_id"])
-        return str(wish["event_id"])
+async def told(direction: str, content: bytes | str | None) -> None:
+    text = content.decode() if isinstance(content, bytes) else content or ""
+    tell({"direction": direction, "xml": text})
+
+
+def tell(fact: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
+def ask_for_report(report: dict[str, Any]) -> list[tuple[str, Callable[..., None], timedelta, timedelta]] | None:
+    """The first measurement of a report, as often as it can be had.
+
+    Not all of them: the package cannot read an interval with two payloads, nor a status.
+    """
+    wanted = report["report_descriptions"][0]
+    if "measurement" not in wanted:
+        return None
+
+    def received(values: list[tuple[datetime, float]]) -> None:
+        tell({"r_id": wanted["r_id"], "readings": [[at.isoformat(), value] for at, value in values]})
+
+    interval = max(wanted["sampling_rate"]["min_period"], timedelta(seconds=1))
+    return [(wanted["r_id"], received, interval, 2 * interval)]
+
+
+def do(vtn: OpenADRServer, wish: dict[str, Any]) -> str:
+    """What the operator wishes; the event's id, if it is about one."""
+    ven_id = wish["ven_id"]
+    match wish["action"]:
+        case "create":
+            return str(
+                vtn.add_event(
+                    ven_id=ven_id,
+                    signal_name=wish["signal_name"],
+                    signal_type=wish["signal_type"],
+                    intervals=intervals_of(wish),
+                    market_context=wish.get("market_context", "oadr://unknown.context"),
+                    # openleadr asks for these names.
+                    callback=lambda ven_id, event_id, opt_type: tell({"event": event_id, "opt": opt_type}),  # noqa: ARG005
+                )
+            )
+        case "modify":
+            # It has no call for it: this is what its own cancel does.
+            event = find_by(vtn.events[ven_id], "event_descriptor.event_id", wish["event_id"])
+            setmember(event, "event_signals", [replaced_signal(event, wish)])
+            increment_event_modification_number(event)
+            vtn.events_updated[ven_id] = True
+        case "cancel":
+            vtn.cancel_event(ven_id, wish["event_id"])
+        case "say":
+            say(vtn, wish["payload"], wish["fields"])
+    return str(wish.get("event_id", ""))
+
+
+def intervals_of(wish: dict[str, Any]) -> list[dict[str, Any]]:
     start = datetime.fromisoformat(wish["start"])
     intervals = []
     for duration_s, value in zip(wish["durations_s"], wish["values"], strict=True):
         duration = timedelta(seconds=duration_s)
         intervals.append({"dtstart": start, "duration": duration, "signal_payload": value})
         start += duration
-    event_id = vtn.add_event(
-        ven_id=wish["ven_id"],
-        signal_name=wish["signal_name"],
-        signal_type=wish["signal_type"],
-        intervals=intervals,
-        callback=lambda ven_id, event_id, opt_type: None,  # noqa: ARG005 openleadr asks for these names
+    return intervals
+
+
+def replaced_signal(event: objects.Event, wish: dict[str, Any]) -> objects.EventSignal:
+    (before,) = event.event_signals
+    return objects.EventSignal(
+        intervals=intervals_of(wish),
+        signal_name=before.signal_name,
+        signal_type=before.signal_type,
+        signal_id=before.signal_id,
     )
-    return str(event_id)
+
+
+def say(vtn: OpenADRServer, payload: str, fields: dict[str, Any]) -> None:
+    """Answer the next poll with this payload: what its handler for polls may do, while its own queue waits."""
+    polls = vtn.services["poll_service"]
+
+    def answer(ven_id: str) -> tuple[str, dict[str, Any]]:
+        polls.polling_method = "internal"
+        return payload, {"ven_id": ven_id, **fields}
+
+    polls.on_poll = answer
+    polls.polling_method = "external"
 
 
 async def serve(options: argparse.Namespace) -> None:
-    port = _free_port()
+    port = options.port or _free_port()
     vtn = vtn_of(options, port)
     await vtn.run_async()
 
     async def control(request: web.Request) -> web.Response:
-        return web.Response(text=make_event(vtn, await request.json()))
+        return web.Response(text=do(vtn, await request.json()))
 
     app = web.Application()
     app.add_routes([web.post("/event", control)])
@@ -127,9 +200,7 @@ async def serve(options: argparse.Namespace) -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     control_port = runner.addresses[0][1]
-    ready = {"url": f"https://127.0.0.1:{port}", "control": f"http://127.0.0.1:{control_port}/event"}
-    sys.stdout.write(json.dumps(ready) + "\n")
-    sys.stdout.flush()
+    tell({"url": f"https://127.0.0.1:{port}", "control": f"http://127.0.0.1:{control_port}/event"})
     await asyncio.Event().wait()
 
 
@@ -164,6 +235,9 @@ def main() -> None:
     server.add_argument("--trust", required=True)
     server.add_argument("--signed", action="store_true", help="sign, and refuse what a VEN has not signed")
     server.add_argument("--enrol", nargs=2, action="append", default=[], metavar=("NAME", "CERTIFICATE"))
+    server.add_argument("--port", type=int, help="any, if it is not given")
+    server.add_argument("--poll-s", type=float, default=10.0, help="what VENs are asked to poll at")
+    server.add_argument("--tell", action="store_true", help="print messages and readings as lines of JSON")
     hook = commands.add_parser("event", help="make or cancel an event, as the environment says")
     hook.add_argument("--control", required=True)
     options = parser.parse_args()

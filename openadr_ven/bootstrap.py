@@ -139,15 +139,9 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     fleet = await _fleet(settings, store, clock)
     envelope = envelope_of(settings)
     seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
+    rules = _control_settings(settings, envelope)
     control = Control(
-        settings=ControlSettings(
-            envelope=envelope,
-            lease=timedelta(seconds=settings.agent.lease_s),
-            renew=timedelta(seconds=settings.agent.renew_s),
-            levels={normalised(context): program.levels for context, program in settings.programs.items()},
-            policies={normalised(context): program.policy for context, program in settings.programs.items()},
-            act_on_tests=settings.agent.act_on_test_events,
-        ),
+        settings=rules,
         seen=seen,
         commands=Commands(fleet),
         now=now,
@@ -164,7 +158,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     )
     gateways = MqttGateways(_broker(settings), rng=dice, settle_by_caller=True)
     agent = Agent(
-        settings=AgentSettings(envelope=envelope),
+        settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference)),
         store=store,
         gateways=gateways,
         session=session,
@@ -225,6 +219,23 @@ async def open_store(settings: Settings, parts: AsyncExitStack) -> SqlStore:
 def envelope_of(settings: Settings) -> Envelope:
     chosen = settings.envelope.model_dump()
     return Envelope(**{**chosen, "on_breach": OnBreach(settings.envelope.on_breach)})
+
+
+def _control_settings(settings: Settings, envelope: Envelope) -> ControlSettings:
+    programs = {normalised(context): program for context, program in settings.programs.items()}
+    return ControlSettings(
+        envelope=envelope,
+        lease=timedelta(seconds=settings.agent.lease_s),
+        renew=timedelta(seconds=settings.agent.renew_s),
+        levels={context: program.levels for context, program in programs.items()},
+        policies={context: program.policy for context, program in programs.items()},
+        reference={
+            context: program.reference_price_per_kwh
+            for context, program in programs.items()
+            if program.reference_price_per_kwh is not None
+        },
+        act_on_tests=settings.agent.act_on_test_events,
+    )
 
 
 async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> Fleet:

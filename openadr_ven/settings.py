@@ -70,6 +70,8 @@ class ProgramSettings(Table):
     """What a positive LOAD_DISPATCH delta asks for: relief, or load. None: such events are refused."""
     levels: tuple[Share, Share, Share, Share] = (0.0, 0.25, 0.6, 1.0)
     """Share of the headroom that SIMPLE levels 0 to 3 ask for."""
+    reference_price_per_kwh: float | None = None
+    """What a kWh costs owners without an event. None: events that only name prices are refused."""
     policy: Literal["endurance", "fair endurance", "merit", "proportional", "rotation", "wear"] = "endurance"
     """Who is asked first; what the names mean is in ``openadr_ven.dispatch.policy``."""
 

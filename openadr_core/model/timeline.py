@@ -57,7 +57,7 @@ def ruling_at(
     """For each kind of signal, the segment that rules now: lowest priority number, then newest, then smallest id."""
     delays = delays or {}
     ruling: dict[SignalKind, Segment] = {}
-    for event in sorted(events, key=_precedence):
+    for event in sorted(events, key=precedence):
         for segment in segments(event, delay=delays.get(event.id, NO_DELAY)):
             if segment.rules_at(now):
                 ruling.setdefault(segment.signal.kind, segment)
@@ -79,6 +79,7 @@ def next_change(
     return min(moments, default=None)
 
 
-def _precedence(event: DrEvent) -> tuple[int, float, str]:
+def precedence(event: DrEvent) -> tuple[int, float, str]:
+    """Sort key: the event that goes before others comes first."""
     priority = LOWEST_PRIORITY if event.priority is None else event.priority
     return (priority, -event.created_at.timestamp(), event.id)

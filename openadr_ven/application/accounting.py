@@ -1,5 +1,6 @@
 """What was asked, commanded, acknowledged and delivered: means over a few seconds of an event."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +9,22 @@ from datetime import datetime
 from openadr_ven.domain.held import Delivery
 
 EVERY_S = 5
+MEANS = ("asked_w", "allowed_w", "commanded_w", "acknowledged_w", "delivered_w")
 NOT_FOLLOWED = "not_followed"
 """Devices took the command and gave less; the planner's causes say the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """An event's part of one round. Of several events at once, no watt is in two of them."""
+
+    event_id: str
+    asked_w: float
+    allowed_w: float
+    commanded_w: float
+    acknowledged_w: float
+    delivered_w: float
+    shortfall_w: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -23,22 +38,12 @@ class Account:
     _sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
-    def add(
-        self,
-        now: datetime,
-        *,
-        asked_w: float,
-        allowed_w: float,
-        commanded_w: float,
-        acknowledged_w: float,
-        delivered_w: float,
-        shortfall_w: Mapping[str, float],
-    ) -> Delivery | None:
+    def add(self, now: datetime, share: Share) -> Delivery | None:
         """Count a round in; what the last seconds came to, when they are over.
 
         A span ends after five seconds, and when asking begins or ends: what is let go is no part of what was asked.
         """
-        asking = asked_w != 0
+        asking = share.asked_w != 0
         begins = now.replace(microsecond=0)
         over = self._starts_at is not None and (
             asking != self._asking or begins.timestamp() // EVERY_S != self._starts_at.timestamp() // EVERY_S
@@ -46,17 +51,10 @@ class Account:
         done = self.close() if over else None
         self._starts_at, self._asking = self._starts_at or begins, asking
         self._rounds += 1
-        values = {
-            "asked_w": asked_w,
-            "allowed_w": allowed_w,
-            "commanded_w": commanded_w,
-            "acknowledged_w": acknowledged_w,
-            "delivered_w": delivered_w,
-        }
-        for name, value in values.items():
-            self._sums[name] += value
-        behind_w = commanded_w - delivered_w if commanded_w > 0.0 else delivered_w - commanded_w
-        for cause, value in {**shortfall_w, NOT_FOLLOWED: max(0.0, behind_w)}.items():
+        for name in MEANS:
+            self._sums[name] += getattr(share, name)
+        behind_w = abs(share.commanded_w) - math.copysign(1.0, share.commanded_w) * share.delivered_w
+        for cause, value in {**share.shortfall_w, NOT_FOLLOWED: max(0.0, behind_w)}.items():
             self._short[cause] += value
         return done
 

@@ -42,6 +42,8 @@ EVENTS_REMEMBERED = timedelta(hours=1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
     envelope: Envelope
+    priced: frozenset[str] = frozenset()
+    """Market contexts whose usual price of a kWh is known."""
     name: str = UPSTREAM
 
 
@@ -79,8 +81,8 @@ class Agent:
         self._turn = turn
         self._started_at = now
         self._tidied_at = now
-        self._heeding = Heeding(settings.envelope)
-        self._account: Account | None = None
+        self._heeding = Heeding(settings.envelope, settings.priced)
+        self._accounts: dict[str, Account] = {}
         self._tripped: tuple[str, ...] = ()
         self._spans: list[BaselineSpan] = []
         self._unheeded: list[Indication] = []
@@ -289,24 +291,13 @@ class Agent:
         )
 
     async def _count(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
-        engaged = self.control.engaged
-        event_id = None if engaged is None else engaged.held.event.id
-        if self._account is not None and self._account.event_id != event_id:
-            done, self._account = self._account.close(), None
+        shares = {share.event_id: share for share in tick.shares}
+        for event_id in [one for one in self._accounts if one not in shares]:
+            done = self._accounts.pop(event_id).close()
             await unit.add_deliveries([done] if done else [])
-        if engaged is None or tick.plan is None or event_id is None:
-            return
-        self._account = self._account or Account(event_id)
-        done = self._account.add(
-            now,
-            asked_w=tick.asked_w,
-            allowed_w=tick.allowed_w,
-            commanded_w=tick.plan.planned_w,
-            acknowledged_w=tick.acknowledged_w,
-            delivered_w=float(tick.given_w.sum()),
-            shortfall_w={cause.value: watts for cause, watts in tick.plan.shortfall_by_cause.items()},
-        )
-        await unit.add_deliveries([done] if done else [])
+        for event_id, share in shares.items():
+            done = self._accounts.setdefault(event_id, Account(event_id)).add(now, share)
+            await unit.add_deliveries([done] if done else [])
 
     # -- reports -----------------------------------------------------------------------
 

@@ -13,11 +13,13 @@ from functools import partial
 
 import numpy as np
 
-from openadr_ven.application.asking import Ask, ask_at, asked_w, profile_w
+from openadr_ven.application.accounting import Share
+from openadr_ven.application.asking import Ask, asks_at, profile_w
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.owners import Bound, Owners
 from openadr_ven.application.turns import Turns, plan_turns
+from openadr_ven.application.wanting import PRICE_POLICY, Wants, shared
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.cohorts import SLOT_S
@@ -27,6 +29,7 @@ from openadr_ven.dispatch.plan import Plan, direction_of, plan_from
 from openadr_ven.dispatch.policy import DEFAULT_POLICY, POLICIES
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
+from openadr_ven.domain.opt_policy import PRICES
 from openadr_ven.domain.records import from_record, to_record
 from openadr_ven.fleet.columns import Direction, Floats, Mode
 from openadr_ven.fleet.model import HOT_DAY_C, Outlook
@@ -49,6 +52,8 @@ class ControlSettings:
     """By market context: share of the headroom for SIMPLE levels 0 to 3."""
     policies: Mapping[str, str] = field(default_factory=dict)
     """By market context: the name of the policy that shares its events over the fleet."""
+    reference: Mapping[str, float] = field(default_factory=dict)
+    """By market context: what a kWh costs owners without an event."""
     act_on_tests: bool = False
 
 
@@ -82,6 +87,8 @@ class Tick:
     acknowledged_w: float
     """What the commands ask for that gateways had confirmed when this round began."""
     tripped: tuple[str, ...]
+    shares: tuple[Share, ...] = ()
+    """Of each event in it."""
     bound: Mapping[Term, int] = field(default_factory=dict)
     """Devices that each binding term of their owners keeps out."""
     released: HeldEvent | None = None
@@ -105,8 +112,9 @@ class Control:
         self._unstored: Baseline | None = None
         """Taken, and offered with each round until it is stored."""
         self._ticked_at = now
-        self._asked_w = 0.0
-        self._asked_for: tuple[str, int, int] | None = None
+        self._wants = Wants(settings.levels, settings.reference)
+        self._following: frozenset[str] = frozenset()
+        """Events that were asked for in the last round."""
         # Before the first plan nothing is known of what there is: the correction of a former life stands.
         self._available_w = np.inf
 
@@ -143,17 +151,18 @@ class Control:
         self.sequence = max(self.sequence, int(self._seen.sequence.max(initial=0)))
         self.commands.seen(self._seen.held, self._seen.sequence)
         self.commands.time_out(now)
-        ask = ask_at(held, now, act_on_tests=self._settings.act_on_tests)
-        if frozen and ask is not None and (self.engaged is None or self.engaged.held.event.id != ask.held.event.id):
-            ask = None
+        asks = asks_at(held, now, act_on_tests=self._settings.act_on_tests)
+        if frozen:
+            asks = tuple(ask for ask in asks if ask.held.event.id in self._following)
         if not self._warm(now):
             return self._idle()
-        self._unstored = self._engage(ask, now) or self._unstored
+        self._following = frozenset(ask.held.event.id for ask in asks)
+        self._unstored = self._engage(asks[0] if asks else None, now) or self._unstored
         if self.engaged is None:
             self.owners.rest(now)
             self.guard = admit(self._settings.envelope, self.guard, 0, now.timestamp()).state
             return self._idle()
-        return self._round(ask, self.engaged, now)
+        return self._round(asks, self.engaged, now)
 
     # -- engagement --------------------------------------------------------------------
 
@@ -198,22 +207,18 @@ class Control:
         )
 
     def _plan_turns(self, ask: Ask, engaged: Engaged, now: datetime) -> Turns | None:
-        outlook = self._outlook(ask, now)
+        outlook = self._outlook((ask,), now)
         bound = self.owners.bound(self.conditions, event_id=ask.held.event.id, now=now)
-        book = self._book(engaged, Direction.RELIEF, outlook, bound)
+        book_of = partial(self._book, engaged, outlook, bound)
+        total_w = float(engaged.baseline_w.sum())
         profile = profile_w(
             ask,
             slot_s=SLOT_S,
-            asked=partial(
-                asked_w,
-                baseline_w=float(engaged.baseline_w.sum()),
-                available_w=book.most_w,
-                levels=self._settings.levels,
-            ),
+            asked=lambda one: self._wants.watts(replace(ask, segment=one), baseline_w=total_w, book_of=book_of),
         )
         return plan_turns(
             self._seen.fleet,
-            book,
+            book_of(Direction.RELIEF),
             np.maximum(profile, 0.0),
             starts_at=ask.held.event.starts_at + ask.held.delay,
             uniform=engaged.uniform,
@@ -248,14 +253,21 @@ class Control:
 
     # -- the round ---------------------------------------------------------------------
 
-    def _round(self, ask: Ask | None, engaged: Engaged, now: datetime) -> Tick:
+    def _round(self, asks: tuple[Ask, ...], engaged: Engaged, now: datetime) -> Tick:
         fleet, state, now_s = self._seen.fleet, self._seen.state, now.timestamp()
         relief_w = self.commands.relief_w(engaged.baseline_w)
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
         acknowledged_w = float(relief_w[self.commands.acknowledged()].sum())
-        outlook = self._outlook(ask, now)
+        outlook = self._outlook(asks, now)
         bound = self.owners.bound(self.conditions, event_id=engaged.held.event.id, now=now)
-        wanted_w = self._wanted(ask, engaged, outlook, bound)
+        wants = self._wants.of(
+            asks,
+            baseline_w=float(engaged.baseline_w.sum()),
+            book_of=partial(self._book, engaged, outlook, bound),
+        )
+        leads = direction_of(next((watts for watts in wants if watts), 0.0))
+        # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.
+        wanted_w = leads * sum(max(leads * watts, 0.0) for watts in wants)
         sent_w = float(relief_w[~self.commands.unsent()].sum())
         if not self.commands.unsent().any():
             # What never reached a device teaches nothing about devices.
@@ -269,10 +281,10 @@ class Control:
             self.guard,
             round(corrected_w),
             now_s,
-            known_since_s=None if ask is None else ask.held.received_at.timestamp(),
+            known_since_s=min((ask.held.received_at.timestamp() for ask in asks), default=None),
         )
         self.guard = verdict.state
-        book = self._book(engaged, way, outlook, bound)
+        book = self._book(engaged, outlook, bound, way)
         plan = self._plan(book, engaged, float(verdict.allowed_w), short_of_w, now)
         # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
         reach_w = max(way * sent_w, way * float(given.sum())) + self._ramp_w(now)
@@ -282,9 +294,9 @@ class Control:
             plan = self._plan(book, engaged, way * reach_w, short_of_w, now)
         self._available_w = plan.available_w
         self.owners.count(self.commands.mode != Mode.RELEASE, event_id=engaged.held.event.id, now=now)
-        made = self._tell(engaged.held, plan, now)
+        made = self._tell(engaged.held, plan, wanted_w, now)
         released = None
-        if ask is None and verdict.allowed_w == 0 and self.commands.all_free():
+        if not asks and verdict.allowed_w == 0 and self.commands.all_free():
             released, self.engaged, self.trim = engaged.held, None, Trim()
         return Tick(
             made=made,
@@ -295,12 +307,26 @@ class Control:
             given_w=given,
             acknowledged_w=acknowledged_w,
             tripped=verdict.tripped,
+            shares=shared(
+                tuple(ask.held.event.id for ask in asks) or (engaged.held.event.id,),
+                wants or (0.0,),
+                allowed_w=float(verdict.allowed_w),
+                plan=plan,
+                acknowledged_w=acknowledged_w,
+                delivered_w=float(given.sum()),
+            ),
             bound=bound.devices,
             released=released,
         )
 
-    def _book(self, engaged: Engaged, way: Direction, outlook: Outlook, bound: Bound) -> Book:
-        policy = self._settings.policies.get(engaged.held.event.market_context, DEFAULT_POLICY)
+    def _book(
+        self, engaged: Engaged, outlook: Outlook, bound: Bound, way: Direction, policy: str | None = None
+    ) -> Book:
+        event = engaged.held.event
+        by_price = all(signal.kind in PRICES for signal in event.signals)
+        policy = policy or self._settings.policies.get(
+            event.market_context, PRICE_POLICY if by_price else DEFAULT_POLICY
+        )
         return offer_book(
             self._seen.fleet,
             self._seen.state,
@@ -334,22 +360,6 @@ class Control:
         self._ticked_at = now
         return self._settings.envelope.ramp_w_per_s * min(max(passed_s, TICK_S), CREDIT_MAX_MS / 1000)
 
-    def _wanted(self, ask: Ask | None, engaged: Engaged, outlook: Outlook, bound: Bound) -> float:
-        if ask is None:
-            self._asked_for = None
-            return 0.0
-        asked_for = (ask.segment.event.id, ask.segment.event.version, ask.segment.index)
-        if self._asked_for != asked_for:
-            # A level is a share of what the fleet could give when it began; it does not shrink as it is used.
-            self._asked_for = asked_for
-            self._asked_w = asked_w(
-                ask.segment,
-                baseline_w=float(engaged.baseline_w.sum()),
-                available_w=self._book(engaged, Direction.RELIEF, outlook, bound).most_w,
-                levels=self._settings.levels,
-            )
-        return self._asked_w
-
     def _correct(self, wanted_w: float, relief_w: Floats, given: Floats, now_s: float) -> None:
         way = direction_of(wanted_w)
         steady_w = way * self.guard.allowed_w - self.trim.correction_w if wanted_w else 0.0
@@ -366,7 +376,7 @@ class Control:
             now_s=now_s,
         )
 
-    def _tell(self, held: HeldEvent, plan: Plan, now: datetime) -> Round | None:
+    def _tell(self, held: HeldEvent, plan: Plan, wanted_w: float, now: datetime) -> Round | None:
         settings, commands = self._settings, self.commands
         renew_before = now + settings.lease - settings.renew
         rows = commands.due(plan.mode, plan.setpoint_w, renew_before=renew_before)
@@ -382,7 +392,7 @@ class Control:
             made_at=now,
             ends_at=ends_at,
             ramp_s=0.0,
-            asked_w=self._asked_w,
+            asked_w=wanted_w,
             allowed_w=float(self.guard.allowed_w),
             mode=commands.mode.tobytes(),
             setpoint_w=commands.setpoint_w.tobytes(),
@@ -399,11 +409,12 @@ class Control:
         ramp = timedelta(seconds=abs(self.guard.allowed_w) / self._settings.envelope.release_ramp_w_per_s)
         return stop + ramp + RELEASE_SPARE
 
-    def _outlook(self, ask: Ask | None, now: datetime) -> Outlook:
+    def _outlook(self, asks: tuple[Ask, ...], now: datetime) -> Outlook:
         left_s = 0.0  # while the fleet is let go: the shortest horizon that there is
-        if ask is not None:
+        for ask in asks:
             stops_at = ask.held.stops_at
-            left_s = OPEN_ENDED_HORIZON_S if stops_at is None else (stops_at - now).total_seconds()
+            mine_s = OPEN_ENDED_HORIZON_S if stops_at is None else (stops_at - now).total_seconds()
+            left_s = max(left_s, mine_s)
         return Outlook(now_s=now.timestamp(), horizon_s=left_s, soc_floor=self._settings.envelope.soc_floor)
 
     def _idle(self) -> Tick:

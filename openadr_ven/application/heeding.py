@@ -32,6 +32,8 @@ class Heeding:
     """The agent's view of its events and report requests."""
 
     envelope: Envelope
+    priced: frozenset[str] = frozenset()
+    """Market contexts whose usual price is known."""
     held: dict[str, HeldEvent] = field(default_factory=dict)
     wanted: dict[str, WantedReport] = field(default_factory=dict)
     upstream: str = "starting"
@@ -102,7 +104,7 @@ class Heeding:
             starts_s=max(event.starts_at, now).timestamp(),
             duration_s=duration_s,
         )
-        policy = OptPolicy(refuse_breaches=self.envelope.on_breach is OnBreach.REFUSE)
+        policy = OptPolicy(refuse_breaches=self.envelope.on_breach is OnBreach.REFUSE, priced=self.priced)
         return decide(policy, event, breaches=broken, now=now)
 
     def _hold(self, held: HeldEvent, taken: Taken) -> None:

@@ -39,6 +39,7 @@ profile = "modern-2.0b"               # or "certification-2.0b": exactly the two
 relief_sign = "POSITIVE"
 levels = [0.0, 0.25, 0.6, 1.0]
 policy = "{policy}"
+# reference_price_per_kwh = 0.30      # what a kWh costs owners without an event; needed to follow prices
 
 # The safety envelope: what no message of any VTN can make the fleet exceed. The agent does not start without
 # one. These values are cautious: raise them when you know your fleet, and never above what you would answer for.

@@ -131,8 +131,13 @@ class World:
         self.broker = Broker(town=self.town, clock=self.clock)
         self.vtn = ScriptedVtn()
         self.power_w: list[float] = []
+        self.settled_at = now
+        """From when on a test looks at what came of its events."""
         self.journal: list[str] = []
         self.envelope = ENVELOPE
+        self.session_settings = SETTINGS
+        self.reference: dict[str, float] = {}
+        """What a kWh usually costs, by market context."""
         self.agent: Agent | None = None
 
     @property
@@ -153,7 +158,9 @@ class World:
         """A new process: memory is empty, the store is what it was."""
         seen = Observation(self.fleet, baseline_s=10, started_s=self.now.timestamp())
         control = Control(
-            settings=ControlSettings(envelope=self.envelope, lease=LEASE, renew=timedelta(seconds=10)),
+            settings=ControlSettings(
+                envelope=self.envelope, lease=LEASE, renew=timedelta(seconds=10), reference=self.reference
+            ),
             seen=seen,
             commands=Commands(self.fleet),
             now=self.now,
@@ -162,9 +169,11 @@ class World:
             record = await unit.session_record(UPSTREAM)
         memory = None if record is None else from_record(Memory, record)
         dice = random.Random(5)
-        self._session = Oadr2Session(settings=SETTINGS, decode=read, dice=dice, now=self.now, memory=memory)
+        self._session = Oadr2Session(
+            settings=self.session_settings, decode=read, dice=dice, now=self.now, memory=memory
+        )
         self.agent = Agent(
-            settings=AgentSettings(envelope=self.envelope),
+            settings=AgentSettings(envelope=self.envelope, priced=frozenset(self.reference)),
             store=self.store,
             gateways=self.broker,
             session=self._session,

@@ -1,0 +1,85 @@
+"""What each of the asks that rule now wants in watts, and how a round's watts are theirs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from openadr_ven.application.accounting import Share
+from openadr_ven.application.asking import Ask, asked_w, filled
+from openadr_ven.dispatch.book import Book
+from openadr_ven.dispatch.plan import Plan, worth_w
+from openadr_ven.fleet.columns import Direction
+
+PRICE_POLICY = "wear"
+"""Whose costs are money: what a price is compared with."""
+
+BookOf = Callable[[Direction, str | None], Book]
+"""The fleet's offers in a direction, by a policy's name; None for the program's own."""
+
+
+@dataclass(slots=True)
+class Wants:
+    """Watts by ask. A level or a price is worth what the fleet could give when it began; it does not shrink in use."""
+
+    levels: Mapping[str, Sequence[float]]
+    reference: Mapping[str, float]
+    _known_w: dict[tuple[str, int, int], float] = field(default_factory=dict)
+
+    def of(self, asks: Sequence[Ask], *, baseline_w: float, book_of: BookOf) -> tuple[float, ...]:
+        wanted: list[float] = []
+        for ask in asks:
+            if ask.key not in self._known_w:
+                self._known_w[ask.key] = self.watts(
+                    ask, baseline_w=baseline_w, book_of=book_of, taken_w=sum(max(watts, 0.0) for watts in wanted)
+                )
+            wanted.append(self._known_w[ask.key])
+        self._known_w = {ask.key: self._known_w[ask.key] for ask in asks}
+        return tuple(wanted)
+
+    def watts(self, ask: Ask, *, baseline_w: float, book_of: BookOf, taken_w: float = 0.0) -> float:
+        """Of one ask; ``taken_w`` is what asks before it have taken of the fleet already."""
+
+        def worth(margin: float) -> float:
+            way = Direction.LOAD if margin < 0.0 else Direction.RELIEF
+            return worth_w(book_of(way, PRICE_POLICY), abs(margin))
+
+        return asked_w(
+            ask.segment,
+            baseline_w=baseline_w,
+            available_w=max(book_of(Direction.RELIEF, None).most_w - taken_w, 0.0),
+            levels=self.levels,
+            worth=worth,
+            reference=self.reference,
+        )
+
+
+def shared(
+    event_ids: Sequence[str],
+    wanted_w: Sequence[float],
+    *,
+    allowed_w: float,
+    plan: Plan,
+    acknowledged_w: float,
+    delivered_w: float,
+) -> tuple[Share, ...]:
+    """A round's watts by event, each watt once: the first in precedence is served first."""
+    allowed, commanded, acknowledged, delivered = (
+        filled(wanted_w, total) for total in (allowed_w, plan.planned_w, acknowledged_w, delivered_w)
+    )
+    missing = [max(abs(wanted) - abs(given), 0.0) for wanted, given in zip(wanted_w, commanded, strict=True)]
+    all_missing = sum(missing)
+    return tuple(
+        Share(
+            event_id=event_id,
+            asked_w=wanted_w[place],
+            allowed_w=allowed[place],
+            commanded_w=commanded[place],
+            acknowledged_w=acknowledged[place],
+            delivered_w=delivered[place],
+            shortfall_w={
+                cause.value: watts * missing[place] / all_missing
+                for cause, watts in plan.shortfall_by_cause.items()
+                if all_missing > 0.0
+            },
+        )
+        for place, event_id in enumerate(event_ids)
+    )

@@ -89,16 +89,18 @@ class MessageSecurity:
         if not is_signed(envelope):
             raise SignatureFault("the message is not signed", clause="R514")
         found = verify(envelope)
-        if found.certificate_sha256 not in certificates:
+        if found.holder.certificate_sha256 not in certificates:
             raise Forbidden("the certificate of the signature is not the party's")
-        certificate = found.certificate
+        certificate = found.holder.certificate
         if not certificate.not_valid_before_utc <= received_at <= certificate.not_valid_after_utc:
             raise SignatureFault("the certificate of the signature has ended or not begun", clause="R516")
         sent_at = found.replay_protect.sent_at
         if abs(received_at - sent_at) > self._window:
             off_s = (received_at - sent_at).total_seconds()
             raise SignatureFault(f"the message was signed {_ago(off_s)}: check both clocks", clause="R514")
-        proof = Proof(certificate_sha256=found.certificate_sha256, sent_at=sent_at, nonce=found.replay_protect.nonce)
+        proof = Proof(
+            certificate_sha256=found.holder.certificate_sha256, sent_at=sent_at, nonce=found.replay_protect.nonce
+        )
         return Judged(signed_object=found.signed_object, proof=proof)
 
     async def claim(self, proof: Proof | None) -> None:

@@ -142,7 +142,7 @@ class SigningBench:
         assert response.status == 200
         found = verify(envelope_of(response.body, self.vtn.schema, limits=LARGE))
         ours = {made.signer.certificate_sha256 for (name, _), made in self.lab.made.items() if name == "vtn"}
-        assert found.certificate_sha256 in ours
+        assert found.holder.certificate_sha256 in ours
         assert found.replay_protect.sent_at == self.vtn.now
         return read(found.signed_object)
 

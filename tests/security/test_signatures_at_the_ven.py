@@ -158,7 +158,7 @@ async def test_it_registers_reports_and_follows_events_all_signed(world: World) 
     assert len(world.vtn.said(m.CreatedEvent)) == 1
     assert not world.alarms
     found = [verify(parse(body)) for body in world.bodies]
-    assert {one.certificate_sha256 for one in found} == {world.own.signer.certificate_sha256}
+    assert {one.holder.certificate_sha256 for one in found} == {world.own.signer.certificate_sha256}
     assert len({one.replay_protect.nonce for one in found}) == len(found) > 8
     (wish,) = world.vtn.said(m.CreatePartyRegistration)
     assert wish.xml_signature
@@ -276,7 +276,7 @@ async def test_what_is_pushed_is_judged_and_answered_signed(pushed: World) -> No
     assert pushed.events == ["event-1"]
     request = m.RequestReregistration(ven_id=pushed.session.memory.ven_id)
     answer = await pushed.push(pushed.said(encode(request)), "EiRegisterParty")
-    assert verify(parse(answer.body)).certificate_sha256 == pushed.own.signer.certificate_sha256
+    assert verify(parse(answer.body)).holder.certificate_sha256 == pushed.own.signer.certificate_sha256
     assert isinstance(read(answer.body), m.Response)
     assert not pushed.alarms
 
@@ -286,7 +286,7 @@ async def test_a_push_that_is_not_signed_so_is_refused_in_the_payload_that_fits(
     before = pushed.session.record()
     wrong = change(pushed.said(encode(distribute(an_event()))))
     answer = await pushed.push(wrong)
-    assert verify(parse(answer.body)).certificate_sha256 == pushed.own.signer.certificate_sha256
+    assert verify(parse(answer.body)).holder.certificate_sha256 == pushed.own.signer.certificate_sha256
     said = read(answer.body)
     assert isinstance(said, m.Response)
     assert said.response.response_code == "459"

@@ -54,7 +54,7 @@ async def test_it_signs_as_the_one_it_has_shown_itself_as(signing: SigningBench,
     ven.ven.connection = signing.vtn.vtn.connection(ven.own.peer, shown)  # type: ignore[arg-type]
     found = verify(parse((await ven.post(ven.signed(poll(ven)))).body))
     expected = signing.lab.credentials("vtn", shown or "ecc")
-    assert found.certificate_sha256 == expected.signer.certificate_sha256
+    assert found.holder.certificate_sha256 == expected.signer.certificate_sha256
 
 
 async def test_a_vtn_with_one_certificate_signs_with_that(signing: SigningBench) -> None:
@@ -62,7 +62,7 @@ async def test_a_vtn_with_one_certificate_signs_with_that(signing: SigningBench)
     ven = await signing.add_party()
     ven.ven.connection = signing.vtn.vtn.connection(ven.own.peer, "ecc")
     found = verify(parse((await ven.post(ven.signed(poll(ven)))).body))
-    assert found.certificate_sha256 == signing.lab.credentials("vtn", "rsa").signer.certificate_sha256
+    assert found.holder.certificate_sha256 == signing.lab.credentials("vtn", "rsa").signer.certificate_sha256
 
 
 async def test_who_does_not_sign_is_taken_where_that_is_allowed(signing: SigningBench) -> None:

@@ -6,10 +6,12 @@ A private key is read once, at start: reading one of RSA costs a hundred signatu
 import base64
 import hashlib
 import textwrap
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -21,6 +23,8 @@ KeyKind = Literal["rsa", "ecc"]
 
 RSA_BITS_MIN = 2048
 """OpenADR 2.0b 10.1."""
+HOLDERS_KEPT = 2_000
+"""Certificates of which the keys are kept ready, a few kilobytes each: to read one costs as much as to verify."""
 COORDINATE_BYTES = 32
 """Of a P-256 signature, which is two numbers of this length, one after the other (RFC 4051, 3.4.1)."""
 
@@ -68,17 +72,36 @@ def is_strong(key: object) -> bool:
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
 
 
-def is_signed_by(certificate: x509.Certificate, method: str, signature: bytes, content: bytes) -> bool:
-    """Whether the holder of the certificate signed the content by this method."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whoever holds the key of a certificate."""
+
+    certificate: x509.Certificate
+    certificate_sha256: str
+    key: object
+
+
+@lru_cache(maxsize=HOLDERS_KEPT)
+def holder_of(certificate_der: bytes) -> Holder:
+    """Who signs with this certificate; ValueError if it cannot be read. A party signs many messages with one."""
+    certificate = x509.load_der_x509_certificate(certificate_der)
+    digest = hashlib.sha256(certificate_der).hexdigest()
     try:
-        key = certificate.public_key()
+        return Holder(certificate=certificate, certificate_sha256=digest, key=certificate.public_key())
+    except UnsupportedAlgorithm as error:
+        raise ValueError("a key of a kind that is not known here") from error
+
+
+def is_signed_by(key: object, method: str, signature: bytes, content: bytes) -> bool:
+    """Whether the holder of the key signed the content by this method."""
+    try:
         if isinstance(key, rsa.RSAPublicKey) and method == RSA_SHA256 and is_strong(key):
             key.verify(signature, content, _PKCS1, _SHA256)
         elif isinstance(key, ec.EllipticCurvePublicKey) and method == ECDSA_SHA256 and is_strong(key):
             key.verify(_der(signature), content, _ECDSA)
         else:
             return False
-    # A key that cannot be read, or numbers that are none of its curve.
+    # The wrong length, or numbers that are none of the curve.
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -10,12 +10,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography import x509
 from lxml import etree
 
 from openadr_core.errors import SchemaViolation, SignatureFault
 from openadr_core.oadr2.names import OADR
-from openadr_core.oadr2.xmldsig.keys import is_signed_by
+from openadr_core.oadr2.xmldsig.keys import Holder, holder_of, is_signed_by
 from openadr_core.oadr2.xmldsig.names import DS, DSP, IS_EXCLUSIVE, SHA256
 from openadr_core.xml.fields import date_time_of
 from openadr_core.xml.parse import Element
@@ -60,8 +59,8 @@ class Verified:
     signed_object: Element
     """The element that was canonicalised and compared: whoever reads the message reads it here."""
     replay_protect: ReplayProtect
-    certificate: x509.Certificate
-    certificate_sha256: str
+    holder: Holder
+    """Of the certificate that the signature brought: whether it may sign is yet to be judged."""
 
 
 def is_signed(envelope: Element) -> bool:
@@ -84,24 +83,19 @@ def verify(envelope: Element) -> Verified:
 def _verify(envelope: Element) -> Verified:
     signature, signed_object = _parts(envelope, _IN_ENVELOPE)
     _refuse_second_ones(envelope)
-    info, value, key_info, holder = _parts(signature, _IN_SIGNATURE)
+    info, value, key_info, signed_too = _parts(signature, _IN_SIGNATURE)
     canonicalisation, signature_method, *references = _parts(info, _IN_SIGNED_INFO)
     method = _algorithm(signature_method)
-    replay_parts, replay_protect = _replay_protect(holder)
+    replay_parts, replay_protect = _replay_protect(signed_too)
     _refuse_wrong_references(references, signed_object, replay_parts)
-    certificate_der = _certificate(key_info)
-    try:
-        certificate = x509.load_der_x509_certificate(certificate_der)
-    except ValueError:
-        raise SignatureFault("the certificate of the signature cannot be read") from None
+    holder = _holder(key_info)
     content = _canonical(info, _canonicalisation(canonicalisation))
-    if not is_signed_by(certificate, method, _octets(value), content):
+    if not is_signed_by(holder.key, method, _octets(value), content):
         raise SignatureFault("the signature is wrong")
     return Verified(
         signed_object=signed_object,
         replay_protect=replay_protect,
-        certificate=certificate,
-        certificate_sha256=hashlib.sha256(certificate_der).hexdigest(),
+        holder=holder,
     )
 
 
@@ -170,12 +164,15 @@ def _algorithm(element: Element) -> str:
     return element.get("Algorithm", "")
 
 
-def _certificate(key_info: Element) -> bytes:
+def _holder(key_info: Element) -> Holder:
     """Interpretation: KeyInfo may say more; its first certificate is the signer's, and nothing else in it is read."""
     first = key_info.find(_CERTIFICATE)
     if first is None:
         raise SignatureFault("the signature brings no certificate")
-    return _octets(first)
+    try:
+        return holder_of(_octets(first))
+    except ValueError:
+        raise SignatureFault("the certificate of the signature cannot be read") from None
 
 
 def _canonical(element: Element, exclusive: bool) -> bytes:

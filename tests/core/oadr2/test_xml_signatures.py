@@ -84,7 +84,7 @@ def test_every_message_is_signed_verified_and_read_in_what_was_verified(
     assert read(found.signed_object) == message
     assert found.signed_object is envelope[-1]
     assert (found.replay_protect.sent_at, found.replay_protect.nonce) == (NOW, "1234")
-    assert found.certificate_sha256 == party.signer.certificate_sha256 == party.issued.peer.certificate_sha256
+    assert found.holder.certificate_sha256 == party.signer.certificate_sha256 == party.issued.peer.certificate_sha256
 
 
 def test_somebody_elses_verifier_takes_ours(party: Party) -> None:
@@ -106,7 +106,7 @@ def test_what_openleadr_signs_is_taken(party: Party) -> None:
     )
     found = verify(opened(body.encode()))
     assert read(found.signed_object) == POLL
-    assert found.certificate_sha256 == party.signer.certificate_sha256
+    assert found.holder.certificate_sha256 == party.signer.certificate_sha256
 
 
 @pytest.mark.parametrize("algorithm", [INCLUSIVE, f"{INCLUSIVE}#WithComments", EXCLUSIVE, f"{EXCLUSIVE}WithComments"])
@@ -136,7 +136,7 @@ def test_more_in_key_info_is_not_read(party: Party, parties: dict[str, Party]) -
     name = "<ds:X509SubjectName>CN=x</ds:X509SubjectName>"
     more = f"<ds:KeyName>x</ds:KeyName><ds:X509Data>{name}{own}{other}</ds:X509Data>"
     forger = Forger(identity=party.identity, sent_at=NOW, key_info=more)
-    assert verify(opened(forger.sign(encode(POLL)))).certificate_sha256 == party.signer.certificate_sha256
+    assert verify(opened(forger.sign(encode(POLL)))).holder.certificate_sha256 == party.signer.certificate_sha256
 
 
 def test_a_comment_is_neither_signed_nor_read(party: Party) -> None:

@@ -8,13 +8,12 @@ import pytest
 from openadr_ven.dispatch.caps import capped
 from openadr_ven.dispatch.clear import clear, relief_at
 from openadr_ven.dispatch.quota import Quotas, clear_within
-
-if importlib.util.find_spec("highspy") is None:
-    pytest.skip(
-        "HiGHS' own bindings (highspy) are not installed: scipy has no quadratic programs", allow_module_level=True
-    )
-
 from tests.ven.dispatch.trees import best_by_highs, cost_of, rows_below, tree_of
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("highspy") is None,
+    reason="HiGHS' own bindings (highspy) are not installed: scipy has no quadratic programs",
+)
 
 FLEETS = 300
 

@@ -1,6 +1,7 @@
 """Random fleets in random trees, and the same problem for HiGHS: small, and full of limits that bind."""
 
-import highspy
+import importlib
+
 import numpy as np
 from scipy import sparse
 
@@ -46,6 +47,7 @@ def best_by_highs(offers: Offers, rows: Floats, limit_w: Floats, target_w: float
     upper, limit = offers.upper_w / 1e3, limit_w / 1e3
     finite = np.isfinite(limit)
     matrix = sparse.csc_matrix(np.vstack((np.ones((1, size)), rows[finite])))
+    highspy = importlib.import_module("highspy")
     model = highspy.HighsModel()
     lp = model.lp_
     lp.num_col_, lp.num_row_ = size, matrix.shape[0]

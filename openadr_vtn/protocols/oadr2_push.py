@@ -95,7 +95,8 @@ class Oadr2Pusher:
             turn = None if payload is None else turn_of(Role.VTN, type(payload))
             if payload is None or turn is None:
                 return parcel
-            return replace(parcel, url=service_url(address, turn.service), body=encode(payload), payload=type(payload))
+            body = self._sealed(encode(payload), party)
+            return replace(parcel, url=service_url(address, turn.service), body=body, payload=type(payload))
         events = told_events(asked, told, None, request_id=None)
         return Parcel(
             party=party, mailbox=mailbox, before=before,

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from openadr_ven.adapters.sql.migrate import migrate as migrate_ven
+from openadr_ven.adapters.sql.store import SqlStore as VenStore
+from openadr_ven.adapters.sql.store import engine_of
 from openadr_vtn.adapters.sql.migrate import migrate
 from tests.security.signing import Lab, SigningBench
 from tests.vtn.protocols.vtn_bench import Bench, running_bench
@@ -37,3 +40,11 @@ async def bench(tmp_path: Path, migrated: Path, now: datetime) -> AsyncIterator[
 @pytest.fixture
 def signing(bench: Bench, signing_lab: Lab) -> SigningBench:
     return SigningBench(vtn=bench, lab=signing_lab)
+
+
+@pytest.fixture
+async def ven_store(tmp_path: Path) -> AsyncIterator[VenStore]:
+    engine = engine_of(f"sqlite:///{tmp_path / 'ven.db'}")
+    await migrate_ven(engine)
+    yield VenStore(engine)
+    await engine.dispose()

@@ -123,12 +123,11 @@ class SigningBench:
         bench.restart()
 
     async def add_party(
-        self, name: str = "ven-one", kind: str = "ecc", *, rule: SignatureRule | None = None
+        self, name: str = "ven-one", kind: str = "ecc", *, rule: SignatureRule | None = None, registered: bool = True
     ) -> SigningVen:
         own = self.lab.credentials(name, kind)
-        party = a_party(
-            self.vtn.now, name, certificates=(certificate_of(own.peer, self.vtn.now),), signatures=rule
-        )  # fmt: skip
+        certificate = certificate_of(own.peer, self.vtn.now)
+        party = a_party(self.vtn.now, name, registered=registered, certificates=(certificate,), signatures=rule)
         async with self.vtn.store.unit_of_work() as uow:
             await uow.parties.add(party)
         return SigningVen(bench=self, ven=self.vtn.ven(own.peer), own=own, party_id=party.id)

@@ -99,8 +99,16 @@ LOG_NESTING_MAX = 4
 EVENT_INTERVALS_MAX = 288
 """A day in steps of five minutes: what a market publishes at once; fifty such events still fit in a 2.0b payload."""
 
+EVENT_SIGNALS_MAX = 32
+"""One of each kind, and some for other device classes."""
+
+DISTRIBUTED_EVENTS_MAX = 500
+DISTRIBUTED_BYTES_MAX = XML_REPORT_BODY_MAX_BYTES - 64 * 1024
+"""What one party may be told of at once: an oadrDistributeEvent is whole or wrong (2.0b R50), and our own VEN reads no
+more than that. The rest is for the envelope and a signature."""
+
 EVENT_RESPONSES_MAX = 500
-"""Answers in one oadrCreatedEvent: more events than a party is ever owed at once."""
+"""Answers in one oadrCreatedEvent: as many events as a party is owed at once."""
 
 # -- opts ------------------------------------------------------------------------------
 
@@ -163,6 +171,9 @@ ERRANDS_MAX = 100
 
 UNANSWERED_SENDS_MAX = 5
 """What needs no answer, or gets none it should have, is said this often and then taken as known."""
+
+CANCELLED_SENDS_MAX = 20
+"""2.0b R52: so often a party that never acknowledges a cancelled event is told of it: for a quarter of an hour."""
 
 # -- clocks --------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from openadr_core.errors import InvalidEvent
+from openadr_core.limits import EVENT_SIGNALS_MAX
 from openadr_core.model.event import Baseline, Signal, SignalInterval, SignalKind
 from openadr_core.model.program import Program
 from openadr_core.model.signal_table import RULES, value_fault
@@ -31,6 +32,8 @@ def signals_of(placed: Sequence[Placed], program: Program, descriptors: Descript
     types = [payload_type for payload_type in _types(placed) if payload_type != BASELINE]
     if not types:
         raise InvalidEvent("the intervals have no payloads: the event asks for nothing")
+    if len(types) > EVENT_SIGNALS_MAX:
+        raise InvalidEvent(f"the event has {len(types)} types of payloads; {EVENT_SIGNALS_MAX} are the most")
     return tuple(_signal(payload_type, placed, program, descriptors.get(payload_type)) for payload_type in types)
 
 

@@ -31,7 +31,7 @@ async def mailboxes_of(uow: UnitOfWork, parties: Collection[Party], now: datetim
 
 
 async def owe_current(uow: UnitOfWork, party: Party, now: datetime) -> None:
-    """Owe a party the current events that it came to be entitled to after they were written."""
+    """Owe a party the current events that it has come to be entitled to, and the news of those that it has lost."""
     await uow.alone()
     current = [stored.event for stored in await uow.events.current(now) if stored.event.cancelled_at is None]
     if not current:

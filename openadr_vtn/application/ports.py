@@ -194,6 +194,12 @@ class Deliveries(Protocol):
     async def owe(self, deliveries: Sequence[Delivery]) -> None:
         """Add rows; those that are there already stay as they are."""
 
+    async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
+        """Owe the cancel to every party that was told of the event and not withdrawn from it; how many they are.
+
+        In one statement: to stop is to stop for all, however many they are.
+        """
+
     async def mark_sent(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
         """One attempt more for each. Marks of two processes add up; none undoes another.
 

@@ -153,6 +153,13 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
             ],
             empty="",
         )
+    if len(found["answers"]) > len(found["parties"]):
+        click.echo("\nEvery answer")
+        show_table(
+            ["PARTY", "VERSION", "ANSWER", "AT"],
+            [[one["party"], one["version"], _opt(one), clock_text(one["at"])] for one in found["answers"]],
+            empty="",
+        )
     click.echo("\nDelivery ledger")
     show_table(
         ["PARTY", "VERSION", "ENTITLED", "NOTIFIED", "FETCHED", "ANSWERED", "REPORTED", "TRIES"],
@@ -206,9 +213,10 @@ def create_once(api: OperatorApi, body: bytes, key: str) -> Any:
 
 
 def _opt(opt: dict[str, Any] | None) -> str | None:
+    """``optOut 460 this fleet cannot act on bids``; a code of 200 says nothing."""
     if opt is None:
         return None
-    return " ".join(text for text in (opt["type"], opt["reason"] if opt["code"] != "200" else "") if text)
+    return " ".join(text for text in (opt["type"], "" if opt["code"] == "200" else opt["code"], opt["reason"]) if text)
 
 
 def _missing(stretches: list[list[str]]) -> str | None:

@@ -10,21 +10,25 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from openadr_core.limits import CANCELLED_TOLD_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import CANCELLED_SENDS_MAX, CANCELLED_TOLD_S, UNANSWERED_SENDS_MAX
 from openadr_core.model.event import DrEvent, delivery_order
 from openadr_vtn.domain.errand import BEFORE_EVENTS, Errand, next_errand, resend_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One version of one event, owed to one party."""
+    """One piece of news about one event, owed to one party."""
 
     event_id: str
     version: int
+    """The number under which the party is told: the event's own, unless the party has heard that number already (it
+    lost the event, or got it back, while the event itself stayed as it was). Each news to it counts (2.0b R5, R10)."""
+    event_version: int
+    """What of the event it tells."""
     party_id: str
     entitled_at: datetime
     withdrawn: bool = False
-    """This version is no longer for the party, which had an earlier one: it sees a cancelled event."""
+    """The event is no longer for the party, which had an earlier version: it sees a cancelled event."""
     notified_at: datetime | None = None
     """When it was first sent, which proves nothing yet."""
     sent_at: datetime | None = None
@@ -44,7 +48,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """An event and its row in a party's ledger, at the same version."""
+    """An event and the newest row about it in a party's ledger."""
 
     event: DrEvent
     delivery: Delivery
@@ -74,21 +78,33 @@ class Mailbox:
         return replace(self, errands=tuple(one for one in self.errands if one.id != errand.id))
 
 
+def newest(deliveries: Iterable[Delivery]) -> dict[tuple[str, str], Delivery]:
+    """By event and party: the last news; rows before it are settled by it."""
+    found: dict[tuple[str, str], Delivery] = {}
+    for row in deliveries:
+        key = (row.event_id, row.party_id)
+        if key not in found or found[key].version < row.version:
+            found[key] = row
+    return found
+
+
 def owed(events: Iterable[DrEvent], deliveries: Iterable[Delivery]) -> list[Due]:
-    """Each event with the row for its latest version; rows for earlier versions are settled by it."""
-    rows = {(delivery.event_id, delivery.version): delivery for delivery in deliveries}
+    """Each event with the newest of these rows of one party. What was withdrawn stays so, however the event goes on."""
+    rows = {event_id: row for (event_id, _), row in newest(deliveries).items()}
     return [
-        Due(event=event, delivery=rows[event.id, event.version])
+        Due(event=event, delivery=row)
         for event in events
-        if (event.id, event.version) in rows
+        if (row := rows.get(event.id)) is not None and (row.withdrawn or row.event_version == event.version)
     ]
 
 
 def as_seen(due: Due) -> DrEvent:
-    """The event as the party is to see it: what is withdrawn from it is cancelled."""
-    if not due.delivery.withdrawn:
+    """The event as the party is to see it: under its own number, and cancelled where it is withdrawn."""
+    row = due.delivery
+    if not row.withdrawn and row.version == due.event.version:
         return due.event
-    return replace(due.event, cancelled_at=due.event.cancelled_at or due.delivery.entitled_at)
+    cancelled_at = due.event.cancelled_at or (row.entitled_at if row.withdrawn else None)
+    return replace(due.event, version=row.version, cancelled_at=cancelled_at)
 
 
 def over_at(event: DrEvent) -> datetime | None:
@@ -104,12 +120,16 @@ def is_over(event: DrEvent, now: datetime) -> bool:
 
 
 def is_outstanding(due: Due, now: datetime) -> bool:
-    """Whether the party must still be told: until it answers (2.0b R50, R52), or, asked for no answer, has it."""
+    """Whether the party must still be told: until it answers (2.0b R50), or, asked for no answer, has it.
+
+    A cancelled event is told until it is acknowledged or over, or was told in vain often enough (R52): after that it is
+    missing from what the party reads, which cancels it too (R61).
+    """
     delivery = due.delivery
     if is_over(due.event, now) or delivery.answered_at is not None:
         return False
     if due.event.response_required:
-        return True
+        return as_seen(due).cancelled_at is None or delivery.attempts < CANCELLED_SENDS_MAX
     return delivery.fetched_at is None and delivery.attempts < UNANSWERED_SENDS_MAX
 
 

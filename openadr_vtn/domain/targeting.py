@@ -6,7 +6,7 @@ from datetime import datetime
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
-from openadr_vtn.domain.delivery import Delivery
+from openadr_vtn.domain.delivery import Delivery, newest
 
 
 def is_for(event: DrEvent, program: Program, party: Party) -> bool:
@@ -24,21 +24,30 @@ def is_for(event: DrEvent, program: Program, party: Party) -> bool:
 def dues(
     event: DrEvent, program: Program, parties: Iterable[Party], earlier: Iterable[Delivery], now: datetime
 ) -> Iterator[Delivery]:
-    """What is owed to these parties for this version of the event and is not in the ledger yet.
+    """What these parties must be told of the event and is not in the ledger yet.
 
-    ``earlier`` are the event's rows that are there. A party that had an earlier version, and for
-    which this one is not, is owed the news that it is rid of the event.
+    ``earlier`` are the event's rows that are there. A party that was told of the event, and that it is not for (any
+    more), must hear that it is rid of it; a cancelled event is no news to whom it was never told.
     """
-    newest: dict[str, Delivery] = {}
-    for delivery in sorted(earlier, key=lambda one: one.version):
-        newest[delivery.party_id] = delivery
+    last_news = {party_id: row for (_, party_id), row in newest(earlier).items()}
     for party in parties:
-        last = newest.get(party.id)
-        if last is not None and last.version >= event.version:
-            continue
+        last = last_news.get(party.id)
         entitled = is_for(event, program, party)
-        withdrawn = not entitled and last is not None and not (last.withdrawn and last.answered_at)
-        if entitled or withdrawn:
-            yield Delivery(
-                event_id=event.id, version=event.version, party_id=party.id, entitled_at=now, withdrawn=withdrawn
-            )
+        if last is None:
+            if entitled and event.cancelled_at is None:
+                yield _delivery(event, party, event.version, now, withdrawn=False)
+        elif entitled and (last.withdrawn or last.event_version < event.version):
+            yield _delivery(event, party, max(event.version, last.version + 1), now, withdrawn=False)
+        elif not entitled and not last.withdrawn:
+            yield _delivery(event, party, max(event.version, last.version + 1), now, withdrawn=True)
+
+
+def _delivery(event: DrEvent, party: Party, version: int, now: datetime, *, withdrawn: bool) -> Delivery:
+    return Delivery(
+        event_id=event.id,
+        version=version,
+        event_version=event.version,
+        party_id=party.id,
+        entitled_at=now,
+        withdrawn=withdrawn,
+    )

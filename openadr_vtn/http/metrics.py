@@ -70,7 +70,10 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
         requests = await view.reports.all_open_requests()
         events = [stored.event for stored in await view.events.current(now)]
         rows = [
-            row for event in events for row in await view.deliveries.of_event(event.id) if row.version == event.version
+            row
+            for event in events
+            for row in await view.deliveries.of_event(event.id)
+            if row.event_version == event.version
         ]
     metrics.refresh(
         parties,

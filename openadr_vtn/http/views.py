@@ -130,6 +130,7 @@ def event_detail_json(detail: EventDetail) -> Object:
         ],
         "parties": [_performance_json(one) for one in detail.parties],
         "ledger": [_ledger_json(row) for row in detail.ledger],
+        "answers": [{"party_id": party.id, "party": party.name, **_answer_json(opt)} for party, opt in detail.answers],
         "notes": [note_json(entry) for entry in detail.notes],
         "qualifications": [qualification_view_json(one) for one in detail.qualifications],
     }  # fmt: skip
@@ -180,8 +181,10 @@ def _ledger_json(row: LedgerRow) -> Object:
 
 
 def _opt_json(opt: Opt | None) -> Object | None:
-    if opt is None:
-        return None
+    return None if opt is None else _answer_json(opt)
+
+
+def _answer_json(opt: Opt) -> Object:
     return {
         "type": opt.opt_type.value,
         "version": opt.version,

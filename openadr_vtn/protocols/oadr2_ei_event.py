@@ -49,6 +49,7 @@ async def created_event(asked: Asked, message: m.CreatedEvent) -> Answer:
     if not understood:
         detail = f"{message.response.response_code} {message.response.response_description or ''}".strip()
         notices.append(Notice(kind="events not understood", party_id=asked.party.id, detail=detail))
+        await opts.note_complaint(asked.uow, asked.party.id, detail[:LOG_VALUE_MAX_CHARS], asked.now)
     return answered(asked, message, first(faults), mailbox=mailbox, notices=tuple(notices))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from openadr_core.errors import LocalProtocolError
+from openadr_core.limits import DISTRIBUTED_BYTES_MAX
 from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.party import Party
 from openadr_core.model.target import Target, TargetKind
@@ -41,14 +42,22 @@ class EventWriter:
         created = date_time_text(max((event.changed_at(now) for event in events), default=now))
         name = escape(party.id)
         fragments: list[str] = []
+        size = 0
         left_out: dict[str, str] = {}
         for event in events:
             try:
                 before, between, after = self._fragment(event, _parts(event, party), now)
             except LocalProtocolError as error:
                 left_out[event.id] = str(error)
+                continue
+            fragment = f"{before}{created}{between}{name}{after}" if after else f"{before}{created}{between}"
+            size += len(fragment.encode())
+            if size > DISTRIBUTED_BYTES_MAX:
+                # The operator's desk admits no more than fits; what came to be too much since (a party that was given
+                # more targets) ends here, with those that start last.
+                left_out[event.id] = "no room for it in one message"
             else:
-                fragments.append(f"{before}{created}{between}{name}{after}" if after else f"{before}{created}{between}")
+                fragments.append(fragment)
         return encode_distribute_event(message, fragments), left_out
 
     def _fragment(self, event: DrEvent, parts: tuple[Target, ...], now: datetime) -> tuple[str, str, str]:

@@ -81,6 +81,7 @@ def _told(event_id: str, at: datetime) -> Delivery:
     return Delivery(
         event_id=event_id,
         version=0,
+        event_version=0,
         party_id=VEN_ID,
         entitled_at=at,
         notified_at=at,

@@ -1,11 +1,24 @@
 """Who the parties are, what they are owed, and what they said."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
@@ -20,6 +33,7 @@ SEEN = tables.table_of(tables.LastSeenRow)
 CERTIFICATE = tables.table_of(tables.CertificateRow)
 REGISTRATION = tables.table_of(tables.RegistrationRow)
 DELIVERY = tables.table_of(tables.DeliveryRow)
+DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery))
 ERRAND = tables.table_of(tables.ErrandRow)
 OPT = tables.table_of(tables.OptRow)
 NONCE = tables.table_of(tables.NonceRow)
@@ -95,8 +109,26 @@ class SqlParties(Repository):
 
 class SqlDeliveries(Repository):
     async def owe(self, deliveries: Sequence[Delivery]) -> None:
-        await self._upsert(DELIVERY, [asdict(delivery) for delivery in deliveries], keep=True)
-        self._concern(deliveries)
+        # asdict would copy every moment: a tenth of the time of telling thousands.
+        rows = [{name: getattr(delivery, name) for name in DELIVERY_FIELDS} for delivery in deliveries]
+        await self._upsert(DELIVERY, rows, keep=True)
+        self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
+
+    async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
+        later = DELIVERY.alias()
+        same = (later.c.event_id == DELIVERY.c.event_id) & (later.c.party_id == DELIVERY.c.party_id)
+        is_newest = ~exists().where(same & (later.c.version > DELIVERY.c.version))
+        held = (DELIVERY.c.event_id == event_id) & DELIVERY.c.withdrawn.is_(False) & is_newest
+        number = case((DELIVERY.c.version < event_version, event_version), else_=DELIVERY.c.version + 1)
+        news: dict[str, Any] = {
+            "event_id": DELIVERY.c.event_id, "version": number, "event_version": literal(event_version),
+            "party_id": DELIVERY.c.party_id, "withdrawn": false(), "attempts": literal(0),
+            "entitled_at": literal(now, DELIVERY.c.entitled_at.type),
+        }  # fmt: skip
+        owed = insert(DELIVERY).from_select(list(news), select(*news.values()).where(held))
+        parties = await self._changed(owed.returning(DELIVERY.c.party_id))
+        self._concerned.party_ids.update(parties)
+        return len(parties)
 
     async def mark_sent(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
         first = func.coalesce(DELIVERY.c.notified_at, now)
@@ -126,9 +158,6 @@ class SqlDeliveries(Repository):
     async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
         order = (DELIVERY.c.version, DELIVERY.c.entitled_at, DELIVERY.c.event_id, DELIVERY.c.party_id)
         return [Delivery(**row) for row in await self._rows(query.order_by(*order))]
-
-    def _concern(self, deliveries: Sequence[Delivery]) -> None:
-        self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
 
 
 def _rows_of(party_id: str, keys: Collection[Key]) -> ColumnElement[bool]:

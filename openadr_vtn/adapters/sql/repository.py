@@ -45,6 +45,10 @@ class Repository:
             raise Conflict("it is there already, or what it refers to is not") from error
         return int(result.rowcount)
 
+    async def _changed(self, statement: Executable) -> list[Any]:
+        """The one column that the statement returns of each row that it changed."""
+        return list((await self._connection.execute(statement)).scalars())
+
     async def _change(self, statement: Executable, what: str) -> None:
         if not await self._run(statement):
             raise NotFound(f"no {what}")

@@ -147,6 +147,7 @@ class DeliveryRow(Row, table=True):
     __tablename__ = "delivery"
     event_id: str = Field(sa_column=Column(ForeignKey("event.id"), primary_key=True))
     version: int = Field(primary_key=True)
+    event_version: int
     party_id: str = Field(sa_column=Column(ForeignKey("party.id", ondelete="CASCADE"), primary_key=True, index=True))
     withdrawn: bool
     entitled_at: datetime = Field(sa_column=_moment())

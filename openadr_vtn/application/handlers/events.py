@@ -11,6 +11,7 @@ from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.messages import EventRequest
 from openadr_core.oadr3.placing import starts_now
 from openadr_core.oadr3.translate import event_of
+from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
@@ -50,6 +51,7 @@ async def create_event(
         program = await _program(uow, request.program_id)
         event = new_event(_translated(request, program, event_id=event_id, version=0, created_at=now, now=now), now)
         check_guard_rails(event, rails)
+        await check_admission(uow, event, program.program, now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.add(stored)
         parties = await publish(uow, event, program.program, now)
@@ -93,6 +95,7 @@ async def replace_event(
         if event == before.event:
             return await _reworded(uow, before, request.document, actor=actor, now=now)
         check_guard_rails(event, rails)
+        await check_admission(uow, event, program.program, now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.replace(stored)
         parties = await publish(uow, event, program.program, now)
@@ -113,13 +116,13 @@ async def cancel_in(
     uow: UnitOfWork, before: Iterable[StoredEvent], *, actor: str, reason: str, now: datetime
 ) -> list[StoredEvent]:
     """Cancel within a transaction, and owe the news."""
+    await uow.alone()
     done = []
     for stored in before:
         event = cancelled(stored.event, now)
         after = replace(stored, event=event)
         await uow.events.replace(after)
-        program = await _program(uow, event.program_id)
-        await publish(uow, event, program.program, now)
+        await uow.deliveries.owe_cancelled(event.id, event.version, now)
         await uow.audit.append(_entry(now, actor, "cancel event", event, reason))
         done.append(after)
     return done

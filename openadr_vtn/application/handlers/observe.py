@@ -18,7 +18,7 @@ from openadr_vtn.application.handlers.availability_views import (
 from openadr_vtn.application.handlers.events import NOTE, PAGE
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
-from openadr_vtn.domain.delivery import Delivery
+from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
 from openadr_vtn.domain.pushing import PushState
@@ -93,6 +93,8 @@ class EventDetail:
     view: EventView
     versions: int
     ledger: tuple[LedgerRow, ...]
+    answers: tuple[tuple[Party, Opt], ...]
+    """Every answer that was ever given, each time it changed: by version, then in the order they came."""
     parties: tuple[PartyPerformance, ...]
     target: tuple[Step, ...]
     delivered: tuple[Delivered, ...]
@@ -184,6 +186,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         view=await _event_view(uow, event, await uow.programs.by_id(event.program_id), now),
         versions=event.version + 1,
         ledger=tuple(ledger),
+        answers=tuple((parties[party_id], opt) for party_id, opt in history if party_id in parties),
         parties=tuple(performances),
         target=tuple(steps),
         delivered=tuple(total),
@@ -238,7 +241,8 @@ async def _events(
 
 
 async def _event_view(uow: UnitOfWork, event: DrEvent, program: StoredProgram | None, now: datetime) -> EventView:
-    rows = [row for row in await uow.deliveries.of_event(event.id) if row.version == event.version]
+    last_news = newest(await uow.deliveries.of_event(event.id)).values()
+    rows = [row for row in last_news if not row.withdrawn]
     opts = await effective_opts(uow, event.id)
     return EventView(
         event=event,

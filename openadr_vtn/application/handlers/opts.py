@@ -6,8 +6,10 @@ from datetime import datetime
 
 from openadr_core.errors import OutOfSequence, RemoteProtocolError, UnknownReference
 from openadr_core.model.opt import Opt
-from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.ports import AuditEntry, UnitOfWork
 from openadr_vtn.domain.delivery import Key, Mailbox, answered
+
+COMPLAINT = "events not understood"
 
 
 async def answer_events(
@@ -29,6 +31,14 @@ async def answer_events(
             await _store(uow, party_id, opt, now)
     faults = [None if _key(opt) in current else _fault(opt, ever.get(opt.event_id, set())) for opt in opts]
     return faults, mailbox.after(last, lambda row: answered(row, now))
+
+
+async def note_complaint(uow: UnitOfWork, party_id: str, detail: str, now: datetime) -> None:
+    """The party could make nothing of what it was told (2.0b R35): said again, it is noted once."""
+    before = await uow.audit.of_subject(party_id, COMPLAINT)
+    if not before or before[-1].detail != detail:
+        entry = AuditEntry(at=now, actor=f"party:{party_id}", action=COMPLAINT, subject=party_id, detail=detail)
+        await uow.audit.append(entry)
 
 
 async def _ever_owed(uow: UnitOfWork, party_id: str, event_ids: Collection[str]) -> dict[str, set[int]]:

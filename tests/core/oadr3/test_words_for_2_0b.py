@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openadr_core.errors import InvalidEvent, RuleBroken, SchemaViolation
+from openadr_core.limits import EVENT_SIGNALS_MAX
 from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.unit import CURRENCIES, MONEY
@@ -219,6 +220,13 @@ def test_a_wrong_number_or_unit_is_refused_by_name(
 def test_a_wrong_descriptor_is_refused_with_its_place(descriptor: dict[str, Any], reason: str) -> None:
     with pytest.raises(SchemaViolation, match=reason):
         decode_event(json.dumps(event_body(payloadDescriptors=[{"payloadType": "PRICE", **descriptor}])).encode())
+
+
+def test_an_event_has_a_bounded_number_of_signals() -> None:
+    payloads = [{"type": f"SIMPLE/{number}", "values": [1]} for number in range(EVENT_SIGNALS_MAX + 1)]
+    assert len(translated(event_body(intervals=[{"id": 0, "payloads": payloads[1:]}])).signals) == EVENT_SIGNALS_MAX
+    with pytest.raises(InvalidEvent, match="33 types of payloads; 32 are the most"):
+        translated(event_body(intervals=[{"id": 0, "payloads": payloads}]))
 
 
 def test_two_ways_to_say_the_tolerance_must_agree() -> None:

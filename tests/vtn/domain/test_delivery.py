@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openadr_core.limits import DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import CANCELLED_SENDS_MAX, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
 from openadr_core.model.party import PartyState
 from openadr_core.model.target import by_name
 from openadr_vtn.domain import delivery as ledger
@@ -21,7 +21,7 @@ SECOND = timedelta(seconds=1)
 
 def a_due(*, event_id: str = "event-1", **changes: object) -> Due:
     event = an_event(NOW, event_id=event_id, **changes)
-    row = Delivery(event_id=event_id, version=event.version, party_id="p", entitled_at=NOW)
+    row = Delivery(event_id=event_id, version=event.version, event_version=event.version, party_id="p", entitled_at=NOW)
     return Due(event=event, delivery=row)
 
 
@@ -118,16 +118,46 @@ def test_a_party_that_an_event_no_longer_addresses_sees_it_cancelled(now: dateti
     had = list(dues(an_event(now), program, [party], [], now))
     moved = an_event(now, version=1, targets=by_name("zone-b"))
     (row,) = dues(moved, program, [party], had, now)
-    assert row.withdrawn
-    assert ledger.as_seen(Due(event=moved, delivery=row)).cancelled_at == now
-    (again,) = dues(replace(moved, version=2), program, [party], [*had, row], now)
-    assert again.withdrawn
-    knows = ledger.answered(row, now)
-    assert list(dues(replace(moved, version=2), program, [party], [*had, knows], now)) == []
-    assert not next(dues(an_event(now, version=2), program, [party], [*had, row], now)).withdrawn
+    assert (row.withdrawn, row.version) == (True, 1)
+    seen = ledger.as_seen(Due(event=moved, delivery=row))
+    assert (seen.cancelled_at, seen.version) == (now, 1)
+    # However the event goes on, the party is rid of it: what it is still owed is that news.
+    assert list(dues(replace(moved, version=2), program, [party], [*had, row], now)) == []
+    assert owed([replace(moved, version=2)], [*had, row]) == [Due(event=replace(moved, version=2), delivery=row)]
+    (back,) = dues(an_event(now, version=2), program, [party], [*had, row], now)
+    assert (back.withdrawn, back.version, back.event_version) == (False, 2, 2)
 
 
-@pytest.mark.openadr20b("T10")
+@pytest.mark.openadr20b("R5", "R10", "V1", "R57", "R58")
+def test_each_news_to_a_party_counts_though_the_event_stays_as_it_was(now: datetime) -> None:
+    """Lost, got back, changed, lost: each under a number that the party has not heard, whatever the event's is."""
+    program, party, event = a_program(now).program, a_party(now), an_event(now)
+    stranger = replace(party, targets=())
+    rows = list(dues(event, program, [party], [], now))
+    rows += dues(event, program, [stranger], rows, now)
+    rows += dues(event, program, [party], rows, now)
+    rows += dues(event, program, [party], rows, now)
+    changed = replace(event, version=1)
+    rows += dues(changed, program, [party], rows, now)
+    told = [(row.version, row.event_version, row.withdrawn) for row in rows]
+    assert told == [(0, 0, False), (1, 0, True), (2, 0, False), (3, 1, False)]
+    (due,) = owed([changed], rows)
+    assert ledger.as_seen(due).version == 3
+    cancelled = replace(event, version=2, cancelled_at=now)
+    (last,) = dues(cancelled, program, [party], rows, now)
+    assert (last.version, last.withdrawn) == (4, False)
+    assert list(dues(cancelled, program, [a_party(now, "ven-late")], rows, now)) == [], "never told, so no news"
+
+
+@pytest.mark.openadr20b("R52", "V11")
+def test_a_cancelled_event_that_nobody_acknowledges_is_given_up_in_the_end() -> None:
+    due = a_due(version=1, cancelled_at=NOW, duration=None)
+    often = replace(due, delivery=replace(due.delivery, attempts=CANCELLED_SENDS_MAX))
+    assert snapshot([due], NOW) == [due]
+    assert snapshot([often], NOW) == []
+    assert next_telling([often], NOW) is None
+
+
 @given(st.lists(st.sampled_from(["poll heard", "poll lost", "answer heard", "answer lost", "wait"]), max_size=30))
 def test_no_loss_of_messages_loses_an_event(happenings: list[str]) -> None:
     """Whatever gets lost, a poll that is heard in the end brings the event, unless the party's answer was heard."""

@@ -55,7 +55,9 @@ def test_an_answer_is_known_by_its_request_id_and_else_by_its_kind() -> None:
 def test_our_reports_come_before_events(now: datetime) -> None:
     """R301: before other traffic; and an event that was told just now holds nothing else back."""
     event = an_event(now)
-    due = Due(event=event, delivery=Delivery(event_id=event.id, version=0, party_id="p", entitled_at=now))
+    due = Due(
+        event=event, delivery=Delivery(event_id=event.id, version=0, event_version=0, party_id="p", entitled_at=now)
+    )
     errand = replace(FIRST, made_at=now)
     assert due_errand(Mailbox(dues=(due,), errands=(errand,)), now) == errand
     assert next_due_at(Mailbox(dues=(due,), errands=(errand,)), now) == now

@@ -94,7 +94,9 @@ def a_mailbox(now: datetime, *versions: int, errands: tuple[Errand, ...] = ()) -
     dues = tuple(
         Due(
             event=an_event(now, event_id=f"event-{number}", version=version),
-            delivery=Delivery(event_id=f"event-{number}", version=version, party_id="p", entitled_at=now),
+            delivery=Delivery(
+                event_id=f"event-{number}", version=version, event_version=version, party_id="p", entitled_at=now
+            ),
         )
         for number, version in enumerate(versions)
     )

@@ -127,6 +127,40 @@ async def test_a_certificate_that_waits_moves_and_one_that_is_enrolled_does_not(
     assert "not a certificate" in assert_problem(rubbish, 400)["detail"]
 
 
+@pytest.mark.openadr20b("R16", "R17", "R48", "V19")
+async def test_everything_that_parties_answered_can_be_read_back(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    event_id = await desk.create_event(await desk.create_program())
+    now = desk.clock.now()
+    said = [
+        Opt(event_id=event_id, version=0, opt_type=OptType.IN, at=now),
+        Opt(event_id=event_id, version=0, opt_type=OptType.OUT, at=now + SECOND, reason="no target here", code="462"),
+    ]
+    async with desk.store.unit_of_work() as uow:
+        for opt in said:
+            await uow.opts.add("id-one", opt)
+    seen = (await desk.http.get(f"{ADMIN}/events/{event_id}")).json()
+    assert [(one["party"], one["type"], one["code"], one["reason"]) for one in seen["answers"]] == [
+        ("one", "optIn", "200", ""), ("one", "optOut", "462", "no target here"),
+    ]  # fmt: skip
+    assert seen["parties"][0]["opt"]["code"] == "462"
+
+
+async def test_who_loses_its_targets_is_owed_the_cancel_of_what_it_holds(desk: DeskBench) -> None:
+    await desk.add_party("one", targets=("feeder-7",))
+    await desk.add_party("two", targets=("feeder-7",))
+    event_id = await desk.create_event(await desk.create_program(), targets=["feeder-7"])
+    moved = await desk.http.post(f"{ADMIN}/parties/one/approve", json={"targets": ["feeder-8"]})
+    assert moved.status_code == 200
+    both = [("id-one", 0, False), ("id-one", 1, True), ("id-two", 0, False)]
+    assert await desk.owed(event_id) == both
+    seen = (await desk.http.get(f"{ADMIN}/events/{event_id}")).json()
+    assert (seen["version"], seen["entitled"]) == (0, 1), "the event itself stays as it was"
+    again = await desk.http.post(f"{ADMIN}/parties/one/approve", json={"targets": ["feeder-8"]})
+    assert again.status_code == 200
+    assert await desk.owed(event_id) == both
+
+
 async def test_what_came_of_an_event_is_seen_as_it_is(desk: DeskBench) -> None:
     await desk.add_party("one")
     await desk.add_party("two")

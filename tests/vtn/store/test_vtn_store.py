@@ -177,7 +177,7 @@ async def test_last_seen_is_written_in_groups_and_changes_no_rights(stocked: Sql
 
 
 async def test_owing_twice_changes_nothing_and_saving_does(stocked: SqlStore, now: datetime) -> None:
-    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    owed = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
     sent = replace(owed, notified_at=now, sent_at=now, attempts=1)
     async with stocked.unit_of_work() as unit:
         await unit.deliveries.owe([owed])
@@ -191,7 +191,7 @@ async def test_owing_twice_changes_nothing_and_saving_does(stocked: SqlStore, no
 
 async def test_marks_add_up_and_the_first_of_each_counts(stocked: SqlStore, now: datetime) -> None:
     """As the pure functions say it; and nobody else's row is touched."""
-    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    owed = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
     other = replace(owed, party_id="id-ven-two")
     key, expected, firsts = ("event-1", 0), owed, []
     async with stocked.unit_of_work() as unit:
@@ -211,12 +211,33 @@ async def test_marks_add_up_and_the_first_of_each_counts(stocked: SqlStore, now:
 
 
 async def test_an_answer_proves_that_the_event_arrived(stocked: SqlStore, now: datetime) -> None:
-    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    owed = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
     async with stocked.unit_of_work() as unit:
         await unit.deliveries.owe([owed])
         await unit.deliveries.mark_answered("id-ven-one", ("event-1", 0), now + SECOND)
     async with stocked.view() as view:
         assert await view.deliveries.of_event("event-1") == [ledger.answered(owed, now + SECOND)]
+
+
+async def test_a_cancel_is_owed_to_whoever_holds_the_event_under_its_next_number(
+    stocked: SqlStore, now: datetime
+) -> None:
+    """As ``targeting.dues`` would say it for each of them."""
+    held = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
+    ahead = [replace(held, party_id="id-ven-two", version=number, withdrawn=number == 1) for number in (0, 1, 2)]
+    gone = replace(held, party_id="id-ven-nine", version=1, withdrawn=True)
+    async with stocked.unit_of_work() as unit:
+        await unit.parties.add(a_party(now, "ven-nine"))
+        await unit.deliveries.owe([held, *ahead, gone])
+    heard: list[frozenset[str] | None] = []
+    stocked.subscribe(heard.append)
+    async with stocked.unit_of_work() as unit:
+        assert await unit.deliveries.owe_cancelled("event-1", 1, now + SECOND) == 2
+    async with stocked.view() as view:
+        rows = [row for row in await view.deliveries.of_event("event-1") if row.entitled_at > now]
+    told = replace(held, version=1, event_version=1, entitled_at=now + SECOND)
+    assert rows == [told, replace(told, party_id="id-ven-two", version=3)]
+    assert heard == [frozenset({"id-ven-one", "id-ven-two"})]
 
 
 async def test_errands_are_a_queue_until_they_are_removed(stocked: SqlStore, now: datetime) -> None:
@@ -335,7 +356,7 @@ async def test_a_commit_tells_whom_it_concerns(stocked: SqlStore, now: datetime)
     heard: list[frozenset[str] | None] = []
     stocked.subscribe(heard.append)
     before = stocked.changes()
-    owed = Delivery(event_id="event-1", version=0, party_id="id-ven-one", entitled_at=now)
+    owed = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
     async with stocked.unit_of_work() as unit:
         await unit.deliveries.owe([owed, replace(owed, party_id="id-ven-two")])
     assert heard == [frozenset({"id-ven-one", "id-ven-two"})]

@@ -123,6 +123,12 @@ OPT_SCHEDULES_MAX = 500
 READING_MAX = 1e12
 """In any unit. A terawatt: no party has so much; what is beyond it is a wrong scale or a lie, and drowns every sum."""
 
+REPORT_INTERVALS_MAX = 1_000
+"""Intervals in a report that we make: 0.9 MB with three numbers in each, well within what a body may be."""
+
+REPORT_REQUESTS_MAX = 50
+"""Reports that a party is asked for at once: each costs it work every few seconds."""
+
 # -- parties -------------------------------------------------------------------------
 
 PENDING_PARTIES_MAX = 1_000

@@ -43,7 +43,9 @@ from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.ports import Journal
-from openadr_ven.application.reporting import OFFER
+from openadr_ven.application.report_offers import offers_of, resources_of
+from openadr_ven.application.reporter import Kept, Reporter
+from openadr_ven.application.status_reporting import Resources
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
 from openadr_ven.dispatch.guard import Envelope, OnBreach
@@ -146,11 +148,13 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         commands=Commands(fleet),
         now=now,
     )
+    resources = resources_of(fleet, settings.fleet.name)
+    reporter = Reporter(seen=seen, resources=Resources(fleet=fleet, names=resources), kept=_kept(settings), now=now)
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
     schema = load_schema()
     session = Oadr2Session(
-        settings=_session_settings(settings),
+        settings=_session_settings(settings, resources),
         decode=lambda body: decode(body, schema, limits=LARGE),
         dice=dice,
         now=now,
@@ -164,6 +168,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         session=session,
         control=control,
         seen=seen,
+        reporter=reporter,
         journal=_journal(),
         turn=asyncio.Lock(),
         now=now,
@@ -254,7 +259,14 @@ async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> Fle
     return fleet
 
 
-def _session_settings(settings: Settings) -> SessionSettings:
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        history=timedelta(days=settings.reports.history_days),
+        undelivered=timedelta(days=settings.reports.undelivered_days),
+    )
+
+
+def _session_settings(settings: Settings, resources: tuple[str, ...]) -> SessionSettings:
     signs = {
         normalised(context): None if program.relief_sign is None else ReliefSign(program.relief_sign)
         for context, program in settings.programs.items()
@@ -263,8 +275,8 @@ def _session_settings(settings: Settings) -> SessionSettings:
         ven_name=settings.vtn.ven_name,
         poll_interval=timedelta(seconds=settings.vtn.poll_interval_s),
         enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
-        enrolled=Enrolled(relief_signs=signs),
-        offers=(OFFER,),
+        enrolled=Enrolled(relief_signs=signs, names=frozenset({settings.fleet.name})),
+        offers=offers_of(resources, _kept(settings).history),
         xml_signature=settings.vtn.signatures is not SignatureRule.OFF,
     )
 

@@ -124,6 +124,15 @@ class AgentSettings(Table):
         return self
 
 
+class ReportSettings(Table):
+    """How long what was measured is kept: what is older is dropped, so that the store has an end."""
+
+    history_days: Annotated[int, Field(ge=1, le=400)] = 30
+    """The fleet's power in steps of five minutes, for whoever asks for history. OpenADR 2.0b R510 asks for 100."""
+    undelivered_days: Annotated[int, Field(ge=1, le=31)] = 7
+    """Reports that the VTN has not taken."""
+
+
 class ConsoleSettings(Table):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8082
@@ -154,6 +163,7 @@ class Settings(FileSettings):
     """By market context, the URI that names a program on the wire. Others are refused with code 462."""
     gateways: GatewaySettings = GatewaySettings()
     agent: AgentSettings = AgentSettings()
+    reports: ReportSettings = ReportSettings()
     console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
     store: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).")] = "sqlite:///ven.db"

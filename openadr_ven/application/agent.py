@@ -8,7 +8,7 @@ to go on.
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,10 +21,11 @@ from openadr_ven.application.control import Control, Tick
 from openadr_ven.application.heeding import Heeding
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.ports import Conversation, Gateways, Journal, Store, UnitOfWork
-from openadr_ven.application.reporting import BUFFERED, BaselineSpan, due_reports
+from openadr_ven.application.reporter import Reporter
 from openadr_ven.dispatch.guard import Envelope
-from openadr_ven.domain.held import Batch, HeldEvent, Notice, Round, WantedReport
+from openadr_ven.domain.held import HeldEvent, Notice, Round, WantedReport
 from openadr_ven.domain.indications import Indication
+from openadr_ven.fleet.columns import Floats
 from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
 
 RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
@@ -69,6 +70,7 @@ class Agent:
         session: Conversation,
         control: Control,
         seen: Observation,
+        reporter: Reporter,
         journal: Journal,
         turn: AbstractAsyncContextManager[object],
         now: datetime,
@@ -79,12 +81,11 @@ class Agent:
         self._session = session
         self._journal = journal
         self._turn = turn
-        self._started_at = now
+        self._reporter = reporter
         self._tidied_at = now
         self._heeding = Heeding(settings.envelope, settings.priced)
         self._accounts: dict[str, Account] = {}
         self._tripped: tuple[str, ...] = ()
-        self._spans: list[BaselineSpan] = []
         self._unheeded: list[Indication] = []
         self._noted: list[Notice] = []
         self._resend: Round | None = None
@@ -114,17 +115,14 @@ class Agent:
         async with self._store.unit_of_work() as unit:
             held = await unit.held_events()
             wanted = await unit.wanted_reports()
-            batches = await unit.unsent_batches()
             last = await unit.last_round()
             baseline = None if last is None else await unit.baseline_of(last.event_id)
             used = await unit.used_terms()
             self.control.conditions = await unit.conditions()
-            self.seen.restore(await unit.metered(now - BUFFERED))
+            await self._reporter.restore(unit, now=now)
             before = [] if last is None else await unit.deliveries(last.event_id)
         self._heeding.held = {one.event.id: one for one in held if not _is_history(one, now)}
         self._heeding.wanted = {one.request.id: one for one in wanted}
-        for batch in batches:
-            self._session.report(batch.number, batch.request, batch.readings)
         self.trace.extend(
             TracePoint(at=one.at, asked_w=one.asked_w, allowed_w=one.allowed_w, delivered_w=one.delivered_w)
             for one in before
@@ -141,7 +139,7 @@ class Agent:
         elif baseline is not None and self.control.fits(baseline):
             # We were away for longer than the leases: until their end, devices gave what that baseline tells.
             total_w = float(np.frombuffer(baseline.power_w, dtype=np.float32).sum(dtype=np.float64))
-            self._spans.append(BaselineSpan(starts_at=baseline.taken_at, ends_at=last.ends_at, power_w=total_w))
+            self._reporter.baseline_begins(baseline.taken_at, total_w, ends_at=last.ends_at)
         self._journal("agent restored", sequence=last.sequence, engaged=self.control.engaged is not None)
 
     # -- what the VTN says -------------------------------------------------------------
@@ -163,8 +161,10 @@ class Agent:
                     await unit.save_event(held)
                 for wanted in taken.wanted:
                     await unit.save_wanted_report(wanted)
+                settled = list(taken.settled_batches)
                 for request_id in taken.unwanted:
                     await unit.forget_wanted_report(request_id)
+                    settled += await unit.forget_batches_of(request_id)
                 for number in taken.settled_batches:
                     await unit.forget_batch(number)
                 for notice in taken.notices:
@@ -177,6 +177,7 @@ class Agent:
             self._journal("the store failed; what the VTN said waits", alarm=True, error=str(error))
             return False
         self._heeding = heeding
+        self._reporter.settled(settled)
         self._unheeded.clear()
         for notice in taken.notices:
             self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
@@ -220,7 +221,7 @@ class Agent:
             async with self._store.unit_of_work() as unit:
                 await unit.save_metered(metered)
                 await self._keep(unit, tick, now)
-                batches, wanted = await self._due_batches(unit, now)
+                reported = await self._reporter.round(unit, self.wanted_reports, normal_w=self._normal_w(), now=now)
         except StoreError as error:
             # What is not stored is not sent; the devices' leases see to the rest.
             self._journal("the store failed; no command is sent", alarm=True, error=str(error))
@@ -231,12 +232,18 @@ class Agent:
         self.last, self.last_round_at = tick, now
         delivered_w = float(tick.given_w.sum()) if tick.plan else 0.0
         self.trace.append(TracePoint(at=now, asked_w=tick.asked_w, allowed_w=tick.allowed_w, delivered_w=delivered_w))
-        self._heeding.wanted = wanted
+        self._reporter.stored(reported)
+        self._heeding.wanted = reported.wanted
         self._gateways.settle(heard_until)
         if tick.made is not None:
             await self._send(tick.made)
-        for batch in batches:
-            self._session.report(batch.number, batch.request, batch.readings)
+        for batch in reported.batches:
+            self._session.report(batch)
+
+    def _normal_w(self) -> Floats:
+        """By row: what each takes, or would take without the event."""
+        engaged = self.control.engaged
+        return self.seen.state.power_w if engaged is None else engaged.baseline_w
 
     async def _send(self, made: Round) -> None:
         try:
@@ -270,7 +277,7 @@ class Agent:
             if tick.asked_w and not RAMPS.issuperset(tick.tripped):
                 await self._note(unit, self._envelope_notice(tick, now))
         if tick.released is not None:
-            self._close_span(now)
+            self._reporter.baseline_ends(now)
             event_id = tick.released.event.id
             await self._note(
                 unit, Notice(at=now, kind="fleet released", text="every device is free", event_id=event_id)
@@ -278,7 +285,9 @@ class Agent:
         if now >= self._tidied_at + TIDY_EVERY:
             self._tidied_at = now
             await unit.forget_rounds(now - ROUNDS_KEPT)
-            await unit.forget_metered(now - BUFFERED)
+            if given_up := await self._reporter.tidy(unit, now):
+                text = f"{given_up} reports were not taken by the VTN for too long"
+                await self._note(unit, Notice(at=now, kind="reports given up", text=text, alarm=True))
             self._heeding.forget(lambda held: _is_history(held, now))
 
     def _envelope_notice(self, tick: Tick, now: datetime) -> Notice:
@@ -299,36 +308,10 @@ class Agent:
             done = self._accounts.setdefault(event_id, Account(event_id)).add(now, share)
             await unit.add_deliveries([done] if done else [])
 
-    # -- reports -----------------------------------------------------------------------
-
-    async def _due_batches(self, unit: UnitOfWork, now: datetime) -> tuple[list[Batch], dict[str, WantedReport]]:
-        """Reports to send, and what is still wanted after them."""
-        batches: list[Batch] = []
-        still = dict(self.wanted_reports)
-        engaged = self.control.engaged
-        default_w = self.seen.state.power_w if engaged is None else engaged.baseline_w
-        silent_w = self.seen.by_gateway(default_w)
-        for request_id, wanted in self.wanted_reports.items():
-            for due in due_reports(
-                wanted, self.seen, spans=self._spans, silent_w=silent_w, started_at=self._started_at, now=now
-            ):
-                batches.append(await unit.add_batch(due.wanted.request, due.readings))
-                still[request_id] = due.wanted
-                if due.finished:
-                    del still[request_id]
-                    await unit.forget_wanted_report(request_id)
-            if request_id in still and still[request_id] != wanted:
-                await unit.save_wanted_report(still[request_id])
-        return batches, still
-
     def _engage_span(self) -> None:
         engaged = self.control.engaged
-        if engaged is not None and not (self._spans and self._spans[-1].ends_at is None):
-            total_w = float(engaged.baseline_w.sum())
-            self._spans.append(BaselineSpan(starts_at=engaged.baseline_at, ends_at=None, power_w=total_w))
-
-    def _close_span(self, now: datetime) -> None:
-        self._spans = [replace(span, ends_at=span.ends_at or now) for span in self._spans[-8:]]
+        if engaged is not None:
+            self._reporter.baseline_begins(engaged.baseline_at, float(engaged.baseline_w.sum()))
 
     # -- notices -----------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from typing import Self
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
+from openadr_core.model.report import ReportRequest
+from openadr_ven.application.reporting import first_moment
 from openadr_ven.dispatch.guard import Envelope, OnBreach, breaches
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import HeldEvent, Notice, WantedReport
@@ -117,10 +119,8 @@ class Heeding:
         match indication:
             case i.ReportRequested():
                 request = indication.request
-                first = max(request.starts_at, now).replace(microsecond=0)
-                self._want(WantedReport(request=request, reported_until=first), taken)
-                text = f"{request.id}: every {request.report_back}, in steps of {request.granularity}"
-                taken.notices.append(Notice(at=now, kind="report requested", text=text))
+                self._want(WantedReport(request=request, reported_until=first_moment(request, now)), taken)
+                taken.notices.append(Notice(at=now, kind="report requested", text=_in_words(request)))
             case i.ReportCancelled():
                 wanted = self.wanted.pop(indication.request_id, None)
                 if wanted is not None and indication.to_follow:
@@ -147,9 +147,10 @@ class Heeding:
         match indication:
             case i.Registered():
                 self.upstream = "registered"
-                # R406: a new registration begins with no report requests on either side.
-                taken.unwanted.extend(self.wanted)
-                self.wanted.clear()
+                if not indication.renewed:
+                    # R406: a new registration begins with no report requests on either side.
+                    taken.unwanted.extend(self.wanted)
+                    self.wanted.clear()
                 notice("registered", f"as {indication.ven_id} at {indication.vtn_id}")
             case i.NotEnrolled():
                 if self.upstream != "not enrolled":
@@ -170,3 +171,13 @@ class Heeding:
                 notice("vtn identity refused", text, alarm=True)
             case i.VtnRefused():
                 notice("VTN refused", f"{indication.what}: {indication.code} {indication.description}".strip())
+
+
+def _in_words(request: ReportRequest) -> str:
+    what = f"{request.id}: {request.specifier_id}, "
+    if request.history:
+        return f"{what}history since {request.starts_at:%Y-%m-%d %H:%M:%S}"
+    if request.is_one_shot:
+        return f"{what}once"
+    step = f"in steps of {request.granularity}" if request.granularity else "on change"
+    return f"{what}every {request.report_back}, {step}"

@@ -7,13 +7,11 @@ where it belongs.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openadr_core.model.report import Quality
 from openadr_ven.dispatch.baseline import meter_before
 from openadr_ven.domain.held import Metered
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, gateways
@@ -152,6 +150,15 @@ class Observation:
         """Whether every gateway has been heard since we began."""
         return bool(np.isfinite(self._heard_s[self._has_devices]).all())
 
+    def has_heard_any(self) -> bool:
+        """Whether any gateway has been heard since we began."""
+        return bool(np.isfinite(self._heard_s[self._has_devices]).any())
+
+    def complete_until(self, now: datetime) -> datetime | None:
+        """The moment, to the second, up to which every gateway that is heard of late has measured; None if none is."""
+        live = now.timestamp() - self._heard_s <= SILENT_AFTER_S
+        return datetime.fromtimestamp(int(self.measured_until_s[live].min()), UTC) if live.any() else None
+
     def has_caught_up(self, until: datetime, *, now: datetime) -> bool:
         """Whether every gateway that is heard of late has measured up to a moment; false if none is heard."""
         live = now.timestamp() - self._heard_s <= SILENT_AFTER_S
@@ -189,20 +196,3 @@ class Observation:
             self._ring_second[place] = second
             self._ring[place] = np.nan
         self._ring[place, rows] = power_w
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Fleet power over an interval."""
-
-    power_w: float
-    quality: Quality
-    """ESTIMATED if some gateway's part is assumed, BAD if all of it is."""
-
-
-def measured_between(seen: Observation, starts_s: int, ends_s: int, *, silent_w: Floats) -> Measured:
-    """The fleet's mean power from one second to another, exclusive."""
-    found = [seen.fleet_power_w(second, silent_w=silent_w) for second in range(starts_s, max(ends_s, starts_s + 1))]
-    shares = [share for _, share in found]
-    quality = Quality.GOOD if min(shares) == 1.0 else Quality.BAD if max(shares) == 0.0 else Quality.ESTIMATED
-    return Measured(power_w=float(np.mean([power_w for power_w, _ in found])), quality=quality)

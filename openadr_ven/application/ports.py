@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from openadr_core.model.opt import Opt
-from openadr_core.model.report import Reading, ReportRequest
+from openadr_core.model.report import Reading, ReportRequest, StatusReading
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
@@ -14,9 +14,11 @@ from openadr_ven.domain.held import (
     Delivery,
     FleetInUse,
     HeldEvent,
+    HistoryStep,
     Metered,
     Notice,
     Round,
+    StatusSample,
     UsedTerms,
     WantedReport,
 )
@@ -53,9 +55,41 @@ class UnitOfWork(Protocol):
     async def wanted_reports(self) -> list[WantedReport]: ...
     async def save_wanted_report(self, wanted: WantedReport) -> None: ...
     async def forget_wanted_report(self, request_id: str) -> None: ...
-    async def add_batch(self, request: ReportRequest, readings: Sequence[Reading]) -> Batch: ...
-    async def unsent_batches(self) -> list[Batch]: ...
+    async def add_batch(
+        self,
+        request: ReportRequest,
+        *,
+        readings: Sequence[Reading],
+        statuses: Sequence[StatusReading],
+        last: bool,
+        made_at: datetime,
+    ) -> Batch:
+        """Its number is higher than any before it, those that are forgotten among them."""
+
+    async def unsent_batches(self, *, after: int, limit: int) -> list[Batch]:
+        """Those with a higher number, the lowest first."""
+
     async def forget_batch(self, number: int) -> None: ...
+    async def forget_batches_of(self, request_id: str) -> list[int]:
+        """Which they were."""
+
+    async def forget_batches(self, before: datetime) -> int:
+        """Drop those made before; how many."""
+
+    async def save_history(self, steps: Sequence[HistoryStep]) -> None:
+        """Steps in a row, oldest first, in place of what was kept of that time."""
+
+    async def history(self, since: datetime, until: datetime) -> list[HistoryStep]:
+        """Steps that start in ``[since, until)``, in order of time."""
+
+    async def newest_history(self) -> HistoryStep | None: ...
+    async def forget_history(self, before: datetime) -> None: ...
+
+    async def add_status_sample(self, sample: StatusSample) -> None: ...
+    async def status_samples(self, since: datetime) -> list[StatusSample]:
+        """In order of time."""
+
+    async def forget_status_samples(self, before: datetime) -> None: ...
 
     async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None: ...
     async def deliveries(self, event_id: str) -> list[Delivery]: ...
@@ -113,8 +147,8 @@ class Conversation(Protocol):
     def retract(self, opt: Opt) -> None:
         """The decision could not be stored: it must not be told, until it is given again."""
 
-    def report(self, batch: int, request: ReportRequest, readings: Sequence[Reading]) -> None:
-        """Readings to deliver. Until ``ReportDelivered`` names the batch, the agent keeps them."""
+    def report(self, batch: Batch) -> None:
+        """A report to deliver. Until ``ReportDelivered`` or ``ReportRefused`` names it, the agent keeps it."""
 
     def record(self) -> str:
         """What the core must remember over a restart."""

@@ -61,6 +61,10 @@ lease_s = 30.0                        # how long devices go on by themselves whe
 renew_s = 10.0                        # how often leases are renewed; at most half of lease_s
 act_on_test_events = false
 
+[reports]                             # how long what was measured is kept
+history_days = 30                     # the fleet's power in steps of five minutes
+undelivered_days = 7                  # reports that the VTN has not taken
+
 [console]                             # pages, /health and /metrics, on loopback only
 host = "127.0.0.1"
 port = 8082

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt, OptType
-from openadr_core.model.report import Reading, ReportRequest
+from openadr_core.model.report import Quality, Reading, ReportRequest, ResourceStatus, StatusReading
 
 NO_DELAY = timedelta(0)
 
@@ -133,15 +133,39 @@ class WantedReport:
     """The first moment that no report covers yet: where a restarted agent goes on."""
     last_one: bool = False
     """Cancelled with ``reportToFollow``: exactly one more."""
+    told: tuple[str, ...] = ()
+    """What was told last where only changes are: they are seen against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Readings on their way to the VTN, kept until it acknowledges them."""
+    """One report on its way to the VTN, kept until it acknowledges it."""
 
     number: int
     request: ReportRequest
-    readings: tuple[Reading, ...]
+    readings: tuple[Reading, ...] = ()
+    statuses: tuple[StatusReading, ...] = ()
+    last: bool = False
+    """Nothing more comes for this request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryStep:
+    """What the whole fleet took over a few minutes, kept for long."""
+
+    starts_at: datetime
+    power_w: float
+    baseline_w: float
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSample:
+    """How each resource stood at a moment."""
+
+    at: datetime
+    statuses: Mapping[str, ResourceStatus]
+    """By resource; empty if no device had been heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,13 @@ from openadr_core.model.report import ReportRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """The VTN knows us; a new registration means it has forgotten all earlier report requests."""
+    """The VTN knows us."""
 
     ven_id: str
     vtn_id: str
     registration_id: str
+    renewed: bool = False
+    """Under the id that it had; a new registration means that the VTN has forgotten all earlier report requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

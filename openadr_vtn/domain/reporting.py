@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 from math import isfinite
 
 from openadr_core.errors import RuleBroken
@@ -291,12 +292,33 @@ def late_by(requested: RequestedReport, now: datetime) -> timedelta:
 # -- readings --------------------------------------------------------------------------
 
 
-def canonical(reading: Reading, factor: float, granularity: timedelta) -> Reading:
+def spans_of(readings: Sequence[Reading], granularity: timedelta) -> list[timedelta]:
+    """For how long each reading of a report stands.
+
+    Interpretation: 2.0b leaves open for how long a point in time stands (R315). It stands until the next of
+    its kind, but no longer than the interval that was asked for; the last one, for that interval, or, where
+    none was, as long as the one before it.
+    """
+    spans = [reading.duration for reading in readings]
+    places: dict[str, list[int]] = {}
+    for place, reading in enumerate(readings):
+        if not reading.duration:
+            places.setdefault(reading.r_id, []).append(place)
+    for points in places.values():
+        points.sort(key=lambda place: readings[place].starts_at)
+        before = granularity
+        for place, following in zip_longest(points, points[1:]):
+            if following is not None:
+                gap = readings[following].starts_at - readings[place].starts_at
+                before = min(gap, granularity or gap)
+            spans[place] = granularity or before if following is None else before
+    return spans
+
+
+def canonical(reading: Reading, factor: float, span: timedelta) -> Reading:
     """The reading in its point's canonical unit, over the time it stands for.
 
-    Interpretation: 2.0b leaves open for how long a point in time stands (R315); it is taken for
-    the interval that was asked for. What is no number is a placeholder, and bad (R318); so is what
-    no party can have.
+    What is no number is a placeholder, and bad (R318); so is what no party can have.
     """
     value = reading.value * factor
     good = isfinite(value) and abs(value) <= READING_MAX
@@ -306,7 +328,7 @@ def canonical(reading: Reading, factor: float, granularity: timedelta) -> Readin
         value=value if good else 0.0,
         quality=reading.quality if good else Quality.BAD,
         accuracy=accuracy if accuracy is not None and isfinite(accuracy) else None,
-        duration=reading.duration if reading.duration > ZERO else granularity,
+        duration=span,
     )
 
 

@@ -22,6 +22,7 @@ from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.market_context import normalised
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
 from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_vtn.adapters.sql.migrate import migrate
@@ -156,7 +157,8 @@ async def test_from_a_strange_certificate_to_delivered_power(bench: Bench) -> No
     (received,) = pair.of(i.EventReceived)
     assert isinstance(received, i.EventReceived)
     assert as_agreed(received.event) == as_agreed(event)
-    pair.session.report(1, asked.request, measured(asked.request, event.starts_at))
+    readings = measured(asked.request, event.starts_at)
+    pair.session.report(Batch(number=1, request=asked.request, readings=tuple(readings)))
     await pair.run(3)
     assert i.ReportDelivered(batch=1) in pair.indicated
     async with bench.store.view() as view:

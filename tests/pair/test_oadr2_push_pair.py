@@ -24,6 +24,7 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr2 import Pushed
 from openadr_vtn.adapters.push import Pusher
 from openadr_vtn.adapters.sql.migrate import migrate
@@ -152,7 +153,8 @@ async def test_from_a_strange_certificate_to_delivered_power(bench: Bench) -> No
     assert isinstance(told, m.DistributeEvent)
     assert told.response is None, "V14: nobody asked"
     assert (pair.answered[-1].status, pair.answered[-1].body) == (200, b"")
-    pair.session.report(1, asked.request, measured(asked.request, event.starts_at))
+    readings = tuple(measured(asked.request, event.starts_at))
+    pair.session.report(Batch(number=1, request=asked.request, readings=readings))
     await pair.run(3)
     row = await bench.row_of(event)
     async with bench.store.view() as view:

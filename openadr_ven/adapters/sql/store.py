@@ -6,14 +6,14 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnCollection, delete, event, func, select
+from sqlalchemy import ColumnCollection, delete, event, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from openadr_core.errors import Unavailable
 from openadr_core.model.opt import Opt
-from openadr_core.model.report import Reading, ReportRequest
+from openadr_core.model.report import Quality, Reading, ReportRequest, StatusReading
 from openadr_ven.adapters.sql import tables
 from openadr_ven.domain.held import (
     Baseline,
@@ -22,9 +22,11 @@ from openadr_ven.domain.held import (
     Delivery,
     FleetInUse,
     HeldEvent,
+    HistoryStep,
     Metered,
     Notice,
     Round,
+    StatusSample,
     UsedTerms,
     WantedReport,
 )
@@ -154,21 +156,87 @@ class SqlUnitOfWork:
         column = _columns(tables.WantedReportRow)
         await self._session.execute(delete(tables.WantedReportRow).where(column.request_id == request_id))
 
-    async def add_batch(self, request: ReportRequest, readings: Sequence[Reading]) -> Batch:
-        row = tables.BatchRow(record="")
+    async def add_batch(
+        self,
+        request: ReportRequest,
+        *,
+        readings: Sequence[Reading],
+        statuses: Sequence[StatusReading],
+        last: bool,
+        made_at: datetime,
+    ) -> Batch:
+        row = tables.BatchRow(request_id=request.id, made_at=made_at, record="")
         self._session.add(row)
         await self._session.flush()  # the database numbers it
-        batch = Batch(number=row.number or 0, request=request, readings=tuple(readings))
+        batch = Batch(
+            number=row.number or 0, request=request, readings=tuple(readings), statuses=tuple(statuses), last=last
+        )
         row.record = to_record(batch)
         return batch
 
-    async def unsent_batches(self) -> list[Batch]:
+    async def unsent_batches(self, *, after: int, limit: int) -> list[Batch]:
         column = _columns(tables.BatchRow)
-        rows = await self._session.scalars(select(column.record).order_by(column.number))
-        return [from_record(Batch, record) for record in rows]
+        query = select(column.record).where(column.number > after).order_by(column.number).limit(limit)
+        return [from_record(Batch, record) for record in await self._session.scalars(query)]
 
     async def forget_batch(self, number: int) -> None:
         await self._session.execute(delete(tables.BatchRow).where(_columns(tables.BatchRow).number == number))
+
+    async def forget_batches_of(self, request_id: str) -> list[int]:
+        column = _columns(tables.BatchRow)
+        gone = await self._session.scalars(select(column.number).where(column.request_id == request_id))
+        await self._session.execute(delete(tables.BatchRow).where(column.request_id == request_id))
+        return sorted(gone)
+
+    async def forget_batches(self, before: datetime) -> int:
+        column = _columns(tables.BatchRow)
+        gone = await self._session.scalars(select(column.number).where(column.made_at < before))
+        await self._session.execute(delete(tables.BatchRow).where(column.made_at < before))
+        return len(gone.all())
+
+    async def save_history(self, steps: Sequence[HistoryStep]) -> None:
+        if not steps:
+            return
+        again = _columns(tables.HistoryRow).starts_at.between(steps[0].starts_at, steps[-1].starts_at)
+        await self._session.execute(delete(tables.HistoryRow).where(again))
+        await self._session.execute(
+            insert(tables.HistoryRow),
+            [
+                {
+                    "starts_at": step.starts_at,
+                    "power_w": step.power_w,
+                    "baseline_w": step.baseline_w,
+                    "quality": step.quality.value,
+                }
+                for step in steps
+            ],
+        )
+
+    async def history(self, since: datetime, until: datetime) -> list[HistoryStep]:
+        column = _columns(tables.HistoryRow)
+        within = (column.starts_at >= since) & (column.starts_at < until)
+        query = select(tables.HistoryRow).where(within).order_by(column.starts_at)
+        return [_history_step(row) for row in await self._session.scalars(query)]
+
+    async def newest_history(self) -> HistoryStep | None:
+        newest = select(tables.HistoryRow).order_by(_columns(tables.HistoryRow).starts_at.desc()).limit(1)
+        row = await self._session.scalar(newest)
+        return None if row is None else _history_step(row)
+
+    async def forget_history(self, before: datetime) -> None:
+        await self._session.execute(delete(tables.HistoryRow).where(_columns(tables.HistoryRow).starts_at < before))
+
+    async def add_status_sample(self, sample: StatusSample) -> None:
+        await self._session.merge(tables.StatusSampleRow(at=sample.at, record=to_record(sample)))
+
+    async def status_samples(self, since: datetime) -> list[StatusSample]:
+        column = _columns(tables.StatusSampleRow)
+        query = select(column.record).where(column.at >= since).order_by(column.at)
+        return [from_record(StatusSample, record) for record in await self._session.scalars(query)]
+
+    async def forget_status_samples(self, before: datetime) -> None:
+        old = delete(tables.StatusSampleRow).where(_columns(tables.StatusSampleRow).at < before)
+        await self._session.execute(old)
 
     async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         for one in deliveries:
@@ -224,6 +292,12 @@ class SqlUnitOfWork:
 
     async def save_fleet(self, fleet: FleetInUse) -> None:
         await self._session.merge(tables.FleetRow(id=1, record=to_record(fleet)))
+
+
+def _history_step(row: tables.HistoryRow) -> HistoryStep:
+    return HistoryStep(
+        starts_at=row.starts_at, power_w=row.power_w, baseline_w=row.baseline_w, quality=Quality(row.quality)
+    )
 
 
 def _columns(row: type[tables.Row]) -> ColumnCollection[str, Any]:

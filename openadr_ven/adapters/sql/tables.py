@@ -109,6 +109,26 @@ class BatchRow(Row, table=True):
     __tablename__ = "batch"
     __table_args__ = {"sqlite_autoincrement": True}  # a number names one batch for ever
     number: int | None = Field(default=None, primary_key=True)
+    request_id: str = Field(index=True)
+    made_at: datetime = Field(sa_column=_moment(index=True))
+    record: str = Field(sa_column=_text())
+
+
+class HistoryRow(Row, table=True):
+    """The fleet's past in steps of minutes, for as many days as the settings say."""
+
+    __tablename__ = "history"
+    starts_at: datetime = Field(sa_column=Column(UtcDateTime(), primary_key=True))
+    power_w: float
+    baseline_w: float
+    quality: str
+
+
+class StatusSampleRow(Row, table=True):
+    """The last hour of how the resources stood."""
+
+    __tablename__ = "status_sample"
+    at: datetime = Field(sa_column=Column(UtcDateTime(), primary_key=True))
     record: str = Field(sa_column=_text())
 
 

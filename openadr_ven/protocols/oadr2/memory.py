@@ -1,12 +1,28 @@
 """What a 2.0b session remembers, as one frozen value: stored, it survives the process."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Self
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import ReportRequest
+
+
+class Exchange(Enum):
+    """What the request under way is for."""
+
+    REGISTER = auto()
+    OFFER_REPORTS = auto()
+    REQUEST_EVENTS = auto()
+    REPLY = auto()
+    ANSWER = auto()
+    REPORT = auto()
+    POLL = auto()
+    CANCEL = auto()
+    ASK_REPORTS = auto()
+    """Which reports the VTN makes, where it has not said so by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +58,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataRequest:
+    """The VTN wants our metadata again and again (R306)."""
+
+    id: str
+    every: timedelta
+    next_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     registration_id: str = ""
     ven_id: str = ""
@@ -64,6 +90,9 @@ class Memory:
     """The code for a whole payload that we cannot take (R35)."""
     replies: tuple[Reply, ...] = ()
     report_requests: tuple[ReportRequest, ...] = ()
+    metadata_requests: tuple[MetadataRequest, ...] = ()
+    vtn_offered: bool = False
+    """The VTN has told which reports it makes, or was asked (R301)."""
 
     @property
     def registered(self) -> bool:
@@ -90,8 +119,46 @@ class Memory:
         left = tuple(one for one in self.answers if (one.event_id, one.modification_number) != (event_id, version))
         return replace(self, answers=left)
 
+    @property
+    def pending_reports(self) -> tuple[str, ...]:
+        """R329: every request that is served now."""
+        return (*(one.id for one in self.report_requests), *(one.id for one in self.metadata_requests))
+
+    def with_report_request(self, request: ReportRequest) -> Self:
+        """With this request added, or in place of another under its id."""
+        others = tuple(one for one in self.report_requests if one.id != request.id)
+        return replace(self, report_requests=(*others, request))
+
+    def with_metadata_request(self, request: MetadataRequest | None) -> Self:
+        """Likewise; None leaves all as it is."""
+        if request is None:
+            return self
+        others = tuple(one for one in self.metadata_requests if one.id != request.id)
+        return replace(self, metadata_requests=(*others, request))
+
+    def without_report_request(self, request_id: str) -> Self:
+        """With no request under this id, of whichever kind."""
+        return replace(
+            self,
+            report_requests=tuple(one for one in self.report_requests if one.id != request_id),
+            metadata_requests=tuple(one for one in self.metadata_requests if one.id != request_id),
+        )
+
     def with_reply(self, service: str, body: bytes) -> Self:
         return replace(self, replies=(*self.replies, Reply(service=service, body=body.decode())))
+
+    def after(self, exchange: Exchange) -> Self:
+        """With this said, if it is something that is said once."""
+        match exchange:
+            case Exchange.REPLY:
+                return replace(self, replies=self.replies[1:])
+            case Exchange.OFFER_REPORTS:
+                return replace(self, offered=True)
+            case Exchange.REQUEST_EVENTS:
+                return replace(self, synchronised=True)
+            case Exchange.ASK_REPORTS:
+                return replace(self, vtn_offered=True)
+        return self
 
     def unregistered(self) -> Self:
         """R407: everything about the peer is erased, but for the events, which the agent may be acting on."""
@@ -107,4 +174,6 @@ class Memory:
             payload_error="",
             replies=(),
             report_requests=(),
+            metadata_requests=(),
+            vtn_offered=False,
         )

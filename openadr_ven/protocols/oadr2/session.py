@@ -18,7 +18,6 @@ from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.limits import RETRY_FIRST_S
 from openadr_core.model.opt import Opt
-from openadr_core.model.report import Reading, ReportRequest
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
 from openadr_core.oadr2.http_rules import HttpRefusal, retry_after_s
@@ -30,23 +29,21 @@ from openadr_ven.domain.indications import (
     NotEnrolled,
     Registered,
     RegistrationLost,
-    ReportDelivered,
-    ReportRefused,
     StrangerRefused,
     VtnReachable,
     VtnRefused,
     VtnUnreachable,
 )
 from openadr_ven.domain.records import to_record
-from openadr_ven.protocols.oadr2 import reports
 from openadr_ven.protocols.oadr2.backoff import Backoff
 from openadr_ven.protocols.oadr2.events import take_events
-from openadr_ven.protocols.oadr2.memory import Answer, Memory
+from openadr_ven.protocols.oadr2.memory import Answer, Exchange, Memory
 from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, answered, fault_of, received, refusal_of
+from openadr_ven.protocols.oadr2.report_talk import ReportTalk
+from openadr_ven.protocols.oadr2.reports import Step
 from openadr_ven.protocols.oadr2.speech import (
     OK,
     SERVICES,
-    Exchange,
     SessionSettings,
     ei_response,
     loses_registration,
@@ -59,6 +56,8 @@ PATH = "/OpenADR2/Simple/2.0b/"
 HEADERS = {"content-type": "application/xml"}
 NEVER_AGAIN = {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.NOT_IMPLEMENTED}
 """9.1.5: the peer does not take this message; it must not be sent again unchanged."""
+OFFERS_AWAITED = timedelta(minutes=1)
+"""How long after a registration, or a start of ours, a VTN may take to say which reports it makes (R301, R309)."""
 STRANGERS_TOLD_EVERY = timedelta(minutes=1)
 
 
@@ -81,16 +80,18 @@ class Oadr2Session:
         memory = memory or Memory()
         # G5: how we are reached is what a registration tells, so a change of it is told by another one.
         moved = memory.registered and memory.transport_address != settings.transport_address
-        self._memory = replace(memory, synchronised=False, renewing=memory.renewing or moved)
+        # R309: after power-up our metadata is told again.
+        self._memory = replace(memory, synchronised=False, offered=False, renewing=memory.renewing or moved)
         self._due_at = now
         self._poll_at = now
         self._register_at = now
+        self._ask_reports_at = now + OFFERS_AWAITED
         self._under_way: Exchange | None = None
         self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
         self._leaving = False
         self._stranger_at: datetime | None = None
         self._answers_sent: tuple[Answer, ...] = ()
-        self._waiting: deque[Batch] = deque()
+        self._reports = ReportTalk(settings.offers, new_id=self._request_id)
         self._indications: deque[Indication] = deque()
         for known in self._memory.known:
             if known.opt is None:
@@ -128,8 +129,8 @@ class Oadr2Session:
                 )
             )
 
-    def report(self, batch: int, request: ReportRequest, readings: Sequence[Reading]) -> None:
-        self._waiting.append(Batch(number=batch, request=request, readings=tuple(readings)))
+    def report(self, batch: Batch) -> None:
+        self._reports.add(batch)
 
     def unregister(self) -> None:
         self._leaving = True
@@ -146,13 +147,18 @@ class Oadr2Session:
             return None
         if self._next_exchange(self._due_at) is not None:
             return self._due_at
-        if not self._memory.registered:
+        memory = self._memory
+        if not memory.registered:
             return self._register_at
-        return self._poll_at if self._settings.pushed is None else None
+        moments = [one.next_at for one in memory.metadata_requests]
+        moments += [self._poll_at] if self._settings.pushed is None else []
+        return min(moments, default=None)
 
     def next_request(self, *, now: datetime) -> Request | None:
         if self._under_way is not None or now < self._due_at:
             return None
+        if self._memory.registered:
+            self._reply(self._apply(self._reports.due(self._memory, now)))
         exchange = self._next_exchange(now)
         if exchange is None:
             return None
@@ -226,7 +232,8 @@ class Oadr2Session:
             (Exchange.REQUEST_EVENTS, not memory.synchronised),
             (Exchange.ANSWER, bool(memory.answers or memory.payload_error)),
             (Exchange.POLL, self._settings.pushed is None and now >= self._poll_at),
-            (Exchange.REPORT, bool(self._waiting)),
+            (Exchange.ASK_REPORTS, not memory.vtn_offered and now >= self._ask_reports_at),
+            (Exchange.REPORT, self._reports.is_waiting),
         )
         return next((exchange for exchange, applies in business if applies), None)
 
@@ -237,8 +244,11 @@ class Oadr2Session:
             return memory.replies[0].service, memory.replies[0].body.encode()
         if exchange is Exchange.ANSWER:
             self._answers_sent = () if memory.payload_error else memory.answers
-        waiting = self._waiting[0] if exchange is Exchange.REPORT else None
-        message = message_for(exchange, memory, self._settings, request_id=self._request_id(), waiting=waiting, now=now)
+        message: m.Message
+        if exchange is Exchange.REPORT:
+            message = self._reports.update(request_id=self._request_id(), ven_id=memory.ven_id, now=now)
+        else:
+            message = message_for(exchange, memory, self._settings, request_id=self._request_id(), now=now)
         return SERVICES[exchange], encode(message)
 
     def _request_id(self) -> str:
@@ -263,20 +273,17 @@ class Oadr2Session:
             case Exchange.CANCEL:
                 self._memory = self._memory.unregistered()
                 self._indicate(RegistrationLost(reason="we left"))
-            case Exchange.OFFER_REPORTS | Exchange.REPLY:
-                if exchange is Exchange.REPLY:
-                    self._memory = replace(self._memory, replies=self._memory.replies[1:])
-                else:
-                    self._memory = replace(self._memory, offered=True)
+            case Exchange.OFFER_REPORTS | Exchange.REPLY | Exchange.ASK_REPORTS:
+                self._memory = self._memory.after(exchange)
                 self._told(exchange.name, code, description)
-                if isinstance(message, m.RegisteredReport) and message.report_requests:
-                    self._reply(self._take_requests(message.report_requests, answer.request_id, now))
+                if isinstance(message, m.RegisteredReport) and code == OK:
+                    self._reply(self._apply(self._reports.offered(self._memory, message, now)))
             case Exchange.ANSWER:
                 self._answered(code, description)
             case Exchange.REPORT:
-                self._reported(message, code, description)
+                self._apply(self._reports.told(self._memory, message, code, description))
             case Exchange.REQUEST_EVENTS:
-                self._memory = replace(self._memory, synchronised=True)
+                self._memory = self._memory.after(exchange)
                 self._listed(message, now)
             case Exchange.POLL:
                 self._polled(message, now)
@@ -285,6 +292,11 @@ class Oadr2Session:
         if not isinstance(message, m.CreatedPartyRegistration) or code != OK or not message.registration_id:
             self._pause(now, f"the VTN did not register us: {code} {description}".strip())
             return
+        renewed = message.registration_id == self._memory.registration_id
+        if not renewed:
+            # R406: a new registration begins with no reports on either side.
+            self._memory = self._memory.unregistered()
+            self._ask_reports_at = now + OFFERS_AWAITED
         self._memory = replace(
             self._memory,
             registration_id=message.registration_id,
@@ -296,12 +308,15 @@ class Oadr2Session:
             renewing=False,
             offered=False,
             synchronised=False,
-            # R306: the metadata that we send now cancels what was asked for before.
-            report_requests=(),
         )
         self._poll_at = now
         self._indicate(
-            Registered(ven_id=self._memory.ven_id, vtn_id=message.vtn_id, registration_id=message.registration_id)
+            Registered(
+                ven_id=self._memory.ven_id,
+                vtn_id=message.vtn_id,
+                registration_id=message.registration_id,
+                renewed=renewed,
+            )
         )
 
     def _not_registered(self, exchange: Exchange, code: str, description: str, now: datetime) -> None:
@@ -324,15 +339,6 @@ class Oadr2Session:
         error = self._memory.payload_error if self._answers_sent else ""
         self._memory = replace(self._memory, answers=left, payload_error=error)
         self._told("answer", code, description)
-
-    def _reported(self, message: m.Message, code: str, description: str) -> None:
-        batch = self._waiting.popleft().number
-        if code == OK:
-            self._indicate(ReportDelivered(batch=batch))
-        else:
-            self._indicate(ReportRefused(batch=batch, code=code, description=description))
-        if isinstance(message, m.UpdatedReport) and message.cancel_report is not None:
-            self._cancel_reports(message.cancel_report)  # R328: not confirmed
 
     def _polled(self, message: m.Message, now: datetime) -> None:
         """R500: again at once until there is nothing more, then after the interval."""
@@ -372,11 +378,12 @@ class Oadr2Session:
                 )
                 self._indications.extend(found)
             case m.CreateReport():
-                said = self._take_requests(message.report_requests, message.request_id, now)
+                said = self._apply(self._reports.requested(self._memory, message, now))
             case m.CancelReport():
-                said = [self._cancelled_reports(message)]
+                said = self._apply(self._reports.cancelled(self._memory, message))
             case m.RegisterReport():
                 # R301: the VTN has reports too, or says that it has none; we ask for none.
+                self._memory = replace(self._memory, vtn_offered=True)
                 response = response_of(OK, message.request_id)
                 said = [m.RegisteredReport(response=response, ven_id=self._memory.ven_id)]
             case m.CancelPartyRegistration():
@@ -388,13 +395,6 @@ class Oadr2Session:
                 # An oadrUpdateReport: we asked for no report, so whatever it belongs to is not ours.
                 said = [refusal_of(message, "452", self._memory.ven_id)]
         return said
-
-    def _cancelled_reports(self, message: m.CancelReport) -> m.Message:
-        accepted = self._cancel_reports(message)
-        return m.CanceledReport(
-            response=accepted.response(message.request_id),
-            pending_report_request_ids=accepted.pending, ven_id=self._memory.ven_id,
-        )  # fmt: skip
 
     def _cancelled_by_vtn(self, message: m.CancelPartyRegistration, now: datetime) -> m.Message:
         ours = message.registration_id == self._memory.registration_id
@@ -409,29 +409,11 @@ class Oadr2Session:
             self._indicate(RegistrationLost(reason="cancelled by the VTN"))
         return answer
 
-    def _take_requests(
-        self, requests: Sequence[m.ReportRequest], request_id: str, now: datetime
-    ) -> Sequence[m.Message]:
-        accepted = reports.accept_requests(self._memory, requests, self._settings.offers, now=now)
-        self._memory = accepted.memory
-        self._indications.extend(accepted.indications)
-        answer = m.CreatedReport(
-            response=accepted.response(request_id),
-            pending_report_request_ids=accepted.pending, ven_id=self._memory.ven_id,
-        )  # fmt: skip
-        metadata = (
-            reports.metadata(
-                self._settings.offers, request_id=self._request_id(), ven_id=self._memory.ven_id, answers=asked, now=now
-            )
-            for asked in accepted.metadata_for
-        )
-        return [answer, *metadata]
-
-    def _cancel_reports(self, message: m.CancelReport) -> reports.Accepted:
-        accepted = reports.cancel_requests(self._memory, message)
-        self._memory = accepted.memory
-        self._indications.extend(accepted.indications)
-        return accepted
+    def _apply(self, step: Step) -> Sequence[m.Message]:
+        """What is to be said of it."""
+        self._memory = step.memory
+        self._indications.extend(step.indications)
+        return step.said
 
     def _reply(self, said: Sequence[m.Message]) -> None:
         """To be posted to the service of each, in this order, until it is acknowledged."""
@@ -461,7 +443,7 @@ class Oadr2Session:
         Readings are kept, and let others pass. What the VTN asks for again if it wants it is let go in the end.
         """
         if exchange is Exchange.REPORT:
-            self._waiting.rotate(-1)
+            self._reports.set_aside()
         elif self._backoff.stumbled(again=True) and self._went_on(exchange, "500", reason):
             self._backoff.stumbled(again=False)
         self._pause(now, reason)
@@ -470,17 +452,11 @@ class Oadr2Session:
         """Go on as if it had been said; False where there is no going on without."""
         match exchange:
             case Exchange.REPORT:
-                self._indicate(ReportRefused(batch=self._waiting.popleft().number, code=code, description=reason))
+                self._apply(self._reports.refused(self._memory, code, reason))
             case Exchange.ANSWER:
                 self._answered(code, reason)
-            case Exchange.REPLY:
-                self._memory = replace(self._memory, replies=self._memory.replies[1:])
-                self._told(exchange.name, code, reason)
-            case Exchange.OFFER_REPORTS:
-                self._memory = replace(self._memory, offered=True)
-                self._told(exchange.name, code, reason)
-            case Exchange.REQUEST_EVENTS:
-                self._memory = replace(self._memory, synchronised=True)
+            case Exchange.REPLY | Exchange.OFFER_REPORTS | Exchange.REQUEST_EVENTS | Exchange.ASK_REPORTS:
+                self._memory = self._memory.after(exchange)
                 self._told(exchange.name, code, reason)
             case _:
                 return False

@@ -2,30 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from openadr_core.errors import LocalProtocolError
 from openadr_core.model.report import ReportOffer
 from openadr_core.oadr2 import messages as m
-from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr2 import reports
 from openadr_ven.protocols.oadr2.events import Enrolled
-from openadr_ven.protocols.oadr2.memory import Memory
+from openadr_ven.protocols.oadr2.memory import Exchange, Memory
 
 OK = "200"
-
-
-class Exchange(Enum):
-    """What the request under way is for."""
-
-    REGISTER = auto()
-    OFFER_REPORTS = auto()
-    REQUEST_EVENTS = auto()
-    REPLY = auto()
-    ANSWER = auto()
-    REPORT = auto()
-    POLL = auto()
-    CANCEL = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +47,7 @@ SERVICES = {
     Exchange.CANCEL: "EiRegisterParty",
     Exchange.OFFER_REPORTS: "EiReport",
     Exchange.REPORT: "EiReport",
+    Exchange.ASK_REPORTS: "EiReport",
     Exchange.REQUEST_EVENTS: "EiEvent",
     Exchange.ANSWER: "EiEvent",
     Exchange.POLL: "OadrPoll",
@@ -75,10 +61,9 @@ def message_for(
     settings: SessionSettings,
     *,
     request_id: str,
-    waiting: Batch | None,
     now: datetime,
 ) -> m.Message:
-    """The message that begins this exchange; ``waiting`` holds the readings of a report."""
+    """The message that begins this exchange; replies and reports have their own."""
     message: m.Message
     match exchange:
         case Exchange.REGISTER:
@@ -95,16 +80,8 @@ def message_for(
             message = m.RequestEvent(request_id=request_id, ven_id=memory.ven_id)
         case Exchange.ANSWER:
             message = created_event(memory)
-        case Exchange.REPORT if waiting is not None:
-            names = {offer.specifier_id: offer.report_name for offer in settings.offers}
-            message = reports.update(
-                waiting.request,
-                waiting.readings,
-                report_name=names[waiting.request.specifier_id],
-                request_id=request_id,
-                ven_id=memory.ven_id,
-                now=now,
-            )
+        case Exchange.ASK_REPORTS:
+            message = reports.ask_for_metadata(request_id=request_id, ven_id=memory.ven_id)
         case Exchange.POLL:
             message = m.Poll(ven_id=memory.ven_id)
         case _:

@@ -1,6 +1,6 @@
 """What a party can measure, what we ask of it, and what it sends."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +24,7 @@ from openadr_vtn.domain.reporting import (
     received,
     refused,
     requests_for,
+    spans_of,
 )
 
 OF_METADATA = "METADATA-"
@@ -198,8 +199,16 @@ def _seen(report: SentReport, requested: RequestedReport, offered: OfferedReport
     request = requested.request
     points = {point.r_id: point for point in offered.offer.data_points if point.r_id in request.r_ids}
     latest = now + max(request.granularity, CLOCK_DRIFT_MAX)
-    asked = list(_readings(report, points, offered, request.granularity))
-    readings = tuple(pair for pair in asked if pair[1].starts_at + pair[1].duration <= latest)
+    asked = [
+        (point, reading, span)
+        for reading, span in zip(report.readings, spans_of(report.readings, request.granularity), strict=True)
+        if (point := points.get(reading.r_id)) is not None and point.measurand is not Measurand.STATUS
+    ]
+    readings = tuple(
+        (point, canonical(reading, offered.factors[point.r_id], span))
+        for point, reading, span in asked
+        if reading.starts_at + reading.duration <= latest
+    )
     asked_statuses = [
         (point, status)
         for status in report.statuses
@@ -212,15 +221,6 @@ def _seen(report: SentReport, requested: RequestedReport, offered: OfferedReport
     elif len(readings) + len(statuses) < len(asked) + len(asked_statuses):
         fault = RemoteProtocolError("an interval ends in the future", clause="R315")
     return _Taken(readings=readings, statuses=statuses, fault=fault)
-
-
-def _readings(
-    report: SentReport, points: Mapping[str, DataPoint], offered: OfferedReport, granularity: timedelta
-) -> Iterator[tuple[DataPoint, Reading]]:
-    for reading in report.readings:
-        point = points.get(reading.r_id)
-        if point is not None and point.measurand is not Measurand.STATUS:
-            yield point, canonical(reading, offered.factors[reading.r_id], granularity)
 
 
 async def _note_reported(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from openadr_core.model.report import Quality
-from openadr_ven.application.observation import Observation, measured_between
+from openadr_ven.application.observation import Observation
+from openadr_ven.application.reporting import Meter
 from openadr_ven.fleet.columns import DeviceClass, Fleet, gateways
 from openadr_ven.gateways.contract import TelemetryFlag, TelemetryFrame, telemetry_rows
 from tests.ven.application.world import a_fleet
@@ -132,9 +133,8 @@ def test_a_baseline_is_the_mean_of_the_window_before(seen: Observation, fleet: F
 def test_an_interval_says_how_well_it_is_known(seen: Observation, fleet: Fleet, heard: range, quality: Quality) -> None:
     for second in heard:
         hear(seen, fleet, NOW + second * SECOND, 2.0)
-    start = int(NOW.timestamp())
     silent_w = seen.by_gateway(np.full(fleet.size, 1.0))
-    measured = measured_between(seen, start, start + 5, silent_w=silent_w)
+    measured = Meter(seen=seen, spans=(), silent_w=silent_w, started_at=NOW).over(NOW, NOW + 5 * SECOND)
     assert measured.quality is quality
     # Three seconds of silence are taken for more of the same.
     known = min(len(heard) + 3, 5) if heard else 0

@@ -23,6 +23,9 @@ from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.report_offers import offers_of, resources_of
+from openadr_ven.application.reporter import Kept, Reporter
+from openadr_ven.application.status_reporting import Resources
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import Fleet
@@ -37,6 +40,7 @@ from tests.ven.protocols.scripted_vtn import ScriptedVtn, an_event, distribute, 
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=30)
+KEPT = Kept(history=timedelta(days=30), undelivered=timedelta(days=7))
 TARGET_W = 200_000.0
 ENVELOPE = Envelope(
     event_max_w=600_000,
@@ -127,6 +131,7 @@ class World:
         self.clock = ManualClock(now)
         self.store = store
         self.fleet = a_fleet() if fleet is None else fleet
+        self.resources = resources_of(self.fleet, "fleet")
         self.town = Town(self.fleet, rng=np.random.default_rng(2), started_at=now)
         self.broker = Broker(town=self.town, clock=self.clock)
         self.vtn = ScriptedVtn()
@@ -169,9 +174,8 @@ class World:
             record = await unit.session_record(UPSTREAM)
         memory = None if record is None else from_record(Memory, record)
         dice = random.Random(5)
-        self._session = Oadr2Session(
-            settings=self.session_settings, decode=read, dice=dice, now=self.now, memory=memory
-        )
+        settings = replace(self.session_settings, offers=offers_of(self.resources, KEPT.history))
+        self._session = Oadr2Session(settings=settings, decode=read, dice=dice, now=self.now, memory=memory)
         self.agent = Agent(
             settings=AgentSettings(envelope=self.envelope, priced=frozenset(self.reference)),
             store=self.store,
@@ -179,6 +183,12 @@ class World:
             session=self._session,
             control=control,
             seen=seen,
+            reporter=Reporter(
+                seen=seen,
+                resources=Resources(fleet=self.fleet, names=self.resources),
+                kept=KEPT,
+                now=self.now,
+            ),
             journal=self._journal,
             turn=nullcontext(),
             now=self.now,

@@ -8,7 +8,7 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.market_context import normalised
-from openadr_ven.application.reporting import OFFER
+from openadr_ven.application.report_offers import offers_of
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
 from openadr_ven.protocols.oadr2.events import Enrolled
@@ -24,12 +24,13 @@ I = TypeVar("I")  # noqa: E741
 SECOND = timedelta(seconds=1)
 INTERVAL = timedelta(seconds=2)
 NO_REQUEST = m.EiResponse(response_code="200")
+OFFERS = offers_of(("fleet", "fleet-battery"), timedelta(days=30))
 SETTINGS = SessionSettings(
     ven_name="our-ven",
     poll_interval=INTERVAL,
     enrolment_retry=timedelta(seconds=5),
     enrolled=Enrolled(relief_signs={normalised(CONTEXT): ReliefSign.POSITIVE}, names=frozenset({"feeder-9"})),
-    offers=(OFFER,),
+    offers=OFFERS,
 )
 
 

@@ -69,7 +69,12 @@ class ScriptedVtn:
             case m.UpdateReport():
                 return m.UpdatedReport(response=OK, ven_id=VEN_ID)
             case m.Poll() if self.queue:
-                return self.queue.popleft()
+                told = self.queue.popleft()
+                if isinstance(told, m.CreateReport):
+                    # R306: metadata ends what was asked for, so it is asked for again whenever metadata comes.
+                    wanted = [one for one in told.report_requests if one.specifier.report_specifier_id != "METADATA"]
+                    self.report_requests = (*self.report_requests, *wanted)
+                return told
             case m.CancelPartyRegistration():
                 return m.CanceledPartyRegistration(response=OK, ven_id=VEN_ID)
         return m.Response(response=OK, ven_id=VEN_ID)

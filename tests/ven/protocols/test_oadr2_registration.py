@@ -73,12 +73,35 @@ def test_metadata_says_what_the_rules_want(registered: Oadr2Session, vtn: Script
     talk(registered, vtn, now=now + INTERVAL)
     (offer,) = vtn.said(m.RegisterReport)
     assert offer.report_request_id == "meta-1"  # R311
-    (report,) = offer.reports
-    assert report.report_name == "METADATA_TELEMETRY_USAGE"
-    assert report.report_request_id == "0"
-    assert report.duration is not None
-    assert all(one.sampling_rate is not None for one in report.descriptions)
-    assert {one.report_type for one in report.descriptions} == {"usage", "baseline"}
+    assert [one.report_name for one in offer.reports] == [
+        "METADATA_TELEMETRY_USAGE",
+        "METADATA_TELEMETRY_STATUS",
+        "METADATA_HISTORY_USAGE",
+    ]
+    assert len({one.report_specifier_id for one in offer.reports}) == 3  # R308
+    for report in offer.reports:
+        assert (report.report_request_id, report.dtstart, report.intervals) == ("0", None, ())
+        assert report.duration is not None
+        for point in report.descriptions:
+            rate = point.sampling_rate
+            if report.report_name == "METADATA_HISTORY_USAGE":
+                assert rate is None
+            else:
+                assert rate is not None
+                assert rate.min_period <= rate.max_period <= report.duration
+        if report.report_name == "METADATA_TELEMETRY_STATUS":
+            assert {(one.report_type, one.reading_type, one.item_base) for one in report.descriptions} == {
+                ("x-resourceStatus", "x-notApplicable", None)
+            }
+            sources = [one.report_data_source for one in report.descriptions]
+            assert sources == [m.Target(resource_ids=(name,)) for name in ("fleet", "fleet-battery")]
+        else:
+            found = [(one.report_type, one.reading_type, one.item_base) for one in report.descriptions]
+            assert [(kind, how, unit and (unit.name, unit.units, unit.si_scale_code)) for kind, how, unit in found] == [
+                ("usage", "Direct Read", ("powerReal", "W", "none")),
+                ("usage", "Direct Read", ("energyReal", "Wh", "none")),
+                ("baseline", "Derived", ("powerReal", "W", "none")),
+            ]
 
 
 @pytest.mark.openadr20b("R401", "G8")
@@ -249,7 +272,7 @@ def test_a_restarted_session_goes_on_with_its_registration_and_asks_for_the_even
     vtn.heard.clear()
     vtn.events = (an_event(),)
     talk(again, vtn, now=now)
-    assert [type(one) for one in vtn.heard][:2] == [m.RequestEvent, m.CreatedEvent]
+    assert [type(one) for one in vtn.heard][:3] == [m.RegisterReport, m.RequestEvent, m.CreatedEvent]  # R309
     assert again.indications() == []
     assert answers(vtn)[0].opt_type == "optIn"
 

@@ -10,6 +10,7 @@ from openadr_core.model.opt import OptType
 from openadr_core.model.report import ReportRequest
 from openadr_core.oadr2 import messages as m
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr2 import Oadr2Session
 from openadr_ven.protocols.oadr2.backoff import STUMBLES_MAX
 from tests.ven.protocols.conversation import INTERVAL, a_session, answers, deliver, of, opt_in
@@ -84,8 +85,8 @@ def test_readings_over_which_it_fails_are_kept_and_let_others_pass(
     now += INTERVAL
     talk(registered, vtn, now=now)
     asked = asked_of(registered)
-    registered.report(1, asked, readings_of(now))
-    registered.report(2, asked, readings_of(now + INTERVAL))
+    registered.report(Batch(number=1, request=asked, readings=readings_of(now)))
+    registered.report(Batch(number=2, request=asked, readings=readings_of(now + INTERVAL)))
     vtn.script[m.UpdateReport] = lambda: (
         Response(status=500) if vtn.said(m.UpdateReport)[-1].reports[0].dtstart == now else good
     )
@@ -110,7 +111,7 @@ def test_a_vtn_that_has_forgotten_us_has_not_heard_what_we_said(
     now += INTERVAL
     deliver(registered, vtn, an_event(), now=now)
     registered.answer(opt_in(now=now))
-    registered.report(1, asked, readings_of(now))
+    registered.report(Batch(number=1, request=asked, readings=readings_of(now)))
 
     def forgotten() -> m.Message:
         del vtn.script[kind]

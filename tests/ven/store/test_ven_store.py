@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openadr_core.errors import Unavailable
 from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
 from openadr_core.model.opt import Opt, OptType
-from openadr_core.model.report import Reading, ReportRequest
+from openadr_core.model.report import ReportRequest
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.adapters.sql.tables import Row
@@ -123,18 +123,6 @@ async def test_the_last_round_is_never_forgotten(store: SqlStore, now: datetime)
     async with store.unit_of_work() as unit:
         assert await unit.last_round() == rounds[-1]
         await unit.add_round(a_round(now, sequence=4))
-
-
-async def test_a_batch_number_is_never_given_twice(store: SqlStore, now: datetime) -> None:
-    readings = [Reading(r_id="power", starts_at=now, duration=timedelta(seconds=1), value=-1.5)]
-    async with store.unit_of_work() as unit:
-        first = await unit.add_batch(a_request(now), readings)
-        await unit.forget_batch(first.number)
-    async with store.unit_of_work() as unit:
-        second = await unit.add_batch(a_request(now), readings)
-    async with store.unit_of_work() as unit:
-        assert second.number > first.number
-        assert await unit.unsent_batches() == [second]
 
 
 async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> None:

@@ -23,6 +23,7 @@ from openadr_vtn.domain.reporting import (
     received,
     refused,
     request_of,
+    spans_of,
 )
 from tests.vtn.samples import HOUR, STATUS_POINT, a_status, an_offer
 
@@ -152,6 +153,26 @@ def test_one_report_is_late_a_minute_after_it_was_asked_for() -> None:
         assert late_by(one, NOW + ONE_SHOT_WAIT + SECOND) == SECOND
         assert late_by(received(one, [a_reading(0)], NOW), NOW + HOUR) == ZERO
         assert late_by(refused(one, "461", NOW), NOW + HOUR) == ZERO
+
+
+@pytest.mark.openadr20b("R315", "R342", "R-19")
+@pytest.mark.parametrize(
+    ("starts", "granularity", "expected"),
+    [
+        ([0, 1, 2], 1, [1, 1, 1]),
+        ([0, 1, 2], 5, [1, 1, 5]),
+        ([2, 0, 60], 5, [5, 2, 5]),
+        ([0, 300, 600], 0, [300, 300, 300]),
+        ([0], 60, [60]),
+        ([0], 0, [0]),
+        ([0, 0], 5, [0, 5]),
+    ],
+)
+def test_a_point_in_time_stands_until_the_next(starts: list[int], granularity: int, expected: list[int]) -> None:
+    points = [a_reading(start, duration=ZERO) for start in starts]
+    lengths = [a_reading(start, r_id="energy", duration=9 * SECOND) for start in starts]
+    spans = spans_of([*points, *lengths], granularity * SECOND)
+    assert [span / SECOND for span in spans] == [*expected, *[9] * len(starts)]
 
 
 @pytest.mark.openadr20b("R319", "R318", "R-20")

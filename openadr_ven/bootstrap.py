@@ -10,7 +10,7 @@ import random
 import secrets
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,7 +31,6 @@ from openadr_core.oadr2.xmldsig import signer_of
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
-from openadr_core.shell.tls import Chain, client_context, refuse_expired
 from openadr_core.shell.watchdog import Alarm, Watchdog
 from openadr_core.xml.validate import Schema
 from openadr_ven.adapters.claims import StoredClaims
@@ -48,16 +47,19 @@ from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
+from openadr_ven.console.view import Link
 from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import Fleet
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
-from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
+from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
 from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.settings import Settings
 from openadr_ven.transport.client import VtnClient
-from openadr_ven.transport.seal import Seal, SealedCarrier
+from openadr_ven.transport.own_certificate import OwnCertificate
+from openadr_ven.transport.push_server import PushServer
+from openadr_ven.transport.seal import Seal, SealedCarrier, sealed_receiver
 from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
@@ -74,6 +76,9 @@ class Ven:
     clock: SystemClock
     agent: Agent
     upstream: Upstream
+    server: PushServer | None
+    """Where the VTN reaches us, if we do not poll."""
+    own: OwnCertificate
     gateways: MqttGateways
     console: Console
     watchdog: Watchdog
@@ -92,9 +97,14 @@ class Ven:
             coalesce=True,
             max_instances=1,
         )
+        scheduler.add_job(self._remind, "interval", days=1)
         scheduler.start()
         await self.console.start()
-        log.info("ready", console=self.console.entrance, vtn=self.settings.vtn.url)
+        if self.server is not None:
+            await self.server.start()
+        self._remind()
+        pushed_at = None if self.settings.push is None else self.settings.push.address
+        log.info("ready", console=self.console.entrance, vtn=self.settings.vtn.url, pushed_at=pushed_at)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -107,7 +117,15 @@ class Ven:
                     task.cancel()
         finally:
             scheduler.shutdown(wait=False)
+            if self.server is not None:
+                await self.server.close()
             await self.console.close()
+
+    def _remind(self) -> None:
+        """2.0b 10.4: of its own certificate's end an agent warns while there is time."""
+        if left := self.own.ends_soon():
+            text = f"{self.settings.vtn.certificate.name} ends in {left.days} days"
+            self.agent.note(Notice(at=self.clock.now(), kind="certificate ends soon", text=text, alarm=True))
 
     async def _until(self, stop: asyncio.Event, failed: asyncio.Future[None]) -> None:
         stopping = asyncio.ensure_future(stop.wait())
@@ -173,16 +191,13 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         turn=asyncio.Lock(),
         now=now,
     )
-    client = VtnClient(
-        url=settings.vtn.url,
-        context=_context(settings, clock),
-        fingerprints=settings.vtn.fingerprints,
-        timeout_s=settings.vtn.timeout_s,
-    )
+    own = OwnCertificate(settings, clock.now)
+    client = _client(settings, own, clock)
     parts.push_async_callback(client.close)
     seal = _seal(settings, store, schema, clock)
     carrier = client if seal is None else SealedCarrier(client, seal)
     upstream = Upstream(session=session, carrier=carrier, listener=agent, now=clock.now)
+    server = _push_server(settings, upstream, seal, own, lambda text: agent.impostor(text, now=clock.now()))
     registry = new_registry()
     CertificateGauge(registry, clock.now).watch("ven", settings.vtn.certificate.read_bytes())
     registry.register(AgentMetrics(agent))
@@ -191,8 +206,17 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         clock=clock,
         agent=agent,
         upstream=upstream,
+        server=server,
+        own=own,
         gateways=gateways,
-        console=Console(settings=settings.console, agent=agent, store=store, registry=registry, now=clock.now),
+        console=Console(
+            settings=settings.console,
+            agent=agent,
+            store=store,
+            registry=registry,
+            link=_link(settings, own),
+            now=clock.now,
+        ),
         watchdog=Watchdog(clock, _alarm(agent, ClockMetrics(registry, clock), clock)),
     )
 
@@ -277,6 +301,9 @@ def _session_settings(settings: Settings, resources: tuple[str, ...]) -> Session
         enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
         enrolled=Enrolled(relief_signs=signs, names=frozenset({settings.fleet.name})),
         offers=offers_of(resources, _kept(settings).history),
+        pushed=None
+        if settings.push is None
+        else Pushed(address=settings.push.address, vtn_sha256=frozenset(settings.vtn.fingerprints)),
         xml_signature=settings.vtn.signatures is not SignatureRule.OFF,
     )
 
@@ -303,10 +330,39 @@ def _seal(settings: Settings, store: SqlStore, schema: Schema, clock: SystemCloc
     )
 
 
-def _context(settings: Settings, clock: SystemClock) -> ssl.SSLContext:
-    chain = Chain(certificate=settings.vtn.certificate, key=settings.vtn.key)
-    refuse_expired([chain], clock.now())
-    return client_context(settings.vtn.profile, chain, [settings.vtn.trust])
+def _client(settings: Settings, own: OwnCertificate, clock: SystemClock) -> VtnClient:
+    return VtnClient(
+        url=settings.vtn.url,
+        context=own.as_client,
+        fingerprints=settings.vtn.fingerprints,
+        timeout_s=settings.vtn.timeout_s,
+        compressed=settings.vtn.compressed,
+        may_speak=own.is_good,
+        clock_s=lambda: clock.now().timestamp(),
+    )
+
+
+def _link(settings: Settings, own: OwnCertificate) -> Link:
+    return Link(
+        vtn=settings.vtn.url,
+        pushed_at="" if settings.push is None else settings.push.address,
+        fingerprint=own.fingerprint,
+        certificate_ends_at=own.ends_at,
+    )
+
+
+def _push_server(
+    settings: Settings,
+    upstream: Upstream,
+    seal: Seal | None,
+    own: OwnCertificate,
+    refused: Callable[[str], Awaitable[None]],
+) -> PushServer | None:
+    chosen = settings.push
+    if chosen is None or own.as_server is None:
+        return None
+    receive = upstream.receive if seal is None else sealed_receiver(upstream.receive, seal, refused)
+    return PushServer(receive, host=chosen.host, port=chosen.port, tls=own.as_server, may_speak=own.is_good)
 
 
 def _broker(settings: Settings) -> BrokerAddress:

@@ -33,14 +33,16 @@ class VtnSettings(Table):
     certificate: Path
     key: Path
     trust: Path
-    fingerprints: tuple[str, ...] = Field(min_length=1, max_length=2)
-    """SHA-256 of the VTN's certificate. Two slots: the VTN's next one can be entered before it changes."""
+    fingerprints: tuple[str, ...] = Field(min_length=1, max_length=4)
+    """SHA-256 of the VTN's certificates: an RSA and an ECC one (2.0b R68), and of each the next, before it changes."""
     ven_name: str = ""
     profile: Literal["modern-2.0b", "certification-2.0b"] = "modern-2.0b"
     poll_interval_s: Annotated[float, Field(ge=0.001)] = 10.0
     """OpenADR 2.0b 9.1.8: to the millisecond. The VTN may ask for a longer one, never for a shorter."""
     timeout_s: Annotated[float, Field(ge=5)] = 10.0
     """OpenADR 2.0b 9.1.6: at least five seconds."""
+    compressed: bool = False
+    """Ask the VTN to compress its answers (9.1.9.1), where the line is worth more than the computing."""
     signatures: SignatureRule = SignatureRule.OFF
     """XML signatures (OpenADR 2.0b 10.6). With ``accept`` we sign, and take unsigned answers too."""
     signature_age_max_s: Annotated[int, Field(ge=5, le=3600)] = SIGNATURE_AGE_MAX_S
@@ -63,6 +65,23 @@ class VtnSettings(Table):
         if any(len(one) != FINGERPRINT_HEX_CHARS or set(one) - set("0123456789abcdef") for one in plain):
             raise ValueError("each is the SHA-256 of a certificate: 64 hex digits (openadr-ven fingerprint vtn.pem)")
         return plain
+
+
+class PushSettings(Table):
+    """With this table the agent does not poll: the VTN comes to it (OpenADR 2.0b HTTP push)."""
+
+    address: str
+    """How the VTN reaches us: ``https://host[:port]/[prefix/]``; the OpenADR path is added."""
+    host: str = "0.0.0.0"  # noqa: S104  # the VTN comes from outside, and shows its certificate
+    port: Annotated[int, Field(ge=0, le=65535)] = 8443
+
+    @field_validator("address")
+    @classmethod
+    def _over_tls(cls, address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be https://host[:port]/[prefix/]")
+        return address
 
 
 class ProgramSettings(Table):
@@ -159,6 +178,8 @@ class Settings(FileSettings):
     envelope: EnvelopeSettings
     """Required: without an explicit choice of what may never be exceeded, the agent does not start."""
     fleet: FleetSettings
+    push: PushSettings | None = None
+    """None: the agent polls."""
     programs: dict[str, ProgramSettings] = Field(default_factory=dict)
     """By market context, the URI that names a program on the wire. Others are refused with code 462."""
     gateways: GatewaySettings = GatewaySettings()

@@ -91,7 +91,6 @@ class Vtn:
     _directory: Directory
     _watchdog: asyncio.Task[None]
     _pusher: Pusher
-    _pushing: asyncio.Task[None]
     _outbound: Outbound
     _certificates: OwnCertificates
     _security: MessageSecurity
@@ -110,7 +109,6 @@ class Vtn:
         """Stop listening, let what is in progress end, write down what is only in memory."""
         self._scheduler.shutdown(wait=False)
         self._watchdog.cancel()
-        self._pushing.cancel()
         await self._pusher.close()
         await self._outbound.close()
         for listener in (self.parties, self.operator, self.console):
@@ -154,6 +152,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         await store.close()
         raise
     parties, operator, console = listeners
+    pusher.start()
     return Vtn(
         parties=parties,
         operator=operator,
@@ -164,7 +163,6 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
         _pusher=pusher,
-        _pushing=asyncio.create_task(pusher.run()),
         _outbound=outbound,
         _certificates=certificates,
         _security=signatures.security,

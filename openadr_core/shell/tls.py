@@ -90,17 +90,20 @@ def server_context(
     chains: Sequence[Chain],
     trust: Sequence[Path],
     client_certificates: ClientCertificates = "required",
+    *,
+    every_suite: bool = True,
 ) -> ssl.SSLContext:
     """A server's context that has proven in memory that every chain can be used; else a ConfigError names the file.
 
-    ``trust`` holds the PEM files of the authorities whose client certificates are let in.
+    ``trust`` holds the PEM files of the authorities whose client certificates are let in. Without
+    ``every_suite`` it is enough to serve one: a VEN has one certificate (OpenADR 2.0b R68).
     """
     if not chains:
         raise ConfigError("a TLS server needs at least one certificate chain")
     if client_certificates != "none" and not trust:
         raise ConfigError("client certificates are asked for, and no authority is trusted to sign them")
     proven = {_prove(preset, chain).suite for chain in chains}
-    if preset == "certification-2.0b" and (missing := set(PRESETS[preset].suites) - proven):
+    if every_suite and preset == "certification-2.0b" and (missing := set(PRESETS[preset].suites) - proven):
         # R67, R68: a VTN has an RSA and an ECC certificate, a VEN only one of them.
         log.warning("no certificate for a suite that a VEN may insist on", preset=preset, suites=sorted(missing))
     context = _context(ssl.PROTOCOL_TLS_SERVER, preset)

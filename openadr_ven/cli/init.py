@@ -19,8 +19,8 @@ url = "{url}"                         # https://host[:port]/[prefix/]; the OpenA
 certificate = "{certificate}"         # ours: PEM, then its authorities without the root
 key = "{key}"
 trust = "{trust}"                     # the authority that signed the VTN's certificate
-# SHA-256 of the VTN's certificate: the agent talks to no other. A second one may stand beside it while the
-# VTN changes its certificate. `openadr-ven fingerprint vtn.pem` shows it.
+# SHA-256 of the VTN's certificates, which are two, an RSA and an ECC one: the agent talks to no other. The next
+# of each may stand beside them while the VTN changes them. `openadr-ven fingerprint vtn.pem` shows it.
 fingerprints = [{fingerprints}]
 ven_name = "{ven_name}"
 poll_interval_s = 10.0                # the VTN may ask for a longer one
@@ -29,6 +29,15 @@ poll_interval_s = 10.0                # the VTN may ask for a longer one
 signatures = "off"
 signature_age_max_s = 300             # how far the VTN's clock may be off, both ways
 profile = "modern-2.0b"               # or "certification-2.0b": exactly the two suites of the standard
+timeout_s = 10.0                      # how long an answer is waited for; the standard wants at least 5
+compressed = false                    # ask the VTN to compress its answers
+
+# With this table the agent does not poll: it registers this address, listens, and the VTN comes to it. Whoever is
+# not the VTN of the fingerprints above is refused. An agent on the VTN's own host and port needs another prefix.
+# [push]
+# address = "https://ven.example:8443/ven/"   # as the VTN reaches us; the OpenADR path is added
+# host = "0.0.0.0"                            # where we listen
+# port = 8443
 
 # One table for each program that the fleet takes part in, named by its market context.
 # relief_sign: what a positive number means when an event asks for a change of load. POSITIVE: relief, less
@@ -78,7 +87,9 @@ format = "json"                       # or "console", for a person at a terminal
 @click.command(short_help="Write settings that say what they mean.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--vtn-url", default="https://localhost:8443", show_default=True, help="Where the VTN is.")
-@click.option("--vtn-fingerprint", "fingerprints", multiple=True, help="SHA-256 of the VTN's certificate; at most two.")
+@click.option(
+    "--vtn-fingerprint", "fingerprints", multiple=True, help="SHA-256 of a certificate of the VTN's; repeat for more."
+)
 @click.option("--certificate", default="ven.pem", show_default=True, help="Our certificate (PEM).")
 @click.option("--key", default="ven.key", show_default=True, help="Its key.")
 @click.option("--trust", default="ca.pem", show_default=True, help="The authority of the VTN's certificate.")

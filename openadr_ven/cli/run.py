@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from openadr_core.errors import ConfigError
 from openadr_core.identity import peer_of
+from openadr_core.limits import CERTIFICATE_WARNING_DAYS
 from openadr_core.shell.logs import configure_logs
 from openadr_ven import bootstrap
 from openadr_ven.cli.looping import run_async
@@ -72,7 +74,15 @@ def fingerprint(certificate: Path) -> None:
     click.echo(f"OpenADR 2.0b     {peer.fingerprint_20b}")
     click.echo(f"LFDI             {peer.lfdi}")
     click.echo(f"Subject          {found.subject.rfc4514_string()}")
-    click.echo(f"Valid until      {found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"Valid until      {found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC{_left(found.not_valid_after_utc)}")
+
+
+def _left(end: datetime) -> str:
+    """A word about an end that is near (OpenADR 2.0b 10.4)."""
+    days = (end - datetime.now(UTC)).days
+    if days >= CERTIFICATE_WARNING_DAYS:
+        return ""
+    return f"  (in {days} days: renew it)" if days >= 0 else "  (ended: it is good for nothing)"
 
 
 def _check(settings: Settings) -> None:
@@ -82,4 +92,5 @@ def _check(settings: Settings) -> None:
             return ven.agent.seen.fleet.size
 
     devices = run_async(try_everything())
-    click.echo(f"good: {devices} devices, VTN {settings.vtn.url}, store {settings.store.split('@')[-1]}")
+    reached = "polled" if settings.push is None else f"which pushes to {settings.push.address}"
+    click.echo(f"good: {devices} devices, VTN {settings.vtn.url}, {reached}, store {settings.store.split('@')[-1]}")

@@ -19,7 +19,7 @@ from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.metrics import EXPOSITION_HEADERS, exposition
 from openadr_ven.application.agent import Agent
 from openadr_ven.application.ports import Store
-from openadr_ven.console.view import event_view, fleet_view, now_view
+from openadr_ven.console.view import Link, event_view, fleet_view, link_view, now_view
 from openadr_ven.settings import ConsoleSettings
 
 PROGRAM = "openadr-ven"
@@ -37,6 +37,7 @@ class Shown:
     agent: Agent
     store: Store
     registry: CollectorRegistry
+    link: Link
     now: Callable[[], datetime]
     templates: Environment
 
@@ -52,6 +53,7 @@ class Console:
         agent: Agent,
         store: Store,
         registry: CollectorRegistry,
+        link: Link,
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -62,7 +64,7 @@ class Console:
         templates = Environment(
             loader=PackageLoader("openadr_ven.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._shown = Shown(agent=agent, store=store, registry=registry, now=now, templates=templates)
+        self._shown = Shown(agent=agent, store=store, registry=registry, link=link, now=now, templates=templates)
 
     @property
     def entrance(self) -> str:
@@ -145,7 +147,7 @@ async def now_data(request: web.Request) -> web.Response:
     shown = request.app[SHOWN]
     async with shown.store.unit_of_work() as unit:
         notices = await unit.notices(limit=NOTICES_SHOWN)
-    return web.json_response(now_view(shown.agent, notices, shown.now()))
+    return web.json_response({**now_view(shown.agent, notices, shown.now()), "link": link_view(shown.link)})
 
 
 async def fleet_data(request: web.Request) -> web.Response:

@@ -1,6 +1,7 @@
 """The agent's state as the pages' data: plain values in kilowatts, rounded for people."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,27 @@ from openadr_ven.fleet.columns import DeviceClass, Floats, Mask, Mode
 
 TRANSFORMERS_SHOWN = 10
 View = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How we and the VTN reach each other, and what the VTN's operator knows us by."""
+
+    vtn: str
+    pushed_at: str
+    """Our own address, if the VTN comes to us; empty where we poll."""
+    fingerprint: str
+    """Of our certificate, as OpenADR 2.0b writes it (10.5.1)."""
+    certificate_ends_at: datetime
+
+
+def link_view(link: Link) -> View:
+    return {
+        "vtn": link.vtn,
+        "pushed_at": link.pushed_at or None,
+        "fingerprint": link.fingerprint,
+        "certificate_ends_at": link.certificate_ends_at.isoformat(),
+    }
 
 
 def now_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:

@@ -5,16 +5,30 @@ before a byte of ours is sent. So an authority that signs a second VTN, or a nam
 moves no device.
 """
 
+import asyncio
 import hashlib
+import math
 import ssl
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import httpx
+from cryptography import x509
 
-from openadr_core.errors import CertificateRejected, ConnectFailed, ExchangeFailed, PeerClosed, TimedOut, TlsFailed
+from openadr_core.errors import (
+    CertificateRejected,
+    ConnectFailed,
+    ExchangeFailed,
+    MalformedMessage,
+    PeerClosed,
+    TimedOut,
+    TlsFailed,
+)
 from openadr_core.exchange import Request, Response
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
+from openadr_core.oadr2.http_rules import inflated
 
 WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """Not errors: the connection had to wait, and that is in the history of whatever came next."""
@@ -23,50 +37,102 @@ WAITING = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class VtnClient:
     """A long-lived connection to one VTN, made again whenever it is needed."""
 
-    def __init__(self, *, url: str, context: ssl.SSLContext, fingerprints: Collection[str], timeout_s: float) -> None:
-        """``context`` is this client's own: the pinned ``fingerprints`` (SHA-256, hex) become part of it."""
-        context.sslobject_class = pinned(fingerprints)
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            verify=context,
-            timeout=timeout_s,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-            # No proxy from the environment may stand between us and the certificate that we pinned.
-            trust_env=False,
-        )
-        # OpenADR 2.0b 9.1.9.1 and .3: what is offered must be used, so nothing is offered; only XML is accepted.
-        del self._client.headers["accept-encoding"]
-        self._client.headers["accept"] = "application/xml"
+    def __init__(
+        self,
+        *,
+        url: str,
+        context: ssl.SSLContext,
+        fingerprints: Collection[str],
+        timeout_s: float,
+        compressed: bool = False,
+        may_speak: Callable[[], bool] = lambda: True,
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        """``context`` is this client's own: the pinned ``fingerprints`` (SHA-256, hex) become part of it.
+
+        ``compressed`` offers the VTN to compress its answers; ``may_speak`` is asked before each request:
+        False once our own certificate has ended (OpenADR 2.0b R516).
+        """
+        self._url = url
+        self._context = context
+        self._timeout_s = timeout_s
+        self._compressed = compressed
+        self._may_speak = may_speak
+        self._clock_s = clock_s
+        self._ends_at_s = math.inf
+        """When the certificate ends that the VTN has shown on the connection that is kept."""
+        context.sslobject_class = pinned(fingerprints, self._saw)
+        self._client = self._opened()
 
     async def exchange(self, request: Request) -> Response:
         """The answer; ExchangeFailed if none came, CertificateRejected if it was not our VTN that answered."""
+        if not self._may_speak():
+            raise TlsFailed("our own certificate has ended")
+        if self._ends_at_s <= self._clock_s():
+            # What was good when we shook hands is not any more: a new handshake looks again.
+            await self._client.aclose()
+            self._client, self._ends_at_s = self._opened(), math.inf
         seen: set[str] = set()
 
         async def trace(step: str, _info: object) -> None:
             seen.add(step)
 
-        with _named(seen):
-            async with self._client.stream(
-                request.method,
-                request.path,
-                content=request.body,
-                headers=dict(request.headers),
-                extensions={"trace": trace},
-            ) as answer:
-                body = b""
-                async for part in answer.aiter_raw():
-                    body += part
-                    if len(body) > XML_REPORT_BODY_MAX_BYTES:
-                        raise PeerClosed(f"an answer of more than {XML_REPORT_BODY_MAX_BYTES} bytes")
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(status=answer.status_code, body=body, headers=headers)
+        try:
+            # httpx counts each read by itself: a VTN that drips would hold us for ever.
+            async with asyncio.timeout(self._timeout_s):
+                with _named(seen):
+                    return await self._carried(request, trace)
+        except TimeoutError as error:
+            raise TimedOut("no answer in time") from error
 
     async def close(self) -> None:
         await self._client.aclose()
 
+    async def _carried(self, request: Request, trace: Callable[[str, object], Awaitable[None]]) -> Response:
+        async with self._client.stream(
+            request.method,
+            request.path,
+            content=request.body,
+            headers=dict(request.headers),
+            extensions={"trace": trace},
+        ) as answer:
+            body = bytearray()
+            async for part in answer.aiter_raw():
+                body += part
+                if len(body) > XML_REPORT_BODY_MAX_BYTES:
+                    raise PeerClosed(f"an answer of more than {XML_REPORT_BODY_MAX_BYTES} bytes")
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        coding = headers.pop("content-encoding", "identity").lower()
+        if coding == "identity" or answer.status_code != HTTPStatus.OK:
+            return Response(status=answer.status_code, body=bytes(body), headers=headers)
+        try:
+            plain = inflated(bytes(body), coding, max_bytes=XML_REPORT_BODY_MAX_BYTES)
+        except MalformedMessage as error:
+            raise PeerClosed(f"an answer that cannot be inflated: {error}") from error
+        return Response(status=answer.status_code, body=plain, headers=headers)
 
-def pinned(fingerprints: Collection[str]) -> type[ssl.SSLObject]:
-    """A TLS connection whose handshake succeeds with these certificates alone."""
+    def _opened(self) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(
+            base_url=self._url,
+            verify=self._context,
+            timeout=self._timeout_s,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            # No proxy from the environment may stand between us and the certificate that we pinned.
+            trust_env=False,
+        )
+        # OpenADR 2.0b 9.1.9.1 and .3: what is offered must be used; only XML is accepted.
+        del client.headers["accept-encoding"]
+        if self._compressed:
+            client.headers["accept-encoding"] = "gzip, deflate"
+        client.headers["accept"] = "application/xml"
+        return client
+
+    def _saw(self, certificate: bytes) -> None:
+        self._ends_at_s = x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
+
+
+def pinned(fingerprints: Collection[str], saw: Callable[[bytes], None]) -> type[ssl.SSLObject]:
+    """A TLS connection whose handshake succeeds with these certificates alone; ``saw`` is told which one it was."""
     allowed = frozenset(fingerprints)
 
     class PinnedSSLObject(ssl.SSLObject):
@@ -75,6 +141,7 @@ def pinned(fingerprints: Collection[str]) -> type[ssl.SSLObject]:
             certificate = self.getpeercert(binary_form=True) or b""
             if hashlib.sha256(certificate).hexdigest() not in allowed:
                 raise ssl.SSLCertVerificationError("not the pinned VTN")
+            saw(certificate)
 
     return PinnedSSLObject
 

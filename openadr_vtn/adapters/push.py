@@ -95,14 +95,33 @@ class Pusher:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._carried: list[Carried] = []
         self._duty_until: datetime | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._stopping = False
         store.subscribe(self._hear)
 
     @property
     def in_flight(self) -> int:
         return len(self._under_way)
 
-    async def run(self) -> None:
-        while True:
+    def start(self) -> None:
+        self._running = asyncio.create_task(self._run(), name="vtn-push")
+
+    async def close(self) -> None:
+        """What is under way is let go, and will be carried again; what came back is written down."""
+        self._stopping = True
+        self._poked.set()
+        if self._running is not None:
+            # Not cancelled: it may be in the middle of a transaction.
+            await self._running
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await self._write_down()
+
+    async def _run(self) -> None:
+        while not self._stopping:
             self._poked.clear()
             try:
                 wait_s = await self.turn()
@@ -113,17 +132,9 @@ class Pusher:
                 # An error of ours must not silence us for good: what is due is read anew.
                 log.exception("a turn of pushing failed")
                 wait_s = STORE_RETRY_S
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), wait_s)
-
-    async def close(self) -> None:
-        """What is under way is let go, and will be carried again; what came back is written down."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(StoreError):
-            await self._write_down()
+            if not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._poked.wait(), wait_s)
 
     async def turn(self) -> float | None:
         """Do what can be done now; seconds until there may be more, None until something happens."""

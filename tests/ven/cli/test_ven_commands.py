@@ -136,6 +136,10 @@ def test_init_overwrites_nothing(ven: Ven) -> None:
         (r'^host = "127.0.0.1"\nport = 8082', 'host = "0.0.0.0"\nport = 8082', "console.host"),
         (r"^levels = .*$", "levels = [0.0, 2.0, 0.6, 1.0]", "programs.http://example.org/programs/relief.levels"),
         (r"^client_id = ", "clientid = ", "gateways.clientid"),
+        (r"^timeout_s = .*$", "timeout_s = 4.9", "vtn.timeout_s"),
+        (r"^\[log\]", '[push]\naddress = "http://ven.example/"\n[log]', "push.address"),
+        (r"^\[log\]", '[push]\naddress = "https://u@ven.example/"\n[log]', "push.address"),
+        (r"^\[log\]", "[push]\nport = 8443\n[log]", "push.address"),
         (r"^\[log\]", "[log", "not TOML"),
     ],
 )
@@ -158,6 +162,15 @@ def test_the_environment_overrides_the_file(ven: Ven, monkeypatch: pytest.Monkey
     assert settings.vtn.poll_interval_s == 0.25
     assert settings.envelope.event_max_w == 7
     assert settings.vtn.ven_name == "my-ven"
+
+
+@pytest.mark.openadr20b("T3", "T12", "R511")
+def test_it_may_be_pushed_to_instead_of_polling(ven: Ven, fleet_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENADR_VEN_PUSH__ADDRESS", "https://ven.example:8443/ven/")
+    monkeypatch.setenv("OPENADR_VEN_PUSH__PORT", "0")
+    ven.run("fleet", "load", fleet_file)
+    out, _ = ven.run("check")
+    assert "which pushes to https://ven.example:8443/ven/" in out
 
 
 def test_check_says_what_is_missing_and_then_that_all_is_good(ven: Ven, fleet_file: Path) -> None:

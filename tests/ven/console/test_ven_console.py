@@ -1,7 +1,7 @@
 """The agent's console over a real socket: who may see it, what it says, and what machines are told."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -11,11 +11,19 @@ from yarl import URL
 
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import PROGRAM, STALE, Console
+from openadr_ven.console.view import Link
 from openadr_ven.settings import ConsoleSettings
 from tests.ven.application.world import FailingStore, World, an_ask, post, store_at
 
 PAGES = ("/", "/events/event-1")
 DATA = ("/data/now.json", "/data/fleet.json", "/data/events/event-1.json")
+
+LINK = Link(
+    vtn="https://vtn.example",
+    pushed_at="https://ven.example/ven/",
+    fingerprint="1F:2A",
+    certificate_ends_at=datetime(2028, 1, 1, tzinfo=UTC),
+)
 
 
 @pytest.fixture
@@ -39,6 +47,7 @@ async def started(world: World) -> Console:
         agent=world.running,
         store=world.store,
         registry=registry,
+        link=LINK,
         now=lambda: world.now,
     )
     await console.start()
@@ -168,3 +177,19 @@ async def test_nothing_else_is_served(console: Console, visitor: aiohttp.ClientS
 
     async with visitor.get(URL(base_of(console) + path, encoded=True)) as answer:
         assert answer.status in {400, 401, 403, 404}
+
+
+@pytest.mark.openadr20b("S4", "S5", "T12")
+async def test_it_shows_how_the_vtn_reaches_us_and_by_which_certificate(
+    console: Console, visitor: aiohttp.ClientSession
+) -> None:
+    async with visitor.get(console.entrance) as page:
+        assert page.status == 200
+    async with visitor.get(URL(console.entrance).with_path("/data/now.json").with_query({})) as answer:
+        link = (await answer.json())["link"]
+    assert link == {
+        "vtn": "https://vtn.example",
+        "pushed_at": "https://ven.example/ven/",
+        "fingerprint": "1F:2A",
+        "certificate_ends_at": "2028-01-01T00:00:00+00:00",
+    }

@@ -1,11 +1,13 @@
 """Exchanges over real mutual TLS: one VTN is ours, and whoever else answers at its address gets nothing (T01)."""
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from openadr_core.errors import CertificateRejected, ConnectFailed, ExchangeFailed, PeerClosed, TimedOut, TlsFailed
 from openadr_core.exchange import Request
 from openadr_core.limits import XML_BODY_MAX_BYTES, XML_REPORT_BODY_MAX_BYTES
+from openadr_core.oadr2.http_rules import content_coding, response
 from openadr_core.shell.http_armour import serve
 from openadr_core.shell.tls import Chain, PresetName, client_context, server_context
 from openadr_ven.domain.indications import Indication, VtnUnreachable
@@ -37,9 +40,11 @@ def fingerprint(chain: Chain) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def client_of(lab: Lab, port: int, *, pins: list[str], timeout_s: float = 5.0, host: str = "localhost") -> VtnClient:
+def client_of(
+    lab: Lab, port: int, *, pins: list[str], timeout_s: float = 5.0, host: str = "localhost", **more: Any
+) -> VtnClient:
     context = client_context("modern-2.0b", lab.chain("openadr-ecc-ven"), [lab.trust("ecc")])
-    return VtnClient(url=f"https://{host}:{port}", context=context, fingerprints=pins, timeout_s=timeout_s)
+    return VtnClient(url=f"https://{host}:{port}", context=context, fingerprints=pins, timeout_s=timeout_s, **more)
 
 
 def plain_server(chain: Chain) -> ssl.SSLContext:
@@ -220,6 +225,15 @@ async def test_an_answer_with_many_events_is_taken(lab: Lab) -> None:
         await client.close()
 
 
+async def drip(request: web.Request) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Length": "100"})
+    await answer.prepare(request)
+    for _ in range(100):
+        await answer.write(b"<")
+        await asyncio.sleep(0.05)
+    return answer
+
+
 async def cut(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Length": "100"})
     await answer.prepare(request)
@@ -230,12 +244,14 @@ async def cut(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.openadr20b("T9")
-@pytest.mark.parametrize(("handler", "error"), [(hang, TimedOut), (flood, PeerClosed), (cut, PeerClosed)])
+@pytest.mark.parametrize(
+    ("handler", "error"), [(hang, TimedOut), (drip, TimedOut), (flood, PeerClosed), (cut, PeerClosed)]
+)
 async def test_a_vtn_that_misbehaves_is_an_exchange_that_failed(
     lab: Lab, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], error: type[Exception]
 ) -> None:
     async with our_vtn(lab, handler) as (port, pins):
-        client = client_of(lab, port, pins=pins, timeout_s=0.3)
+        client = client_of(lab, port, pins=pins, timeout_s=0.3 if error is TimedOut else 5.0)
         with pytest.raises(error):
             await client.exchange(POLL)
         await client.close()
@@ -280,3 +296,88 @@ async def test_certificate_rejected_is_what_a_pin_says(lab: Lab) -> None:
         with pytest.raises(CertificateRejected, match="not the pinned VTN"):
             await client.exchange(POLL)
         await client.close()
+
+
+# -- compressed answers, redirects, and certificates that end ------------------------
+
+
+def packed(body: bytes, coding: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=body, headers={"Content-Encoding": coding})
+
+    return answer
+
+
+@pytest.mark.openadr20b("T7")
+async def test_compression_is_offered_if_that_is_wanted_and_undone(lab: Lab) -> None:
+    async def compressing(request: web.Request) -> web.Response:
+        coding = content_coding(request.headers.get("Accept-Encoding", ""))
+        made = response(await request.read(), coding)
+        return web.Response(body=made.body, headers=made.headers)
+
+    async with our_vtn(lab, compressing) as (port, pins):
+        for wanted in (True, False):
+            client = client_of(lab, port, pins=pins, compressed=wanted)
+            assert (await client.exchange(POLL)).body == b"<x/>"
+            await client.close()
+
+
+@pytest.mark.openadr20b("T7")
+@pytest.mark.parametrize(
+    "handler",
+    [
+        packed(gzip.compress(bytes(XML_REPORT_BODY_MAX_BYTES + 1), mtime=0), "gzip"),
+        packed(b"no gzip", "gzip"),
+        packed(b"<x/>", "br"),
+    ],
+    ids=["bomb", "nonsense", "never offered"],
+)
+async def test_what_cannot_be_inflated_within_bounds_is_an_exchange_that_failed(
+    lab: Lab, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> None:
+    async with our_vtn(lab, handler) as (port, pins):
+        client = client_of(lab, port, pins=pins, compressed=True)
+        with pytest.raises(PeerClosed, match="inflated"):
+            await client.exchange(POLL)
+        await client.close()
+
+
+@pytest.mark.openadr20b("T8")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(lab: Lab, status: int) -> None:
+    asked: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    async with our_vtn(lab, elsewhere) as (port, pins):
+        client = client_of(lab, port, pins=pins)
+        assert (await client.exchange(POLL)).status == status
+        await client.close()
+    assert asked == [POLL.path]
+
+
+@pytest.mark.openadr20b("R516", "S4")
+async def test_no_connection_outlives_a_certificate(lab: Lab) -> None:
+    clock, ours_is_good, ports = [lab.now.timestamp()], [True], list[int]()
+
+    async def remember(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.append(request.transport.get_extra_info("peername")[1])
+        return web.Response()
+
+    async with our_vtn(lab, remember) as (port, pins):
+        client = client_of(lab, port, pins=pins, clock_s=lambda: clock[0], may_speak=lambda: ours_is_good[0])
+        await client.exchange(POLL)
+        clock[0] += 4000 * 86_400
+        await client.exchange(POLL)
+        clock[0] -= 4000 * 86_400
+        await client.exchange(POLL)
+        ours_is_good[0] = False
+        with pytest.raises(TlsFailed, match="our own certificate has ended"):
+            await client.exchange(POLL)
+        await client.close()
+    assert len(ports) == 3
+    assert ports[0] != ports[1], "the VTN's certificate is looked at anew, by a handshake"
+    assert ports[1] == ports[2]

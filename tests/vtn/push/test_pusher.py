@@ -291,13 +291,12 @@ async def test_it_runs_by_itself_wakes_for_news_and_ends(bench: Bench) -> None:
     await add_parties(bench, "ven")
     field = Field()
     pusher = a_pusher(bench, field)
-    running = asyncio.create_task(pusher.run())
+    pusher.start()
     try:
         await an_answerless_event(bench)
         async with asyncio.timeout(10):
             await field.started.acquire()
             await asyncio.gather(*pusher._under_way.values())
     finally:
-        running.cancel()
         await pusher.close()
     assert await outcomes(bench) == {"ven": "delivered"}, "what came back is written down at the end"

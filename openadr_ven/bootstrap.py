@@ -5,7 +5,6 @@ settings, the certificates, the fleet and the store have proven good.
 """
 
 import asyncio
-import hashlib
 import random
 import secrets
 import signal
@@ -34,7 +33,7 @@ from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_regis
 from openadr_core.shell.watchdog import Alarm, Watchdog
 from openadr_core.xml.validate import Schema
 from openadr_ven.adapters.claims import StoredClaims
-from openadr_ven.adapters.fleet_files import load_fleet
+from openadr_ven.adapters.fleet_source import KeptFleet, keep_state, open_fleet
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
@@ -51,7 +50,6 @@ from openadr_ven.console.view import Link
 from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.domain.records import from_record
-from openadr_ven.fleet.columns import Fleet
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
 from openadr_ven.protocols.oadr2.events import Enrolled
@@ -63,6 +61,7 @@ from openadr_ven.transport.seal import Seal, SealedCarrier, sealed_receiver
 from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
+STATE_EVERY_S = 60
 NONCE_BYTES = 16
 
 log = structlog.get_logger("openadr_ven")
@@ -73,6 +72,7 @@ class Ven:
     """The running parts."""
 
     settings: Settings
+    kept: KeptFleet
     clock: SystemClock
     agent: Agent
     upstream: Upstream
@@ -98,6 +98,14 @@ class Ven:
             max_instances=1,
         )
         scheduler.add_job(self._remind, "interval", days=1)
+        scheduler.add_job(
+            self._keep_state,
+            "interval",
+            seconds=STATE_EVERY_S,
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
         scheduler.start()
         await self.console.start()
         if self.server is not None:
@@ -145,6 +153,14 @@ class Ven:
             return
         self.upstream.poke()  # a report may have come due
 
+    async def _keep_state(self) -> None:
+        """What telemetry shows, for those who ask the fleet's store what the fleet could do."""
+        state = self.agent.seen.state  # telemetry goes on while it is written: every value is one that was true
+        try:
+            await asyncio.to_thread(keep_state, state, self.settings.fleet.file, self.kept.version)
+        except OSError as error:
+            log.warning("state not kept", error=str(error))
+
     async def _listen(self) -> None:
         async for report in self.gateways.receive():
             self.agent.hear(report, now=self.clock.now())
@@ -156,16 +172,12 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     now = clock.now()
     dice = random.Random()  # noqa: S311  # jitter and draws of start times, no secrets
     store = await open_store(settings, parts)
-    fleet = await _fleet(settings, store, clock)
+    kept = await _fleet(settings, store, clock)
+    fleet = kept.fleet
     envelope = envelope_of(settings)
     seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
     rules = _control_settings(settings, envelope)
-    control = Control(
-        settings=rules,
-        seen=seen,
-        commands=Commands(fleet),
-        now=now,
-    )
+    control = Control(settings=rules, seen=seen, commands=Commands(fleet), now=now)
     resources = resources_of(fleet, settings.fleet.name)
     reporter = Reporter(seen=seen, resources=Resources(fleet=fleet, names=resources), kept=_kept(settings), now=now)
     async with store.unit_of_work() as unit:
@@ -203,6 +215,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     registry.register(AgentMetrics(agent))
     return Ven(
         settings=settings,
+        kept=kept,
         clock=clock,
         agent=agent,
         upstream=upstream,
@@ -267,20 +280,18 @@ def _control_settings(settings: Settings, envelope: Envelope) -> ControlSettings
     )
 
 
-async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> Fleet:
+async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> KeptFleet:
     """The fleet in the file; commands of another one that the store may hold are none of its rows."""
     path = settings.fleet.file
-    if not path.is_file():
-        raise ConfigError(f"fleet.file: {path} is not there; `openadr-ven fleet load FILE` makes it")
-    fleet = load_fleet(path).fleet
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    kept = open_fleet(path)
     async with store.unit_of_work() as unit:
+        in_use = FleetInUse(path=str(path), sha256=kept.sha256, devices=kept.fleet.size, loaded_at=clock.now())
         before = await unit.fleet_in_use()
         last = await unit.last_round()
-        if before is not None and before.sha256 != digest and last is not None and last.ends_at > clock.now():
+        if before is not None and before.sha256 != kept.sha256 and last is not None and last.ends_at > clock.now():
             raise ConfigError(f"fleet.file: {path} is another fleet than the one under command; wait for its leases")
-        await unit.save_fleet(FleetInUse(path=str(path), sha256=digest, devices=fleet.size, loaded_at=clock.now()))
-    return fleet
+        await unit.save_fleet(in_use)
+    return kept
 
 
 def _kept(settings: Settings) -> Kept:

@@ -116,7 +116,7 @@ class FleetSettings(Table):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "fleet"
     """Part of the topics that gateways listen to."""
     file: Path
-    """Written by ``openadr-ven fleet load``: CSV or Parquet."""
+    """Made by ``openadr-ven fleet load``: a folder of versions, or a file of the name .csv or .parquet."""
 
 
 class GatewaySettings(Table):

@@ -21,6 +21,7 @@ from openadr_core.errors import ConfigError
 from openadr_ven.adapters.fleet_header import (
     ASSUMED_TEXT,
     FLEET_COLUMNS,
+    LATENCY_WHEN_EMPTY_S,
     LIMITED,
     NUMBER_COLUMNS,
     TERMS,
@@ -111,7 +112,9 @@ def write_fleet(fleet: Fleet, path: Path) -> None:
     columns |= {name: _numbers(by_row) for name, by_row in limits.items()}
     columns |= {name: _numbers(getattr(fleet.terms, name).astype(np.float64)) for name in TERMS}
     columns |= {
-        column.name: _numbers(getattr(fleet, column.name)) for column in NUMBER_COLUMNS if column.name not in columns
+        column.name: _numbers(np.asarray(getattr(fleet, column.name), dtype=np.float64))
+        for column in NUMBER_COLUMNS
+        if column.name not in columns
     }
     table = pa.table(columns)
     if path.suffix == ".csv":
@@ -156,6 +159,7 @@ def _fleet(checked: CheckedRows, good: Mask) -> Fleet:
         name: np.nan_to_num(values.pop(name), nan=empty, posinf=empty).astype(kind)
         for name, (kind, empty) in TERMS.items()
     }
+    values["latency_s"] = np.nan_to_num(values["latency_s"], nan=LATENCY_WHEN_EMPTY_S).astype(np.float32)
     for name in ZERO_WHEN_EMPTY:
         values[name] = np.nan_to_num(values[name])
     ids, id_names = checked.text["device_id"]

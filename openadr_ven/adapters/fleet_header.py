@@ -52,6 +52,7 @@ NUMBER_COLUMNS: tuple[Column, ...] = (
     Column(
         "vendor_limit_w", "W", "the most that may be asked of this vendor at once; empty for no quota", (), 1.0, 1e12
     ),
+    Column("latency_s", "s", "from a command to its effect; empty for 10", (), 0.0, 86_400.0),
     Column("import_max_w", "W", "the most it draws", (*STORING, *THERMAL)),
     Column("export_max_w", "W", "the most it feeds", (BATTERY, TWO_WAY, DeviceClass.SOLAR_INVERTER)),
     Column("energy_wh", "Wh", "storage when full; a data centre's work that may be put off", STORING, 1.0),
@@ -85,6 +86,7 @@ FLEET_COLUMNS: tuple[tuple[str, str, str], ...] = (
 ZERO_WHEN_EMPTY = ("import_max_w", "export_max_w", "ask_per_kwh")
 """A device without it does nothing of the kind; elsewhere an empty cell is no value at all."""
 
+LATENCY_WHEN_EMPTY_S = 10.0
 TERMS: dict[str, tuple[type, float]] = {
     "consent": (np.bool_, 1.0),
     "storm_hold": (np.bool_, 0.0),

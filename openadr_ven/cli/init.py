@@ -57,7 +57,7 @@ policy = "{policy}"
 
 [fleet]
 name = "fleet"                        # in the topics of the gateways
-file = "fleet.parquet"                # `openadr-ven fleet load FILE` writes it
+file = "fleet.store"                  # a folder of versions, or one .csv or .parquet; `openadr-ven fleet load` makes it
 
 [gateways]                            # the MQTT broker between this agent and the gateways
 host = "127.0.0.1"

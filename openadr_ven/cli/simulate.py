@@ -14,9 +14,9 @@ from openadr_ven.simulator.run import run as run_simulator
 @click.option(
     "--fleet",
     "fleet_file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True),
     required=True,
-    help="The fleet file (CSV or Parquet): the same that the agent has loaded.",
+    help="The fleet (a store, CSV or Parquet): the same that the agent has loaded.",
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for its records.")
 @click.option(

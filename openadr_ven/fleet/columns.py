@@ -83,6 +83,8 @@ class Fleet:
     site: Codes
     transformer: Codes
     feeder: Codes
+    latency_s: NDArray[np.float32]
+    """From a command to its effect, by whatever way it travels."""
 
     import_max_w: Floats
     """The most it can draw."""

@@ -19,7 +19,7 @@ import numpy as np
 import structlog
 
 from openadr_core.errors import ConfigError
-from openadr_ven.adapters.fleet_files import load_fleet
+from openadr_ven.adapters.fleet_source import open_fleet
 from openadr_ven.gateways.contract import AckFrame, AckState, CommandFrame, GatewayState, Report, StatusFrame
 from openadr_ven.gateways.mqtt import BrokerAddress
 from openadr_ven.simulator.device_log import DeviceLog
@@ -40,7 +40,7 @@ class SimulatorSettings:
     """Everything that the simulator is told."""
 
     fleet_file: Path
-    """CSV or Parquet, as ``openadr-ven fleet load`` takes it."""
+    """A store, CSV or Parquet: what the agent has loaded."""
     out: Path
     """Folder for the meter's and the devices' records."""
     site_loads: Path | None = None
@@ -78,7 +78,7 @@ class Simulator:
     """The town and what it is connected to."""
 
     def __init__(self, settings: SimulatorSettings, files: ExitStack) -> None:
-        fleet = load_fleet(settings.fleet_file).fleet
+        fleet = open_fleet(settings.fleet_file).fleet
         loads = load_site_loads(settings.site_loads) if settings.site_loads else SiteLoads.none()
         dice, feeder_dice = np.random.default_rng(settings.seed).spawn(2)
         self._now = _whole_second(datetime.now(UTC))

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from openadr_ven.adapters.fleet_store import FleetStore
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.root import FAILED, WRONG_USE, cli, main
 from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
@@ -211,12 +212,12 @@ def test_a_fleet_goes_in_and_is_shown(ven: Ven, fleet_file: Path) -> None:
 
 def test_a_bad_row_is_told_by_its_line_and_nothing_is_loaded(ven: Ven, fleet_file: Path) -> None:
     ven.run("fleet", "load", fleet_file)
-    before = load(ven.config).fleet.file.read_bytes()
+    before = FleetStore(load(ven.config).fleet.file).current()
     spoil(fleet_file, 7)
     _, error = ven.run("fleet", "load", fleet_file, status=WRONG_USE)
     assert "line 7" in error
     assert "toaster" in error
-    assert load(ven.config).fleet.file.read_bytes() == before
+    assert FleetStore(load(ven.config).fleet.file).current() == before
 
 
 def test_or_the_rest_is_loaded_as_asked(ven: Ven, fleet_file: Path) -> None:
@@ -281,6 +282,22 @@ def test_and_for_programs_as_json(after_an_event: Ven) -> None:
 def test_an_event_that_is_not_there(after_an_event: Ven) -> None:
     _, error = after_an_event.run("event", "show", "nothing", status=WRONG_USE)
     assert "no event nothing" in error
+
+
+def test_a_fleet_is_drawn_loaded_exported_and_gone_back_to(ven: Ven, fleet_file: Path) -> None:
+    drawn, exported = ven.folder / "drawn.csv", ven.folder / "exported.csv"
+    out, progress = ven.run("fleet", "generate", drawn, "--devices", "300", config=False)
+    assert "300 devices" in out
+    assert "nameplate 0.6 MW" in out
+    assert "names and terms" in progress
+    ven.run("fleet", "load", fleet_file)
+    ven.run("fleet", "load", drawn)
+    listed, _ = ven.run("fleet", "versions")
+    assert re.search(r"2 .* 300 +loaded from drawn.csv +in use", listed)
+    ven.run("fleet", "export", exported)
+    assert exported.read_text() == drawn.read_text()
+    assert f"version 1: {SIZE} devices" in ven.run("fleet", "use", "1")[0]
+    assert f"{SIZE} devices" in ven.run("fleet", "show")[0]
 
 
 def test_a_condition_begins_is_shown_and_ends(ven: Ven) -> None:

@@ -39,6 +39,7 @@ def fleet_of(size: int, *, seed: int = 0, mix: tuple[float, ...] = MIX, vendors:
             site=site.astype(np.uint32),
             transformer=transformer,
             feeder=(transformer // 10).astype(np.uint32),
+            latency_s=rng.choice([5.0, 30.0, 240.0], size).astype(np.float32),
             import_max_w=by_class(5e3, 7.2e3, 7.2e3, 3.5e3, 0.0, 4.5e3, centre=60e3),
             export_max_w=by_class(5e3, 7.2e3, 0.0, 0.0, 6e3, 0.0, centre=0.0),
             energy_wh=by_class(13.5e3, 75e3, 60e3, NAN, NAN, NAN, centre=100e3),

@@ -40,6 +40,7 @@ def fleet() -> Fleet:
         site=rows.astype(np.uint32),
         transformer=(rows // 6).astype(np.uint32),
         feeder=np.zeros(size, dtype=np.uint32),
+        latency_s=np.full(size, 10.0, dtype=np.float32),
         import_max_w=np.where(device_class == DeviceClass.SOLAR_INVERTER, 0.0, 5_000.0),
         export_max_w=np.where(exports, 5_000.0, 0.0),
         energy_wh=np.where(storage, 13_500.0, np.nan),

@@ -5,6 +5,7 @@ import sys
 import click
 
 from conformance.commands.reporting import EXIT_SURPRISED
+from conformance.commands.ven import run_ven
 from conformance.commands.vtn import run_vtn
 from conformance.known import KNOWN_FILE, load_not_done, own_failures
 from conformance.loading import load_suite, suite_names
@@ -36,6 +37,7 @@ def run() -> None:
 
 
 run.add_command(run_vtn, "openadr20b-vtn")
+run.add_command(run_ven, "openadr20b-ven")
 
 
 @cli.command("list")

@@ -1,4 +1,4 @@
-"""What came back from the peer, and what a check may look at."""
+"""What came from the peer, and what a check may look at."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,21 @@ class Unseen(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back for one request."""
+    """What came back for one request, or what the peer said by itself."""
 
     status: int | None = None
-    """None: no answer came, and ``failure`` says why."""
+    """None: no answer came, and ``failure`` says why; or it is no answer but a request."""
+    method: str = ""
+    """Of a request that the peer made."""
+    path: str = ""
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     """As the message is, after Content-Encoding."""
     elapsed_s: float = 0.0
-    """From the first byte sent on an open connection to the last received."""
+    """From the first byte sent on an open connection to the last received; of a request, since what came before."""
     failure: str = ""
+    silent: bool = False
+    """Nothing came, and it was waited for."""
     refused: bool = False
     """The peer ended the handshake, or the connection before any byte of an answer."""
     root: Element | None = None
@@ -48,8 +53,15 @@ class Sight:
     @property
     def status(self) -> int:
         if self.answer.status is None:
-            raise Unseen(self.answer.failure)
+            raise Unseen(self.answer.failure or "a request, which has no status")
         return self.answer.status
+
+    @property
+    def came(self) -> Answer:
+        """What came, if anything did."""
+        if self.answer.failure:
+            raise Unseen(self.answer.failure)
+        return self.answer
 
     @property
     def root(self) -> Element:

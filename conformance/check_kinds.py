@@ -6,9 +6,13 @@ A check has an ``id``, the ``clause`` it stands on, and exactly one of the keys 
 import re
 from collections.abc import Callable
 
+from conformance import openadr20b
 from conformance.checks import (
+    AskedBy,
     Check,
+    DurationsAtMost,
     DurationsSum,
+    ElapsedAbove,
     ElapsedBelow,
     HandshakeRefused,
     HeaderIs,
@@ -19,6 +23,7 @@ from conformance.checks import (
     QueryGives,
     ResponseCodeIs,
     SchemaValid,
+    SilenceKept,
     StatusIs,
     TextRule,
 )
@@ -48,7 +53,8 @@ def _status(section: Section) -> Kind:
 def _header(section: Section) -> Kind:
     if section.flag("missing", default=False):
         return HeaderIs(section.text("header"), None)
-    return HeaderIs(section.text("header"), _text_rule(section))
+    optional = section.flag("optional", default=False)
+    return HeaderIs(section.text("header"), _text_rule(section), optional=optional)
 
 
 def _xpath(section: Section) -> Kind:
@@ -67,9 +73,26 @@ def _handshake(section: Section) -> Kind:
     return HandshakeRefused()
 
 
+def _silence(section: Section) -> Kind:
+    if section.text("silence") != "kept":
+        raise section.fault("silence", "the only thing to ask is: kept")
+    return SilenceKept()
+
+
+def _service(section: Section) -> Kind:
+    return AskedBy("POST", openadr20b.path_of(section.text("service")))
+
+
 def _durations_sum(section: Section) -> Kind:
     inner = section.section("durations_sum")
     kind = DurationsSum(read_query(inner, "each"), read_query(inner, "parts"), read_query(inner, "whole"))
+    inner.finish()
+    return kind
+
+
+def _durations_at_most(section: Section) -> Kind:
+    inner = section.section("durations_at_most")
+    kind = DurationsAtMost(read_query(inner, "each"), read_query(inner, "shorter"), read_query(inner, "longer"))
     inner.finish()
     return kind
 
@@ -98,6 +121,10 @@ KINDS: dict[str, Callable[[Section], Kind]] = {
     "holds": lambda section: Holds(read_query(section, "holds")),
     "schema": _schema,
     "elapsed_below_s": lambda section: ElapsedBelow(section.number("elapsed_below_s")),
+    "elapsed_above_s": lambda section: ElapsedAbove(section.number("elapsed_above_s")),
     "durations_sum": _durations_sum,
+    "durations_at_most": _durations_at_most,
+    "service": _service,
+    "silence": _silence,
     "handshake": _handshake,
 }

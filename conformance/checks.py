@@ -80,15 +80,17 @@ class HeaderIs:
     name: str
     rule: TextRule | None
     """None: the header must not be there."""
+    optional: bool = False
+    """It need not be there."""
 
     @property
     def expected(self) -> str:
-        return f"{self.name}: {self.rule.expected if self.rule else 'absent'}"
+        return f"{self.name}: {self.rule.expected if self.rule else 'absent'}{', or absent' if self.optional else ''}"
 
     def look(self, sight: Sight) -> tuple[bool, str]:
-        value = sight.answer.header(self.name) if sight.status else None
+        value = sight.came.header(self.name)
         if self.rule is None or value is None:
-            passed = self.rule is None and value is None
+            passed = value is None and (self.rule is None or self.optional)
         else:
             passed = self.rule.fits(value, sight.variables)
         return passed, f"{self.name}: {'absent' if value is None else value}"
@@ -179,11 +181,55 @@ class ElapsedBelow:
 
     @property
     def expected(self) -> str:
-        return f"an answer within {self.seconds * 1000:.0f} ms"
+        return f"within {self.seconds * 1000:.0f} ms"
 
     def look(self, sight: Sight) -> tuple[bool, str]:
-        quick = sight.status > 0 and sight.answer.elapsed_s <= self.seconds + sight.latency_s
-        return quick, f"{sight.answer.elapsed_s * 1000:.0f} ms"
+        elapsed_s = sight.came.elapsed_s
+        return elapsed_s <= self.seconds + sight.latency_s, f"{elapsed_s * 1000:.0f} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class ElapsedAbove:
+    """No peer is late by being slow: there is nothing to allow the network."""
+
+    seconds: float
+
+    @property
+    def expected(self) -> str:
+        return f"not before {self.seconds * 1000:.0f} ms"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        elapsed_s = sight.came.elapsed_s
+        return elapsed_s >= self.seconds, f"{elapsed_s * 1000:.0f} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBy:
+    """The request line of what the peer sent."""
+
+    method: str
+    path: str
+    """How the path ends."""
+
+    @property
+    def expected(self) -> str:
+        return f"{self.method} …{self.path}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        came = sight.came
+        return came.method == self.method and came.path.endswith(self.path), f"{came.method} {came.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceKept:
+    @property
+    def expected(self) -> str:
+        return "nothing of the kind"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        came = sight.answer
+        name = openadr20b.payload_name(came.root) if came.root is not None else came.failure
+        return came.silent, "nothing" if came.silent else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +254,29 @@ class DurationsSum:
             if not parts or sum(seconds_of(part) for part in parts) != seconds_of(whole):
                 return False, f"{' + '.join(parts) or 'none'} for {whole}"
         return True, f"{len(nodes)} add up"
+
+
+@dataclass(frozen=True, slots=True)
+class DurationsAtMost:
+    """In each node, one duration is no longer than another."""
+
+    each: Query
+    shorter: Query
+    longer: Query
+
+    @property
+    def expected(self) -> str:
+        return f"in each {self.each.text}, {self.shorter.text} at most {self.longer.text}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        nodes = self.each.nodes(sight.root, sight.variables)
+        if not nodes:
+            raise Unseen(f"no {self.each.text}")
+        for node in nodes:
+            shorter, longer = (query.string(node, sight.variables) for query in (self.shorter, self.longer))
+            if not seconds_of(shorter) <= seconds_of(longer):
+                return False, f"{shorter or 'none'} beside {longer or 'none'}"
+        return True, f"{len(nodes)} are"
 
 
 @dataclass(frozen=True, slots=True)

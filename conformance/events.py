@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from conformance.queries import WIRE_TIME
 from conformance.yaml_nodes import Section
-
-WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class ResponseRequired(StrEnum):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conformance.procedure import Procedure, Step
 from conformance.step_kinds import Message, StepReader, read_service
+from conformance.ven.reading import VenStepReader
 from conformance.vtn.reading import VtnStepReader
 from conformance.yaml_nodes import document
 from openadr_core.errors import ConfigError
@@ -17,7 +18,7 @@ from openadr_core.errors import ConfigError
 PROCEDURES = Path(__file__).parent / "procedures"
 MESSAGES_FILE = "messages.yaml"
 SEQUENCES_FILE = "sequences.yaml"
-READERS: Mapping[str, type[StepReader]] = {"vtn": VtnStepReader}
+READERS: Mapping[str, type[StepReader]] = {"vtn": VtnStepReader, "ven": VenStepReader}
 """By the role of the peer under test."""
 
 
@@ -28,6 +29,7 @@ class Suite:
     name: str
     procedures: tuple[Procedure, ...]
     sequences: Mapping[str, tuple[Step, ...]]
+    messages: Mapping[str, Message]
 
 
 def suite_names() -> tuple[str, ...]:
@@ -45,14 +47,15 @@ def load_suite(name: str) -> Suite:
 
 def load_folder(folder: Path, *, name: str) -> Suite:
     """The procedures of a folder, in the order of their file names, which is the order of the run."""
-    reader = READERS[name.rpartition("-")[2]](_load_messages(folder / MESSAGES_FILE))
+    messages = _load_messages(folder / MESSAGES_FILE)
+    reader = READERS[name.rpartition("-")[2]](messages)
     section = document(folder / SEQUENCES_FILE)
     sequences = {key: reader.steps(section, key) for key in section.keys}
     files = sorted(path for path in folder.glob("*.yaml") if path.name not in {SEQUENCES_FILE, MESSAGES_FILE})
     procedures = tuple(_load_procedure(file, reader, sequences) for file in files)
     if twice := _twice(procedure.id for procedure in procedures):
         raise ConfigError(f"{folder}: two procedures have the same id: {twice}")
-    return Suite(name=name, procedures=procedures, sequences=sequences)
+    return Suite(name=name, procedures=procedures, sequences=sequences, messages=messages)
 
 
 def _load_procedure(file: Path, reader: StepReader, sequences: Container[str]) -> Procedure:

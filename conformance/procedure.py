@@ -29,6 +29,13 @@ class Wait(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remember(Step):
+    """Variables for all later steps, as templates."""
+
+    given: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat(Step):
     """The same steps again, until something is found in the last message."""
 

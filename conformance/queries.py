@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -11,7 +12,8 @@ from conformance.openadr20b import NAMESPACES
 from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import Element
 
-_VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)(?:([+-])(\d+|[a-z][a-z0-9_]*))?\}")
+WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,31 @@ class Query:
 
 
 def rendered(template: str, variables: Mapping[str, str], *, xml: bool = False) -> str:
-    """The template with each ``${name}`` replaced; in XML, by text that stays text."""
+    """The template with each ``${name}`` replaced; in XML, by text that stays text.
+
+    ``${now+15}`` is fifteen seconds after the time that the variable holds, ``${now+back_s}`` as many as another holds.
+    """
 
     def value(found: re.Match[str]) -> str:
-        try:
-            text = variables[found[1]]
-        except KeyError:
-            raise ConfigError(f"${{{found[1]}}}: no such variable here") from None
+        text = _variable(found[1], variables)
+        if found[2]:
+            seconds = found[3] if found[3].isdecimal() else _variable(found[3], variables)
+            text = _moved(text, int(found[2] + seconds))
         return escape(text, {'"': "&quot;"}) if xml else text
 
     return _VARIABLE.sub(value, template)
+
+
+def _variable(name: str, variables: Mapping[str, str]) -> str:
+    try:
+        return variables[name]
+    except KeyError:
+        raise ConfigError(f"${{{name}}}: no such variable here") from None
+
+
+def _moved(time: str, seconds: int) -> str:
+    try:
+        moment = datetime.strptime(time, WIRE_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise ConfigError(f"{time!r} is no time that could be moved by {seconds} s") from None
+    return (moment + timedelta(seconds=seconds)).strftime(WIRE_TIME)

@@ -5,17 +5,20 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from conformance.answers import Answer, SchemaFault, Sight
 from conformance.checks import Check, Judgement
-from conformance.events import WIRE_TIME
 from conformance.exchanges import Exchange
-from conformance.hook import HookCannot, HookFailed, run_hook
+from conformance.hook import HookCannot, HookFailed
 from conformance.loading import Suite
 from conformance.outcomes import Finding, Outcome, Verdict
-from conformance.procedure import Operate, Procedure, Repeat, Step, Wait
-from conformance.queries import Query, rendered
+from conformance.procedure import Operate, Procedure, Remember, Repeat, Step, Wait
+from conformance.queries import WIRE_TIME, Query, rendered
 from openadr_core.errors import ConfigError
+
+Operator = Callable[[str, Mapping[str, Any], Mapping[str, str]], str]
+"""Whoever operates the peer: an action, the wish and the variables of the run give what the hook prints."""
 
 
 class Stopped(Exception):
@@ -30,14 +33,19 @@ class Run:
     """One procedure under way: its variables, what came last, what it found so far. A role adds its own steps."""
 
     def __init__(
-        self, variables: Mapping[str, str], schema_fault: SchemaFault, *, hook: str = "", latency_s: float = 0.0
+        self,
+        variables: Mapping[str, str],
+        schema_fault: SchemaFault,
+        *,
+        operate: Operator | None = None,
+        latency_s: float = 0.0,
     ) -> None:
         self.findings: dict[str, Finding] = {}
         self.exchanges: list[Exchange] = []
         self.variables = {"run_id": uuid.uuid4().hex[:8], **variables}
         self.last = Answer(failure="nothing was sent yet")
         self._schema_fault = schema_fault
-        self._hook = hook
+        self._ask_operator = operate
         self._latency_s = latency_s
 
     # -- what a role adds --------------------------------------------------------------
@@ -51,6 +59,9 @@ class Run:
 
     def utc(self) -> datetime:
         return datetime.now(UTC)
+
+    def before_operating(self) -> None:
+        """The operator is about to be asked for something."""
 
     def close(self) -> None:
         """The procedure is over."""
@@ -97,6 +108,9 @@ class Run:
             match step:
                 case Wait():
                     self.pause(step.seconds)
+                case Remember():
+                    self.renew()
+                    self.variables |= {name: self.render(text) for name, text in step.given.items()}
                 case Repeat():
                     self._repeat(step)
                 case Operate():
@@ -142,13 +156,16 @@ class Run:
         )
 
     def _operate(self, step: Operate) -> None:
+        if self._ask_operator is None:
+            raise Inapplicable("--operator-hook")
+        self.before_operating()
         try:
             wish = {name: self.render(text) for name, text in step.wish.items()}
         except ConfigError as missing:
             raise Stopped(f"line {step.line}: {step.action}: {missing}") from None
         event = step.event.document(self.utc()) if step.event else {}
         try:
-            printed = run_hook(self._hook, step.action, {**event, **wish}, self.variables)
+            printed = self._ask_operator(step.action, {**event, **wish}, self.variables)
         except HookCannot as cannot:
             raise Inapplicable(str(cannot)) from None
         except HookFailed as failed:

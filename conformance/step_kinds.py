@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from conformance import openadr20b
 from conformance.check_kinds import read_check, read_query
 from conformance.checks import Check
-from conformance.procedure import Operate, Repeat, Step, Wait
+from conformance.procedure import Operate, Remember, Repeat, Step, Wait
 from conformance.queries import Query
 from conformance.yaml_nodes import Section
 
@@ -29,6 +29,7 @@ class StepReader:
         self.messages = messages
         self._kinds: dict[str, Callable[[Section], Step]] = {
             "operate": self._operate,
+            "remember": _remember,
             "wait_s": _wait,
             "repeat": self._repeat,
             **self.own_kinds(),
@@ -111,6 +112,11 @@ def queries(section: Section, key: str) -> dict[str, Query]:
 def templates(section: Section) -> dict[str, str]:
     """Variables of one step alone, under ``with``."""
     return {name: text for name, text in section.pairs("with").items() if text is not None}
+
+
+def _remember(section: Section) -> Remember:
+    given = {name: text or "" for name, text in section.pairs("remember").items()}
+    return Remember(line=section.line, given=given)
 
 
 def _wait(section: Section) -> Wait:

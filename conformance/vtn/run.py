@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from conformance.answers import Answer, SchemaFault
 from conformance.exchanges import RawRequest
+from conformance.hook import run_hook
 from conformance.loading import Suite
 from conformance.openadr20b import CONTENT_TYPE
 from conformance.outcomes import Outcome
@@ -48,7 +50,12 @@ class VtnRun(Run):
     """One procedure at a VTN, with its connections."""
 
     def __init__(self, target: Target, schema_fault: SchemaFault, connect: Connect) -> None:
-        super().__init__({"ven_name": target.ven_name}, schema_fault, hook=target.hook, latency_s=target.latency_s)
+        super().__init__(
+            {"ven_name": target.ven_name},
+            schema_fault,
+            operate=partial(run_hook, target.hook) if target.hook else None,
+            latency_s=target.latency_s,
+        )
         self._target = target
         self._connect = connect
         self._carriers: dict[tuple[Identity, str], Carrier] = {}

@@ -7,7 +7,6 @@ import http.client
 import socket
 import ssl
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,15 +14,11 @@ from typing import Protocol
 
 from conformance.answers import Answer
 from conformance.exchanges import Exchange, RawRequest
+from conformance.messages import MESSAGE_MAX_BYTES, read_message
 from conformance.vtn.steps import Identity
 from conformance.vtn.target import Target
-from openadr_core.errors import ConfigError, MalformedMessage
-from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
+from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import client_context
-from openadr_core.xml.parse import parse
-
-ANSWER_MAX_BYTES = XML_REPORT_BODY_MAX_BYTES
-"""The peer may be anyone's: what it says is bounded like any other message."""
 
 
 class Carrier(Protocol):
@@ -79,7 +74,7 @@ class Line:
             self.close()
             return Answer(failure=f"no answer: {_said(fault)}")
         try:
-            body = response.read(ANSWER_MAX_BYTES + 1)
+            body = response.read(MESSAGE_MAX_BYTES + 1)
         except (OSError, http.client.HTTPException) as fault:
             self.close()
             return Answer(failure=f"the answer breaks off: {_said(fault)}")
@@ -132,37 +127,9 @@ def _sent(connection: http.client.HTTPConnection, request: RawRequest) -> http.c
 
 
 def answer_of(status: int, headers: Sequence[tuple[str, str]], body: bytes, elapsed_s: float) -> Answer:
-    """What came over the wire, as a check sees it: uncompressed, and as a tree if it is XML."""
-    root, because = None, ""
-    try:
-        body = _inflated(body, _content_encoding(headers))
-        root = parse(body, max_bytes=ANSWER_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
-    except (MalformedMessage, zlib.error, ValueError) as fault:
-        because = f"no XML: {fault}"
-    return Answer(
-        status=status,
-        headers=headers,
-        body=body[:ANSWER_MAX_BYTES],
-        elapsed_s=elapsed_s,
-        root=root,
-        no_root_because=because,
-    )
-
-
-def _content_encoding(headers: Sequence[tuple[str, str]]) -> str:
-    return next((value.lower() for name, value in headers if name.lower() == "content-encoding"), "identity")
-
-
-def _inflated(body: bytes, encoding: str) -> bytes:
-    if encoding == "identity":
-        return body
-    if encoding not in {"gzip", "deflate"}:
-        raise ValueError(f"Content-Encoding {encoding} was not asked for")
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, as its header says
-    inflated = inflater.decompress(body, ANSWER_MAX_BYTES)
-    if inflater.unconsumed_tail:
-        raise ValueError(f"more than {ANSWER_MAX_BYTES} bytes")
-    return inflated
+    """What came over the wire, as a check sees it."""
+    body, root, because = read_message(headers, body)
+    return Answer(status=status, headers=headers, body=body, elapsed_s=elapsed_s, root=root, no_root_because=because)
 
 
 def _said(fault: Exception) -> str:

@@ -29,11 +29,22 @@ SUM = """durations_sum:
   whole: string(ancestor::ei:eiEvent/ei:eiActivePeriod/xcal:properties/xcal:duration/xcal:duration)
 """
 
+AT_MOST = """durations_at_most:
+  each: //ei:interval
+  shorter: string(xcal:duration/xcal:duration)
+  longer: string(ancestor::ei:eiEvent/ei:eiActivePeriod/xcal:properties/xcal:duration/xcal:duration)
+"""
+
 
 def answered(payload: str = POLLED, *, status: int = 200, elapsed_s: float = 0.01, **headers: str) -> Answer:
     body = envelope(payload).encode()
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return Answer(status=status, headers=named, body=body, elapsed_s=elapsed_s, root=parse(body))
+
+
+def asked(method: str, path: str) -> Answer:
+    body = envelope(POLLED).encode()
+    return Answer(method=method, path=path, body=body, root=parse(body))
 
 
 SILENCE = Answer(failure="no answer: timed out")
@@ -61,6 +72,13 @@ TABLE: list[tuple[str, Answer, list[Answer]]] = [
     ("elapsed_below_s: 0.1", answered(elapsed_s=0.09), [answered(elapsed_s=0.2), SILENCE]),
     (SUM, answered(EVENT.format(second="PT20M")),
      [answered(EVENT.format(second="PT19M")), answered(EVENT.format(second="soon")), answered(), SILENCE]),
+    ("elapsed_above_s: 0.1", answered(elapsed_s=0.11), [answered(elapsed_s=0.09), SILENCE]),
+    ("{header: Accept, equals: application/xml, optional: true}", answered(),
+     [answered(Accept="text/html"), SILENCE]),
+    (AT_MOST, answered(EVENT.format(second="PT20M")), [answered(EVENT.format(second="PT31M")), answered(), SILENCE]),
+    ("service: EiEvent", asked("POST", "/prefix/OpenADR2/Simple/2.0b/EiEvent"),
+     [asked("PUT", "/OpenADR2/Simple/2.0b/EiEvent"), asked("POST", "/OpenADR2/Simple/2.0b/EiOpt"), SILENCE]),
+    ("silence: kept", Answer(failure="nothing came", silent=True), [asked("POST", "/"), SILENCE]),
     ("handshake: refused", REFUSED, [SILENCE, answered()]),
 ]  # fmt: skip
 
@@ -113,6 +131,7 @@ def test_an_answer_that_is_no_xml_says_so() -> None:
         ("response_code: '['", "test.yaml:3: response_code: not a pattern"),
         ("schema: odd", "test.yaml:3: schema:"),
         ("handshake: fine", "test.yaml:3: handshake:"),
+        ("silence: broken", "test.yaml:3: silence:"),
         ("xpath: //ei:venID", "test.yaml:1: there must be exactly one of equals, matches"),
         ("status: 200\nwhy: not", "test.yaml:4: why: no such key here"),
     ],

@@ -38,6 +38,42 @@ def test_help_can_be_followed() -> None:
         assert word in told
 
 
+def test_a_tester_of_a_ven_is_told_what_to_do() -> None:
+    told = " ".join(command("run", "openadr20b-ven", "--help").stdout.split())
+    for word in ("--listen HOST:PORT", "Point the VEN at it", "--operator-hook CMD", "create-opt", "exit status"):
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (["--listen", "8443"], "--listen: HOST:PORT, not '8443'"),
+        (["--listen", "203.0.113.7:1"], "--listen: 203.0.113.7:1: "),
+        (["--expired-certificate", __file__], "--expired-certificate and --expired-key go together"),
+        (["--only", "nothing"], "--only: no procedure nothing"),
+        (["--certificate", __file__], "no certificate of a server"),
+    ],
+)
+def test_a_wrong_setting_for_a_ven_is_named(lab: Lab, extra: list[str], told: str) -> None:
+    vtn = lab.chain("vtn")
+    shown = ["--certificate", str(vtn.certificate), "--key", str(vtn.key), "--trust", str(lab.trust)]
+    ended = command("run", "openadr20b-ven", "--listen", "127.0.0.1:0", *shown, *extra)
+    assert ended.exit_code == 2
+    assert told in ended.stderr
+
+
+def test_a_ven_that_does_not_come_is_waited_for_so_long(lab: Lab) -> None:
+    vtn = lab.chain("vtn")
+    shown = ["--certificate", str(vtn.certificate), "--key", str(vtn.key), "--trust", str(lab.trust)]
+    ended = command(
+        "run", "openadr20b-ven", "--listen", "127.0.0.1:0", *shown, "--connect-s", "0.2", "--only", "event-new"
+    )
+    assert ended.exit_code == 1
+    assert "registered: no VEN has registered in 0.2 s" in ended.stdout
+    assert "Listening at https://127.0.0.1:" in ended.stderr
+    assert "Waiting for the VEN to register" in ended.stderr
+
+
 def test_list_tells_what_would_be_asked() -> None:
     assert "openadr20b-vtn: " in command("list").stdout
     listed = command("list", "openadr20b-vtn").stdout
@@ -50,7 +86,7 @@ def test_list_tells_what_would_be_asked() -> None:
     [
         (["run", "openadr20b-vtn"], "Missing option"),
         (["run", "openadr99-vtn"], "No such command"),
-        (["list", "nothing"], "is not 'openadr20b-vtn'"),
+        (["list", "nothing"], "is not one of 'openadr20b-ven', 'openadr20b-vtn'"),
     ],
 )
 def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:

@@ -7,12 +7,20 @@ import pytest
 
 from conformance.check_kinds import KINDS
 from conformance.loading import PROCEDURES, load_folder, load_suite, suite_names
-from conformance.procedure import Procedure
+from conformance.openadr20b import envelope
+from conformance.procedure import Procedure, flattened
+from conformance.queries import rendered
 from conformance.rules import load_rules
+from conformance.schema import schema_fault
+from conformance.ven.reading import VenStepReader
+from conformance.ven.script import Identifiers, Script
+from conformance.ven.steps import Tell
 from conformance.vtn.reading import VtnStepReader
 from openadr_core.errors import ConfigError
+from openadr_core.xml.parse import parse
 
 SUITE = load_suite("openadr20b-vtn")
+VEN_SUITE = load_suite("openadr20b-ven")
 
 MESSAGES = "poll: {service: OadrPoll, payload: '<oadr:oadrPoll/>'}\n"
 SEQUENCES = "registered:\n  - send: {message: poll}\n"
@@ -35,7 +43,7 @@ def folder_of(tmp_path: Path, procedure: str) -> Path:
 
 def test_a_suite_is_found_by_its_folder() -> None:
     assert "openadr20b-vtn" in suite_names()
-    with pytest.raises(ConfigError, match="no suite 'openadr99-vtn'; there are openadr20b-vtn"):
+    with pytest.raises(ConfigError, match="no suite 'openadr99-vtn'; there are openadr20b-ven, openadr20b-vtn"):
         load_suite("openadr99-vtn")
 
 
@@ -43,7 +51,7 @@ def test_the_first_ten_procedures_are_there() -> None:
     assert len(SUITE.procedures) >= 10
 
 
-@pytest.mark.parametrize("procedure", SUITE.procedures, ids=lambda procedure: procedure.id)
+@pytest.mark.parametrize("procedure", SUITE.procedures + VEN_SUITE.procedures, ids=lambda procedure: procedure.id)
 def test_every_check_cites_a_clause_that_exists(procedure: Procedure) -> None:
     rules = {rule.id for rule in load_rules("openadr20b")}
     sections = re.compile(r"(8|9|10)(\.\d+)+|robustness")
@@ -103,5 +111,42 @@ def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
 
 def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
     manual = (PROCEDURES / "README.md").read_text()
-    keys = {*KINDS, *VtnStepReader({}).keys, "expect", "capture", "for_each", "take", "identity", "times", "with"}
-    assert [key for key in keys if f"`{key}`" not in manual] == []
+    steps = {*VtnStepReader({}).keys, *VenStepReader({}).keys, "expect", "capture", "for_each", "take"}
+    keys = {*KINDS, *steps, "identity", "times", "with", "again", "where", "within_s", "taken", "needs", "optional"}
+    assert [key for key in keys if f"`{key}`" not in manual and f"\n{key}:" not in manual] == []
+
+
+def dummies(text: str) -> dict[str, str]:
+    """A value for every variable that a message names, of the kind that belongs there."""
+    kinds = {
+        **dict.fromkeys(("start", "now"), "2026-07-15T18:30:00Z"),
+        **dict.fromkeys(("granularity", "back", "duration"), "PT1S"),
+        "code": "200",
+        "poll_s": "1",
+        "to_follow": "true",
+        "number": "0",
+        "opt": "optIn",
+    }
+    return {name: kinds.get(name, "x") for name in re.findall(r"\$\{([a-z_]+)", text)}
+
+
+VEN_STEPS = [(procedure.id, step) for procedure in VEN_SUITE.procedures for step in flattened(procedure.steps)]
+TOLD = {f"{name}, line {step.line}": step.body for name, step in VEN_STEPS if isinstance(step, Tell) and step.body}
+SAID = {name: envelope(message.payload) for name, message in {**SUITE.messages, **VEN_SUITE.messages}.items()}
+
+
+@pytest.mark.parametrize("name", [*TOLD, *SAID])
+def test_what_the_harness_says_is_valid(name: str) -> None:
+    template = {**TOLD, **SAID}[name]
+    assert schema_fault(parse(rendered(template, dummies(template), xml=True).encode())) == ""
+
+
+@pytest.mark.parametrize("name", sorted({name for name, step in VEN_STEPS if isinstance(step, Tell) and step.events}))
+def test_events_that_the_harness_tells_are_valid(name: str) -> None:
+    script = Script(ids=Identifiers(), messages=VEN_SUITE.messages, schema_fault=schema_fault)
+    names = ("event_id", "other_event_id", "third_event_id", "run_id", "request_id", "resource", "other_resource")
+    variables = dict.fromkeys((*names, "ven_id_other_case"), "x") | {"market_context_other_case": "HTTP://X.example/"}
+    for procedure_id, step in VEN_STEPS:
+        if procedure_id == name and isinstance(step, Tell) and step.events:
+            script.events = step.events
+            assert schema_fault(parse(script.distribution(variables=variables))) == ""

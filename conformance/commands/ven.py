@@ -1,0 +1,179 @@
+"""``run openadr20b-ven``: judge a VEN, which comes to the harness as to its VTN."""
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conformance import hook
+from conformance.commands.reporting import READ, Reporting, reporting_options
+from conformance.commands.vtn import HOOK_HELP
+from conformance.exchanges import Exchange
+from conformance.loading import load_suite
+from conformance.schema import schema_fault
+from conformance.ven.certificates import contexts, foreign_twin
+from conformance.ven.listening import Listening
+from conformance.ven.run import Patience, VenTarget, report_variables, run_suite
+from conformance.ven.script import Identifiers, Script
+from conformance.ven.steps import Shown, Transport
+from openadr_core.errors import ConfigError
+from openadr_core.shell.tls import Chain
+
+
+@click.command(epilog=HOOK_HELP)
+@click.option("--listen", default="0.0.0.0:8443", show_default=True, metavar="HOST:PORT", help="Where to be a VTN.")
+@click.option("--certificate", required=True, type=READ, help="PEM chain of the VTN that the harness is, leaf first.")
+@click.option("--key", required=True, type=READ, help="PEM key of --certificate.")
+@click.option("--rsa-certificate", type=READ, help="The same with an RSA key, beside one with an ECC key.")
+@click.option("--rsa-key", type=READ, help="PEM key of --rsa-certificate.")
+@click.option("--expired-certificate", type=READ, help="PEM chain of the same name whose time is over.")
+@click.option("--expired-key", type=READ, help="PEM key of --expired-certificate.")
+@click.option("--trust", required=True, type=READ, help="PEM roots that the VEN's certificate must come from.")
+@click.option("--vtn-id", default="TH_VTN", show_default=True, help="What the harness calls itself.")
+@click.option("--ven-id", default="Ven-Conformance", show_default=True, help="What it calls the VEN.")
+@click.option(
+    "--transport", type=click.Choice([str(one) for one in Transport]), default="pull", help="How the VEN registers."
+)
+@click.option("--market-context", default="http://MarketContext1", show_default=True, help="One the VEN takes part in.")
+@click.option("--resource", "resources", multiple=True, help="A resource of the VEN's, by its ID; may be given again.")
+@click.option("--poll-s", default=1, show_default=True, help="The poll interval to ask the VEN for.")
+@click.option("--granularity-s", default=1, show_default=True, help="Of the reports to ask for: what the VEN offers.")
+@click.option("--report-back-s", default=2, show_default=True, help="How often to have them; longer than that.")
+@click.option("--preconfigured-ven-id", default="", help="The venID that the VEN was given beforehand, if it was.")
+@click.option("--operator-hook", default="", metavar="CMD", help="Shell command that asks the VEN's operator (below).")
+@click.option("--connect-s", default=300.0, show_default=True, help="Wait so long for the VEN to register.")
+@click.option(
+    "--patience-s", default=20.0, show_default=True, help="Wait so long for anything else that it should say."
+)
+@click.option("--latency-s", default=0.0, show_default=True, help="What the network may add to each limit of time.")
+@reporting_options
+def run_ven(*, reporting: Reporting, **options: Any) -> None:
+    """Run the procedures that try a VEN of OpenADR 2.0b.
+
+    The harness is its VTN: it listens, and waits for the VEN to come. Point the VEN at it, let it poll as often as it
+    can (once a second is good), and start it when the harness says so. Then the harness tells it events and asks it
+    for reports, says wrong things now and then, and judges what the VEN says. That takes a few minutes.
+
+    Prints one line per procedure as it ends, and what was expected and found wherever the two differ. The exit status
+    is 0 if all was as expected, 1 if something was not (an expected failure that passed counts too, and so does a
+    procedure that could not run), 2 for wrong usage.
+
+    Events in these procedures are real to the VEN: run this with devices that may be switched.
+    """
+    suite = load_suite("openadr20b-ven")
+    reporting.check(suite)
+    given = Given(**options)
+    script = Script(ids=given.ids, messages=suite.messages, schema_fault=schema_fault)
+    with tempfile.TemporaryDirectory() as folder:
+        stage = given.listening(script, Path(folder))
+        url = f"https://{given.address[0]}:{stage.port}"
+        _tell(f"Listening at {url}/OpenADR2/Simple/2.0b/ as {given.vtn_id}.")
+        try:
+            outcomes = run_suite(suite, given.target, script, stage, schema_fault, only=reporting.only)
+            status = reporting.report(suite, url, outcomes)
+        finally:
+            stage.close()
+    sys.exit(status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The options above, by their names."""
+
+    listen: str
+    certificate: Path
+    key: Path
+    rsa_certificate: Path | None
+    rsa_key: Path | None
+    expired_certificate: Path | None
+    expired_key: Path | None
+    trust: Path
+    vtn_id: str
+    ven_id: str
+    preconfigured_ven_id: str
+    transport: str
+    market_context: str
+    resources: tuple[str, ...]
+    poll_s: int
+    granularity_s: int
+    report_back_s: int
+    operator_hook: str
+    connect_s: float
+    patience_s: float
+    latency_s: float
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ConfigError(f"--listen: HOST:PORT, not {self.listen!r}")
+        return host, int(port)
+
+    @property
+    def ids(self) -> Identifiers:
+        return Identifiers(
+            vtn_id=self.vtn_id, ven_id=self.ven_id, market_context=self.market_context, poll_s=self.poll_s
+        )
+
+    @property
+    def target(self) -> VenTarget:
+        given = {
+            "expired-certificate": self.expired_certificate is not None,
+            "resource": bool(self.resources),
+            "preconfigured-ven-id": bool(self.preconfigured_ven_id),
+        }
+        variables = {
+            "resource": self.resources[0] if self.resources else "",
+            "other_resource": self.resources[-1] if self.resources else "",
+            "preconfigured_ven_id": self.preconfigured_ven_id,
+            **report_variables(self.granularity_s, self.report_back_s, self.patience_s),
+        }
+        return VenTarget(
+            transport=Transport(self.transport),
+            given=frozenset(name for name, there in given.items() if there),
+            variables=variables,
+            operate=partial(hook.run_hook, self.operator_hook) if self.operator_hook else None,
+            patience=Patience(connect_s=self.connect_s, answer_s=self.patience_s),
+            latency_s=self.latency_s,
+        )
+
+    def listening(self, script: Script, folder: Path) -> Listening:
+        """The harness at its address; ``folder`` takes the certificate that it makes for itself."""
+        good = [
+            Chain(certificate=self.certificate, key=self.key),
+            *_pair("rsa", self.rsa_certificate, self.rsa_key),
+        ]
+        shown = {Shown.GOOD: good, Shown.FOREIGN: [foreign_twin(good[0], folder)]}
+        if expired := _pair("expired", self.expired_certificate, self.expired_key):
+            shown[Shown.EXPIRED] = expired
+        host, port = self.address
+        try:
+            return Listening(
+                host=host,
+                port=port,
+                contexts=contexts(shown, self.trust),
+                script=script,
+                push=_push,
+                tell_tester=_tell,
+            )
+        except OSError as fault:
+            raise ConfigError(f"--listen: {self.listen}: {fault.strerror or fault}") from None
+
+
+def _tell(text: str) -> None:
+    """For the tester, who may be piping the table elsewhere."""
+    click.echo(text, err=True)
+
+
+def _push(address: str, service: str, body: bytes) -> Exchange:
+    raise ConfigError(f"the VEN registered for push at {address}: {service} cannot be pushed yet, {len(body)} bytes")
+
+
+def _pair(name: str, certificate: Path | None, key: Path | None) -> list[Chain]:
+    if (certificate is None) != (key is None):
+        raise ConfigError(f"--{name}-certificate and --{name}-key go together")
+    return [Chain(certificate=certificate, key=key)] if certificate and key else []

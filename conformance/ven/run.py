@@ -1,0 +1,308 @@
+"""Runs procedures against a VEN: tells it things, and waits for what it says."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from conformance.answers import Answer, SchemaFault
+from conformance.exchanges import Exchange
+from conformance.loading import Suite
+from conformance.outcomes import Outcome
+from conformance.procedure import Operate, Procedure, Step, flattened
+from conformance.run import Operator, Run, Stopped, run_procedures, steps_of
+from conformance.ven.script import Heard, Script
+from conformance.ven.steps import (
+    Attempt,
+    Everything,
+    Forget,
+    Hear,
+    Registered,
+    Reply,
+    Serve,
+    Shown,
+    Silence,
+    Tell,
+    Transport,
+)
+
+Found = TypeVar("Found")
+SILENT = Answer(failure="nothing came", silent=True)
+
+
+class Stage(Protocol):
+    """Where the VEN and the script meet: sockets, or a model of both."""
+
+    attempts: list[Answer]
+    """How each connection's handshake ended."""
+
+    def utc(self) -> datetime: ...
+
+    def seconds(self) -> float:
+        """A clock that only goes forward."""
+
+    def wait(self, found: Callable[[], Found | None], timeout_s: float) -> Found | None:
+        """What ``found`` gives as soon as it gives something, while the VEN goes on; None if time is over."""
+
+    def serve(self, certificate: Shown, *, certification_suites: bool) -> None:
+        """Be this server from now on, on new connections only."""
+
+    def push(self, path: str, body: bytes) -> Exchange:
+        """Send the VEN a request of the VTN's."""
+
+    def tell_tester(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    connect_s: float = 300.0
+    """For a VEN that somebody has still to start."""
+    answer_s: float = 20.0
+    """For anything that a VEN does by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenTarget:
+    """What the tester gave."""
+
+    transport: Transport
+    given: frozenset[str]
+    """Options that procedures may need, without their dashes."""
+    variables: Mapping[str, str]
+    """What procedures may name: the VEN's resources and the like."""
+    operate: Operator | None = None
+    patience: Patience = Patience()
+    latency_s: float = 0.0
+
+
+def report_variables(granularity_s: int, report_back_s: int, patience_s: float) -> dict[str, str]:
+    """What procedures may say of the reports that they ask for."""
+    return {
+        "granularity": f"PT{granularity_s}S",
+        "back": f"PT{report_back_s}S",
+        "back_s": str(report_back_s),
+        "intervals": str(report_back_s // granularity_s),
+        "report_within_s": str(patience_s + 2 * report_back_s),
+        "report_silent_s": str(2 * report_back_s + granularity_s),
+    }
+
+
+def run_suite(
+    suite: Suite,
+    target: VenTarget,
+    script: Script,
+    stage: Stage,
+    schema_fault: SchemaFault,
+    *,
+    only: Iterable[str] = (),
+) -> Iterator[Outcome]:
+    """The outcomes in order, each as soon as it is there; what is about the other transport is left out."""
+    other = {*Transport} - {target.transport}
+    there = tuple(procedure for procedure in suite.procedures if not other & set(procedure.needs))
+    suite = replace(suite, procedures=there)
+    return run_procedures(
+        suite,
+        lambda: VenRun(target, script, stage, schema_fault),
+        lambda procedure: ", ".join(unmet_needs(procedure, suite, target)),
+        only=only,
+    )
+
+
+def unmet_needs(procedure: Procedure, suite: Suite, target: VenTarget) -> Iterator[str]:
+    """The options that the tester would have to give for this procedure to run."""
+    steps = tuple(flattened(steps_of(procedure, suite)))
+    shown = any(isinstance(step, Serve) and step.certificate is Shown.EXPIRED for step in steps)
+    needs = (*procedure.needs, *(["expired-certificate"] if shown else []))
+    yield from (f"--{need}" for need in needs if need not in {*target.given, target.transport})
+    if target.operate is None and any(isinstance(step, Operate) for step in steps):
+        yield "--operator-hook"
+
+
+class VenRun(Run):
+    """One procedure at a VEN."""
+
+    def __init__(self, target: VenTarget, script: Script, stage: Stage, schema_fault: SchemaFault) -> None:
+        super().__init__(target.variables, schema_fault, operate=target.operate, latency_s=target.latency_s)
+        self._script = script
+        self._stage = stage
+        self._patience = target.patience
+        self._seen_before = len(script.exchanges)
+        self._mark = len(script.heard)
+        """From here on something is news."""
+        self._marked_s = stage.seconds()
+        self._last_heard = self._mark - 1
+        self._attempts = 0
+        run_id = self.variables["run_id"]
+        self.variables |= {
+            "connect_s": f"{self._patience.connect_s:g}",
+            "event_id": f"evt-{run_id}",
+            "other_event_id": f"other-{run_id}",
+            "third_event_id": f"third-{run_id}",
+            "vtn_id_other_case": script.ids.vtn_id.swapcase(),
+            "ven_id_other_case": script.ids.ven_id.swapcase(),
+            "market_context_other_case": _other_case(script.ids.market_context),
+        }
+        self.renew()
+        script.began, script.events, script.event_variables = stage.utc(), (), dict(self.variables)
+
+    def perform(self, step: Step) -> None:
+        self.variables |= self._script.variables
+        match step:
+            case Tell():
+                self._tell(step)
+            case Hear():
+                self._hear(step)
+            case Silence():
+                self._silence(step)
+            case Reply():
+                self._move_mark()
+                self._script.replies.append((step, {**self.variables}))
+            case Serve():
+                self._attempts = len(self._stage.attempts)
+                self._stage.serve(step.certificate, certification_suites=step.certification_suites)
+            case Attempt():
+                self._attempt(step)
+            case Registered():
+                self._registered()
+            case Forget():
+                self._script.registered = False
+                self._script.queue.clear()
+                self._move_mark()
+            case Everything():
+                self._everything(step)
+
+    def pause(self, seconds: float) -> None:
+        self._stage.wait(lambda: None, seconds)
+
+    def utc(self) -> datetime:
+        return self._stage.utc()
+
+    def close(self) -> None:
+        """Whatever else the procedure had in mind is not said any more."""
+        self._script.replies.clear()
+        self._script.queue.clear()
+        self.exchanges.extend(self._script.exchanges[self._seen_before :])
+
+    def before_operating(self) -> None:
+        self._move_mark()
+
+    # -- what is told ------------------------------------------------------------------
+
+    def _tell(self, step: Tell) -> None:
+        self.renew()
+        own = {**self.variables, **{name: self.render(text) for name, text in step.given.items()}}
+        if step.events is None:
+            body = self._script.message(step.body, own)
+        else:
+            self._script.events, self._script.event_variables = step.events, own
+            body = self._script.distribution(variables=own)
+        if self._script.pushed_to:
+            self._push(step, body)
+            return
+        waiting, offered_s = self._script.offer(body), self._stage.seconds()
+        if not step.taken:
+            return
+        taken = self._stage.wait(lambda: waiting.taken_at, self._patience.answer_s)
+        if taken is None:
+            raise Stopped(f"line {step.line}: the VEN did not poll in {self._patience.answer_s:g} s")
+        poll = self._script.heard[taken - 1]
+        self._mark, self._marked_s = taken, poll.at_s
+        self.last = replace(poll.what, elapsed_s=poll.at_s - offered_s)
+        self.judge_last(step)
+
+    def _push(self, step: Tell, body: bytes) -> None:
+        self._move_mark()
+        exchange = self._stage.push(step.service, body)
+        self._script.hears_answer(exchange, self._stage.seconds())
+        self.last = exchange.answer
+        self.judge_last(step)
+
+    # -- what is heard -----------------------------------------------------------------
+
+    def _hear(self, step: Hear) -> None:
+        since = self._last_heard + 1 if step.again else self._mark
+        within_s = float(self.render(step.within_s) or self._patience.answer_s)
+        found = self._stage.wait(lambda: self._first(step, since), within_s)
+        before_s = self._script.heard[self._last_heard].at_s if step.again else self._marked_s
+        if found is None:
+            self.last = SILENT
+        else:
+            self._last_heard, heard = found
+            self.last = replace(heard.what, elapsed_s=heard.at_s - before_s)
+        self.judge_last(replace(step, capture={}) if found is None else step)
+        if found is None:
+            raise Stopped(f"line {step.line}: no {' or '.join(step.payloads)} in {within_s:g} s")
+
+    def _silence(self, step: Silence) -> None:
+        since = max(self._mark, self._last_heard + 1)
+        before = self._polls()
+
+        def over() -> bool | None:
+            spoken = self._first(step, since) is not None
+            return True if spoken or self._polls() >= before + step.polls else None
+
+        if step.for_s or self._script.pushed_to:
+            for_s = float(self.render(step.for_s) or step.polls * self._script.ids.poll_s)
+            self._stage.wait(lambda: self._first(step, since), for_s)
+        elif self._stage.wait(over, self._patience.answer_s * step.polls) is None:
+            raise Stopped(f"line {step.line}: the VEN does not poll any more")
+        found = self._first(step, since)
+        self.last = SILENT if found is None else found[1].what
+        self.judge_last(step)
+
+    def _first(self, wanted: Hear | Silence, since: int) -> tuple[int, Heard] | None:
+        for index, heard in enumerate(self._script.heard[since:], since):
+            if heard.payload in wanted.payloads and (
+                wanted.where is None
+                or (heard.what.root is not None and wanted.where.truth(heard.what.root, self.variables))
+            ):
+                return index, heard
+        return None
+
+    def _polls(self) -> int:
+        return sum(heard.payload == "oadrPoll" for heard in self._script.heard)
+
+    def _attempt(self, step: Attempt) -> None:
+        def next_one() -> Answer | None:
+            later = self._stage.attempts[self._attempts :]
+            return later[0] if later else None
+
+        found = self._stage.wait(next_one, self._patience.answer_s)
+        self.last = found or Answer(failure="no connection")
+        self._attempts += found is not None
+        self.judge_last(step)
+
+    def _everything(self, step: Everything) -> None:
+        for heard in list(self._script.heard):
+            self.last = heard.what
+            self.judge_last(step)
+
+    # -- how we stand ------------------------------------------------------------------
+
+    def _registered(self) -> None:
+        script = self._script
+
+        def there() -> bool | None:
+            return script.registered or None
+
+        def settled() -> bool | None:
+            said = {heard.payload for heard in script.heard[script.registered_at :]}
+            return True if {"oadrRegisterReport", "oadrRequestEvent"} <= said else None
+
+        if not script.registered:
+            self._stage.tell_tester("Waiting for the VEN to register: start it, or make it register anew.")
+        if self._stage.wait(there, self._patience.connect_s) is None:
+            raise Stopped(f"no VEN has registered in {self._patience.connect_s:g} s")
+        # What it does not say here, the procedures about registration find out.
+        self._stage.wait(settled, self._patience.answer_s)
+        self.variables |= script.variables
+
+    def _move_mark(self) -> None:
+        self._mark, self._marked_s = len(self._script.heard), self._stage.seconds()
+
+
+def _other_case(uri: str) -> str:
+    """The same URI in another spelling (RFC 3986, 6.2.2.1)."""
+    parts = urlsplit(uri)
+    return parts._replace(scheme=parts.scheme.swapcase(), netloc=parts.netloc.swapcase()).geturl()

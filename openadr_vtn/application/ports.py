@@ -220,6 +220,9 @@ class Deliveries(Protocol):
     async def of_event(self, event_id: str) -> list[Delivery]:
         """Every version and party, by version, then by the time of entitlement."""
 
+    async def count_unanswered(self, now: datetime) -> int:
+        """Answers that parties owe to the newest versions of events that are not over."""
+
 
 class Errands(Protocol):
     async def add(self, errand: Errand) -> None:
@@ -328,6 +331,9 @@ class Reports(Protocol):
 
     async def open_requests(self, party_id: str) -> list[RequestedReport]:
         """Those that something is still expected of; the oldest first."""
+
+    async def count_late(self, now: datetime) -> int:
+        """Parties of whom a report is overdue."""
 
     async def all_open_requests(self) -> dict[str, list[RequestedReport]]:
         """Every party's, by party id: one read, however many parties there are."""

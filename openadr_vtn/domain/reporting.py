@@ -271,22 +271,26 @@ def _is_complete(requested: RequestedReport) -> bool:
     return request.ends_at is not None and (requested.covered_until or request.starts_at) >= request.ends_at
 
 
-def late_by(requested: RequestedReport, now: datetime) -> timedelta:
-    """How long a report has been due that has not come; nothing while it is in time.
+def late_at(requested: RequestedReport) -> datetime | None:
+    """When the next report will be late; None if none is to come any more.
 
     The first is due one period after the start, each other one period after the last; half a period
     is left for the way.
     """
     if requested.ended_at is not None:
-        return ZERO
+        return None
     request = requested.request
     if not request.report_back:
-        return max(now - requested.asked_at - ONE_SHOT_WAIT, ZERO)
+        return requested.asked_at + ONE_SHOT_WAIT
     since = max(requested.received_at or request.starts_at, request.starts_at)
     due_at = since + request.report_back * 1.5
-    if request.ends_at is not None:
-        due_at = min(due_at, request.ends_at + request.report_back * 1.5)
-    return max(now - due_at, ZERO)
+    return due_at if request.ends_at is None else min(due_at, request.ends_at + request.report_back * 1.5)
+
+
+def late_by(requested: RequestedReport, now: datetime) -> timedelta:
+    """How long a report has been due that has not come; nothing while it is in time."""
+    due_at = late_at(requested)
+    return ZERO if due_at is None else max(now - due_at, ZERO)
 
 
 # -- readings --------------------------------------------------------------------------

@@ -2,13 +2,12 @@
 
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from openadr_core.model.event import EventStatus
 from openadr_core.model.party import PartyState
-from openadr_vtn.application.handlers.observe import latest_by
 from openadr_vtn.application.ports import Notice, Store
 
 
@@ -67,17 +66,7 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
     """Read the store's numbers, and show them."""
     async with store.view() as view:
         parties = {state: await view.parties.count(state) for state in PartyState}
-        requests = await view.reports.all_open_requests()
-        events = [stored.event for stored in await view.events.current(now)]
-        rows = [
-            row
-            for event in events
-            for row in await view.deliveries.of_event(event.id)
-            if row.event_version == event.version
-        ]
-    metrics.refresh(
-        parties,
-        Tally(event.status_at(now) for event in events),
-        late=sum(latest_by(asked, now) > timedelta() for asked in requests.values()),
-        unanswered=sum(row.answered_at is None for row in rows),
-    )
+        events = Tally(stored.event.status_at(now) for stored in await view.events.current(now))
+        late = await view.reports.count_late(now)
+        unanswered = await view.deliveries.count_unanswered(now)
+    metrics.refresh(parties, events, late=late, unanswered=unanswered)

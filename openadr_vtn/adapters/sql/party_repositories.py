@@ -32,6 +32,7 @@ PARTY = tables.table_of(tables.PartyRow)
 SEEN = tables.table_of(tables.LastSeenRow)
 CERTIFICATE = tables.table_of(tables.CertificateRow)
 REGISTRATION = tables.table_of(tables.RegistrationRow)
+EVENT = tables.table_of(tables.EventRow)
 DELIVERY = tables.table_of(tables.DeliveryRow)
 DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery))
 ERRAND = tables.table_of(tables.ErrandRow)
@@ -154,6 +155,13 @@ class SqlDeliveries(Repository):
 
     async def of_event(self, event_id: str) -> list[Delivery]:
         return await self._deliveries(select(DELIVERY).where(DELIVERY.c.event_id == event_id))
+
+    async def count_unanswered(self, now: datetime) -> int:
+        newest = (EVENT.c.id == DELIVERY.c.event_id) & (EVENT.c.version == DELIVERY.c.event_version)
+        current = EVENT.c.over_at.is_(None) | (EVENT.c.over_at > now)
+        query = select(func.count().label("rows")).select_from(EVENT.join(DELIVERY, newest))
+        row = await self._row(query.where(current, DELIVERY.c.answered_at.is_(None)))
+        return 0 if row is None else int(row["rows"])
 
     async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
         order = (DELIVERY.c.version, DELIVERY.c.entitled_at, DELIVERY.c.event_id, DELIVERY.c.party_id)

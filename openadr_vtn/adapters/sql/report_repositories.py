@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, delete, insert, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, delete, func, insert, select, tuple_
 
 from openadr_core.model.report import DataPoint, Measurand, Reading, StatusReading
 from openadr_core.units import WATT
@@ -69,6 +69,11 @@ class SqlReports(Repository):
         for row in await self._rows(REQUESTS.where(OPEN)):
             found.setdefault(row["party_id"], []).append(request_of(row))
         return found
+
+    async def count_late(self, now: datetime) -> int:
+        late = REQUEST.c.late_at < now
+        row = await self._row(select(func.count(REQUEST.c.party_id.distinct()).label("parties")).where(late))
+        return 0 if row is None else int(row["parties"])
 
     async def forget_requests(self, party_id: str, before: datetime) -> None:
         await self._run(delete(REQUEST).where(REQUEST.c.party_id == party_id, REQUEST.c.ended_at < before))

@@ -33,7 +33,7 @@ from openadr_vtn.adapters.sql.event_columns import (
 from openadr_vtn.adapters.sql.opt_repository import rules_json, rules_of
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, StoredReading, StoredStatus
 from openadr_vtn.domain.delivery import over_at
-from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
+from openadr_vtn.domain.reporting import OfferedReport, RequestedReport, late_at
 
 Columns = Mapping[str, Any]
 
@@ -282,6 +282,7 @@ def request_row(party_id: str, requested: RequestedReport) -> dict[str, Any]:
         "to_follow": requested.to_follow,
         "followed_at": requested.followed_at,
         "ended_at": requested.ended_at,
+        "late_at": late_at(requested),
     }
 
 

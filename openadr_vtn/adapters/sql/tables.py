@@ -294,6 +294,8 @@ class ReportRequestRow(Row, table=True):
     to_follow: bool
     followed_at: datetime | None = Field(sa_column=_moment(null=True))
     ended_at: datetime | None = Field(sa_column=_moment(null=True))
+    late_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
+    """Derived from the others, and here only to be asked for; None: never."""
 
 
 class ReadingRow(Row, table=True):

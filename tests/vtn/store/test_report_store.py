@@ -4,6 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, select
 
 from openadr_core.model.report import (
     DataSource,
@@ -14,10 +17,13 @@ from openadr_core.model.report import (
     ReportRequest,
 )
 from openadr_core.units import WATT_HOUR
+from openadr_vtn.adapters.sql.engine import engines_of
+from openadr_vtn.adapters.sql.migrate import MIGRATIONS
+from openadr_vtn.adapters.sql.report_repositories import REQUEST
 from openadr_vtn.adapters.sql.store import SqlStore
 from openadr_vtn.application.ports import StoredReading, StoredStatus
-from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
-from tests.vtn.samples import HOUR, STATUS_POINT, a_status, an_offer
+from openadr_vtn.domain.reporting import OfferedReport, RequestedReport, late_at, late_by
+from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_status, an_offer
 
 SECOND = timedelta(seconds=1)
 VEN = "id-ven-one"
@@ -95,6 +101,24 @@ async def test_a_request_comes_back_whole_and_is_open_until_it_ends(stocked: Sql
         assert await unit.reports.requests(VEN) == [full, *mine]
         await unit.reports.forget_requests(VEN, now + SECOND)
         assert await unit.reports.requests(VEN) == mine
+
+
+async def test_late_reports_are_counted_as_the_domain_says(stocked: SqlStore, now: datetime) -> None:
+    """By party, and without reading what is in time."""
+    periodic = a_request(now)
+    bounded = replace(periodic, request=replace(periodic.request, id="r2", duration=3 * SECOND), received_at=now + HOUR)
+    once = replace(a_request(now - HOUR, "r3"), request=replace(periodic.request, id="r3", report_back=0 * SECOND))
+    requests = {VEN: [periodic, bounded, a_request(now, "r4", ended_at=now)], "id-ven-two": [once]}
+    async with stocked.unit_of_work() as unit:
+        for party_id, asked in requests.items():
+            await unit.reports.save_requests(party_id, asked)
+    found = []
+    async with stocked.view() as view:
+        for at in (now - 2 * HOUR, now, now + 7 * SECOND, now + 8 * SECOND, now + HOUR):
+            late = sum(any(late_by(one, at) > 0 * SECOND for one in asked) for asked in requests.values())
+            assert await view.reports.count_late(at) == late
+            found.append(late)
+    assert found == [0, 1, 1, 2, 2]
 
 
 @pytest.mark.openadr20b("R346", "R-22")
@@ -178,3 +202,29 @@ async def test_data_that_is_too_old_goes_and_nobody_elses_with_it(stocked: SqlSt
         assert await view.reports.series(VEN, Measurand.USAGE, now, now + HOUR) == [reading(now + 3 * SECOND)]
         assert len(await view.reports.statuses(VEN, now, now + HOUR, limit=9)) == 1
         assert len(await view.reports.series("id-ven-two", Measurand.BASELINE, now, now + HOUR)) == 4
+
+
+async def test_requests_of_before_lateness_was_kept_have_it_too(store: SqlStore, url: str, now: datetime) -> None:
+    requests = [
+        a_request(now, received_at=now + HOUR),
+        a_request(now, "r2", ended_at=now),
+        replace(a_request(now), request=replace(a_request(now).request, id="r3", report_back=0 * SECOND)),
+        replace(a_request(now), request=replace(a_request(now).request, id="r4", duration=3 * SECOND)),
+    ]
+    async with store.unit_of_work() as unit:
+        await unit.parties.add(a_party(now))
+        await unit.reports.save_requests(VEN, requests)
+
+    def back_and_forth(connection: Connection) -> None:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "0009")
+        command.upgrade(configuration, "head")
+
+    engines = engines_of(url)
+    async with engines.writer.begin() as connection:
+        await connection.run_sync(back_and_forth)
+        kept = await connection.execute(select(REQUEST.c.id, REQUEST.c.late_at))
+        assert {row.id: row.late_at for row in kept} == {one.request.id: late_at(one) for one in requests}
+    await engines.close()

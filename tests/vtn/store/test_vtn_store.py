@@ -240,6 +240,22 @@ async def test_a_cancel_is_owed_to_whoever_holds_the_event_under_its_next_number
     assert heard == [frozenset({"id-ven-one", "id-ven-two"})]
 
 
+async def test_answers_that_are_owed_are_counted(stocked: SqlStore, now: datetime) -> None:
+    owed = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
+    async with stocked.unit_of_work() as unit:
+        await unit.events.add(a_stored_event(now, event_id="event-2", duration=None))
+        for row in (owed, replace(owed, party_id="id-ven-two"), replace(owed, event_id="event-2")):
+            await unit.deliveries.owe([row])
+        # Of a version that was replaced, no answer is waited for.
+        before = await unit.events.by_id("event-2")
+        assert before is not None
+        await unit.events.replace(replace(before, event=replace(before.event, version=1)))
+        assert await unit.deliveries.count_unanswered(now) == 2
+        await unit.deliveries.mark_answered("id-ven-two", ("event-1", 0), now)
+        assert await unit.deliveries.count_unanswered(now) == 1
+        assert await unit.deliveries.count_unanswered(now + 2 * HOUR) == 0
+
+
 async def test_errands_are_a_queue_until_they_are_removed(stocked: SqlStore, now: datetime) -> None:
     first = Errand(party_id="id-ven-one", id="e1", kind=ErrandKind.REGISTER_REPORT, made_at=now, content='{"n": "ß"}')
     second, others = replace(first, id="e0", content=""), replace(first, id="e2", party_id="id-ven-two")

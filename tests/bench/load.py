@@ -1,4 +1,4 @@
-"""A load generator for one keep-alive request over mutual TLS, and the server's own cost of answering it.
+"""A load generator for keep-alive requests over mutual TLS, and the server's own cost of answering them.
 
 The figure is requests per CPU-second of the server: on a shared machine it moves far less than
 requests per second, and it is what decides how many VENs one core can serve.
@@ -14,18 +14,26 @@ import psutil  # type: ignore[import-untyped]
 from tests.bench.pairing import Paired
 
 HOST = "localhost"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One keep-alive connection."""
+
+    tls: ssl.SSLContext
+    request: Callable[[], bytes]
+    """A whole HTTP request with Content-Length and keep-alive; asked anew each time, as signatures want."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A server under load, and the bytes to send it."""
+    """A server under load, and who asks it what."""
 
     name: str
     pid: int
     port: int
-    tls: ssl.SSLContext
-    request: bytes
-    """A whole HTTP request with Content-Length and keep-alive."""
+    clients: Sequence[Client]
     expect: bytes
     """What the body must hold, so that a fast refusal is not taken for an answer."""
 
@@ -47,43 +55,39 @@ async def ask_once(port: int, tls: ssl.SSLContext, request: bytes) -> bytes:
     return body
 
 
-async def paired(targets: Sequence[Target], *, rounds: int, connections: int = 16, seconds: float = 1.0) -> Paired:
-    """Requests per CPU-second of each target, after a round that only warms them up."""
+async def paired(targets: Sequence[Target], *, rounds: int, seconds: float = 1.0) -> Paired:
+    """Requests per CPU-second of each target, after a round that only warms them up; handshakes are not in it."""
     figures: dict[str, list[float]] = {target.name: [] for target in targets}
     for target in targets:
-        await _requests_per_cpu_s(target, connections=connections, seconds=seconds / 2)
+        await _requests_per_cpu_s(target, seconds / 2)
     for _ in range(rounds):
         for target in targets:
-            figures[target.name].append(await _requests_per_cpu_s(target, connections=connections, seconds=seconds))
+            figures[target.name].append(await _requests_per_cpu_s(target, seconds))
     return Paired(rounds={name: tuple(values) for name, values in figures.items()})
 
 
-async def _requests_per_cpu_s(target: Target, *, connections: int, seconds: float) -> float:
+async def _requests_per_cpu_s(target: Target, seconds: float) -> float:
     process = psutil.Process(target.pid)
-    streams = [
-        await asyncio.open_connection("127.0.0.1", target.port, ssl=target.tls, server_hostname=HOST)
-        for _ in range(connections)
-    ]
     loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
+    streams = [
+        await asyncio.open_connection("127.0.0.1", target.port, ssl=client.tls, server_hostname=HOST)
+        for client in target.clients
+    ]
     before = process.cpu_times()
-    counts = await asyncio.gather(*(_ask(reader, writer, target, until, loop.time) for reader, writer in streams))
+    until = loop.time() + seconds
+    asking = zip(streams, target.clients, strict=True)
+    counts = await asyncio.gather(*(_ask(stream, client, target, until, loop.time) for stream, client in asking))
     after = process.cpu_times()
     for _, writer in streams:
         writer.close()
     return sum(counts) / float(after.user + after.system - before.user - before.system)
 
 
-async def _ask(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    target: Target,
-    until: float,
-    clock: Callable[[], float],
-) -> int:
+async def _ask(stream: Streams, client: Client, target: Target, until: float, clock: Callable[[], float]) -> int:
+    reader, writer = stream
     answered = 0
     while clock() < until:
-        writer.write(target.request)
+        writer.write(client.request())
         status, body = await _answer(reader)
         if b" 200 " not in status or target.expect not in body:
             raise AssertionError(f"{target.name} answered {status!r} {body[:200]!r}")

@@ -42,9 +42,23 @@ def signing(bench: Bench, signing_lab: Lab) -> SigningBench:
     return SigningBench(vtn=bench, lab=signing_lab)
 
 
+@pytest.fixture(scope="session")
+def migrated_ven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("store") / "empty.db"
+
+    async def made() -> None:
+        engine = engine_of(f"sqlite:///{file}")
+        await migrate_ven(engine)
+        await engine.dispose()
+
+    asyncio.run(made())
+    return file
+
+
 @pytest.fixture
-async def ven_store(tmp_path: Path) -> AsyncIterator[VenStore]:
-    engine = engine_of(f"sqlite:///{tmp_path / 'ven.db'}")
-    await migrate_ven(engine)
+async def ven_store(tmp_path: Path, migrated_ven: Path) -> AsyncIterator[VenStore]:
+    file = tmp_path / "ven.db"
+    shutil.copy(migrated_ven, file)
+    engine = engine_of(f"sqlite:///{file}")
     yield VenStore(engine)
     await engine.dispose()

@@ -47,6 +47,8 @@ class World:
     heard: list[i.Indication] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     pushed: bool = False
+    pushed_back: list[bytes] = field(default_factory=list)
+    """What the VEN has answered to pushes, where a test keeps it."""
 
     def __post_init__(self) -> None:
         self.own = self.lab.credentials("our-ven", "ecc")

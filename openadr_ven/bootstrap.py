@@ -21,6 +21,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import DBAPIError
 
 from openadr_core.errors import CertificateRejected, ConfigError
+from openadr_core.model.availability import OptRules
 from openadr_core.model.party import SignatureRule
 from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2.decode import LARGE, decode
@@ -277,6 +278,8 @@ def _control_settings(settings: Settings, envelope: Envelope) -> ControlSettings
             if program.reference_price_per_kwh is not None
         },
         act_on_tests=settings.agent.act_on_test_events,
+        fleet_name=settings.fleet.name,
+        opt_rules=OptRules(default=settings.opts.default, precedence=settings.opts.precedence),
     )
 
 
@@ -308,6 +311,10 @@ def _session_settings(settings: Settings, resources: tuple[str, ...]) -> Session
     }
     return SessionSettings(
         ven_name=settings.vtn.ven_name,
+        ven_id=settings.vtn.ven_id,
+        registration_id=settings.vtn.registration_id,
+        report_only=settings.vtn.report_only,
+        poll_jitter=settings.vtn.poll_jitter,
         poll_interval=timedelta(seconds=settings.vtn.poll_interval_s),
         enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
         enrolled=Enrolled(relief_signs=signs, names=frozenset({settings.fleet.name})),

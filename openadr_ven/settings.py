@@ -13,6 +13,8 @@ from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
 from openadr_core.limits import SIGNATURE_AGE_MAX_S
+from openadr_core.model.availability import Precedence
+from openadr_core.model.opt import OptType
 from openadr_core.model.party import SignatureRule
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
@@ -36,9 +38,17 @@ class VtnSettings(Table):
     fingerprints: tuple[str, ...] = Field(min_length=1, max_length=4)
     """SHA-256 of the VTN's certificates: an RSA and an ECC one (2.0b R68), and of each the next, before it changes."""
     ven_name: str = ""
+    ven_id: str = ""
+    """The venID that was agreed on with the utility; empty: it gives us one (OpenADR 2.0b R402)."""
+    registration_id: str = ""
+    """A registration that was agreed on too, under that venID: we do not register then (R405)."""
+    report_only: bool = False
+    """Reports, and no events (7.2.2)."""
     profile: Literal["modern-2.0b", "certification-2.0b"] = "modern-2.0b"
     poll_interval_s: Annotated[float, Field(ge=0.001)] = 10.0
     """OpenADR 2.0b 9.1.8: to the millisecond. The VTN may ask for a longer one, never for a shorter."""
+    poll_jitter: Share = 0.0
+    """Up to this share of the interval is waited besides, so that VENs that start together drift apart."""
     timeout_s: Annotated[float, Field(ge=5)] = 10.0
     """OpenADR 2.0b 9.1.6: at least five seconds."""
     compressed: bool = False
@@ -48,7 +58,13 @@ class VtnSettings(Table):
     signature_age_max_s: Annotated[int, Field(ge=5, le=3600)] = SIGNATURE_AGE_MAX_S
     """How far the time in the VTN's signatures may be from ours, both ways."""
     enrolment_retry_s: Positive = 5.0
-    """How often an agent that is not approved yet asks again."""
+    """How long an agent waits that is not approved yet, or was cancelled (R401), before it registers again."""
+
+    @model_validator(mode="after")
+    def _registered_as_somebody(self) -> Self:
+        if self.registration_id and not self.ven_id:
+            raise ValueError("registration_id goes with the ven_id that was agreed on")
+        return self
 
     @field_validator("url")
     @classmethod
@@ -65,6 +81,15 @@ class VtnSettings(Table):
         if any(len(one) != FINGERPRINT_HEX_CHARS or set(one) - set("0123456789abcdef") for one in plain):
             raise ValueError("each is the SHA-256 of a certificate: 64 hex digits (openadr-ven fingerprint vtn.pem)")
         return plain
+
+
+class OptSettings(Table):
+    """What opt schedules of ours mean together; as the utility's program has it (OpenADR 2.0b R201)."""
+
+    default: OptType = OptType.IN
+    """What holds where nothing is said."""
+    precedence: Precedence = Precedence.OPT_OUT
+    """Which counts where an optIn and an optOut speak of the same moment."""
 
 
 class PushSettings(Table):
@@ -182,6 +207,7 @@ class Settings(FileSettings):
     """None: the agent polls."""
     programs: dict[str, ProgramSettings] = Field(default_factory=dict)
     """By market context, the URI that names a program on the wire. Others are refused with code 462."""
+    opts: OptSettings = OptSettings()
     gateways: GatewaySettings = GatewaySettings()
     agent: AgentSettings = AgentSettings()
     reports: ReportSettings = ReportSettings()

@@ -49,8 +49,8 @@ class Scope:
 
     def holds(self, resource: "Resource") -> bool:
         return (
-            (not self.targets or not self.names.isdisjoint({*resource.names, resource.device_class}))
-            and (not self.device_classes or resource.device_class in self.device_classes)
+            (not self.targets or not self.names.isdisjoint(resource.names | resource.device_classes))
+            and (not self.device_classes or not self.device_classes.isdisjoint(resource.device_classes))
             and self.market_context in {"", resource.market_context}
         )
 
@@ -71,7 +71,8 @@ class Resource:
 
     names: frozenset[str] = frozenset()
     """Its own, and those of every group that it is in."""
-    device_class: str = ""
+    device_classes: frozenset[str] = frozenset()
+    """Every class that it may count as."""
     market_context: str = ""
     """Normalised; empty asks for no program in particular."""
 

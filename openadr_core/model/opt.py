@@ -10,6 +10,13 @@ class OptType(StrEnum):
     OUT = "optOut"
 
 
+REASONS = (
+    "economic", "emergency", "mustRun", "notParticipating", "outageRunStatus", "overrideStatus", "participating",
+    "x-schedule",
+)  # fmt: skip
+"""Of 2.0b's optReason; others begin with ``x-``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opt:
     event_id: str

@@ -18,13 +18,14 @@ from openadr_core.model.opt import OptType
 from openadr_ven.application.accounting import Account
 from openadr_ven.application.commands import frames
 from openadr_ven.application.control import Control, Tick
-from openadr_ven.application.heeding import Heeding
+from openadr_ven.application.heeding import Heeding, Taken
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.ports import Conversation, Gateways, Journal, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import HeldEvent, Notice, Round, WantedReport
 from openadr_ven.domain.indications import Indication
+from openadr_ven.domain.opts import spent, to_tell_again, untold
 from openadr_ven.fleet.columns import Floats
 from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
 
@@ -36,6 +37,8 @@ TRACE_S = 600
 ROUNDS_KEPT = timedelta(minutes=5)
 """A restart needs the last one, which is always kept; the others are for whoever looks into an incident at once."""
 TIDY_EVERY = timedelta(minutes=1)
+OPTS_REMEMBERED = timedelta(days=30)
+"""Those that are over, to be looked at."""
 EVENTS_REMEMBERED = timedelta(hours=1)
 """An event that is over stays in memory so long, for the console; the store keeps it."""
 
@@ -89,7 +92,12 @@ class Agent:
         self._unheeded: list[Indication] = []
         self._noted: list[Notice] = []
         self._resend: Round | None = None
+        self._orders_given: set[int] = set()
+        """Opts that the session has, and has not told yet."""
+        self._reconsider = False
+        """The operator's opts have changed since the events were last answered."""
         self.control = control
+        self._heeding.out_of = control.opting.refusal
         self.seen = seen
         self.last: Tick | None = None
         """The newest round, for whoever watches."""
@@ -115,6 +123,7 @@ class Agent:
         async with self._store.unit_of_work() as unit:
             held = await unit.held_events()
             wanted = await unit.wanted_reports()
+            orders = await unit.opt_orders()
             last = await unit.last_round()
             baseline = None if last is None else await unit.baseline_of(last.event_id)
             used = await unit.used_terms()
@@ -123,6 +132,8 @@ class Agent:
             before = [] if last is None else await unit.deliveries(last.event_id)
         self._heeding.held = {one.event.id: one for one in held if not _is_history(one, now)}
         self._heeding.wanted = {one.request.id: one for one in wanted}
+        self._reconsider = self.control.opting.heed(orders)
+        self._give_orders()
         self.trace.extend(
             TracePoint(at=one.at, asked_w=one.asked_w, allowed_w=one.allowed_w, delivered_w=one.delivered_w)
             for one in before
@@ -153,22 +164,13 @@ class Agent:
         self._unheeded.extend(indications)
         heeding = self._heeding.copy()
         taken = heeding.take(self._unheeded, now=now)
+        if self._reconsider:
+            heeding.reconsider(self.control.opting.words(), taken, now=now)
         for opt in taken.opts:
             self._session.answer(opt)
         try:
             async with self._store.unit_of_work() as unit:
-                for held in taken.events:
-                    await unit.save_event(held)
-                for wanted in taken.wanted:
-                    await unit.save_wanted_report(wanted)
-                settled = list(taken.settled_batches)
-                for request_id in taken.unwanted:
-                    await unit.forget_wanted_report(request_id)
-                    settled += await unit.forget_batches_of(request_id)
-                for number in taken.settled_batches:
-                    await unit.forget_batch(number)
-                for notice in taken.notices:
-                    await unit.add_notice(notice)
+                settled = await self._store_taken(unit, taken, now)
                 await unit.save_session(self._settings.name, self._session.record())
         except StoreError as error:
             for opt in taken.opts:
@@ -179,9 +181,34 @@ class Agent:
         self._heeding = heeding
         self._reporter.settled(settled)
         self._unheeded.clear()
+        self._reconsider = False
+        self._orders_given.difference_update(told.number for told in taken.opts_told)
+        if taken.is_forgotten:
+            self._orders_given.clear()
         for notice in taken.notices:
             self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
         return True
+
+    @staticmethod
+    async def _store_taken(unit: UnitOfWork, taken: Taken, now: datetime) -> list[int]:
+        """Numbers of the batches that are settled by it."""
+        for held in taken.events:
+            await unit.save_event(held)
+        for wanted in taken.wanted:
+            await unit.save_wanted_report(wanted)
+        settled = list(taken.settled_batches)
+        for request_id in taken.unwanted:
+            await unit.forget_wanted_report(request_id)
+            settled += await unit.forget_batches_of(request_id)
+        for number in taken.settled_batches:
+            await unit.forget_batch(number)
+        for told in taken.opts_told:
+            await unit.opt_told(told.number, told.code, told.description, now)
+        if taken.is_forgotten:
+            await unit.tell_opts_again(to_tell_again(await unit.opt_orders(), now))
+        for notice in taken.notices:
+            await unit.add_notice(notice)
+        return settled
 
     async def impostor(self, text: str, *, now: datetime) -> None:
         await self._notice(Notice(at=now, kind="vtn identity refused", text=text, alarm=True))
@@ -209,7 +236,7 @@ class Agent:
         self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
 
     async def _tick(self, now: datetime, frozen: bool) -> None:
-        if self._unheeded:
+        if self._unheeded or self._reconsider:
             await self._heed((), now)
         if self._resend is not None:
             await self._send(self._resend)
@@ -222,6 +249,7 @@ class Agent:
                 await unit.save_metered(metered)
                 await self._keep(unit, tick, now)
                 reported = await self._reporter.round(unit, self.wanted_reports, normal_w=self._normal_w(), now=now)
+                orders = await unit.opt_orders()
         except StoreError as error:
             # What is not stored is not sent; the devices' leases see to the rest.
             self._journal("the store failed; no command is sent", alarm=True, error=str(error))
@@ -239,6 +267,15 @@ class Agent:
             await self._send(tick.made)
         for batch in reported.batches:
             self._session.report(batch)
+        self._reconsider = self.control.opting.heed(orders) or self._reconsider
+        self._give_orders()
+
+    def _give_orders(self) -> None:
+        """What the operator said and the VTN has not answered, each once, in order."""
+        for order in untold(self.control.opting.orders):
+            if order.number not in self._orders_given:
+                self._orders_given.add(order.number)
+                self._session.opt(order)
 
     def _normal_w(self) -> Floats:
         """By row: what each takes, or would take without the event."""
@@ -288,6 +325,7 @@ class Agent:
             if given_up := await self._reporter.tidy(unit, now):
                 text = f"{given_up} reports were not taken by the VTN for too long"
                 await self._note(unit, Notice(at=now, kind="reports given up", text=text, alarm=True))
+            await unit.forget_opts(spent(self.control.opting.orders, now - OPTS_REMEMBERED))
             self._heeding.forget(lambda held: _is_history(held, now))
 
     def _envelope_notice(self, tick: Tick, now: datetime) -> Notice:

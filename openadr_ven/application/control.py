@@ -13,10 +13,13 @@ from functools import partial
 
 import numpy as np
 
+from openadr_core.model.availability import OptRules
+from openadr_core.model.event import DrEvent
 from openadr_ven.application.accounting import Share
 from openadr_ven.application.asking import Ask, asks_at, profile_w
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.opting import Opting
 from openadr_ven.application.owners import Bound, Owners
 from openadr_ven.application.turns import Turns, plan_turns
 from openadr_ven.application.wanting import PRICE_POLICY, Wants, shared
@@ -55,6 +58,9 @@ class ControlSettings:
     reference: Mapping[str, float] = field(default_factory=dict)
     """By market context: what a kWh costs owners without an event."""
     act_on_tests: bool = False
+    fleet_name: str = "fleet"
+    """What all of it together is called, by opts and in reports."""
+    opt_rules: OptRules = field(default_factory=OptRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +108,7 @@ class Control:
         self._started_at = now
         self.commands = commands
         self.owners = Owners(seen.fleet, now=now)
+        self.opting = Opting(seen.fleet, fleet_name=settings.fleet_name, rules=settings.opt_rules)
         self.conditions: Mapping[Condition, datetime] = {}
         """What the fleet's operator says of the world, told before each round."""
         self.engaged: Engaged | None = None
@@ -208,7 +215,7 @@ class Control:
 
     def _plan_turns(self, ask: Ask, engaged: Engaged, now: datetime) -> Turns | None:
         outlook = self._outlook((ask,), now)
-        bound = self.owners.bound(self.conditions, event_id=ask.held.event.id, now=now)
+        bound = self._bound((ask.held.event,), now)
         book_of = partial(self._book, engaged, outlook, bound)
         total_w = float(engaged.baseline_w.sum())
         profile = profile_w(
@@ -259,7 +266,7 @@ class Control:
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
         acknowledged_w = float(relief_w[self.commands.acknowledged()].sum())
         outlook = self._outlook(asks, now)
-        bound = self.owners.bound(self.conditions, event_id=engaged.held.event.id, now=now)
+        bound = self._bound(tuple(ask.held.event for ask in asks) or (engaged.held.event,), now)
         wants = self._wants.of(
             asks,
             baseline_w=float(engaged.baseline_w.sum()),
@@ -318,6 +325,20 @@ class Control:
             bound=bound.devices,
             released=released,
         )
+
+    def _bound(self, events: Sequence[DrEvent], now: datetime) -> Bound:
+        """What owners' terms, and what the fleet's operator said to its utility, forbid in these events now.
+
+        Interpretation: what is out of one of several events at a time stays out of all: what it gives
+        could not be kept from that one.
+        """
+        bound = self.owners.bound(self.conditions, event_id=events[0].id, now=now)
+        masks = [out for event in events if (out := self.opting.out(event, now)) is not None]
+        out = np.logical_or.reduce(masks) if masks else np.zeros(0, dtype=np.bool_)
+        if not out.any():
+            return bound
+        devices = {**bound.devices, Term.OPTED_OUT: int(np.count_nonzero(out))}
+        return Bound(withheld=bound.withheld | out, devices=devices)
 
     def _book(
         self, engaged: Engaged, outlook: Outlook, bound: Bound, way: Direction, policy: str | None = None

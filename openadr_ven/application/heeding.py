@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Self
 
 from openadr_core.model.event import DrEvent
-from openadr_core.model.opt import Opt
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.qualification import Qualification
 from openadr_core.model.report import ReportRequest
+from openadr_ven.application.opting import BY_SCHEDULE
 from openadr_ven.application.reporting import first_moment
 from openadr_ven.dispatch.guard import Envelope, OnBreach, breaches
 from openadr_ven.domain import indications as i
@@ -26,6 +28,9 @@ class Taken:
     wanted: list[WantedReport] = field(default_factory=list)
     unwanted: list[str] = field(default_factory=list)
     settled_batches: list[int] = field(default_factory=list)
+    opts_told: list[i.OptTold] = field(default_factory=list)
+    is_forgotten: bool = False
+    """The VTN has registered us anew, and knows nothing of our opts."""
     notices: list[Notice] = field(default_factory=list)
 
 
@@ -39,6 +44,8 @@ class Heeding:
     held: dict[str, HeldEvent] = field(default_factory=dict)
     wanted: dict[str, WantedReport] = field(default_factory=dict)
     upstream: str = "starting"
+    out_of: Callable[[DrEvent, datetime], str] = lambda _event, _at: ""
+    """Why the whole fleet is out of the rest of an event by the operator's schedules; empty if it is not."""
 
     def copy(self) -> Self:
         """To be changed, and to take this one's place once the change is stored."""
@@ -57,9 +64,28 @@ class Heeding:
                     self._take_event(indication, taken, now)
                 case i.ReportRequested() | i.ReportCancelled() | i.ReportDelivered() | i.ReportRefused():
                     self._take_report(indication, taken, now)
+                case i.OptTold():
+                    self._take_told(indication, taken, now)
                 case _:
                     self._take_standing(indication, taken, now)
         return taken
+
+    def reconsider(self, said: Sequence[Qualification], taken: Taken, *, now: datetime) -> None:
+        """The operator's opts have changed: answer anew what they put in another light (2.0b R17).
+
+        ``said`` are the newest words for the whole fleet, by event.
+        """
+        whole = {one.event_id: one for one in said}
+        for held in list(self.held.values()):
+            if held.is_over(now) or held.event.cancelled_at is not None:
+                continue
+            opt = self._opt_now(held, whole.get(held.event.id), now)
+            if (opt.opt_type, opt.reason) == (held.opt.opt_type, held.opt.reason):
+                continue
+            self._hold(replace(held, opt=opt), taken)
+            taken.opts.append(opt)
+            text = f"{opt.opt_type.value} {opt.reason}".rstrip()
+            taken.notices.append(Notice(at=now, kind="event answered anew", text=text, event_id=held.event.id))
 
     # -- events ------------------------------------------------------------------------
 
@@ -107,7 +133,23 @@ class Heeding:
             duration_s=duration_s,
         )
         policy = OptPolicy(refuse_breaches=self.envelope.on_breach is OnBreach.REFUSE, priced=self.priced)
-        return decide(policy, event, breaches=broken, now=now)
+        opt = decide(policy, event, breaches=broken, now=now)
+        if opt.opt_type is OptType.IN and (refusal := self.out_of(event, now)):
+            return replace(opt, opt_type=OptType.OUT, reason=refusal)
+        return opt
+
+    def _opt_now(self, held: HeldEvent, said: Qualification | None, now: datetime) -> Opt:
+        """What was said to the event itself; else out by schedule, or in again where that alone kept us out."""
+        if held.opt.code != "200":
+            return held.opt  # we cannot take part, whatever is said
+        if said is not None:
+            return replace(held.opt, opt_type=said.opt_type, reason=said.reason, code="200", at=now)
+        refusal = self.out_of(held.event, now)
+        if refusal and held.opt.opt_type is OptType.IN:
+            return replace(held.opt, opt_type=OptType.OUT, reason=refusal, at=now)
+        if not refusal and held.opt.reason.startswith(BY_SCHEDULE):
+            return replace(held.opt, opt_type=OptType.IN, reason="", at=now)
+        return held.opt
 
     def _hold(self, held: HeldEvent, taken: Taken) -> None:
         self.held[held.event.id] = held
@@ -134,6 +176,12 @@ class Heeding:
                 text = f"{indication.code} {indication.description}".strip()
                 taken.notices.append(Notice(at=now, kind="report refused", text=text, alarm=True))
 
+    def _take_told(self, told: i.OptTold, taken: Taken, now: datetime) -> None:
+        taken.opts_told.append(told)
+        if not told.code.startswith("2"):
+            text = f"{told.opt_id}: {told.code} {told.description}".strip()
+            taken.notices.append(Notice(at=now, kind="opt refused", text=text, alarm=True))
+
     def _want(self, wanted: WantedReport, taken: Taken) -> None:
         self.wanted[wanted.request.id] = wanted
         taken.wanted.append(wanted)
@@ -148,9 +196,10 @@ class Heeding:
             case i.Registered():
                 self.upstream = "registered"
                 if not indication.renewed:
-                    # R406: a new registration begins with no report requests on either side.
+                    # R406: a new registration begins with no report requests on either side, nor with opts.
                     taken.unwanted.extend(self.wanted)
                     self.wanted.clear()
+                    taken.is_forgotten = True
                 notice("registered", f"as {indication.ven_id} at {indication.vtn_id}")
             case i.NotEnrolled():
                 if self.upstream != "not enrolled":

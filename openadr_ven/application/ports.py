@@ -22,6 +22,7 @@ from openadr_ven.domain.held import (
     UsedTerms,
     WantedReport,
 )
+from openadr_ven.domain.opts import OptOrder
 from openadr_ven.gateways.contract import CommandFrame, Report
 
 
@@ -91,6 +92,20 @@ class UnitOfWork(Protocol):
 
     async def forget_status_samples(self, before: datetime) -> None: ...
 
+    async def opt_orders(self) -> list[OptOrder]:
+        """What the fleet's operator said of its availability, in order."""
+
+    async def add_opt_order(self, order: OptOrder) -> OptOrder:
+        """The order with the number that it gets here: behind all others."""
+
+    async def opt_told(self, number: int, code: str, description: str, now: datetime) -> None:
+        """The VTN's answer to one."""
+
+    async def tell_opts_again(self, numbers: Sequence[int]) -> None:
+        """These are to be told anew."""
+
+    async def forget_opts(self, numbers: Sequence[int]) -> None: ...
+
     async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None: ...
     async def deliveries(self, event_id: str) -> list[Delivery]: ...
 
@@ -149,6 +164,12 @@ class Conversation(Protocol):
 
     def report(self, batch: Batch) -> None:
         """A report to deliver. Until ``ReportDelivered`` or ``ReportRefused`` names it, the agent keeps it."""
+
+    def opt(self, order: OptOrder) -> None:
+        """Something to tell the VTN, after all that was given before, until ``OptTold`` names it.
+
+        After a new registration (``Registered``) the core has forgotten them: it is given what is to be told again.
+        """
 
     def record(self) -> str:
         """What the core must remember over a restart."""

@@ -8,6 +8,7 @@ from openadr_core.model.report import DataPoint, DataSource, Measurand, ReportOf
 from openadr_core.units import WATT, WATT_HOUR
 from openadr_ven.application.observation import SUMS_S
 from openadr_ven.fleet.columns import DeviceClass, Fleet
+from openadr_ven.fleet.naming import class_resource
 
 SECOND = timedelta(seconds=1)
 MAX_PERIOD = timedelta(minutes=15)
@@ -81,4 +82,4 @@ def offers_of(resources: tuple[str, ...], history_kept: timedelta) -> tuple[Repo
 def resources_of(fleet: Fleet, name: str) -> tuple[str, ...]:
     """What the fleet is called, and each class of devices in it: ``fleet``, ``fleet-battery``."""
     present = [DeviceClass(code) for code in np.unique(fleet.device_class)]
-    return (name, *(f"{name}-{one.name.lower().replace('_', '-')}" for one in present))
+    return (name, *(class_resource(name, one) for one in present))

@@ -24,6 +24,12 @@ trust = "{trust}"                     # the authority that signed the VTN's cert
 fingerprints = [{fingerprints}]
 ven_name = "{ven_name}"
 poll_interval_s = 10.0                # the VTN may ask for a longer one
+poll_jitter = 0.0                     # up to this share of it is waited besides, so that VENs drift apart
+enrolment_retry_s = 5.0               # before we try again to register, refused or cancelled
+# If they were agreed on with the utility before; without ven_id it gives us one, without registration_id we register:
+# ven_id = "ACME_1"
+# registration_id = "…"
+report_only = false                   # reports, and no events
 # XML signatures, besides TLS ("high security"). off: none. accept: sign, and verify what the VTN signs; unsigned
 # answers are taken too. require: what the VTN does not sign well is not acted on. docs/security-openadr20b.md
 signatures = "off"
@@ -49,6 +55,12 @@ relief_sign = "POSITIVE"
 levels = [0.0, 0.25, 0.6, 1.0]
 policy = "{policy}"
 # reference_price_per_kwh = 0.30      # what a kWh costs owners without an event; needed to follow prices
+
+# What our opt schedules mean together, as the utility's program has it: what holds where nothing is said, and
+# which counts where both speak (optOut, optIn or newest). `openadr-ven opt` makes them.
+[opts]
+default = "optIn"
+precedence = "optOut"
 
 # The safety envelope: what no message of any VTN can make the fleet exceed. The agent does not start without
 # one. These values are cautious: raise them when you know your fleet, and never above what you would answer for.

@@ -10,6 +10,7 @@ from openadr_ven.cli.condition import condition
 from openadr_ven.cli.event import event
 from openadr_ven.cli.fleet import fleet
 from openadr_ven.cli.init import init
+from openadr_ven.cli.opt import opt
 from openadr_ven.cli.run import check, fingerprint, run
 from openadr_ven.cli.simulate import simulate
 
@@ -31,7 +32,7 @@ def cli() -> None:
     """  # noqa: D301  # click reads the backspace
 
 
-for command in (init, run, check, fingerprint, fleet, event, condition, simulate):
+for command in (init, run, check, fingerprint, fleet, event, opt, condition, simulate):
     cli.add_command(command)
 
 

@@ -13,9 +13,11 @@ from openadr_ven.application.agent import Agent
 from openadr_ven.dispatch.plan import transformer_loading
 from openadr_ven.domain.delivered import delivered_over
 from openadr_ven.domain.held import Delivery, HeldEvent, Notice
+from openadr_ven.domain.opts import OptOrder
 from openadr_ven.fleet.columns import DeviceClass, Floats, Mask, Mode
 
 TRANSFORMERS_SHOWN = 10
+OPTS_SHOWN = 20
 View = dict[str, Any]
 
 
@@ -66,6 +68,7 @@ def now_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:
             for point in agent.trace
         ],
         "events": [_event(held, now) for held in reversed(agent.held.values())],
+        "opts": [_order(order) for order in reversed(agent.control.opting.orders)][:OPTS_SHOWN],
         "notices": [_notice(one) for one in notices],
     }
 
@@ -143,6 +146,23 @@ def _opt(opt: Opt) -> View:
         "type": opt.opt_type.value, "code": opt.code, "reason": opt.reason, "version": opt.version,
         "at": opt.at.isoformat(),
     }  # fmt: skip
+
+
+def _order(order: OptOrder) -> View:
+    """What the operator said, and what the VTN made of it."""
+    said = order.schedule or order.qualification
+    spans = order.schedule.spans if order.schedule is not None else ()
+    return {
+        "id": order.opt_id,
+        "type": said.opt_type.value if said is not None else None,
+        "for": sorted((*said.scope.names, *said.scope.device_classes)) if said is not None else [],
+        "event": order.qualification.event_id if order.qualification is not None else None,
+        "spans": [[span.starts_at.isoformat(), span.ends_at.isoformat() if span.ends_at else None] for span in spans],
+        "reason": said.reason if said is not None else "",
+        "said_at": order.said_at.isoformat(),
+        "told_at": None if order.told_at is None else order.told_at.isoformat(),
+        "refused": f"{order.code} {order.description}".strip() if order.is_refused else None,
+    }
 
 
 def _notice(notice: Notice) -> View:

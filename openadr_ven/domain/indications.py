@@ -19,7 +19,7 @@ class Registered:
     vtn_id: str
     registration_id: str
     renewed: bool = False
-    """Under the id that it had; a new registration means that the VTN has forgotten all earlier report requests."""
+    """Under the id that we had. A new registration means that the VTN has forgotten all else that we told it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,16 @@ class ReportRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptTold:
+    """The VTN answered what we said of our availability; with another code than 200 it does not take it."""
+
+    number: int
+    opt_id: str
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VtnRefused:
     """The VTN answered something of ours with an error; it is not said again."""
 
@@ -157,6 +167,7 @@ Indication = (
     | ReportCancelled
     | ReportDelivered
     | ReportRefused
+    | OptTold
     | VtnRefused
     | StrangerRefused
     | VtnUnreachable

@@ -33,6 +33,8 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, frozenset):
+        return sorted(value, key=repr)
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
@@ -47,8 +49,8 @@ def _typed(kind: Any, plain: Any) -> Any:  # noqa: PLR0911  # a table of kinds, 
             return None
         (kept,) = (one for one in arguments if one is not NoneType)
         return _typed(kept, plain)
-    if origin is tuple:
-        return tuple(_typed(arguments[0], item) for item in plain)
+    if origin in {tuple, frozenset}:
+        return origin(_typed(arguments[0], item) for item in plain)
     if origin is Mapping:
         return {_typed(arguments[0], key): _typed(arguments[1], item) for key, item in plain.items()}
     if is_dataclass(kind):

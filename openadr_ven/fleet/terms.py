@@ -26,6 +26,8 @@ class Term(StrEnum):
     EVENT_CAP = "used long enough in this event"
     SEASON_EVENTS = "used in enough events this season"
     SEASON_HOURS = "used for enough hours this season"
+    OPTED_OUT = "opted out"
+    """By the fleet's operator, who told its utility so; not a term of the contract, but kept to in the same way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -37,7 +37,8 @@ async def availability(request: web.Request, desk: Desk, _caller: Caller) -> web
     since = _moment_asked(request, desk)
     hours = number_asked(request, "hours", 24, HOURS_MAX)
     resource = Resource(
-        names=frozenset(names_asked(request, "resource")), device_class=request.query.get("device_class", "")
+        names=frozenset(names_asked(request, "resource")),
+        device_classes=frozenset(names_asked(request, "device_class")),
     )
     async with desk.store.view() as view:
         views = await availability_views(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from openadr_ven.domain.held import (
     UsedTerms,
     WantedReport,
 )
+from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import from_record, to_record
 
 ROUND_FIELDS = tuple(name for name in tables.RoundRow.model_fields)
@@ -256,6 +257,36 @@ class SqlUnitOfWork:
         if event_id is not None:
             query = query.where(column.event_id == event_id)
         return [from_record(Notice, record) for record in await self._session.scalars(query)]
+
+    async def opt_orders(self) -> list[OptOrder]:
+        column = _columns(tables.OptOrderRow)
+        rows = await self._session.scalars(select(column.record).order_by(column.number))
+        return [from_record(OptOrder, record) for record in rows]
+
+    async def add_opt_order(self, order: OptOrder) -> OptOrder:
+        row = tables.OptOrderRow(record="")
+        self._session.add(row)
+        await self._session.flush()  # the database numbers it
+        numbered = replace(order, number=row.number or 0)
+        row.record = to_record(numbered)
+        return numbered
+
+    async def opt_told(self, number: int, code: str, description: str, now: datetime) -> None:
+        await self._change_opts([number], told_at=now, code=code, description=description)
+
+    async def tell_opts_again(self, numbers: Sequence[int]) -> None:
+        await self._change_opts(numbers, told_at=None, code="", description="")
+
+    async def forget_opts(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            column = _columns(tables.OptOrderRow)
+            await self._session.execute(delete(tables.OptOrderRow).where(column.number.in_(numbers)))
+
+    async def _change_opts(self, numbers: Sequence[int], **changes: Any) -> None:
+        for number in numbers:
+            row = await self._session.get(tables.OptOrderRow, number)
+            if row is not None:
+                row.record = to_record(replace(from_record(OptOrder, row.record), **changes))
 
     async def used_terms(self) -> UsedTerms | None:
         row = await self._session.get(tables.UsageRow, 1)

@@ -150,6 +150,15 @@ class NoticeRow(Row, table=True):
     record: str = Field(sa_column=_text())
 
 
+class OptOrderRow(Row, table=True):
+    """What the fleet's operator said of its availability, and what the VTN answered."""
+
+    __tablename__ = "opt_order"
+    __table_args__ = {"sqlite_autoincrement": True}  # a number names one for ever
+    number: int | None = Field(default=None, primary_key=True)
+    record: str = Field(sa_column=_text())
+
+
 class UsageRow(Row, table=True):
     """One row: what of their owners' terms the fleet's devices have used up, as columns."""
 

@@ -1,6 +1,6 @@
 // The fleet this second: what is asked, what is given, who holds which command, what is short.
 import { draw } from "/shared/chart.js";
-import { cards, clock, follow, kw, node, opt, pill, status, table } from "/shared/page.js";
+import { cards, clock, follow, kw, node, opt, optPill, pill, status, table } from "/shared/page.js";
 
 const WINDOW_MS = 180_000;
 const TOLERANCE = 0.05;
@@ -32,6 +32,14 @@ follow("/data/now.json", (fleet) => {
     ["Ends", (row) => clock(row.ends_at) ?? "for ever"],
     ["We said", (row) => opt(row.opt)],
   ], fleet.events, "The VTN has sent no event.");
+  table("opts", [
+    ["Opt", (row) => row.id],
+    ["Says", (row) => row.type ? optPill(row.type) : "cancelled"],
+    ["For", (row) => row.for.join(", ") || (row.type ? "all" : null)],
+    ["When", (row) => row.event ? `event ${row.event}` : row.spans.map(([start, end]) => `${clock(start)} to ${clock(end) ?? "for ever"}`).join(", ")],
+    ["Reason", (row) => row.reason || null],
+    ["At the VTN", (row) => row.refused ? pill(`refused: ${row.refused}`, "bad") : row.told_at ? pill("told", "good") : pill("not told yet", "warn")],
+  ], fleet.opts, "Nothing: the fleet is in.");
   notices(fleet.notices);
 });
 

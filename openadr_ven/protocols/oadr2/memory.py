@@ -19,6 +19,7 @@ class Exchange(Enum):
     REPLY = auto()
     ANSWER = auto()
     REPORT = auto()
+    OPT = auto()
     POLL = auto()
     CANCEL = auto()
     ASK_REPORTS = auto()
@@ -48,6 +49,17 @@ class Answer:
     opt_type: str
     description: str = ""
 
+    @classmethod
+    def of(cls, opt: Opt, *, request_id: str) -> Self:
+        return cls(
+            event_id=opt.event_id,
+            modification_number=opt.version,
+            request_id=request_id,
+            code=opt.code,
+            opt_type=opt.opt_type.value,
+            description=opt.reason,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -74,8 +86,8 @@ class Memory:
     vtn_id: str = ""
     poll_freq: timedelta = timedelta(0)
     """What the VTN asked for."""
-    transport_address: str = ""
-    """Where the VTN was told to push to; empty where we poll."""
+    registered_as: str = ""
+    """What we told of ourselves when we registered (``registering.self_description``)."""
     renewing: bool = False
     """The VTN asked us to register again, under the same ids (R405)."""
     offered: bool = False
@@ -166,7 +178,7 @@ class Memory:
             self,
             registration_id="",
             ven_id="",
-            transport_address="",
+            registered_as="",
             renewing=False,
             offered=False,
             synchronised=False,

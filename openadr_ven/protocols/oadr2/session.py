@@ -34,11 +34,14 @@ from openadr_ven.domain.indications import (
     VtnRefused,
     VtnUnreachable,
 )
+from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.oadr2.backoff import Backoff
 from openadr_ven.protocols.oadr2.events import take_events
 from openadr_ven.protocols.oadr2.memory import Answer, Exchange, Memory
+from openadr_ven.protocols.oadr2.opts import OptTeller
 from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, answered, fault_of, received, refusal_of
+from openadr_ven.protocols.oadr2.registering import at_start, cancelled, registered
 from openadr_ven.protocols.oadr2.report_talk import ReportTalk
 from openadr_ven.protocols.oadr2.reports import Step
 from openadr_ven.protocols.oadr2.speech import (
@@ -76,12 +79,7 @@ class Oadr2Session:
         self._settings = settings
         self._decode = decode
         self._dice = dice
-        # R61 and F9: what happened while we were down shows in the whole list of events, so it is asked for.
-        memory = memory or Memory()
-        # G5: how we are reached is what a registration tells, so a change of it is told by another one.
-        moved = memory.registered and memory.transport_address != settings.transport_address
-        # R309: after power-up our metadata is told again.
-        self._memory = replace(memory, synchronised=False, offered=False, renewing=memory.renewing or moved)
+        self._memory = at_start(memory or Memory(), settings)
         self._due_at = now
         self._poll_at = now
         self._register_at = now
@@ -92,6 +90,7 @@ class Oadr2Session:
         self._stranger_at: datetime | None = None
         self._answers_sent: tuple[Answer, ...] = ()
         self._reports = ReportTalk(settings.offers, new_id=self._request_id)
+        self._opts = OptTeller()
         self._indications: deque[Indication] = deque()
         for known in self._memory.known:
             if known.opt is None:
@@ -118,19 +117,13 @@ class Oadr2Session:
             return  # overtaken by a newer version, or by a cancel, which is answered by itself
         self._memory = self._memory.with_known(replace(known, opt=opt))
         if known.event.response_required:
-            self._memory = self._memory.with_answer(
-                Answer(
-                    event_id=opt.event_id,
-                    modification_number=opt.version,
-                    request_id=known.request_id,
-                    code=opt.code,
-                    opt_type=opt.opt_type.value,
-                    description=opt.reason,
-                )
-            )
+            self._memory = self._memory.with_answer(Answer.of(opt, request_id=known.request_id))
 
     def report(self, batch: Batch) -> None:
         self._reports.add(batch)
+
+    def opt(self, order: OptOrder) -> None:
+        self._opts.add(order)
 
     def unregister(self) -> None:
         self._leaving = True
@@ -229,8 +222,9 @@ class Oadr2Session:
             (Exchange.REGISTER, memory.renewing or (not memory.registered and now >= self._register_at)),
             (None, not memory.registered),
             (Exchange.OFFER_REPORTS, not memory.offered),
-            (Exchange.REQUEST_EVENTS, not memory.synchronised),
+            (Exchange.REQUEST_EVENTS, not memory.synchronised and not self._settings.report_only),
             (Exchange.ANSWER, bool(memory.answers or memory.payload_error)),
+            (Exchange.OPT, bool(self._opts)),
             (Exchange.POLL, self._settings.pushed is None and now >= self._poll_at),
             (Exchange.ASK_REPORTS, not memory.vtn_offered and now >= self._ask_reports_at),
             (Exchange.REPORT, self._reports.is_waiting),
@@ -245,7 +239,9 @@ class Oadr2Session:
         if exchange is Exchange.ANSWER:
             self._answers_sent = () if memory.payload_error else memory.answers
         message: m.Message
-        if exchange is Exchange.REPORT:
+        if exchange is Exchange.OPT:
+            message = self._opts.message(ven_id=memory.ven_id, request_id=self._request_id())
+        elif exchange is Exchange.REPORT:
             message = self._reports.update(request_id=self._request_id(), ven_id=memory.ven_id, now=now)
         else:
             message = message_for(exchange, memory, self._settings, request_id=self._request_id(), now=now)
@@ -282,6 +278,8 @@ class Oadr2Session:
                 self._answered(code, description)
             case Exchange.REPORT:
                 self._apply(self._reports.told(self._memory, message, code, description))
+            case Exchange.OPT:
+                self._indicate(self._opts.told(code, description))
             case Exchange.REQUEST_EVENTS:
                 self._memory = self._memory.after(exchange)
                 self._listed(message, now)
@@ -293,23 +291,12 @@ class Oadr2Session:
             self._pause(now, f"the VTN did not register us: {code} {description}".strip())
             return
         renewed = message.registration_id == self._memory.registration_id
-        if not renewed:
-            # R406: a new registration begins with no reports on either side.
-            self._memory = self._memory.unregistered()
-            self._ask_reports_at = now + OFFERS_AWAITED
-        self._memory = replace(
-            self._memory,
-            registration_id=message.registration_id,
-            # G4: the VTN gives the venID; what we called ourselves is gone.
-            ven_id=message.ven_id or self._memory.ven_id,
-            vtn_id=message.vtn_id,
-            poll_freq=message.requested_poll_freq or timedelta(0),
-            transport_address=self._settings.transport_address,
-            renewing=False,
-            offered=False,
-            synchronised=False,
-        )
+        self._memory = registered(self._memory, message, self._settings)
         self._poll_at = now
+        if not renewed:
+            self._ask_reports_at = now + OFFERS_AWAITED
+            # The agent gives us again what must be told again, in order.
+            self._opts.clear()
         self._indicate(
             Registered(
                 ven_id=self._memory.ven_id,
@@ -329,6 +316,13 @@ class Oadr2Session:
             self._indicate(RegistrationLost(reason=f"{code} {description}".strip()))
         self._memory = self._memory.unregistered()
 
+    def _acknowledged(self, exchange: Exchange, code: str, description: str) -> None:
+        if exchange is Exchange.REPLY:
+            self._memory = replace(self._memory, replies=self._memory.replies[1:])
+        else:
+            self._memory = replace(self._memory, offered=True)
+        self._told(exchange.name, code, description)
+
     def _told(self, what: str, code: str, description: str) -> None:
         if code != OK:
             self._indicate(VtnRefused(what=what.lower().replace("_", " "), code=code, description=description))
@@ -343,7 +337,9 @@ class Oadr2Session:
     def _polled(self, message: m.Message, now: datetime) -> None:
         """R500: again at once until there is nothing more, then after the interval."""
         if isinstance(message, m.Response):
-            self._poll_at = now + max(self._settings.poll_interval, self._memory.poll_freq)
+            # Q4: never sooner than was asked for.
+            interval = max(self._settings.poll_interval, self._memory.poll_freq)
+            self._poll_at = now + interval * (1 + self._dice.uniform(0.0, self._settings.poll_jitter))
         elif turn_of(Role.VTN, type(message)) is None:
             self._pause(now, f"{type(message).__name__} is no answer to this request")
         else:
@@ -397,14 +393,9 @@ class Oadr2Session:
         return said
 
     def _cancelled_by_vtn(self, message: m.CancelPartyRegistration, now: datetime) -> m.Message:
-        ours = message.registration_id == self._memory.registration_id
-        answer = m.CanceledPartyRegistration(
-            response=response_of(OK if ours else "452", message.request_id),
-            registration_id=message.registration_id, ven_id=self._memory.ven_id,
-        )  # fmt: skip
+        self._memory, answer, ours = cancelled(self._memory, message)
         if ours:
-            # R401, R407: erased, and tried again after a while.
-            self._memory = self._memory.unregistered()
+            # R401: and tried again after a while.
             self._register_at = now + self._settings.enrolment_retry * self._backoff.jitter()
             self._indicate(RegistrationLost(reason="cancelled by the VTN"))
         return answer
@@ -455,6 +446,8 @@ class Oadr2Session:
                 self._apply(self._reports.refused(self._memory, code, reason))
             case Exchange.ANSWER:
                 self._answered(code, reason)
+            case Exchange.OPT:
+                self._indicate(self._opts.told(code, reason))
             case Exchange.REPLY | Exchange.OFFER_REPORTS | Exchange.REQUEST_EVENTS | Exchange.ASK_REPORTS:
                 self._memory = self._memory.after(exchange)
                 self._told(exchange.name, code, reason)

@@ -28,8 +28,17 @@ class SessionSettings:
     ven_name: str
     poll_interval: timedelta
     enrolment_retry: timedelta
+    """How long to wait before we try again to register where we were refused, or cancelled (R401)."""
     enrolled: Enrolled
     offers: tuple[ReportOffer, ...]
+    ven_id: str = ""
+    """The venID that was agreed on before (R402); empty: the VTN gives us one."""
+    registration_id: str = ""
+    """A registration that was agreed on before (R405), under that venID; empty: we register ourselves."""
+    report_only: bool = False
+    """We do reports, and no events (7.2.2)."""
+    poll_jitter: float = 0.0
+    """Up to this share of the interval is waited besides (9.1.8), so that VENs that start together drift apart."""
     pushed: Pushed | None = None
     """None: we poll."""
     xml_signature: bool = False
@@ -50,6 +59,7 @@ SERVICES = {
     Exchange.ASK_REPORTS: "EiReport",
     Exchange.REQUEST_EVENTS: "EiEvent",
     Exchange.ANSWER: "EiEvent",
+    Exchange.OPT: "EiOpt",
     Exchange.POLL: "OadrPoll",
 }
 """R501: the path of each; a reply carries its own."""
@@ -94,10 +104,10 @@ def _registration(memory: Memory, settings: SessionSettings, request_id: str) ->
         request_id=request_id,
         # R402, R405: no ids for a new registration, both for a renewed one.
         registration_id=memory.registration_id or None,
-        ven_id=memory.ven_id or None,
+        ven_id=memory.ven_id or settings.ven_id or None,
         profile_name="2.0b",
         transport_name="simpleHttp",
-        report_only=False,
+        report_only=settings.report_only,
         xml_signature=settings.xml_signature,
         ven_name=settings.ven_name or None,
         transport_address=settings.transport_address or None,

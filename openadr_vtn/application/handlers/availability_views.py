@@ -75,7 +75,7 @@ async def availability_views(
     if program is not None:
         context, declared = await _program(uow, program)
         rules = declared or rules
-        resource = Resource(names=resource.names, device_class=resource.device_class, market_context=context)
+        resource = Resource(names=resource.names, device_classes=resource.device_classes, market_context=context)
     kept = await uow.availability.all()
     return [
         AvailabilityView(

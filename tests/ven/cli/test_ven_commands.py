@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from openadr_core.model.opt import OptType
 from openadr_ven.adapters.fleet_store import FleetStore
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.root import FAILED, WRONG_USE, cli, main
@@ -317,3 +318,96 @@ def test_a_wrong_command_is_told(ven: Ven) -> None:
     _, error = ven.run("fleet", "sell", config=False, status=WRONG_USE)
     assert "No such command" in error
     assert FAILED != WRONG_USE
+
+
+# -- opt ------------------------------------------------------------------------------------
+
+
+def told(ven: Ven, code: str = "451", description: str = "not here") -> None:
+    """What a running agent writes when the VTN has answered."""
+
+    async def tell() -> None:
+        store = await store_at(ven.folder)
+        async with store.unit_of_work() as unit:
+            for order in await unit.opt_orders():
+                await unit.opt_told(order.number, code, description, datetime.now(UTC))
+        await store.close()
+
+    run_async(tell())
+
+
+@pytest.mark.openadr20b("R200", "R204", "R208")
+def test_what_is_said_of_availability_is_listed_with_the_vtns_answer(ven: Ven, fleet_file: Path) -> None:
+    ven.run("fleet", "load", fleet_file)
+    said, _ = ven.run("opt", "out", "--when", "now/4h", "--when", "2030-07-01T16:00:00Z/ever", "--reason", "emergency")
+    opt_id, _, rest = said.partition(": ")
+    assert rest.strip() == f"optOut for {SIZE} devices"
+    ven.run("opt", "in", "--device-class", "Storage", "--when", "now/90s", "--reason", "x-party")
+    ven.run("opt", "cancel", opt_id)
+    rows = json.loads(ven.run("opt", "list", "--json")[0])
+    assert [(row["opt"] == opt_id, row["says"], row["for"], row["vtn"]) for row in rows] == [
+        (True, "cancel", "", "not told yet"),
+        (False, "optIn", "Storage", "not told yet"),
+        (True, "optOut", "all", "not told yet"),
+    ]
+    assert "2030-07-01 16:00:00 to for ever" in rows[2]["when"]
+    told(ven)
+    assert "451 not here" in ven.run("opt", "list")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("out", "--when", "tomorrow/4h"), "begins neither now"),
+        (("out", "--when", "now/4"), "lasts neither ever"),
+        (("out", "--when", "now/0h"), "lasts neither ever"),
+        (("in", "--resource", "nobody"), "nothing in this fleet is called nobody"),
+        (("in", "--device-class", "Batteries"), "knows no device class Batteries"),
+        (("in", "--program", "http://other.example/"), "takes part in no program"),
+        (("out", "--reason", "tired"), "--reason tired"),
+        (("cancel", "nothing"), "no opt schedule nothing"),
+        (("event", "nothing", "out"), "no event nothing"),
+    ],
+)
+def test_what_cannot_be_said_is_named_and_not_said(
+    ven: Ven, fleet_file: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    ven.run("fleet", "load", fleet_file)
+    _, error = ven.run("opt", *arguments, status=WRONG_USE)
+    assert said in error
+    assert json.loads(ven.run("opt", "list", "--json")[0]) == []
+
+
+@pytest.mark.openadr20b("R206", "R211", "O5", "O6")
+def test_an_event_is_qualified_for_some_or_all(ven: Ven, fleet_file: Path) -> None:
+    ven.run("fleet", "load", fleet_file)
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    async def fill() -> None:
+        store = await store_at(ven.folder)
+        async with store.unit_of_work() as unit:
+            held = a_held_event(now)
+            silent = replace(held.event, id="silent", response_required=False)
+            await unit.save_event(held)
+            await unit.save_event(replace(held, event=silent, opt=replace(held.opt, event_id="silent")))
+            over = replace(held.event, id="over", starts_at=now - timedelta(hours=1))
+            refused = replace(held.opt, event_id="refused", opt_type=OptType.OUT)
+            await unit.save_event(replace(held, event=over, opt=replace(held.opt, event_id="over")))
+            await unit.save_event(replace(held, event=replace(held.event, id="refused"), opt=refused))
+        await store.close()
+
+    run_async(fill())
+    said, _ = ven.run("opt", "event", "event-1", "out", "--resource", "gateway-1", "--reason", "mustRun")
+    ven.run("opt", "event", "silent", "out")
+    assert "is over" in ven.run("opt", "event", "over", "out", status=WRONG_USE)[1]
+    assert "opt all of it in first" in ven.run(
+        "opt", "event", "refused", "in", "--resource", "gateway-1", status=WRONG_USE
+    )[1]  # fmt: skip
+    ven.run("opt", "event", "refused", "in")
+    rows = json.loads(ven.run("opt", "list", "--json")[0])
+    assert [(row["when"], row["for"], row["vtn"]) for row in rows] == [
+        ("event refused", "all", "not told yet"),
+        ("event silent", "all", "the event wants no answer"),
+        ("event event-1", "gateway-1", "not told yet"),
+    ]
+    assert "saying something else" in ven.run("opt", "cancel", said.partition(":")[0], status=WRONG_USE)[1]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ async def said_to_event(bench: Bench) -> Sequence[Qualification]:
         return (await view.availability.qualifications("event-1")).get(OWN, [])
 
 
-def opt_of(schedules: list[OptSchedule], now: datetime, *names: str, **about: str) -> OptType:
+def opt_of(schedules: list[OptSchedule], now: datetime, *names: str, **about: Any) -> OptType:
     resource = Resource(names=frozenset(names), **about)
     return state_at(schedules, OptRules(), resource, now).opt_type
 
@@ -100,10 +101,17 @@ async def test_a_schedule_for_some_says_which_under_what_program(bench: Bench) -
         Target(kind=TargetKind.RESOURCE, name="r1"), Target(kind=TargetKind.GROUP, name="g1"),
     }  # fmt: skip
     for name in ("r1", "g1"):
-        assert opt_of(found, bench.now, name, device_class="Storage", market_context=CONTEXT) is OptType.OUT
-    assert opt_of(found, bench.now, "r2", device_class="Storage", market_context=CONTEXT) is OptType.IN
-    assert opt_of(found, bench.now, "r1", device_class="Thermostat", market_context=CONTEXT) is OptType.IN
-    assert opt_of(found, bench.now, "r1", device_class="Storage", market_context="http://other.example/") is OptType.IN
+        assert (
+            opt_of(found, bench.now, name, device_classes=frozenset({"Storage"}), market_context=CONTEXT) is OptType.OUT
+        )
+    assert opt_of(found, bench.now, "r2", device_classes=frozenset({"Storage"}), market_context=CONTEXT) is OptType.IN
+    assert (
+        opt_of(found, bench.now, "r1", device_classes=frozenset({"Thermostat"}), market_context=CONTEXT) is OptType.IN
+    )
+    assert (
+        opt_of(found, bench.now, "r1", device_classes=frozenset({"Storage"}), market_context="http://other.example/")
+        is OptType.IN
+    )
 
 
 @pytest.mark.openadr20b("R203", "R210", "O2", "O4")

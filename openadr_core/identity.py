@@ -7,6 +7,7 @@ fingerprint are labels for people and messages: they are short, so they can coll
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 SFDI_BITS = 36
 
@@ -25,14 +26,16 @@ class Peer:
     """``XX:…:XX``, ten bytes (OpenADR 2.0b, 10.5.1)."""
     subject: str = ""
     """RFC 4514 text of the certificate's subject; empty for a 2030.5 device."""
+    ends_at: datetime | None = None
+    """When the certificate ends; None where only its fingerprint is known."""
 
 
-def peer_of(certificate_der: bytes, *, subject: str = "") -> Peer:
+def peer_of(certificate_der: bytes, *, subject: str = "", ends_at: datetime | None = None) -> Peer:
     """The peer whose DER certificate this is."""
-    return peer_of_digest(hashlib.sha256(certificate_der).digest(), subject=subject)
+    return peer_of_digest(hashlib.sha256(certificate_der).digest(), subject=subject, ends_at=ends_at)
 
 
-def peer_of_digest(digest: bytes, *, subject: str = "") -> Peer:
+def peer_of_digest(digest: bytes, *, subject: str = "", ends_at: datetime | None = None) -> Peer:
     """The peer whose DER certificate has this SHA-256 (32 bytes): all its names follow from it."""
     return Peer(
         certificate_sha256=digest.hex(),
@@ -40,6 +43,7 @@ def peer_of_digest(digest: bytes, *, subject: str = "") -> Peer:
         sfdi=sfdi_of(digest),
         fingerprint_20b=fingerprint_20b_of(digest),
         subject=subject,
+        ends_at=ends_at,
     )
 
 

@@ -35,6 +35,10 @@ class Certificate:
     lfdi: str
     subject: str
     first_seen_at: datetime
+    ends_at: datetime | None = None
+    """None until it has been seen: an operator may have entered its fingerprint alone."""
+    denied: bool = False
+    """On the deny-list, for good: nothing is said to whoever shows it (security T12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,11 @@ class Party:
     poll_interval: timedelta = timedelta(seconds=10)
     signatures: SignatureRule | None = None
     """The operator's choice for this party; None: the deployment's."""
+
+    @property
+    def good_sha256(self) -> frozenset[str]:
+        """The certificates that it may be known by now."""
+        return frozenset(one.sha256 for one in self.certificates if not one.denied)
 
     def is_addressed_by(self, targets: tuple[str, ...]) -> bool:
         """Whether a program with these targets is for this party; no targets address everybody."""

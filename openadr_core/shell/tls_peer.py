@@ -8,12 +8,16 @@ import time
 from asyncio import BaseTransport
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from cryptography import x509
 
 from openadr_core.identity import Peer, peer_of
+
+NETWORK_BITS = {4: 24, 6: 48}
+"""What addresses behind one line have in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,15 @@ def shown_key_kind(connection: ssl.SSLObject) -> Literal["rsa", "ecc"] | None:
     return "ecc" if "ECDSA" in suite[0] else "rsa"
 
 
+def network_of_transport(transport: BaseTransport | None) -> str:
+    """Where the other end is: the network that its address is one of; empty where it has none."""
+    peername = None if transport is None else transport.get_extra_info("peername")
+    if not isinstance(peername, tuple):
+        return ""
+    address = ip_address(str(peername[0]).partition("%")[0])
+    return str(ip_network(f"{address}/{NETWORK_BITS[address.version]}", strict=False))
+
+
 def _read(certificate_der: bytes) -> _Known | None:
     try:
         certificate = x509.load_der_x509_certificate(certificate_der)
@@ -67,6 +80,10 @@ def _read(certificate_der: bytes) -> _Known | None:
         # OpenSSL forgives some DER that is not; a party that cannot be named is nobody.
         return None
     return _Known(
-        peer=peer_of(certificate_der, subject=certificate.subject.rfc4514_string()),
+        peer=peer_of(
+            certificate_der,
+            subject=certificate.subject.rfc4514_string(),
+            ends_at=certificate.not_valid_after_utc,
+        ),
         ends_at_s=certificate.not_valid_after_utc.timestamp(),
     )

@@ -54,7 +54,7 @@ class PartyCarrier:
 
     def _pin(self, party: Party) -> Pin:
         """The same one while the certificates are the same: connections are kept by it."""
-        sha256 = frozenset(certificate.sha256 for certificate in party.certificates)
+        sha256 = party.good_sha256
         pin = self._pins.get(party.id)
         if pin is None or pin.sha256 != sha256:
             pin = self._pins[party.id] = Pin(sha256)

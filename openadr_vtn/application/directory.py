@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
+from openadr_core.errors import CertificateRejected
 from openadr_core.identity import Peer
 from openadr_core.limits import PENDING_PARTIES_MAX
 from openadr_core.model.party import Party, PartyState
 from openadr_vtn.application.outbox import mailboxes_of
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.domain.delivery import Mailbox, next_due_at
-from openadr_vtn.domain.enrolment import names_of, newcomer
+from openadr_vtn.domain.enrolment import names_of, newcomer, with_end_of
 
 READ_TOGETHER = 200
 """Parties whose standing is read at once: a dozen milliseconds."""
@@ -65,7 +66,8 @@ class Directory:
     async def standing_of(self, peer: Peer, now: datetime) -> Standing | None:
         """The party's standing; a stranger is written down, to wait for an operator.
 
-        None for a stranger when too many wait already: there is no room to remember it.
+        None for a stranger when too many wait already: there is no room to remember it. Raises
+        CertificateRejected for a certificate on the deny-list, whosever it is.
         """
         found = self._standings.get(peer.certificate_sha256)
         if found is not None:
@@ -77,6 +79,11 @@ class Directory:
                 standings = await self._standings_with(view, party, now)
         if party is None:
             return await self._write_down(peer, now)
+        if peer.certificate_sha256 not in party.good_sha256:
+            raise CertificateRejected("the certificate is on the deny-list")
+        if with_end_of(party, peer) != party:
+            await self._complete(party.id, peer)
+            return await self.standing_of(peer, now)
         if self._store.changes() == changes:
             for each in standings:
                 self._remember(each)
@@ -141,6 +148,8 @@ class Directory:
     async def _write_down(self, peer: Peer, now: datetime) -> Standing | None:
         is_new = False
         async with self._store.unit_of_work() as uow:
+            if await uow.parties.is_denied(peer.certificate_sha256):
+                raise CertificateRejected("the certificate is on the deny-list")
             # Two connections of one stranger may come this far together: the second finds the first's row.
             party = await uow.parties.by_certificate(peer.certificate_sha256)
             if party is None:
@@ -153,10 +162,16 @@ class Directory:
                 is_new = True
         return replace(standing(party, Mailbox(), now), is_new=is_new)
 
+    async def _complete(self, party_id: str, peer: Peer) -> None:
+        async with self._store.unit_of_work() as uow:
+            party = await uow.parties.by_id(party_id)
+            if party is not None:
+                await uow.parties.save(with_end_of(party, peer))
+
     def _remember(self, found: Standing) -> None:
-        self._certificates[found.party.id] = tuple(one.sha256 for one in found.party.certificates)
-        for certificate in found.party.certificates:
-            self._standings[certificate.sha256] = found
+        self._certificates[found.party.id] = tuple(found.party.good_sha256)
+        for sha256 in found.party.good_sha256:
+            self._standings[sha256] = found
         self._dropped.pop(found.party.id, None)
 
     def _forget(self, party_ids: frozenset[str] | None) -> None:

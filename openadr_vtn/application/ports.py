@@ -179,6 +179,14 @@ class Parties(Protocol):
     async def by_registration(self, registration_id: str) -> Party | None: ...
     async def by_ids(self, party_ids: Iterable[str]) -> list[Party]: ...
 
+    async def deny(self, sha256: str, reason: str, now: datetime) -> None:
+        """Put a certificate on the deny-list; the party that has it must be saved, for others to hear of it."""
+
+    async def is_denied(self, sha256: str) -> bool: ...
+
+    async def certificates_end(self, before: datetime) -> list[datetime]:
+        """When certificates of approved parties end that do so before then; no denied ones."""
+
     async def all(self, state: PartyState | None = None) -> list[Party]:
         """The first seen first."""
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from openadr_core.errors import RuleBroken
 from openadr_core.identity import Peer, peer_of
+from openadr_core.limits import CERTIFICATE_WARNING_DAYS
 from openadr_core.pki import Authority, issue, make_authority
 from openadr_core.shell.keyfiles import (
     certificate_profile,
@@ -72,12 +73,18 @@ def show(file: Path) -> None:
     peer = peer_of(found.public_bytes(Encoding.DER), subject=found.subject.rfc4514_string())
     for label, value in (
         ("subject", peer.subject or "(empty)"),
-        ("ends", f"{found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"),
+        ("ends", f"{found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, {_left(found.not_valid_after_utc)}"),
         ("fingerprint", f"{peer.fingerprint_20b}  (OpenADR 2.0b)"),
         ("lfdi", f"{peer.lfdi}  (IEEE 2030.5)"),
         ("sha256", peer.certificate_sha256),
     ):
         click.echo(f"{label:<12}{value}")
+
+
+def _left(end: datetime) -> str:
+    """How near it is (OpenADR 2.0b 10.4)."""
+    days = (end - datetime.now(UTC)).days
+    return "ENDED" if days < 0 else f"in {days} days" + (": renew it" if days < CERTIFICATE_WARNING_DAYS else "")
 
 
 def make_authorities(folder: Path) -> dict[str, Authority]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from openadr_core.limits import CERTIFICATE_WARNING_DAYS
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.tables import clock_text, show_json, show_table
@@ -59,7 +60,7 @@ def show_party(api: OperatorApi, named: str, *, as_json: bool) -> None:
         show_json(found)
         return
     current = found["registration"]
-    certificates = [one["fingerprint"] for one in found["certificates"]]
+    certificates = [f"{one['fingerprint']} ({_certificate_state(one)})" for one in found["certificates"]]
     for label, value in (
         ("name", found["name"]),
         ("venID", found["id"]),
@@ -200,6 +201,23 @@ def replace_certificate(api: OperatorApi, named: str, certificate: Path, *, keep
     click.echo(f"{party['name']} is now known by {party['certificates'][-1]['fingerprint']}.")
 
 
+@party.command("deny-certificate")
+@click.argument("named", metavar="PARTY")
+@click.option("--sha256", help="Which one, as `certificate show` shows it; all that the party has if left out.")
+@click.option("--reason", default="", help="For the audit trail.")
+@operator_option
+def deny_certificate(api: OperatorApi, named: str, sha256: str | None, reason: str) -> None:
+    """Put a party's certificate on the deny-list, for good.
+
+    In force at once, also where it is connected. The party comes back with another certificate:
+    openadr-vtn party replace-certificate.
+    """
+    wish = {"reason": reason, **({"sha256": sha256} if sha256 else {})}
+    denied = api.command(f"parties/{named}/deny-certificate", wish)
+    gone = [one["fingerprint"] for one in denied["certificates"] if one["denied"]]
+    click.echo(f"{denied['name']}: {' '.join(gone)} will not be spoken to again.")
+
+
 @party.command()
 @click.argument("named", metavar="PARTY")
 @click.argument("rule", type=click.Choice(["off", "accept", "require", "default"]))
@@ -219,6 +237,15 @@ def _ago(moment: str | None) -> str:
         return "never"
     seconds = max(0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
     return f"{seconds:.0f} s ago" if seconds < 120 else str(clock_text(moment))
+
+
+def _certificate_state(certificate: dict[str, Any]) -> str:
+    if certificate["denied"]:
+        return "denied"
+    if certificate["ends_at"] is None:
+        return "not seen yet"
+    days = (datetime.fromisoformat(certificate["ends_at"]) - datetime.now(UTC)).days
+    return "ended" if days < 0 else f"ends in {days} days" + (": renew it" if days < CERTIFICATE_WARNING_DAYS else "")
 
 
 def _transport(party: dict[str, Any]) -> str | None:

@@ -32,7 +32,17 @@ def certificate_of(peer: Peer, now: datetime) -> Certificate:
         lfdi=peer.lfdi,
         subject=peer.subject,
         first_seen_at=now,
+        ends_at=peer.ends_at,
     )
+
+
+def with_end_of(party: Party, peer: Peer) -> Party:
+    """The party, once its certificate has been seen of which only the fingerprint was known."""
+    seen = (
+        replace(one, ends_at=peer.ends_at) if one.sha256 == peer.certificate_sha256 and one.ends_at is None else one
+        for one in party.certificates
+    )
+    return replace(party, certificates=tuple(seen))
 
 
 def newcomer(peer: Peer, *, party_id: str, name: str, poll_interval: timedelta, now: datetime) -> Party:

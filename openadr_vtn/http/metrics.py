@@ -1,8 +1,8 @@
 """What the VTN counts, for Prometheus. Numbers that live in the store are refreshed by a tick, not by a scrape."""
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -29,6 +29,10 @@ class VtnMetrics:
             ["what"],
             registry=registry,
         )
+        self._ending = Gauge(
+            "openadr_vtn_party_certificates_ending", "Certificates of approved parties that end within so many days",
+            ["days"], registry=registry,
+        )  # fmt: skip
         self.polled = Counter("openadr_vtn_polls", "Polls of parties", registry=registry).inc
         self._parties = Gauge("openadr_vtn_parties", "Parties by state", ["state"], registry=registry)
         self._events = Gauge("openadr_vtn_events", "Events that are not over, by status", ["status"], registry=registry)
@@ -50,6 +54,12 @@ class VtnMetrics:
         """Show how much of it there is at the moment of each scrape."""
         self._in_flight.labels(what).set_function(in_flight)
 
+    def certificates_end(self, ends: Collection[datetime], now: datetime) -> None:
+        """When certificates of parties end that do so soon."""
+        for days in CERTIFICATE_STEPS_DAYS:
+            within = sum(end < now + timedelta(days=days) for end in ends)
+            self._ending.labels(str(days)).set(within)
+
     def refresh(
         self, parties: Mapping[PartyState, int], events: Mapping[EventStatus, int], *, late: int, unanswered: int
     ) -> None:
@@ -62,11 +72,17 @@ class VtnMetrics:
         self._unanswered.set(unanswered)
 
 
+CERTIFICATE_STEPS_DAYS = (60, 30, 14, 7, 1, 0)
+"""Zero: it has ended."""
+
+
 async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> None:
     """Read the store's numbers, and show them."""
     async with store.view() as view:
+        ends = await view.parties.certificates_end(now + timedelta(days=CERTIFICATE_STEPS_DAYS[0]))
         parties = {state: await view.parties.count(state) for state in PartyState}
         events = Tally(stored.event.status_at(now) for stored in await view.events.current(now))
         late = await view.reports.count_late(now)
         unanswered = await view.deliveries.count_unanswered(now)
+    metrics.certificates_end(ends, now)
     metrics.refresh(parties, events, late=late, unanswered=unanswered)

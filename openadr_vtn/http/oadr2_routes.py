@@ -14,16 +14,18 @@ from openadr_core.oadr2.http_rules import BASE, CONTENT_TYPE
 from openadr_core.shell.door import Answering, Door, written
 from openadr_core.shell.http_armour import refusal
 from openadr_core.shell.sampling import Sampler
-from openadr_core.shell.tls_peer import peer_of_transport
+from openadr_core.shell.tls_peer import network_of_transport, peer_of_transport
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 
 log = structlog.get_logger(__name__)
 
-SAMPLED = frozenset({"request refused", "message refused", "identity claimed", "signature refused"})
+SAMPLED = frozenset(
+    {"request refused", "message refused", "identity claimed", "signature refused", "certificate in two networks"}
+)
 """What strangers can cause as often as they like."""
 
-ALARMS = frozenset({"event not written", "identity claimed"})
+ALARMS = frozenset({"event not written", "identity claimed", "certificate in two networks"})
 """What an operator must know of at once."""
 
 
@@ -101,5 +103,7 @@ class _Parties:
         tls = request.transport.get_extra_info("ssl_object")
         connection = self._connections.get(tls)
         if connection is None:
-            connection = self._connections[tls] = self._vtn.connection(peer)
+            connection = self._connections[tls] = self._vtn.connection(
+                peer, network=network_of_transport(request.transport)
+            )
         return connection

@@ -36,6 +36,7 @@ def party_routes() -> list[web.RouteDef]:
         web.post(f"{party}/approve", scoped(MANAGE_PARTIES, approve)),
         web.post(f"{party}/refuse", scoped(MANAGE_PARTIES, refuse)),
         web.post(f"{party}/replace-certificate", scoped(MANAGE_PARTIES, replace_certificate)),
+        web.post(f"{party}/deny-certificate", scoped(MANAGE_PARTIES, deny_certificate)),
         web.post(f"{party}/poll-interval", scoped(MANAGE_PARTIES, change_poll_interval)),
         web.post(f"{party}/signatures", scoped(MANAGE_PARTIES, choose_signatures)),
         web.post(f"{party}/cancel-registration", scoped(MANAGE_PARTIES, cancel_registration)),
@@ -109,6 +110,16 @@ async def replace_certificate(request: web.Request, desk: Desk, caller: Caller) 
     return answered(party_json(party))
 
 
+async def deny_certificate(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "sha256", "reason")
+    party = await parties.deny_certificates(
+        desk.store, request.match_info["party"], wish.optional("sha256", wish.text), actor=caller.actor,
+        reason=wish.optional("reason", wish.text) or "", now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "deny certificate", party.id)
+    return answered(party_json(party))
+
+
 async def change_poll_interval(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     wish = await body_fields(request, "seconds")
     party = await parties.change_poll_interval(
@@ -154,7 +165,11 @@ def _peer(pem: str) -> Peer:
         certificate = x509.load_pem_x509_certificate(pem.encode())
     except ValueError:
         raise ValueError("is not a certificate in PEM") from None
-    return peer_of(certificate.public_bytes(Encoding.DER), subject=certificate.subject.rfc4514_string())
+    return peer_of(
+        certificate.public_bytes(Encoding.DER),
+        subject=certificate.subject.rfc4514_string(),
+        ends_at=certificate.not_valid_after_utc,
+    )
 
 
 def _peer_by_digest(text: str) -> Peer:

@@ -41,6 +41,8 @@ def party_json(party: Party) -> Object:
                 "lfdi": certificate.lfdi,
                 "sha256": certificate.sha256,
                 "subject": certificate.subject,
+                "ends_at": _moment(certificate.ends_at),
+                "denied": certificate.denied,
             }
             for certificate in party.certificates
         ],

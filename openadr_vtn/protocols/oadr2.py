@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from openadr_core.errors import Forbidden, MalformedMessage, SchemaViolation, SignatureFault
+from openadr_core.errors import CertificateRejected, Forbidden, MalformedMessage, SchemaViolation, SignatureFault
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.model.availability import OptRules
@@ -26,6 +26,7 @@ from openadr_core.xml.validate import Schema
 from openadr_vtn.application.directory import Directory, Standing, standing
 from openadr_vtn.application.handlers import delivery, errands
 from openadr_vtn.application.ports import Notice, Store, Witness
+from openadr_vtn.application.whereabouts import Whereabouts
 from openadr_vtn.domain.delivery import Key, unproved
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, OPERATIONS, Refusal, Scene, answer_to
@@ -87,13 +88,17 @@ class Oadr2Vtn:
         self.prefix = prefix
         self.witness = witness
         self.signatures = signatures
+        self.whereabouts = Whereabouts()
         self.polls = 0
         """Polls that were understood, for metrics."""
         self.desk = Desk(vtn_id=vtn_id, telemetry=telemetry, new_id=new_id, writer=EventWriter(), opt_rules=opt_rules)
 
-    def connection(self, peer: Peer, shown: KeyKind | None = None) -> "Oadr2Connection":
-        """``shown`` is the kind of certificate that we have shown to the peer, if that is known."""
-        return Oadr2Connection(self, peer, shown)
+    def connection(self, peer: Peer, shown: KeyKind | None = None, *, network: str = "") -> "Oadr2Connection":
+        """``shown`` is the kind of certificate that we have shown to the peer, if that is known.
+
+        ``network`` is where it comes from: not its address, but what its addresses have in common.
+        """
+        return Oadr2Connection(self, peer, shown, network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +134,12 @@ class _Heard:
 class Oadr2Connection:
     """The exchanges of one peer over one connection, in order."""
 
-    __slots__ = ("_errand_id", "_peer", "_quiet", "_sealing", "_told", "_vtn")
+    __slots__ = ("_errand_id", "_network", "_peer", "_quiet", "_sealing", "_told", "_vtn")
 
-    def __init__(self, vtn: Oadr2Vtn, peer: Peer, shown: KeyKind | None = None) -> None:
+    def __init__(self, vtn: Oadr2Vtn, peer: Peer, shown: KeyKind | None, network: str) -> None:
         self._vtn = vtn
         self._peer = peer
+        self._network = network
         self._sealing = None if vtn.signatures is None else Sealing(vtn.signatures.security, shown)
         self._quiet: _Quiet | None = None
         self._told: tuple[Key, ...] = ()
@@ -151,7 +157,10 @@ class Oadr2Connection:
         if quiet is None or body != quiet.body or accept_encoding != quiet.accept_encoding or self._has_told():
             return None
         known = quiet.standing
-        if self._vtn.directory.known(self._peer.certificate_sha256) is not known or _is_due(known, now):
+        certificate = self._peer.certificate_sha256
+        if self._vtn.directory.known(certificate) is not known or _is_due(known, now):
+            return None
+        if self._vtn.whereabouts.last(certificate) != self._network:
             return None
         self._vtn.directory.saw(known.party.id, now)
         self._vtn.polls += 1
@@ -170,6 +179,9 @@ class Oadr2Connection:
             return await self._judged(request, service, envelope, now)
         except HttpRefusal as refusal:
             return self._refused(refusal.status, str(refusal))
+        except CertificateRejected as error:
+            # R517, security T12: also on a connection that was good when it was made, which is closed.
+            return self._refused(403, str(error))
         except (MalformedMessage, SchemaViolation) as error:
             return self._refused(406, str(error))
 
@@ -179,6 +191,8 @@ class Oadr2Connection:
         known = await vtn.directory.standing_of(self._peer, now)
         if known is not None and known.is_new:
             self._introduce(known)
+        if known is not None:
+            self._note_whereabouts(known, now)
         if vtn.signatures is None:
             return await self._answered(_Heard(request, service, read(envelope[-1])), known, now)
         party = None if known is None else known.party
@@ -329,6 +343,12 @@ class Oadr2Connection:
 
     def _idle_body(self, message: m.Poll, known: Standing) -> bytes:
         return encode(answer_to(message, Scene(vtn_id=self._vtn.desk.vtn_id, ven_id=known.party.id)))
+
+    def _note_whereabouts(self, known: Standing, now: datetime) -> None:
+        other = self._vtn.whereabouts.heard(self._peer.certificate_sha256, self._network, now)
+        if other:
+            detail = f"{self._peer.fingerprint_20b} speaks from {self._network} and from {other} by turns"
+            self._vtn.witness(Notice(kind="certificate in two networks", party_id=known.party.id, detail=detail))
 
     def _introduce(self, known: Standing) -> None:
         detail = f"{known.party.name}, fingerprint {self._peer.fingerprint_20b}"

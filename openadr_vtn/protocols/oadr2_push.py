@@ -115,7 +115,7 @@ class Oadr2Pusher:
             judged = self._signatures.security.judge(
                 envelope,
                 rule=self._signatures.rule_for(parcel.party),
-                certificates={certificate.sha256 for certificate in parcel.party.certificates},
+                certificates=parcel.party.good_sha256,
                 received_at=now,
             )
             await self._signatures.security.claim(judged.proof)

@@ -45,7 +45,7 @@ class Signatures:
         enrolled = party is not None and party.state is PartyState.APPROVED
         certificates = {peer.certificate_sha256}
         if party is not None:
-            certificates |= {one.sha256 for one in party.certificates}
+            certificates |= party.good_sha256
         return self.security.judge(
             envelope,
             rule=self.rule_for(party) if enrolled else SignatureRule.OFF,

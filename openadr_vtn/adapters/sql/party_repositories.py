@@ -31,6 +31,7 @@ from openadr_vtn.domain.errand import Errand, ErrandKind
 PARTY = tables.table_of(tables.PartyRow)
 SEEN = tables.table_of(tables.LastSeenRow)
 CERTIFICATE = tables.table_of(tables.CertificateRow)
+DENIED = tables.table_of(tables.DeniedCertificateRow)
 REGISTRATION = tables.table_of(tables.RegistrationRow)
 EVENT = tables.table_of(tables.EventRow)
 DELIVERY = tables.table_of(tables.DeliveryRow)
@@ -68,6 +69,23 @@ class SqlParties(Repository):
     async def by_ids(self, party_ids: Iterable[str]) -> list[Party]:
         return await self._parties(select(PARTY).where(PARTY.c.id.in_(list(party_ids))))
 
+    async def deny(self, sha256: str, reason: str, now: datetime) -> None:
+        await self._upsert(DENIED, [{"sha256": sha256, "at": now, "reason": reason}], keep=True)
+
+    async def is_denied(self, sha256: str) -> bool:
+        return await self._row(select(DENIED.c.sha256).where(DENIED.c.sha256 == sha256)) is not None
+
+    async def certificates_end(self, before: datetime) -> list[datetime]:
+        query = (
+            select(CERTIFICATE.c.ends_at)
+            .join(PARTY, PARTY.c.id == CERTIFICATE.c.party_id)
+            .outerjoin(DENIED, DENIED.c.sha256 == CERTIFICATE.c.sha256)
+            .where(
+                CERTIFICATE.c.ends_at < before, PARTY.c.state == PartyState.APPROVED.value, DENIED.c.sha256.is_(None)
+            )
+        )
+        return [row["ends_at"] for row in await self._rows(query)]
+
     async def all(self, state: PartyState | None = None) -> list[Party]:
         query = select(PARTY).order_by(PARTY.c.first_seen_at, PARTY.c.id)
         return await self._parties(query if state is None else query.where(PARTY.c.state == state.value))
@@ -97,7 +115,11 @@ class SqlParties(Repository):
         rows = await self._rows(query)
         if not rows:
             return []
-        certificate_query = select(CERTIFICATE).order_by(CERTIFICATE.c.first_seen_at, CERTIFICATE.c.sha256)
+        certificate_query = (
+            select(CERTIFICATE, DENIED.c.sha256.is_not(None).label("denied"))
+            .outerjoin(DENIED, DENIED.c.sha256 == CERTIFICATE.c.sha256)
+            .order_by(CERTIFICATE.c.first_seen_at, CERTIFICATE.c.sha256)
+        )
         registration_query = select(REGISTRATION)
         if len(rows) < KEYS_PER_STATEMENT:
             ids = [row["id"] for row in rows]

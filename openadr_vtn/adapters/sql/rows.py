@@ -148,6 +148,7 @@ def certificate_rows(party: Party) -> list[dict[str, Any]]:
             "lfdi": certificate.lfdi,
             "subject": certificate.subject,
             "first_seen_at": certificate.first_seen_at,
+            "ends_at": certificate.ends_at,
         }
         for certificate in party.certificates
     ]
@@ -172,7 +173,10 @@ def party_of(row: Columns, certificates: Sequence[Columns], registration: Column
         id=row["id"],
         name=row["name"],
         state=PartyState(row["state"]),
-        certificates=tuple(Certificate(**_without(certificate, "party_id")) for certificate in certificates),
+        certificates=tuple(
+            Certificate(**{**_without(certificate, "party_id"), "denied": bool(certificate["denied"])})
+            for certificate in certificates
+        ),
         first_seen_at=row["first_seen_at"],
         targets=tuple(row["targets"]),
         registration=None if registration is None else Registration(**_without(registration, "party_id")),

@@ -126,6 +126,16 @@ class CertificateRow(Row, table=True):
     lfdi: str
     subject: str = Field(sa_column=_text())
     first_seen_at: datetime = Field(sa_column=_moment())
+    ends_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
+
+
+class DeniedCertificateRow(Row, table=True):
+    """The deny-list: apart from parties, because a certificate stays on it whosever it was."""
+
+    __tablename__ = "denied_certificate"
+    sha256: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_moment())
+    reason: str = Field(sa_column=_text())
 
 
 class RegistrationRow(Row, table=True):

@@ -122,6 +122,28 @@ async def refuse_party(store: Store, named: str, *, actor: str, reason: str, now
     return party
 
 
+async def deny_certificates(
+    store: Store, named: str, sha256: str | None, *, actor: str, reason: str, now: datetime
+) -> Party:
+    """Put a party's certificate on the deny-list, or all of them: for good, and at once, also where it is connected.
+
+    A certificate whose key was stolen does not get better: the party comes back with another one.
+    NotFound if the party has none such.
+    """
+    async with store.unit_of_work() as uow:
+        party = await party_named(uow, named)
+        digits = None if sha256 is None else sha256.replace(":", "").lower()
+        wanted = [one for one in party.certificates if digits in {None, one.sha256}]
+        if not wanted:
+            raise NotFound(f"{party.name} has no such certificate")
+        for one in wanted:
+            await uow.parties.deny(one.sha256, reason, now)
+            await uow.audit.append(_entry(now, actor, "deny certificate", party, f"{one.sha256} {reason}".strip()))
+        party = await party_named(uow, party.id)
+        await uow.parties.save(party)
+    return party
+
+
 async def replace_certificate(store: Store, named: str, peer: Peer, *, actor: str, keep: bool, now: datetime) -> Party:
     """Give a party another certificate; with ``keep`` the one it has counts too, until the next change.
 
@@ -163,6 +185,8 @@ async def party_named(uow: UnitOfWork, named: str) -> Party:
 
 async def _free_certificate(uow: UnitOfWork, party: Party, sha256: str, actor: str, now: datetime) -> None:
     """Take the certificate from a party that only came with it; Conflict if an operator gave it to another."""
+    if await uow.parties.is_denied(sha256):
+        raise Conflict("that certificate is on the deny-list")
     holder = await uow.parties.by_certificate(sha256)
     if holder is None or holder.id == party.id:
         return

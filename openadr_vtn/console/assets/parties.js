@@ -2,6 +2,7 @@
 import { ago, clock, follow, node, pill, span, table } from "/shared/page.js";
 import { pendingNote } from "./pending.js";
 
+const WARNING_MS = 60 * 86_400_000;
 const STATES = { pending: "warn", approved: "good", refused: "bad" };
 
 follow("/data/parties.json", (parties) => {
@@ -15,6 +16,7 @@ follow("/data/parties.json", (parties) => {
     ["Reports", (party) => !party.reports ? null : party.report_late_by_s ? node("span", { class: "bad" }, `late by ${span(party.report_late_by_s)}`) : node("span", { class: "good" }, "in time")],
     ["Targets", (party) => party.targets.join(", ") || null],
     ["Fingerprint", (party) => party.certificates.at(-1)?.fingerprint, "plain"],
+    ["Ends", ending],
     ["Subject", (party) => party.certificates.at(-1)?.subject],
   ], parties, "No party has knocked yet.");
 });
@@ -23,4 +25,14 @@ follow("/data/parties.json", (parties) => {
 function reached(party) {
   if (!party.push || !party.push.failures) return party.transport;
   return node("span", { class: "bad", title: party.push.outcome }, `push: ${party.push.outcome}`);
+}
+
+// When a party's certificate ends; loud once it is time to renew it.
+function ending(party) {
+  const certificate = party.certificates.at(-1);
+  if (!certificate) return null;
+  if (certificate.denied) return pill("denied", "bad");
+  if (!certificate.ends_at) return null;
+  const soon = new Date(certificate.ends_at) - Date.now() < WARNING_MS;
+  return soon ? node("span", { class: "bad" }, clock(certificate.ends_at)) : clock(certificate.ends_at);
 }

@@ -39,6 +39,7 @@ ROUTES = [
     ("POST", f"{ADMIN}/parties/x/approve", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/refuse", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/replace-certificate", "manage_parties"),
+    ("POST", f"{ADMIN}/parties/x/deny-certificate", "manage_parties"),
     ("GET", f"{ADMIN}/events", "read_all"),
     ("GET", f"{ADMIN}/events/x", "read_all"),
     ("POST", f"{ADMIN}/events/x/notes", "write_events"),

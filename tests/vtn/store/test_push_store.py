@@ -61,3 +61,29 @@ async def test_a_duty_is_one_holders_until_its_term_runs_out(store: SqlStore, no
     assert not await hold("two", now + TERM)
     assert await hold("two", now + TERM * 1.5)
     assert not await hold("one", now + TERM * 1.5)
+
+
+async def test_a_denied_certificate_is_so_for_good_and_ends_are_known(store: SqlStore, now: datetime) -> None:
+    await add_parties(store, now)
+    async with store.unit_of_work() as uow:
+        for name, days in (("pushed", 5), ("polls", 500), ("shut-out", 5)):
+            party = await uow.parties.by_id(f"id-{name}")
+            assert party is not None
+            ends_at = now + timedelta(days=days)
+            certificates = tuple(replace(one, ends_at=ends_at) for one in party.certificates)
+            await uow.parties.save(replace(party, certificates=certificates))
+    async with store.view() as view:
+        assert await view.parties.certificates_end(now + timedelta(days=60)) == [now + timedelta(days=5)]
+        pushed = await view.parties.by_id("id-pushed")
+    assert pushed is not None
+    (certificate,) = pushed.certificates
+    assert pushed.good_sha256 == {certificate.sha256}
+    async with store.unit_of_work() as uow:
+        await uow.parties.deny(certificate.sha256, "stolen", now)
+        await uow.parties.deny(certificate.sha256, "again", now)
+    async with store.view() as view:
+        assert await view.parties.is_denied(certificate.sha256)
+        assert not await view.parties.is_denied("another")
+        assert await view.parties.certificates_end(now + timedelta(days=60)) == []
+        (again,) = await view.parties.by_ids(["id-pushed"])
+    assert again.good_sha256 == frozenset()

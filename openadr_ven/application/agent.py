@@ -94,6 +94,7 @@ class Agent:
         self._resend: Round | None = None
         self._orders_given: set[int] = set()
         """Opts that the session has, and has not told yet."""
+        self._away = False
         self._reconsider = False
         """The operator's opts have changed since the events were last answered."""
         self.control = control
@@ -124,6 +125,7 @@ class Agent:
             held = await unit.held_events()
             wanted = await unit.wanted_reports()
             orders = await unit.opt_orders()
+            away = await unit.away_since(self._settings.name) is not None
             last = await unit.last_round()
             baseline = None if last is None else await unit.baseline_of(last.event_id)
             used = await unit.used_terms()
@@ -134,6 +136,7 @@ class Agent:
         self._heeding.wanted = {one.request.id: one for one in wanted}
         self._reconsider = self.control.opting.heed(orders)
         self._give_orders()
+        self._stand(away=away, now=now)
         self.trace.extend(
             TracePoint(at=one.at, asked_w=one.asked_w, allowed_w=one.allowed_w, delivered_w=one.delivered_w)
             for one in before
@@ -250,6 +253,7 @@ class Agent:
                 await self._keep(unit, tick, now)
                 reported = await self._reporter.round(unit, self.wanted_reports, normal_w=self._normal_w(), now=now)
                 orders = await unit.opt_orders()
+                away = await unit.away_since(self._settings.name) is not None
         except StoreError as error:
             # What is not stored is not sent; the devices' leases see to the rest.
             self._journal("the store failed; no command is sent", alarm=True, error=str(error))
@@ -269,6 +273,17 @@ class Agent:
             self._session.report(batch)
         self._reconsider = self.control.opting.heed(orders) or self._reconsider
         self._give_orders()
+        self._stand(away=away, now=now)
+
+    def _stand(self, *, away: bool, now: datetime) -> None:
+        """Whether the operator wants to be registered at the VTN."""
+        if away == self._away:
+            return
+        self._away = away
+        if away:
+            self._session.unregister()
+        else:
+            self._session.register(now=now)
 
     def _give_orders(self) -> None:
         """What the operator said and the VTN has not answered, each once, in order."""

@@ -206,7 +206,7 @@ class Heeding:
                     notice("not enrolled", f"{indication.code}: the VTN's operator has not approved our certificate")
                 self.upstream = "not enrolled"
             case i.RegistrationLost():
-                self.upstream = "registering"
+                self.upstream = "left" if indication.stays_away else "registering"
                 notice("registration lost", indication.reason)
             case i.VtnUnreachable():
                 if indication.failures == 1:

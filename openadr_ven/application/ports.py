@@ -92,6 +92,11 @@ class UnitOfWork(Protocol):
 
     async def forget_status_samples(self, before: datetime) -> None: ...
 
+    async def away_since(self, name: str) -> datetime | None:
+        """Since when the operator wants no registration at this upstream; None: it wants one."""
+
+    async def set_away(self, name: str, since: datetime | None) -> None: ...
+
     async def opt_orders(self) -> list[OptOrder]:
         """What the fleet's operator said of its availability, in order."""
 
@@ -170,6 +175,12 @@ class Conversation(Protocol):
 
         After a new registration (``Registered``) the core has forgotten them: it is given what is to be told again.
         """
+
+    def unregister(self) -> None:
+        """End the registration with the next exchange, and stay away."""
+
+    def register(self, *, now: datetime) -> None:
+        """Stay away no more."""
 
     def record(self) -> str:
         """What the core must remember over a restart."""

@@ -11,6 +11,7 @@ from openadr_ven.cli.event import event
 from openadr_ven.cli.fleet import fleet
 from openadr_ven.cli.init import init
 from openadr_ven.cli.opt import opt
+from openadr_ven.cli.registration import registration
 from openadr_ven.cli.run import check, fingerprint, run
 from openadr_ven.cli.simulate import simulate
 
@@ -32,7 +33,7 @@ def cli() -> None:
     """  # noqa: D301  # click reads the backspace
 
 
-for command in (init, run, check, fingerprint, fleet, event, opt, condition, simulate):
+for command in (init, run, check, fingerprint, fleet, event, opt, registration, condition, simulate):
     cli.add_command(command)
 
 

@@ -32,9 +32,11 @@ class NotEnrolled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationLost:
-    """The VTN cancelled our registration, or forgot it; the core registers again by itself."""
+    """The VTN cancelled our registration, or forgot it, or we have ended it."""
 
     reason: str
+    stays_away: bool = False
+    """If not, the core registers again by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,3 @@ class Session(Conversation, Protocol):
 
     def next_wakeup(self) -> datetime | None:
         """When to ask for a request again; None while an answer is awaited."""
-
-    def unregister(self) -> None:
-        """End the registration with the next exchange, and stay away."""

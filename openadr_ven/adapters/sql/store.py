@@ -258,6 +258,16 @@ class SqlUnitOfWork:
             query = query.where(column.event_id == event_id)
         return [from_record(Notice, record) for record in await self._session.scalars(query)]
 
+    async def away_since(self, name: str) -> datetime | None:
+        row = await self._session.get(tables.AwayRow, name)
+        return None if row is None else row.since
+
+    async def set_away(self, name: str, since: datetime | None) -> None:
+        if since is None:
+            await self._session.execute(delete(tables.AwayRow).where(_columns(tables.AwayRow).name == name))
+        else:
+            await self._session.merge(tables.AwayRow(name=name, since=since))
+
     async def opt_orders(self) -> list[OptOrder]:
         column = _columns(tables.OptOrderRow)
         rows = await self._session.scalars(select(column.record).order_by(column.number))

@@ -150,6 +150,14 @@ class NoticeRow(Row, table=True):
     record: str = Field(sa_column=_text())
 
 
+class AwayRow(Row, table=True):
+    """Upstreams where the fleet's operator wants no registration, for as long as it is so."""
+
+    __tablename__ = "away"
+    name: str = Field(primary_key=True)
+    since: datetime = Field(sa_column=_moment())
+
+
 class OptOrderRow(Row, table=True):
     """What the fleet's operator said of its availability, and what the VTN answered."""
 

@@ -24,6 +24,7 @@ from openadr_core.oadr2.http_rules import HttpRefusal, retry_after_s
 from openadr_core.oadr2.session import Role, turn_of
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
+    EventCancelled,
     EventReceived,
     Indication,
     NotEnrolled,
@@ -127,6 +128,10 @@ class Oadr2Session:
 
     def unregister(self) -> None:
         self._leaving = True
+
+    def register(self, *, now: datetime) -> None:
+        self._leaving = False
+        self._register_at = now
 
     # -- the verbs of the shell --------------------------------------------------------
 
@@ -253,10 +258,11 @@ class Oadr2Session:
     # -- what an answer means ----------------------------------------------------------
 
     def _understand(self, exchange: Exchange, message: m.Message, now: datetime) -> None:
-        if isinstance(message, m.RequestReregistration) and exchange is not Exchange.POLL:
+        if isinstance(message, m.RequestReregistration) and exchange not in {Exchange.POLL, Exchange.REGISTER}:
             # Interpretation: openleadr says so to anything that a party says whom it has forgotten. It has not heard
-            # what we said, so that is said again.
+            # what we said, so that is said again; after a moment: one that forgets at once must not make us spin.
             self._memory = replace(self._memory, renewing=True)
+            self._due_at = now + timedelta(seconds=RETRY_FIRST_S) * self._backoff.jitter()
             return
         answer = ei_response(message)
         code, description = answer.response_code, answer.response_description or ""
@@ -268,7 +274,8 @@ class Oadr2Session:
                 self._registered(message, code, description, now)
             case Exchange.CANCEL:
                 self._memory = self._memory.unregistered()
-                self._indicate(RegistrationLost(reason="we left"))
+                self._let_go(now)
+                self._indicate(RegistrationLost(reason="we left", stays_away=True))
             case Exchange.OFFER_REPORTS | Exchange.REPLY | Exchange.ASK_REPORTS:
                 self._memory = self._memory.after(exchange)
                 self._told(exchange.name, code, description)
@@ -315,13 +322,6 @@ class Oadr2Session:
             self._register_at = now + timedelta(seconds=RETRY_FIRST_S) * self._backoff.jitter()
             self._indicate(RegistrationLost(reason=f"{code} {description}".strip()))
         self._memory = self._memory.unregistered()
-
-    def _acknowledged(self, exchange: Exchange, code: str, description: str) -> None:
-        if exchange is Exchange.REPLY:
-            self._memory = replace(self._memory, replies=self._memory.replies[1:])
-        else:
-            self._memory = replace(self._memory, offered=True)
-        self._told(exchange.name, code, description)
 
     def _told(self, what: str, code: str, description: str) -> None:
         if code != OK:
@@ -397,8 +397,19 @@ class Oadr2Session:
         if ours:
             # R401: and tried again after a while.
             self._register_at = now + self._settings.enrolment_retry * self._backoff.jitter()
+            self._let_go(now)
             self._indicate(RegistrationLost(reason="cancelled by the VTN"))
         return answer
+
+    def _let_go(self, now: datetime) -> None:
+        """Interpretation: who has ended a registration can stop nobody any more, so what was asked under it ends too.
+
+        A registration that is only lost (463) is soon there again, and so are its events.
+        """
+        for known in self._memory.known:
+            event = replace(known.event, cancelled_at=now)
+            self._indicate(EventCancelled(event=event, stop_fraction=self._dice.random(), implied=True))
+        self._memory = replace(self._memory, known=())
 
     def _apply(self, step: Step) -> Sequence[m.Message]:
         """What is to be said of it."""

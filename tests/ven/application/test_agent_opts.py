@@ -287,3 +287,29 @@ async def test_what_wants_no_answer_is_kept_to_and_not_told(world: World) -> Non
     assert not commanded(world).any()
     assert world.vtn.said(m.CreateOpt) == []
     assert answers(world.vtn) == []
+
+
+# -- leaving ---------------------------------------------------------------------------------
+
+
+@pytest.mark.openadr20b("R407", "G7")
+async def test_who_leaves_lets_the_fleet_go_and_stays_away_over_a_restart(world: World) -> None:
+    post(world, an_ask(world, minutes=10))
+    await world.second(15)
+    assert commanded(world).any()
+    async with world.store.unit_of_work() as unit:
+        await unit.set_away("vtn", world.now)
+    await world.second(30)
+    assert len(world.vtn.said(m.CancelPartyRegistration)) == 1
+    assert not commanded(world).any()
+    assert world.running.upstream == "left"
+    world.crash()
+    world.vtn.heard.clear()
+    await world.start()
+    await world.second(20)
+    assert world.vtn.heard == []
+    async with world.store.unit_of_work() as unit:
+        await unit.set_away("vtn", None)
+    await world.second(5)
+    assert world.vtn.said(m.CreatePartyRegistration)
+    assert world.running.upstream == "registered"

@@ -309,6 +309,15 @@ def test_a_condition_begins_is_shown_and_ends(ven: Ven) -> None:
     assert "no" in ven.run("condition", "show")[0]
 
 
+@pytest.mark.openadr20b("R407")
+def test_a_registration_is_shown_ended_and_begun(ven: Ven) -> None:
+    assert "not registered" in ven.run("registration", "show")[0]
+    ven.run("registration", "leave")
+    assert "to stay away since" in ven.run("registration", "show")[0]
+    ven.run("registration", "join")
+    assert "stay away" not in ven.run("registration", "show")[0]
+
+
 def test_a_program_has_a_policy_of_those_that_there_are(ven: Ven) -> None:
     names = get_args(ProgramSettings.__annotations__["policy"])
     assert sorted(names) == sorted(POLICIES)

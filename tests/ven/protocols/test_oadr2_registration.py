@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -29,6 +29,7 @@ from tests.ven.protocols.scripted_vtn import (
     VEN_ID,
     VTN_ID,
     ScriptedVtn,
+    a_report_request,
     an_event,
     distribute,
     read,
@@ -188,6 +189,134 @@ def test_we_may_leave(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime)
     assert vtn.said(m.CancelPartyRegistration)[0].registration_id == "reg-1"
     assert not registered.memory.registered
     assert registered.next_wakeup() is None
+    (lost,) = of(i.RegistrationLost, registered.indications())
+    assert lost.stays_away
+    registered.register(now=now)
+    talk(registered, vtn, now=now)
+    assert registered.memory.registered
+
+
+@pytest.mark.openadr20b("R407", "R61", "G7")
+@pytest.mark.parametrize("by", ["us", "the VTN"])
+def test_who_ends_a_registration_ends_what_was_asked_under_it(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, by: str
+) -> None:
+    """Nobody could stop it any more. One that was only lost is soon there again, and so are its events."""
+    deliver(registered, vtn, an_event(), now=now + INTERVAL)
+    registered.answer(opt_in(now=now))
+    if by == "us":
+        registered.unregister()
+    else:
+        vtn.queue.append(m.CancelPartyRegistration(request_id="x", registration_id="reg-1", ven_id=VEN_ID))
+    talk(registered, vtn, now=now + 2 * INTERVAL)
+    (ended,) = of(i.EventCancelled, registered.indications())
+    assert (ended.event.id, ended.event.cancelled_at, ended.implied) == ("event-1", now + 2 * INTERVAL, True)
+    assert registered.memory.known == ()
+
+
+@pytest.mark.openadr20b("R405", "G5")
+@pytest.mark.parametrize("changes", [{"ven_name": "new-name"}, {"report_only": True}, {"xml_signature": True}])
+def test_what_we_tell_of_ourselves_has_changed_so_we_register_again_under_our_ids(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, changes: dict[str, object]
+) -> None:
+    for settings, times in ((SETTINGS, 0), (replace(SETTINGS, **changes), 1)):  # type: ignore[arg-type]
+        vtn.heard.clear()
+        memory = from_record(Memory, registered.record())
+        again = Oadr2Session(settings=settings, decode=read, dice=random.Random(1), now=now, memory=memory)
+        talk(again, vtn, now=now)
+        said = vtn.said(m.CreatePartyRegistration)
+        assert [(one.registration_id, one.ven_id) for one in said] == [("reg-1", VEN_ID)] * times
+    assert (said[0].ven_name == "new-name") == ("ven_name" in changes)
+    assert bool(vtn.said(m.RequestEvent)) == (not said[0].report_only), "a VEN for reports asks for no events"
+
+
+@pytest.mark.openadr20b("R402", "R405", "G2", "G4", "G13")
+def test_ids_that_were_agreed_on_before(vtn: ScriptedVtn, now: datetime) -> None:
+    """A venID is told when we register, and given up if the VTN gives another; a whole registration is simply there."""
+    settings = replace(SETTINGS, ven_id="AGREED")
+    session = Oadr2Session(settings=settings, decode=read, dice=random.Random(1), now=now)
+    talk(session, vtn, now=now)
+    (create,) = vtn.said(m.CreatePartyRegistration)
+    assert (create.registration_id, create.ven_id) == (None, "AGREED")
+    assert {one.ven_id for one in vtn.said(m.Poll)} == {VEN_ID}
+    vtn.heard.clear()
+    settings = replace(settings, registration_id="paper-7")
+    session = Oadr2Session(settings=settings, decode=read, dice=random.Random(1), now=now)
+    talk(session, vtn, now=now)
+    assert vtn.said(m.CreatePartyRegistration) == []
+    assert {one.ven_id for one in vtn.said(m.Poll)} == {"AGREED"}
+    vtn.script[m.Poll] = lambda: m.Response(response=m.EiResponse(response_code="463"))
+    talk(session, vtn, now=now + INTERVAL)
+    vtn.script.clear()
+    talk(session, vtn, now=now + 5 * INTERVAL)
+    assert [one.ven_id for one in vtn.said(m.CreatePartyRegistration)] == ["AGREED"], "the VTN knows nothing of it"
+
+
+@pytest.mark.openadr20b("R405", "G12")
+@pytest.mark.parametrize(
+    "payload",
+    [
+        distribute(an_event()),
+        m.CreateReport(request_id="c", report_requests=(a_report_request(now=datetime(2026, 7, 15, tzinfo=UTC)),)),
+        m.CancelPartyRegistration(request_id="x", registration_id="", ven_id=VEN_ID),
+        m.RequestReregistration(ven_id=VEN_ID),
+        m.Response(response=m.EiResponse(response_code="200")),
+    ],
+    ids=lambda payload: type(payload).__name__,
+)
+def test_what_a_vtn_says_to_who_is_not_registered_is_ignored(
+    session: Oadr2Session, vtn: ScriptedVtn, now: datetime, payload: m.Message
+) -> None:
+    vtn.script[m.CreatePartyRegistration] = lambda: payload
+    for _ in range(3):
+        talk(session, vtn, now=now)
+        now += 10 * INTERVAL
+    assert {type(one) for one in session.indications()} <= {i.VtnUnreachable, i.VtnReachable}
+    assert {type(one) for one in vtn.heard} == {m.CreatePartyRegistration}
+    vtn.script.clear()
+    talk(session, vtn, now=now)
+    assert session.memory.registered
+
+
+@pytest.mark.openadr20b("T11", "Q4")
+def test_polls_drift_apart_by_a_part_of_the_interval_and_are_never_early(vtn: ScriptedVtn, now: datetime) -> None:
+    settings = replace(SETTINGS, poll_jitter=0.5, poll_interval=timedelta(milliseconds=2500))
+    session = Oadr2Session(settings=settings, decode=read, dice=random.Random(1), now=now)
+    waits = []
+    for _ in range(20):
+        talk(session, vtn, now=now)
+        wakeup = session.next_wakeup()
+        assert wakeup is not None
+        waits.append((wakeup - now).total_seconds())
+        now = wakeup
+    assert 2.5 <= min(waits) < max(waits) <= 3.75
+    assert len(set(waits)) == 20
+
+
+@pytest.mark.openadr20b("Q2", "Q3", "R500")
+def test_all_three_orders_of_annex_c_are_survived(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    """Answer, then poll; the poll ignored while an answer is owed; the next item before the earlier answer is taken."""
+    report = m.RegisterReport(request_id="r1", ven_id=VEN_ID)
+    vtn.queue.extend([report, distribute(an_event())])
+    talk(registered, vtn, now=now + INTERVAL)
+    kinds = [type(one) for one in vtn.heard]
+    assert kinds[:3] == [m.Poll, m.RegisteredReport, m.Poll]
+    vtn.heard.clear()
+    idle = m.Response(response=m.EiResponse(response_code="200"))
+    vtn.script[m.RegisteredReport] = lambda: None
+    vtn.queue.extend([replace(report, request_id="r2"), idle])
+    talk(registered, vtn, now=now + 2 * INTERVAL)
+    del vtn.script[m.RegisteredReport]
+    now += 20 * INTERVAL
+    talk(registered, vtn, now=now)
+    assert [one.response.request_id for one in vtn.said(m.RegisteredReport)] == ["r2", "r2"], "told until it is taken"
+    vtn.heard.clear()
+    vtn.queue.extend(
+        [replace(report, request_id="r3"), replace(report, request_id="r4"), replace(report, request_id="r3")]
+    )
+    now += 20 * INTERVAL
+    talk(registered, vtn, now=now)
+    assert [one.response.request_id for one in vtn.said(m.RegisteredReport)] == ["r3", "r4", "r3"]
 
 
 @pytest.mark.openadr20b("R500", "R303", "Q2")

@@ -36,3 +36,17 @@ async def test_orders_are_numbered_told_told_again_and_forgotten(store: SqlStore
         third = await unit.add_opt_order(OptOrder(number=0, said_at=now, cancels="o2"))
         assert await unit.opt_orders() == [second, third]
     assert third.number > second.number
+
+
+async def test_an_upstream_is_stayed_away_from_until_it_is_not(store: SqlStore, now: datetime) -> None:
+    async with store.unit_of_work() as unit:
+        assert await unit.away_since("vtn") is None
+        await unit.set_away("vtn", None)
+        await unit.set_away("vtn", now)
+        await unit.set_away("vtn", now + timedelta(hours=1))
+    async with store.unit_of_work() as unit:
+        assert await unit.away_since("vtn") == now + timedelta(hours=1)
+        assert await unit.away_since("other") is None
+        await unit.set_away("vtn", None)
+    async with store.unit_of_work() as unit:
+        assert await unit.away_since("vtn") is None

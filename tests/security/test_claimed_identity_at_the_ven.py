@@ -6,7 +6,7 @@ the VTN's own, pinned; what is wrong is the name in the message.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
 import pytest
@@ -24,10 +24,11 @@ from tests.security.forger import Forger
 from tests.security.signing import Lab
 from tests.security.ven_world import SECOND, World
 from tests.ven.protocols.conversation import of
-from tests.ven.protocols.scripted_vtn import a_report_request, an_event, distribute, read
+from tests.ven.protocols.scripted_vtn import OK, a_report_request, an_event, distribute, read
 
 pytestmark = pytest.mark.openadr20b("R21", "R508", "R512", "E6", "E7", "N13")
 
+NOW = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 numbers = count()
 
 
@@ -102,8 +103,10 @@ async def world(
         rule=SignatureRule.REQUIRE if signs else SignatureRule.OFF,
     )  # fmt: skip
     world.vtn.report_requests = (a_report_request("rr-0", now=now),)
-    await world.run()
+    await world.run(90)
+    # All that a VEN says by itself is said.
     assert world.session.memory.report_requests
+    assert world.session.memory.vtn_offered
     assert not world.session.memory.replies
     world.heard = [one for one in world.heard if isinstance(one, i.Registered)]
     world.vtn.heard.clear()
@@ -187,3 +190,26 @@ async def test_its_own_name_or_none_is_heard(world: World, kind: type[m.Message]
     await hear(world, kind, body)
     await settled(world)
     assert good.acted(world)
+
+
+ANSWERS: dict[type[m.Message], Callable[[str], m.Message]] = {
+    m.RegisterReport: lambda ven_id: m.RegisteredReport(
+        response=OK, ven_id=ven_id, report_requests=(a_report_request("evil", now=NOW),)
+    ),
+    m.Poll: lambda ven_id: m.Response(response=OK, ven_id=ven_id),
+}
+
+
+@pytest.mark.parametrize("asked", ANSWERS, ids=lambda kind: kind.__name__)
+async def test_an_answer_to_somebody_else_is_none_to_us(
+    signing_lab: Lab, ven_store: SqlStore, now: datetime, asked: type[m.Message]
+) -> None:
+    world = World(lab=signing_lab, store=ven_store, now=now)
+    world.vtn.script[asked] = lambda: ANSWERS[asked]("somebody-else")
+    await world.run(4)
+    assert not world.session.memory.report_requests
+    assert any("for another venID" in one.reason for one in of(i.VtnUnreachable, world.heard))
+    world.vtn.script.clear()
+    await world.run(30)
+    assert of(i.VtnReachable, world.heard)
+    assert isinstance(world.vtn.heard[-1], m.Poll)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from openadr_core.errors import LocalProtocolError, RemoteProtocolError
+from openadr_core.errors import LocalProtocolError, RemoteProtocolError, UnknownReference
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.limits import RETRY_FIRST_S
@@ -50,6 +50,7 @@ from openadr_ven.protocols.oadr2.speech import (
     SERVICES,
     SessionSettings,
     ei_response,
+    is_for_another,
     loses_registration,
     message_for,
     refusal_to_tell,
@@ -213,7 +214,10 @@ class Oadr2Session:
         """Interpretation: openleadr answers our oadrResponse with nothing, which says what T13's empty 200 says."""
         if exchange is Exchange.REPLY and not response.body:
             return m.Response(response=response_of(OK, ""))
-        return self._decode(response.body)
+        message = self._decode(response.body)
+        if is_for_another(exchange, message, self._memory.ven_id):
+            raise UnknownReference("it is for another venID", clause="R21")
+        return message
 
     # -- what is said next -------------------------------------------------------------
 

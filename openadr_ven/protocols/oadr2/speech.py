@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from openadr_core.errors import LocalProtocolError
 from openadr_core.model.report import ReportOffer
 from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.session import Role, turn_of
 from openadr_ven.protocols.oadr2 import reports
 from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.protocols.oadr2.memory import Exchange, Memory
@@ -144,6 +145,14 @@ def refusal_to_tell(exchange: Exchange, message: m.Message) -> str:
     if exchange not in LISTENING or said.response_code.startswith("2") or loses_registration(exchange, said):
         return ""
     return f"{said.response_code} {said.response_description or ''}".strip()
+
+
+def is_for_another(exchange: Exchange, message: m.Message, ven_id: str) -> bool:
+    """R21: whether an answer names another VEN than us. What the VTN says by itself is answered, with 452."""
+    named = getattr(message, "ven_id", None)
+    by_itself = turn_of(Role.VTN, type(message)) is not None
+    # G4: while we have no name, or register, the one in the answer may be what we were called, or shall be.
+    return bool(named and ven_id) and named != ven_id and not by_itself and exchange is not Exchange.REGISTER
 
 
 def loses_registration(exchange: Exchange, said: m.EiResponse) -> bool:

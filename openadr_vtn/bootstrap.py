@@ -46,6 +46,7 @@ from openadr_vtn.application.handlers.clients import (
     open_keyring,
     remove_client,
 )
+from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store, Witness
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.domain.guard_rails import GuardRails
@@ -73,6 +74,7 @@ PROGRAM = "openadr-vtn"
 LAST_SEEN_WRITTEN_S = 1
 METRICS_REFRESHED_S = 10
 NONCE_BYTES = 16
+REPORTS_FORGOTTEN_S = 3600
 NONCES_FORGOTTEN_S = 60
 """Also how much longer than needed a nonce is kept, for processes whose clocks differ."""
 
@@ -159,7 +161,9 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         console=console,
         console_url=f"{console.url}/?token={gate.token}",
         _store=store,
-        _scheduler=_wake(directory, store, metrics, certificates, clock.now),
+        _scheduler=_wake(
+            directory, store, metrics, certificates, clock.now, keep=timedelta(days=settings.reports.keep_days)
+        ),
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
         _pusher=pusher,
@@ -300,6 +304,7 @@ def _oadr2(
         telemetry=TelemetryWish(
             granularity=timedelta(seconds=settings.reports.granularity_s),
             report_back=timedelta(seconds=settings.reports.report_back_s),
+            status_back=timedelta(seconds=settings.reports.status_back_s),
         ),
         new_id=new_id,
         prefix=settings.parties.prefix,
@@ -389,6 +394,8 @@ def _wake(
     metrics: VtnMetrics,
     certificates: OwnCertificates,
     now: Callable[[], datetime],
+    *,
+    keep: timedelta,
 ) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
@@ -397,6 +404,8 @@ def _wake(
     scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
     forget = _soundly("forget nonces", lambda: _forget_nonces(store, now()))
     scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
+    retain = _soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
+    scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(certificates.remind, "interval", days=1)
     scheduler.start()
     return scheduler

@@ -110,6 +110,10 @@ class ReportSettings(Table):
     """The length of one interval of data."""
     report_back_s: Annotated[int, Field(ge=1, le=86_400)] = 60
     """How often a report is sent."""
+    status_back_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """How often each says how its resources stand; 0: never."""
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
+    """What was measured longer ago is forgotten, so that the store does not grow for ever."""
 
     @model_validator(mode="after")
     def _whole_intervals(self) -> Self:

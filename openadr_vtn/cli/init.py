@@ -146,6 +146,10 @@ url = "sqlite:///vtn.db"
 # What VENs are asked to report, as near as they can do it: the length of an interval, and how often one comes.
 granularity_s = 60
 report_back_s = 60
+# How often each says how its resources stand (online, overridden), in seconds; 0: never.
+status_back_s = 300
+# Days after which what was measured is forgotten.
+keep_days = 400
 
 [opts]
 # Rules for the opt schedules of VENs, under programs that declare none of their own (attributes OPT_…).

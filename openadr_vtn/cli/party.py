@@ -207,7 +207,7 @@ def replace_certificate(api: OperatorApi, named: str, certificate: Path, *, keep
 @click.option("--reason", default="", help="For the audit trail.")
 @operator_option
 def deny_certificate(api: OperatorApi, named: str, sha256: str | None, reason: str) -> None:
-    """Put a party's certificate on the deny-list, for good.
+    """Deny a party's certificate, for good.
 
     In force at once, also where it is connected. The party comes back with another certificate:
     openadr-vtn party replace-certificate.

@@ -19,11 +19,14 @@ from openadr_core.shell.console import ASSETS, ASSETS_PREFIX
 from openadr_core.shell.console.gate import GATE, Gate, guarded
 from openadr_vtn.application.handlers.availability_views import availability_views, schedule_views
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
+from openadr_vtn.application.handlers.parties import party_named
+from openadr_vtn.application.handlers.report_views import reports_of_party
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.console.fresh import FreshAnswers
 from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
 from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json
+from openadr_vtn.http.report_views import reports_json
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
 
 FORM_MAX_BYTES = 4096
@@ -80,11 +83,13 @@ def console_app(
             web.get("/availability", availability_page),
             web.get("/audit", audit_page),
             web.get("/events/{id}", event_page),
+            web.get("/parties/{id}", party_page),
             web.get("/data/events.json", events_data),
             web.get("/data/parties.json", parties_data),
             web.get("/data/availability.json", availability_data),
             web.get("/data/audit.json", audit_data),
             web.get("/data/events/{id}.json", event_data),
+            web.get("/data/parties/{id}.json", party_data),
             web.post("/stop", stop_events),
             web.static("/assets", Path(str(files("openadr_vtn.console") / "assets"))),
             web.static(ASSETS_PREFIX, ASSETS),
@@ -115,6 +120,15 @@ async def event_page(request: web.Request) -> web.Response:
     if stored is None:
         raise web.HTTPNotFound(text="404: there is no such event\n")
     return _page(request, "event.html", event_id=stored.event.id, event_name=stored.event.comment or "Event")
+
+
+async def party_page(request: web.Request) -> web.Response:
+    try:
+        async with request.app[CONSOLE].store.view() as view:
+            party = await party_named(view, request.match_info["id"])
+    except NotFound:
+        raise web.HTTPNotFound(text="404: there is no such party\n") from None
+    return _page(request, "party.html", party_id=party.id, party_name=party.name)
 
 
 async def events_data(request: web.Request) -> web.Response:
@@ -159,6 +173,13 @@ async def event_data(request: web.Request) -> web.Response:
     return await _data(request, read)
 
 
+async def party_data(request: web.Request) -> web.Response:
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        return reports_json(await reports_of_party(view, request.match_info["id"], now))
+
+    return await _data(request, read)
+
+
 async def stop_events(request: web.Request) -> web.Response:
     """Stop, for all events or for one; the form's key shows that a page of ours asks."""
     form = await request.post()
@@ -187,7 +208,7 @@ async def _data(request: web.Request, read: Callable[[UnitOfWork, datetime], Awa
     try:
         text = await console.answers.of(request.path, make)
     except NotFound:
-        raise web.HTTPNotFound(text="404: there is no such event\n") from None
+        raise web.HTTPNotFound(text="404: there is no such thing\n") from None
     return web.json_response(text=text)
 
 

@@ -12,11 +12,14 @@ from openadr_core.limits import JSON_BODY_MAX_BYTES
 from openadr_core.model.availability import OptRules
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
+from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_core.shell.http_armour import read_body
 from openadr_vtn.application.handlers.clients import Caller, Keyring, TokenRules, caller_of
 from openadr_vtn.application.ports import Store
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.throttle import Throttle
+
+LATEST_YEAR = 9000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +105,16 @@ def number_asked(request: web.Request, name: str, default: int, most: int) -> in
 def names_asked(request: web.Request, name: str) -> tuple[str, ...]:
     """A list in the query, as ``a=x&a=y`` or as ``a=x,y``."""
     return tuple(item for text in request.query.getall(name, []) for item in text.split(",") if item)
+
+
+def moment_asked(request: web.Request, name: str, default: datetime) -> datetime:
+    """A moment of the query; 3.1's beginning of time is the default too."""
+    try:
+        at = parse_start(request.query[name]) if name in request.query else Sentinel.NOW
+    except ValueError as error:
+        raise MalformedMessage(f"{name}: {error}") from None
+    if isinstance(at, Sentinel):
+        return default
+    if at.year >= LATEST_YEAR:
+        raise MalformedMessage(f"{name}: is too far away")
+    return at

@@ -8,11 +8,14 @@ from openadr_vtn.http.oadr3_routes import oadr3_routes
 from openadr_vtn.http.opt_routes import opt_routes
 from openadr_vtn.http.party_routes import party_routes
 from openadr_vtn.http.problem import problems
+from openadr_vtn.http.report_routes import report_routes
 from openadr_vtn.http.token_routes import token_routes
 
 
 def operator_app(desk: Desk) -> web.Application:
     app = web.Application(middlewares=[problems])
     app[DESK] = desk
-    app.add_routes([*token_routes(), *oadr3_routes(), *admin_routes(), *party_routes(), *opt_routes()])
+    app.add_routes(
+        [*token_routes(), *oadr3_routes(), *admin_routes(), *party_routes(), *opt_routes(), *report_routes()]
+    )
     return app

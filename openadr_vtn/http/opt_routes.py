@@ -3,21 +3,18 @@
 `schemas/openadr3/admin.yaml` describes it.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from aiohttp import web
 
-from openadr_core.errors import MalformedMessage
 from openadr_core.model.availability import Resource
-from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_vtn.application.handlers.availability_views import availability_views, schedule_views
 from openadr_vtn.application.handlers.clients import READ_ALL, Caller
-from openadr_vtn.http.access import Desk, answered, names_asked, number_asked, scoped
+from openadr_vtn.http.access import Desk, answered, moment_asked, names_asked, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json
 
 HOURS_MAX = 24 * 400
-LATEST_YEAR = 9000
 
 
 def opt_routes() -> list[web.RouteDef]:
@@ -34,7 +31,7 @@ async def list_opts(request: web.Request, desk: Desk, _caller: Caller) -> web.Re
 
 
 async def availability(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
-    since = _moment_asked(request, desk)
+    since = moment_asked(request, "at", desk.now())
     hours = number_asked(request, "hours", 24, HOURS_MAX)
     resource = Resource(
         names=frozenset(names_asked(request, "resource")),
@@ -46,13 +43,3 @@ async def availability(request: web.Request, desk: Desk, _caller: Caller) -> web
             named=request.query.get("party"), program=request.query.get("program"),
         )  # fmt: skip
     return answered([availability_view_json(one) for one in views])
-
-
-def _moment_asked(request: web.Request, desk: Desk) -> datetime:
-    try:
-        at = parse_start(request.query["at"]) if "at" in request.query else Sentinel.NOW
-    except ValueError as error:
-        raise MalformedMessage(f"at: {error}") from None
-    if isinstance(at, datetime) and at.year >= LATEST_YEAR:
-        raise MalformedMessage("at: is too far away")
-    return at if isinstance(at, datetime) else desk.now()

@@ -14,12 +14,14 @@ READ_ALL = "read_all"
 WRITE_PROGRAMS = "write_programs"
 WRITE_EVENTS = "write_events"
 MANAGE_PARTIES = "manage_parties"
+REQUEST_REPORTS = "request_reports"
 STOP = "stop"
 SCOPES: Mapping[str, str] = {
     READ_ALL: "read programs, events, reports, parties and ledgers (OpenADR 3.1)",
     WRITE_PROGRAMS: "write programs (OpenADR 3.1)",
     WRITE_EVENTS: "write events (OpenADR 3.1)",
     MANAGE_PARTIES: "approve and refuse parties, replace their certificates",
+    REQUEST_REPORTS: "ask parties for reports, and end them",
     STOP: "stop events",
 }
 """The first three are the standard's; what it has no word for has a scope of its own."""

@@ -142,7 +142,7 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
 async def party_detail(uow: UnitOfWork, named: str, now: datetime) -> PartyDetail:
     """Everything that is known about one party; NotFound if there is none."""
     party = await party_named(uow, named)
-    reports = await uow.reports.requests(party.id)
+    reports = await uow.reports.open_requests(party.id)
     view = PartyView(
         party=party,
         last_seen_at=(await uow.parties.last_seen()).get(party.id),

@@ -8,7 +8,7 @@ const STATES = { pending: "warn", approved: "good", refused: "bad" };
 follow("/data/parties.json", (parties) => {
   pendingNote(parties);
   table("parties", [
-    ["Name", (party) => party.name],
+    ["Name", (party) => node("a", { href: `/parties/${encodeURIComponent(party.id)}` }, party.name)],
     ["State", (party) => pill(party.state, STATES[party.state])],
     ["Registered", (party) => clock(party.registered_at)],
     ["By", reached],

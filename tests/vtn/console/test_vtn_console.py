@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from openadr_core.errors import Unavailable
+from openadr_core.model.report import Quality, Reading
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.console import ASSETS as SHARED
 from openadr_core.shell.console import ASSETS_PREFIX
@@ -20,14 +21,16 @@ from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.console.fresh import ANSWERS_MAX, FreshAnswers
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.http.health_routes import Health
-from tests.vtn.samples import a_party, a_program, a_stored_event
+from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_program, a_status, a_stored_event, an_offer
 
 ASSETS = Path(__file__).resolve().parents[3] / "openadr_vtn" / "console" / "assets"
 TOKEN = "let-me-in"  # noqa: S105  # a test's own
-PAGES = ["/", "/parties", "/availability", "/audit", "/events/event-1"]
+PARTY = "/parties/id-%3Cb%3Even%3C%2Fb%3E"
+PAGES = ["/", "/parties", PARTY, "/availability", "/audit", "/events/event-1"]
 DATA = [
     "/data/events.json",
     "/data/parties.json",
+    f"/data{PARTY}.json",
     "/data/availability.json",
     "/data/audit.json",
     "/data/events/event-1.json",
@@ -216,3 +219,33 @@ async def test_many_open_pages_cost_no_more_than_one() -> None:
     for key in range(ANSWERS_MAX + 10):
         await answers.of(str(key), make)
     assert len(answers._answers) == ANSWERS_MAX
+
+
+async def test_a_party_has_a_page_of_its_reports(
+    operator: httpx.AsyncClient, store: SqlStore, clock: ManualClock
+) -> None:
+    now, party_id = clock.now(), "id-<b>ven</b>"
+    power = an_offer().offer.data_points[0]
+    bad = Reading(
+        r_id="power",
+        starts_at=now - HOUR / 60,
+        duration=HOUR / 60,
+        value=0.0,
+        quality=Quality.BAD,
+        cause="Device Failure",
+    )
+    good = Reading(r_id="power", starts_at=now - HOUR / 30, duration=HOUR / 60, value=4200.0)
+    async with store.unit_of_work() as uow:
+        await uow.reports.replace_offers(party_id, [an_offer()])
+        await uow.reports.add_readings(party_id, [(power, good), (power, bad)], now)
+        await uow.reports.add_statuses(party_id, [(STATUS_POINT, a_status(now))], now)
+    page = await operator.get(PARTY)
+    assert "&lt;b&gt;ven&lt;/b&gt;" in page.text
+    assert "<b>ven" not in page.text
+    found = (await operator.get(f"/data{PARTY}.json")).json()
+    assert [point["id"] for point in found["offers"][0]["points"]] == ["power", "baseline"]
+    assert [(one["value"], one["quality"], one["cause"]) for one in found["newest"]] == [(0.0, "bad", "Device Failure")]
+    assert [row[2] for row in found["power"]] == [4.2]
+    assert [(one["source"], one["online"]) for one in found["statuses"]] == [("fleet", True)]
+    for path in ("/parties/nobody", "/data/parties/nobody.json"):
+        assert (await operator.get(path)).status_code == 404

@@ -31,8 +31,8 @@ def described() -> set[tuple[str, str, str]]:
 
 
 def test_every_route_is_described_with_its_scope() -> None:
-    served = {(method, path.replace("/x", "/{id}", 1), scope) for method, path, scope in ROUTES}
-    served = {(method, path.replace("parties/{id}", "parties/{party}"), scope) for method, path, scope in served}
+    served = {(method, path.replace("parties/x", "parties/{party}"), scope) for method, path, scope in ROUTES}
+    served = {(method, path.replace("/x", "/{id}"), scope) for method, path, scope in served}
     tokens = {("GET", f"{OADR3}/auth/server", ""), ("POST", f"{OADR3}/auth/token", "")}
     assert described() == served | tokens
 

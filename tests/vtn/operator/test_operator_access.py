@@ -10,7 +10,7 @@ import pytest
 
 from openadr_core.oadr3.problem import TITLES
 from openadr_core.oadr3.tokens import Token, sign_token
-from openadr_vtn.application.handlers.clients import READ_ALL, WRITE_EVENTS
+from openadr_vtn.application.handlers.clients import READ_ALL, SCOPES, WRITE_EVENTS
 from openadr_vtn.http.addresses import ADMIN, OADR3
 from tests.vtn.operator.desk_bench import FAILURES_PER_MINUTE, RULES, SECRET, DeskBench, a_key, relief_bytes
 
@@ -40,6 +40,13 @@ ROUTES = [
     ("POST", f"{ADMIN}/parties/x/refuse", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/replace-certificate", "manage_parties"),
     ("POST", f"{ADMIN}/parties/x/deny-certificate", "manage_parties"),
+    ("GET", f"{ADMIN}/parties/x/report-offers", "read_all"),
+    ("GET", f"{ADMIN}/parties/x/report-requests", "read_all"),
+    ("POST", f"{ADMIN}/parties/x/report-requests", "request_reports"),
+    ("POST", f"{ADMIN}/parties/x/report-requests/x/cancel", "request_reports"),
+    ("POST", f"{ADMIN}/parties/x/request-metadata", "request_reports"),
+    ("GET", f"{ADMIN}/parties/x/readings", "read_all"),
+    ("GET", f"{ADMIN}/parties/x/statuses", "read_all"),
     ("GET", f"{ADMIN}/events", "read_all"),
     ("GET", f"{ADMIN}/events/x", "read_all"),
     ("POST", f"{ADMIN}/events/x/notes", "write_events"),
@@ -68,7 +75,7 @@ async def test_without_a_token_nothing_is_there(desk: DeskBench) -> None:
 
 
 async def test_every_route_asks_for_its_own_scope(desk: DeskBench) -> None:
-    for scope in ("read_all", "write_programs", "write_events", "manage_parties", "stop"):
+    for scope in SCOPES:
         await desk.add_client(f"only-{scope}", scope)
         await desk.authorise(f"only-{scope}")
         for method, path, needed in ROUTES:

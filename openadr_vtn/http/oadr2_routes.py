@@ -14,7 +14,7 @@ from openadr_core.oadr2.http_rules import BASE, CONTENT_TYPE
 from openadr_core.shell.door import Answering, Door, written
 from openadr_core.shell.http_armour import refusal
 from openadr_core.shell.sampling import Sampler
-from openadr_core.shell.tls_peer import network_of_transport, peer_of_transport
+from openadr_core.shell.tls_peer import network_of_transport, peer_of_transport, shown_key_kind
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 
@@ -104,6 +104,6 @@ class _Parties:
         connection = self._connections.get(tls)
         if connection is None:
             connection = self._connections[tls] = self._vtn.connection(
-                peer, network=network_of_transport(request.transport)
+                peer, shown_key_kind(tls), network=network_of_transport(request.transport)
             )
         return connection

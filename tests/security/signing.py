@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from openadr_core.exchange import Response
-from openadr_core.identity import Peer
+from openadr_core.identity import Peer, peer_of
 from openadr_core.model.party import SignatureRule
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import LARGE, envelope_of, read
@@ -57,6 +60,14 @@ class Lab:
             self.made[name, kind] = Credentials(
                 issued, signer_of(issued.chain_pem, issued.key_pem), Identity.of(issued.chain_pem, issued.key_pem)
             )
+        return self.made[name, kind]
+
+    def own(self, name: str, kind: str, chain_pem: bytes, key_pem: bytes) -> Credentials:
+        """Credentials that were made elsewhere, under this name from now on."""
+        leaf = x509.load_pem_x509_certificates(chain_pem)[0]
+        peer = peer_of(leaf.public_bytes(Encoding.DER), subject=leaf.subject.rfc4514_string())
+        issued = Issued(certificate_pem=chain_pem, key_pem=key_pem, chain_pem=chain_pem, peer=peer)
+        self.made[name, kind] = Credentials(issued, signer_of(chain_pem, key_pem), Identity.of(chain_pem, key_pem))
         return self.made[name, kind]
 
     def _authority(self, kind: str) -> Authority:

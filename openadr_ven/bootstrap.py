@@ -41,6 +41,7 @@ from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.offering import kept_promises, look
 from openadr_ven.application.ports import Journal
 from openadr_ven.application.report_offers import offers_of, resources_of
 from openadr_ven.application.reporter import Kept, Reporter
@@ -48,6 +49,7 @@ from openadr_ven.application.status_reporting import Resources
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
 from openadr_ven.console.view import Link
+from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.domain.records import from_record
@@ -62,7 +64,7 @@ from openadr_ven.transport.seal import Seal, SealedCarrier, sealed_receiver
 from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
-STATE_EVERY_S = 60
+LOOK_EVERY_S = 60
 NONCE_BYTES = 16
 
 log = structlog.get_logger("openadr_ven")
@@ -74,6 +76,7 @@ class Ven:
 
     settings: Settings
     kept: KeptFleet
+    store: SqlStore
     clock: SystemClock
     agent: Agent
     upstream: Upstream
@@ -83,6 +86,8 @@ class Ven:
     gateways: MqttGateways
     console: Console
     watchdog: Watchdog
+    model: CapabilityModel | None = None
+    """Made when it is first needed: it takes a while for millions."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``, or until a part fails: then all end, and whoever supervises starts us again."""
@@ -100,9 +105,9 @@ class Ven:
         )
         scheduler.add_job(self._remind, "interval", days=1)
         scheduler.add_job(
-            self._keep_state,
+            self._look,
             "interval",
-            seconds=STATE_EVERY_S,
+            seconds=LOOK_EVERY_S,
             misfire_grace_time=None,
             coalesce=True,
             max_instances=1,
@@ -154,13 +159,23 @@ class Ven:
             return
         self.upstream.poke()  # a report may have come due
 
-    async def _keep_state(self) -> None:
-        """What telemetry shows, for those who ask the fleet's store what the fleet could do."""
+    async def _look(self) -> None:
+        """Once a minute: what the fleet could be asked for; and what telemetry shows, for the fleet's store."""
         state = self.agent.seen.state  # telemetry goes on while it is written: every value is one that was true
         try:
             await asyncio.to_thread(keep_state, state, self.settings.fleet.file, self.kept.version)
         except OSError as error:
             log.warning("state not kept", error=str(error))
+        async with self.store.unit_of_work() as unit:
+            ratios = await kept_promises(unit)
+        agent, now = self.agent, self.clock.now()
+        if self.model is None:
+            self.model = await asyncio.to_thread(CapabilityModel, agent.seen.fleet)
+        soc_floor = self.settings.envelope.soc_floor
+        found = await asyncio.to_thread(
+            look, self.model, agent.seen, agent.control, ratios=ratios, soc_floor=soc_floor, now=now
+        )
+        agent.offer(found, now)
 
     async def _listen(self) -> None:
         async for report in self.gateways.receive():
@@ -217,6 +232,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     return Ven(
         settings=settings,
         kept=kept,
+        store=store,
         clock=clock,
         agent=agent,
         upstream=upstream,

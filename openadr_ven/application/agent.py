@@ -22,6 +22,7 @@ from openadr_ven.application.heeding import Heeding, Taken
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.ports import Conversation, Gateways, Journal, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
+from openadr_ven.dispatch.capability import Capability
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import HeldEvent, Notice, Round, WantedReport
 from openadr_ven.domain.indications import Indication
@@ -100,6 +101,8 @@ class Agent:
         self.control = control
         self._heeding.out_of = control.opting.refusal
         self.seen = seen
+        self.capability: Capability | None = None
+        """As it was last looked at."""
         self.last: Tick | None = None
         """The newest round, for whoever watches."""
         self.last_round_at: datetime | None = None
@@ -118,6 +121,11 @@ class Agent:
     def upstream(self) -> str:
         """How we stand with the VTN, in one word."""
         return self._heeding.upstream
+
+    def offer(self, capability: Capability, now: datetime) -> None:
+        """What the fleet could be asked for, as somebody has just looked at it."""
+        self.capability = capability
+        self._reporter.offered.add(now, float(capability.flat_w[0]))
 
     async def start(self, *, now: datetime) -> None:
         """Take up where the store says that we were."""

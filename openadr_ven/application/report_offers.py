@@ -19,6 +19,7 @@ HISTORY_STEP = timedelta(minutes=5)
 """288 values a day for each point: R510 asks for 100."""
 
 POWER_POINT, ENERGY_POINT, BASELINE_POINT = "power", "energy", "baseline"
+AVAILABLE_POINT = "available"
 USAGE, STATUS, HISTORY = "fleet_usage", "fleet_status", "fleet_history"
 """Specifiers."""
 
@@ -28,16 +29,19 @@ _USAGE_POINTS = (
     (BASELINE_POINT, Measurand.BASELINE, WATT),
 )
 
+_AVAILABLE = (AVAILABLE_POINT, Measurand.UP_REGULATION, WATT)
+"""The relief that the fleet could hold for a quarter of an hour; of the past nobody asks it."""
+
 USAGE_OFFER = ReportOffer(
     specifier_id=USAGE,
     report_name="TELEMETRY_USAGE",
     data_points=tuple(
         DataPoint(r_id=r_id, measurand=measurand, unit=unit, min_period=SECOND, max_period=MAX_PERIOD, on_change=True)
-        for r_id, measurand, unit in _USAGE_POINTS
+        for r_id, measurand, unit in (*_USAGE_POINTS, _AVAILABLE)
     ),
     buffered=BUFFERED,
 )
-"""The fleet's power and energy, and what its power would be without the event."""
+"""The fleet's power and energy, what its power would be without the event, and what it could be asked for."""
 
 
 def history_offer(kept: timedelta) -> ReportOffer:

@@ -13,6 +13,7 @@ from itertools import islice
 from openadr_core.limits import REPORT_INTERVALS_MAX
 from openadr_ven.application.history_reporting import due_steps, history_readings, span_of
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.offered import OfferedLog
 from openadr_ven.application.ports import UnitOfWork
 from openadr_ven.application.report_offers import BUFFERED, HISTORY_STEP, STATUS
 from openadr_ven.application.reporting import BaselineSpan, DueReport, Meter, due_reports
@@ -58,6 +59,8 @@ class Reporter:
         self._started_at = now
         self._spans: list[BaselineSpan] = []
         self._log = StatusLog()
+        self.offered = OfferedLog()
+        """What the fleet could be asked for, as it was looked at."""
         self._reached = now
         """The end of the history that is written."""
         self._handed: set[int] = set()
@@ -93,6 +96,7 @@ class Reporter:
             spans=self._spans,
             silent_w=self._seen.by_gateway(normal_w),
             started_at=self._started_at,
+            offered=self.offered,
         )
         if self._log.is_due(now):
             sample = self._sample(normal_w, now)

@@ -6,14 +6,22 @@ estimated; where nobody measured anything it says that it is bad (2.0b R318).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from openadr_core.model.report import Quality, Reading, ReportRequest, StatusReading
 from openadr_ven.application.observation import Observation
-from openadr_ven.application.report_offers import BASELINE_POINT, BUFFERED, ENERGY_POINT, POWER_POINT, SECOND
+from openadr_ven.application.offered import OfferedLog
+from openadr_ven.application.report_offers import (
+    AVAILABLE_POINT,
+    BASELINE_POINT,
+    BUFFERED,
+    ENERGY_POINT,
+    POWER_POINT,
+    SECOND,
+)
 from openadr_ven.domain.held import WantedReport
 from openadr_ven.fleet.columns import Floats
 
@@ -46,6 +54,7 @@ class Meter:
     silent_w: Floats
     """By gateway: what stands in for those that are silent."""
     started_at: datetime
+    offered: OfferedLog = field(default_factory=OfferedLog)
 
     def is_complete(self, ends_at: datetime, now: datetime) -> bool:
         """Whether nothing more is to be expected from before a moment."""
@@ -64,7 +73,12 @@ class Meter:
         quality = Quality.GOOD if min(shares) == 1.0 else Quality.BAD if max(shares) == 0.0 else Quality.ESTIMATED
         power_w = [power for power, _ in found]
         baseline_w = [self._baseline_w(second, power) for second, power in zip(seconds, power_w, strict=True)]
-        return Metered(power_w=float(np.mean(power_w)), baseline_w=float(np.mean(baseline_w)), quality=quality)
+        return Metered(
+            power_w=float(np.mean(power_w)),
+            baseline_w=float(np.mean(baseline_w)),
+            quality=quality,
+            available_w=self.offered.at(starts_at),
+        )
 
     def _baseline_w(self, second: int, power_w: float) -> float:
         """Interpretation: without an event the baseline is what the fleet takes."""
@@ -78,6 +92,8 @@ class Metered:
     power_w: float
     baseline_w: float
     quality: Quality
+    available_w: float | None = None
+    """None where nobody had looked."""
     """ESTIMATED if some gateway's part is assumed, BAD if all of it is."""
 
 
@@ -139,15 +155,17 @@ def readings_of(request: ReportRequest, at: datetime, length: timedelta, metered
         POWER_POINT: metered.power_w,
         ENERGY_POINT: metered.power_w * (length / HOUR),
         BASELINE_POINT: metered.baseline_w,
+        AVAILABLE_POINT: metered.available_w or 0.0,
     }
+    qualities = {AVAILABLE_POINT: Quality.BAD if metered.available_w is None else Quality.GOOD}
     return [
         Reading(
             r_id=r_id,
             starts_at=at,
             duration=length,
             value=values[r_id],
-            quality=metered.quality,
-            cause=CAUSES.get(metered.quality, ""),
+            quality=qualities.get(r_id, metered.quality),
+            cause=CAUSES.get(qualities.get(r_id, metered.quality), ""),
         )
         for r_id in request.r_ids
     ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from openadr_core.errors import OpenAdrError
+from openadr_ven.cli.capability import capability
 from openadr_ven.cli.condition import condition
 from openadr_ven.cli.event import event
 from openadr_ven.cli.fleet import fleet
@@ -33,7 +34,7 @@ def cli() -> None:
     """  # noqa: D301  # click reads the backspace
 
 
-for command in (init, run, check, fingerprint, fleet, event, opt, registration, condition, simulate):
+for command in (init, run, check, fingerprint, fleet, event, opt, registration, condition, simulate, capability):
     cli.add_command(command)
 
 

@@ -8,7 +8,7 @@ with what storage adds, and what comes back later never exceeds a share of their
 The closed form of a house is ``thermostat.Answer``; slots are a quarter of an hour.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ LENGTHS = (2, 4, 8, 16, 24)
 """Slots that a house may be raised for."""
 BINS = 8
 """Groups by how long houses coast, and in each by how much they draw."""
+SAMPLE = 100_000
+"""Houses that say where groups end: more tell nothing new."""
 COMMAND_COST = 1e-6
 """Of a watt that is missing: of two schedules that give the same, the one with fewer commands."""
 
@@ -56,6 +58,57 @@ class Schedule:
         return np.flatnonzero((self.begins_s <= second) & (second < self.ends_s))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Groups:
+    """Houses that behave alike: as many groups as a linear program likes, however many houses there are."""
+
+    of_house: Rows
+    """Each house's group."""
+    number: Floats
+    """Of houses, by group."""
+    typical: Answer
+    """By group, the mean of its houses."""
+
+    @classmethod
+    def of(cls, houses: Answer) -> "Groups":
+        """By how long houses coast, and in each such group by how much they draw: about equal numbers in each."""
+        size = houses.draw_w.size
+        bins = min(BINS, max(1, round(np.sqrt(size / 4.0))))
+        sample = slice(None, None, max(1, size // SAMPLE))
+        coasting = _binned(houses.off_s, houses.off_s[sample], bins)
+        of_house = np.zeros(size, dtype=np.intp)
+        for one in range(bins):
+            rows = coasting == one
+            inside = houses.draw_w[sample][rows[sample]]
+            of_house[rows] = one * bins + _binned(houses.draw_w[rows], inside, bins)
+        number = np.bincount(of_house, minlength=bins * bins).astype(np.float64)
+        means = {
+            name: np.bincount(of_house, weights=getattr(houses, name), minlength=number.size) / np.maximum(number, 1.0)
+            for name in Answer.__dataclass_fields__
+        }
+        return cls(of_house=of_house, number=number, typical=Answer(**means))
+
+    def only(self, number: Floats) -> "Groups":
+        """With so many houses in each: those that can be asked now."""
+        return replace(self, number=number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Flat:
+    """The most that is held flat, and what one house of each group gives of it on average."""
+
+    level_w: float
+    each_w: Floats
+
+
+def _binned(values: Floats, sample: Floats, bins: int) -> Rows:
+    """Which of equally full bins, as a sample has them, each value is in."""
+    if sample.size == 0:
+        return np.zeros(values.size, dtype=np.intp)
+    edges = np.quantile(sample, np.arange(1, bins) / bins)
+    return np.searchsorted(edges, values, side="right")
+
+
 NO_STORAGE = Storage(power_w=np.zeros(0), energy_wh=np.zeros(0))
 
 
@@ -76,9 +129,13 @@ def schedule(
     over ``start_window_s``, and those that end with it over ``release_window_s`` before its end; with no
     window all at once, and the guard's ramps do the rest.
     """
-    program = _Program.of(houses, profile_w.size, storage, rebound_share)
+    groups = Groups.of(houses)
+    program = _Program.of(groups, profile_w.size, storage, rebound_share)
     found = program.solve(identity(profile_w.size), np.ones(profile_w.size), profile_w)
-    begins_s, ends_s = _assign(program, found.counts, uniform, start_window_s, release_window_s)
+    begins_s, ends_s = _assign(
+        program, groups.of_house, found.counts,
+        uniform=uniform, start_window_s=start_window_s, release_window_s=release_window_s,
+    )  # fmt: skip
     promised_w = np.tensordot(found.counts, program.relief_w, axes=2)
     promised_w[: profile_w.size] += found.stored_w
     return Schedule(begins_s=begins_s, ends_s=ends_s, promised_w=promised_w, short_w=found.rest)
@@ -86,23 +143,21 @@ def schedule(
 
 def flat_with_turns_w(houses: Answer, duration_s: float, *, storage: Storage = NO_STORAGE) -> float:
     """The most relief that houses in turns, with storage, hold flat over a duration."""
+    return flat_of(Groups.of(houses), duration_s, storage=storage).level_w
+
+
+def flat_of(
+    groups: Groups, duration_s: float, *, storage: Storage = NO_STORAGE, rebound_share: float = REBOUND_SHARE
+) -> Flat:
+    """The same of houses that are grouped already."""
     slots = max(1, round(duration_s / SLOT_S))
-    program = _Program.of(houses, slots, storage, REBOUND_SHARE)
-    level = program.solve(csr_matrix(-np.ones((slots, 1))), -np.ones(1), np.zeros(slots))
-    return float(level.rest[0])
-
-
-def _groups(houses: Answer) -> Rows:
-    """A group for each house, by coasting time and then by draw: equal numbers in each."""
-    size = houses.draw_w.size
-    bins = min(BINS, max(1, round(np.sqrt(size / 4.0))))
-    by_coasting = np.argsort(np.argsort(houses.off_s, kind="stable"), kind="stable") * bins // max(size, 1)
-    groups = np.zeros(size, dtype=np.intp)
-    for coasting in range(bins):
-        rows = np.flatnonzero(by_coasting == coasting)
-        by_draw = np.argsort(np.argsort(houses.draw_w[rows], kind="stable"), kind="stable") * bins // max(rows.size, 1)
-        groups[rows] = coasting * bins + by_draw
-    return groups
+    program = _Program.of(groups, slots, storage, rebound_share)
+    found = program.solve(csr_matrix(-np.ones((slots, 1))), -np.ones(1), np.zeros(slots))
+    by_group_w = np.einsum("gt,gts->g", found.counts, program.relief_w[:, :, :slots]) / slots
+    return Flat(
+        level_w=float(found.rest[0]),
+        each_w=np.divide(by_group_w, groups.number, out=np.zeros(by_group_w.size), where=groups.number > 0.0),
+    )
 
 
 def _turns(slots: int) -> list[tuple[int, int]]:
@@ -111,16 +166,10 @@ def _turns(slots: int) -> list[tuple[int, int]]:
     return [(first, length) for length in lengths for first in range(slots - length + 1)]
 
 
-def _kernels(houses: Answer, groups: Rows, turns: list[tuple[int, int]], slots: int) -> Floats:
+def _kernels(typical: Answer, turns: list[tuple[int, int]], slots: int) -> Floats:
     """Relief of one house, by group, turn and slot."""
-    number = np.maximum(np.bincount(groups), 1)
-
-    def mean(values: Floats) -> Floats:
-        return np.asarray(np.bincount(groups, weights=values) / number)
-
-    typical = Answer(**{name: mean(getattr(houses, name)) for name in Answer.__dataclass_fields__})
     after_s = {length: typical.relief_after(length * SLOT_S, SLOT_S, slots) for _, length in turns}
-    relief_w = np.zeros((number.size, len(turns), slots))
+    relief_w = np.zeros((typical.draw_w.size, len(turns), slots))
     for place, (first, length) in enumerate(turns):
         relief_w[:, place, first:] = after_s[length][:, : slots - first]
     return relief_w
@@ -140,7 +189,8 @@ class _Found:
 class _Program:
     """The linear program of an event, but for what is asked of it."""
 
-    groups: Rows
+    number: Floats
+    """Of houses, by group."""
     turns: list[tuple[int, int]]
     relief_w: Floats
     """Of one house, by group, turn and slot."""
@@ -150,15 +200,15 @@ class _Program:
     rebound_w: float
 
     @classmethod
-    def of(cls, houses: Answer, slots: int, storage: Storage, rebound_share: float) -> "_Program":
-        groups, turns = _groups(houses), _turns(slots)
+    def of(cls, groups: Groups, slots: int, storage: Storage, rebound_share: float) -> "_Program":
+        turns = _turns(slots)
         return cls(
-            groups=groups,
+            number=groups.number,
             turns=turns,
-            relief_w=_kernels(houses, groups, turns, slots + TAIL_SLOTS),
+            relief_w=_kernels(groups.typical, turns, slots + TAIL_SLOTS),
             slots=slots,
             storage=storage,
-            rebound_w=rebound_share * float(houses.draw_w.sum()),
+            rebound_w=rebound_share * float((groups.typical.draw_w * groups.number).sum()),
         )
 
     def solve(self, rest: Any, cost: Floats, profile_w: Floats) -> _Found:
@@ -167,7 +217,7 @@ class _Program:
         by_slot = csr_matrix(self.relief_w.reshape(houses, self.slots + TAIL_SLOTS).T)
         stored = csr_matrix(np.tile(np.eye(self.slots), blocks)) if blocks else csr_matrix((self.slots, 0))
         energy = csr_matrix(np.kron(np.eye(blocks), np.full((1, self.slots), hours)))
-        number = np.bincount(self.groups)
+        number = self.number
         each = csr_matrix(np.kron(np.eye(number.size), np.ones((1, len(self.turns)))))
         nobody = csr_matrix((number.size, stored.shape[1] + rest.shape[1]))
         found = linprog(
@@ -180,9 +230,7 @@ class _Program:
                     hstack([csr_matrix((blocks, houses)), energy, csr_matrix((blocks, rest.shape[1]))]),
                 ]
             ),
-            b_ub=np.concatenate(
-                [-profile_w, np.full(TAIL_SLOTS, self.rebound_w), number.astype(np.float64), self.storage.energy_wh]
-            ),
+            b_ub=np.concatenate([-profile_w, np.full(TAIL_SLOTS, self.rebound_w), number, self.storage.energy_wh]),
             bounds=[(0.0, None)] * houses
             + [(0.0, watts) for watts in np.repeat(self.storage.power_w, self.slots)]
             + [(0.0, None)] * rest.shape[1],
@@ -197,10 +245,16 @@ class _Program:
 
 
 def _assign(
-    program: _Program, counts: Floats, uniform: float, start_window_s: float, release_window_s: float
+    program: _Program,
+    groups: Rows,
+    counts: Floats,
+    *,
+    uniform: float,
+    start_window_s: float,
+    release_window_s: float,
 ) -> tuple[Floats, Floats]:
     """A turn for each house: as many as the program says, whole houses, the rest rests."""
-    groups, turns = program.groups, program.turns
+    turns = program.turns
     begins_s, ends_s = np.full(groups.size, np.nan), np.full(groups.size, np.nan)
     first_s = np.array([first for first, _ in turns]) * SLOT_S
     length_s = np.array([length for _, length in turns]) * SLOT_S

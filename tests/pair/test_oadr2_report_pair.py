@@ -157,7 +157,7 @@ async def test_metadata_goes_both_ways_and_brings_the_first_request(pair: Report
         USAGE: "TELEMETRY_USAGE", STATUS: "TELEMETRY_STATUS", HISTORY: "HISTORY_USAGE",
     }  # fmt: skip
     assert offers[USAGE] == next(one for one in pair.session._settings.offers if one.specifier_id == USAGE)
-    assert requested.request.r_ids == ("power", "energy", "baseline")
+    assert requested.request.r_ids == ("power", "energy", "baseline", "available")
     assert requested.state is RequestState.PENDING
     registered = [one for one in pair.said if isinstance(one, m.RegisteredReport)]
     assert len(registered) == 1, "the VTN's own reports, of which there are none, were answered"

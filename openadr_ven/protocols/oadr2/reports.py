@@ -32,6 +32,7 @@ NO_TIME = timedelta(0)
 TYPES = {
     Measurand.USAGE: ("usage", "Direct Read"),
     Measurand.BASELINE: ("baseline", "Derived"),
+    Measurand.UP_REGULATION: ("upRegulationCapacityAvailable", "Derived"),
     Measurand.STATUS: (RESOURCE_STATUS, "x-notApplicable"),
 }
 """R331: reportType and readingType.

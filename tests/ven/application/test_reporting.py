@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from openadr_core.model.report import Quality, ReportRequest
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.offered import OfferedLog
 from openadr_ven.application.report_offers import USAGE
 from openadr_ven.application.reporting import (
     KEPT,
@@ -18,8 +19,10 @@ from openadr_ven.application.reporting import (
     BaselineSpan,
     DueReport,
     Meter,
+    Metered,
     due_reports,
     first_moment,
+    readings_of,
 )
 from openadr_ven.domain.held import WantedReport
 from tests.ven.application.test_observation import a_frame, hear
@@ -262,3 +265,21 @@ def test_reports_tile_the_time_without_gap_or_overlap(
 
 
 MEASURED = measured(30)
+
+
+def test_what_the_fleet_could_be_asked_for_is_told_as_it_was_looked_at() -> None:
+    log = OfferedLog()
+    assert log.at(NOW) is None
+    log.add(NOW, 5e6)
+    log.add(NOW + 60 * SECOND, 4e6)
+    assert (log.at(NOW - SECOND), log.at(NOW + SECOND), log.at(NOW + 61 * SECOND)) == (None, 5e6, 4e6)
+    assert log.at(NOW + 600 * SECOND) is None, "nobody looked for ten minutes"
+
+
+@pytest.mark.parametrize(("looked_w", "quality"), [(7e6, Quality.GOOD), (None, Quality.BAD)])
+def test_a_report_of_it_says_whether_anybody_looked(looked_w: float | None, quality: Quality) -> None:
+    metered = Metered(power_w=1.0, baseline_w=2.0, quality=Quality.GOOD, available_w=looked_w)
+    request = wanted(r_ids=("available", "power")).request
+    available, power = readings_of(request, NOW, SECOND, metered)
+    assert (available.value, available.quality) == (looked_w or 0.0, quality)
+    assert (power.value, power.quality) == (1.0, Quality.GOOD)

@@ -13,6 +13,7 @@ import click
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from lxml import etree
 
 from openadr_core.model.opt import OptType
 from openadr_ven.adapters.fleet_store import FleetStore
@@ -299,6 +300,28 @@ def test_a_fleet_is_drawn_loaded_exported_and_gone_back_to(ven: Ven, fleet_file:
     assert exported.read_text() == drawn.read_text()
     assert f"version 1: {SIZE} devices" in ven.run("fleet", "use", "1")[0]
     assert f"{SIZE} devices" in ven.run("fleet", "show")[0]
+
+
+def test_what_the_fleet_is_good_for_is_printed_drawn_and_told_to_programs(ven: Ven) -> None:
+    drawn, picture = ven.folder / "drawn.store", ven.folder / "curve.svg"
+    ven.run("fleet", "generate", drawn, "--devices", "2000", config=False)
+    out, _ = ven.run("capability", "--fleet", drawn, "--assume", "evening", "--plot", picture, "--network")
+    assert re.search(r"all devices +[\d.]+ +[\d.]+", out)
+    assert "MW within 10 s" in out
+    assert "nothing is firm yet" in out
+    root = etree.fromstring(picture.read_bytes())
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}polygon")) >= 3
+    told = json.loads(ven.run("capability", "--fleet", drawn, "--assume", "evening", "--json")[0])
+    assert told["durations_s"][0] == 900.0
+    assert sum(told["by_class_w"]["battery"]) > 0.0
+    for by in ("latency", "feeder"):
+        assert "f1" in ven.run("capability", "--fleet", drawn, "--assume", "evening", "--by", by)[0] or by == "latency"
+
+
+def test_without_telemetry_nothing_is_guessed(ven: Ven, fleet_file: Path) -> None:
+    ven.run("fleet", "load", fleet_file)
+    _, error = ven.run("capability", status=WRONG_USE)
+    assert "--assume evening" in error
 
 
 def test_a_condition_begins_is_shown_and_ends(ven: Ven) -> None:

@@ -42,6 +42,10 @@ async def test_the_utility_sees_its_parties_and_its_event(lab: Lab, tmp_path: Pa
     async with browser(tmp_path / "profile") as page:
         assert event_id in await page.open(url)
         assert VEN_NAME in await page.open(f"{base}/parties")
+        party_id = lab.operator_json("party", "list")[0]["id"]
+        shown = await page.open(f"{base}/parties/{party_id}")
+        assert all(words in shown for words in ("fleet_usage", "TELEMETRY_STATUS", "pending", "baseline"))
+        assert re.search(LINE, shown), "no line in the chart of power"
         shown = await page.open(f"{base}/events/{event_id}")
         assert "opt in" in shown
         assert re.search(LINE, shown), "no line in the chart of target and delivered"

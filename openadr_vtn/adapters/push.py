@@ -22,7 +22,7 @@ from openadr_core.oadr2.http_rules import CONTENT_TYPE
 from openadr_core.shell.outbound import Outbound, Pin
 from openadr_vtn.application.outbox import mailboxes_of
 from openadr_vtn.application.ports import Notice, Store, Witness
-from openadr_vtn.domain.pushing import is_pushed_to, next_push_at
+from openadr_vtn.domain.pushing import PushState, is_pushed_to, next_push_at
 from openadr_vtn.protocols.oadr2_push import Carried, Oadr2Pusher, Parcel
 
 DUTY = "push"
@@ -281,11 +281,15 @@ class Pusher:
     async def _written(self, carried: Sequence[Carried]) -> bool:
         """Whether it could be written down; the store's being away is none of its faults."""
         notices: list[Notice] = []
+        states: list[PushState] = []
         now = self._now()
         try:
             async with self._store.unit_of_work() as uow:
                 for one in carried:
-                    notices += await self._core.write_down(uow, one, now)
+                    state, told = await self._core.write_down(uow, one, now)
+                    notices += told
+                    states += [] if state is None else [state]
+                await uow.pushes.save(states)
         except Unavailable:
             raise
         except Exception:

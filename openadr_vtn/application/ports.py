@@ -217,6 +217,9 @@ class Deliveries(Protocol):
     async def mark_fetched(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
         """The first time counts, here and below."""
 
+    async def mark_pushed(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        """Sent and fetched at once: the party has taken it from our hands."""
+
     async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
         """Whether it was the first time. What is answered was fetched."""
 

@@ -123,19 +123,20 @@ class Oadr2Pusher:
         except (MalformedMessage, SchemaViolation, SignatureFault, Forbidden) as error:
             return Carried(parcel=parcel, answer=answer, reason=str(error))
 
-    async def write_down(self, uow: UnitOfWork, carried: Carried, now: datetime) -> tuple[Notice, ...]:
-        """What came of it, in one transaction; and what there is to tell of that."""
+    async def write_down(
+        self, uow: UnitOfWork, carried: Carried, now: datetime
+    ) -> tuple[PushState | None, tuple[Notice, ...]]:
+        """What came of it, in a transaction; the state to be saved in it, and what there is to tell."""
         parcel, answer = carried.parcel, carried.answer
         if not parcel.body:
-            return await self._drop(uow, parcel, now)
+            return None, await self._drop(uow, parcel, now)
         if answer is not None and answer.status == HTTPStatus.OK:
             state, notices = await self._taken(uow, carried, now)
         elif answer is not None and answer.status in NEVER_AGAIN:
             state, notices = await self._refused(uow, parcel, f"HTTP {answer.status}", now)
         else:
             state, notices = await self._failed(uow, carried, now)
-        await uow.pushes.save([state])
-        return notices
+        return state, notices
 
     async def _taken(self, uow: UnitOfWork, carried: Carried, now: datetime) -> tuple[PushState, tuple[Notice, ...]]:
         parcel, message = carried.parcel, carried.message

@@ -160,6 +160,11 @@ class SqlDeliveries(Repository):
     async def mark_fetched(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
         await self._mark(party_id, keys, fetched_at=func.coalesce(DELIVERY.c.fetched_at, now))
 
+    async def mark_pushed(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
+        first, fetched = func.coalesce(DELIVERY.c.notified_at, now), func.coalesce(DELIVERY.c.fetched_at, now)
+        sent = {"notified_at": first, "sent_at": now, "attempts": DELIVERY.c.attempts + 1}
+        await self._mark(party_id, keys, **sent, fetched_at=fetched)
+
     async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
         unanswered = _rows_of(party_id, [key]) & DELIVERY.c.answered_at.is_(None)
         new = {"answered_at": now, "fetched_at": func.coalesce(DELIVERY.c.fetched_at, now)}

@@ -67,10 +67,10 @@ async def heard(uow: UnitOfWork, party_id: str, mailbox: Mailbox, news: Collecti
 
 async def pushed(uow: UnitOfWork, party_id: str, told: Collection[Key], news: Collection[Key], now: datetime) -> None:
     """The party has taken what was pushed at it: it was told these, and of these it has the news for certain."""
-    if told:
-        await uow.deliveries.mark_sent(party_id, told, now)
     if news:
-        await uow.deliveries.mark_fetched(party_id, news, now)
+        await uow.deliveries.mark_pushed(party_id, news, now)
+    if left_out := set(told) - set(news):
+        await uow.deliveries.mark_sent(party_id, left_out, now)
 
 
 def _telling(shown: Sequence[Due], now: datetime) -> Telling:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from openadr_core.model.party import PartyState
 from openadr_vtn.adapters.sql.store import SqlStore
+from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.pushing import PushState, delivered
 from tests.vtn.samples import a_party, a_registration
 
@@ -87,3 +88,16 @@ async def test_a_denied_certificate_is_so_for_good_and_ends_are_known(store: Sql
         assert await view.parties.certificates_end(now + timedelta(days=60)) == []
         (again,) = await view.parties.by_ids(["id-pushed"])
     assert again.good_sha256 == frozenset()
+
+
+async def test_what_was_pushed_is_sent_and_fetched_at_once(stocked: SqlStore, now: datetime) -> None:
+    later = now + timedelta(seconds=5)
+    async with stocked.unit_of_work() as uow:
+        await uow.deliveries.owe(
+            [Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)]
+        )
+        for at in (now, later):
+            await uow.deliveries.mark_pushed("id-ven-one", [("event-1", 0)], at)
+    async with stocked.view() as view:
+        (row,) = await view.deliveries.of_event("event-1")
+    assert (row.notified_at, row.sent_at, row.fetched_at, row.attempts) == (now, later, now, 2)

@@ -410,3 +410,28 @@ def test_urls_are_ready_to_use() -> None:
         return [server.url.replace(str(server.port), "PORT") for server in servers]
 
     assert asyncio.run(urls()) == ["http://127.0.0.1:PORT", "http://[::1]:PORT"]
+
+
+@pytest.mark.openadr20b("R516", "S4")
+async def test_who_may_not_speak_any_more_cuts_the_connection_without_a_word() -> None:
+    may_speak, reasons = [True], list[str]()
+    app = web.Application()
+    app.router.add_route("*", "/echo", echo)
+    server = await serve(
+        app, host="127.0.0.1", port=0, may_speak=lambda: may_speak[0], on_refusal=reasons.append
+    )  # fmt: skip
+    try:
+        ask = b"POST /echo HTTP/1.1\r\nHost: vtn\r\nContent-Length: 0\r\n\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(ask)
+        assert status(await reader.readuntil(b"}")) == 200
+        may_speak[0] = False
+        writer.write(ask)
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        assert await tell(server.port, ask) == b""
+    finally:
+        await server.close()
+    assert reasons == ["own certificate has ended"] * 2

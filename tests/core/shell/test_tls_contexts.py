@@ -281,3 +281,27 @@ def served(server: ssl.SSLContext, client: ssl.SSLContext) -> bytes:
 def leaf(chain: tls.Chain) -> bytes:
     first, _, _ = chain.certificate.read_text().partition("-----END CERTIFICATE-----")
     return ssl.PEM_cert_to_DER_cert(first + "-----END CERTIFICATE-----\n")
+
+
+@pytest.mark.openadr20b("R516", "S3", "S4")
+@pytest.mark.parametrize("fault", ["expired", "for servers only", "no digital signature"])
+def test_a_client_that_no_server_would_take_is_told_so_at_start(lab: Lab, fault: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be shown to a server"):
+        tls.client_context("modern-2.0b", lab.bad(fault), [lab.trust("ecc")])
+
+
+@pytest.mark.openadr20b("R67", "R68", "S1", "S2")
+@pytest.mark.parametrize("kind", ["ecc", "rsa"])
+@pytest.mark.parametrize("preset", ["certification-2.0b", "modern-2.0b"])
+def test_a_vtn_as_client_has_both_suites_for_a_ven_with_one(lab: Lab, preset: tls.PresetName, kind: str) -> None:
+    trust = [lab.trust("ecc"), lab.trust("rsa")]
+    with structlog.testing.capture_logs() as records:
+        ven = tls.server_context(preset, [lab.chain(f"openadr-{kind}-ven")], trust, every_suite=False)
+    assert records == [], "of a VEN one certificate is all that is wanted"
+    vtn = tls.client_context(
+        preset, lab.chain("openadr-rsa-vtn"), trust, others=[lab.chain("openadr-ecc-vtn")], check_hostname=False
+    )
+    suite = tls.handshake(ven, vtn).suite
+    assert suite in (CERTIFICATION if preset == "certification-2.0b" else GOLDEN[preset])
+    if preset == "certification-2.0b":
+        assert suite == {"ecc": "ECDHE-ECDSA-AES128-SHA256", "rsa": "AES128-SHA256"}[kind]

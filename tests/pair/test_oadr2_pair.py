@@ -6,10 +6,8 @@ event, and the VEN has indicated each version once.
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -25,8 +23,7 @@ from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
 from openadr_ven.protocols.oadr2.events import Enrolled
-from openadr_vtn.adapters.sql.migrate import migrate
-from tests.vtn.protocols.vtn_bench import Bench, Ven, running_bench
+from tests.vtn.protocols.vtn_bench import Bench, Ven
 from tests.vtn.samples import HOUR, a_peer, a_program
 
 SECOND = timedelta(seconds=1)
@@ -106,13 +103,6 @@ class Pair:
                         at=self.bench.now,
                     )
                 )
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, now: datetime) -> AsyncIterator[Bench]:
-    await migrate(f"sqlite:///{tmp_path / 'vtn.db'}")
-    async with running_bench(tmp_path / "vtn.db", now) as bench:
-        yield bench
 
 
 def a_pair(bench: Bench, *, seed: int = 1) -> Pair:

@@ -132,7 +132,7 @@ def event(
     if not held.event.response_required:
         # R206: what wants no answer gets none; the fleet keeps to it all the same.
         order = OptOrder(
-            number=0, said_at=now, qualification=word, told_at=now, code="200", description="the event wants no answer"
+            number=0, said_at=now, qualification=word, told_at=now, description="the event wants no answer"
         )
     run_async(_say(settings, order))
     click.echo(f"{word.id}: {opt_type.value} of event {event_id} for {devices} devices")
@@ -170,7 +170,9 @@ def answer_text(order: OptOrder) -> str:
     """How it stands with the VTN."""
     if order.told_at is None:
         return "not told yet"
-    return f"{order.code} {order.description}".strip() if order.is_refused else order.description or "told"
+    if order.is_refused:
+        return f"{order.code} {order.description}".strip()
+    return "told" if order.code else order.description
 
 
 def _row(order: OptOrder) -> tuple[str, str, str, str, str, str]:

@@ -22,7 +22,7 @@ class OptOrder:
     told_at: datetime | None = None
     """When the VTN answered; None: it is still to be told."""
     code: str = ""
-    """Its answer, in 2.0b's codes, or an HTTP status."""
+    """Its answer, in 2.0b's codes, or an HTTP status; empty for what it was never to be told."""
     description: str = ""
 
     @property
@@ -33,7 +33,7 @@ class OptOrder:
 
     @property
     def is_refused(self) -> bool:
-        return self.told_at is not None and not self.code.startswith("2")
+        return bool(self.code) and not self.code.startswith("2")
 
 
 def schedules_of(orders: Iterable[OptOrder]) -> list[OptSchedule]:

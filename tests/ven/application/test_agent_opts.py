@@ -282,7 +282,7 @@ async def test_what_wants_no_answer_is_kept_to_and_not_told(world: World) -> Non
     said = Qualification(
         id="q1", event_id="event-1", version=0, opt_type=OptType.OUT, reason="mustRun", created_at=world.now
     )
-    await say(world, qualification=said, told_at=world.now, code="200", description="the event wants no answer")
+    await say(world, qualification=said, told_at=world.now, description="the event wants no answer")
     await world.second(30)
     assert not commanded(world).any()
     assert world.vtn.said(m.CreateOpt) == []

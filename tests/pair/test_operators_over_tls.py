@@ -63,7 +63,7 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
         yield Desks(lab)
 
 
-@pytest.mark.openadr20b("R202", "R204", "R206", "R17", "R48", "O3", "O5", "O10")
+@pytest.mark.openadr20b("R202", "R204", "R205", "R206", "R17", "R48", "O3", "O5", "O10")
 def test_opts_reach_the_vtns_operator_and_rule_the_fleet(desks: Desks) -> None:
     wait = desks.lab.processes.wait_until
     desks.ven("opt", "out", "--when", "now/4h", "--reason", "emergency")

@@ -149,6 +149,7 @@ async def test_a_schedule_that_comes_later_takes_the_fleet_out_of_what_it_was_in
     assert not commanded(world).any()
 
 
+@pytest.mark.openadr20b("R205")
 async def test_an_event_that_outlasts_a_schedule_is_answered_in_and_followed_when_it_may(world: World) -> None:
     await schedule(world, Scope(), minutes=1)
     await world.second(2)

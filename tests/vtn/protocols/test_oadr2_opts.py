@@ -73,7 +73,7 @@ def opt_of(schedules: list[OptSchedule], now: datetime, *names: str, **about: An
 # -- schedules -------------------------------------------------------------------------
 
 
-@pytest.mark.openadr20b("R202", "R207", "R200", "O1", "O3")
+@pytest.mark.openadr20b("R202", "R205", "R207", "R200", "O1", "O3")
 @pytest.mark.parametrize("target", [m.Target(), m.Target(ven_ids=(OWN,))], ids=["empty", "venID alone"])
 async def test_a_schedule_for_all_is_kept_with_its_reason(bench: Bench, target: m.Target) -> None:
     ven, _ = await bench.add_party()

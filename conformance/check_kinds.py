@@ -9,6 +9,7 @@ from collections.abc import Callable
 from conformance import openadr20b
 from conformance.checks import (
     AskedBy,
+    BodyEmpty,
     Check,
     DurationsAtMost,
     DurationsSum,
@@ -79,6 +80,12 @@ def _silence(section: Section) -> Kind:
     return SilenceKept()
 
 
+def _body(section: Section) -> Kind:
+    if section.text("body") != "empty":
+        raise section.fault("body", "the only thing to ask is: empty")
+    return BodyEmpty()
+
+
 def _service(section: Section) -> Kind:
     return AskedBy("POST", openadr20b.path_of(section.text("service")))
 
@@ -124,6 +131,7 @@ KINDS: dict[str, Callable[[Section], Kind]] = {
     "elapsed_above_s": lambda section: ElapsedAbove(section.number("elapsed_above_s")),
     "durations_sum": _durations_sum,
     "durations_at_most": _durations_at_most,
+    "body": _body,
     "service": _service,
     "silence": _silence,
     "handshake": _handshake,

@@ -205,7 +205,7 @@ class ElapsedAbove:
 
 @dataclass(frozen=True, slots=True)
 class AskedBy:
-    """The request line of what the peer sent."""
+    """The request line of what the peer sent; an answer to a push needs none."""
 
     method: str
     path: str
@@ -217,7 +217,20 @@ class AskedBy:
 
     def look(self, sight: Sight) -> tuple[bool, str]:
         came = sight.came
+        if came.status is not None:
+            return True, "an answer in the same exchange"
         return came.method == self.method and came.path.endswith(self.path), f"{came.method} {came.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyEmpty:
+    @property
+    def expected(self) -> str:
+        return "no body"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        length = len(sight.came.body)
+        return length == 0, f"{length} bytes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import click
 
 from conformance import hook
+from conformance.client.address import Address
+from conformance.client.line import Line
+from conformance.client.sender import Sender
+from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.commands.vtn import HOOK_HELP
-from conformance.exchanges import Exchange
 from conformance.loading import load_suite
 from conformance.schema import schema_fault
 from conformance.ven.certificates import contexts, foreign_twin
@@ -22,6 +26,9 @@ from conformance.ven.script import Identifiers, Script
 from conformance.ven.steps import Shown, Transport
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
+
+SHOWN_AS = {Shown.GOOD: Identity.ENROLLED, Shown.FOREIGN: Identity.FOREIGN, Shown.EXPIRED: Identity.EXPIRED}
+"""The harness's certificates as a server, shown to the VEN's server."""
 
 
 @click.command(epilog=HOOK_HELP)
@@ -69,11 +76,12 @@ def run_ven(*, reporting: Reporting, **options: Any) -> None:
     given = Given(**options)
     script = Script(ids=given.ids, messages=suite.messages, schema_fault=schema_fault)
     with tempfile.TemporaryDirectory() as folder:
-        stage = given.listening(script, Path(folder))
+        shown = given.shown(Path(folder))
+        stage = given.listening(script, shown)
         url = f"https://{given.address[0]}:{stage.port}"
         _tell(f"Listening at {url}/OpenADR2/Simple/2.0b/ as {given.vtn_id}.")
         try:
-            outcomes = run_suite(suite, given.target, script, stage, schema_fault, only=reporting.only)
+            outcomes = run_suite(suite, given.target(shown), script, stage, schema_fault, only=reporting.only)
             status = reporting.report(suite, url, outcomes)
         finally:
             stage.close()
@@ -119,8 +127,24 @@ class Given:
             vtn_id=self.vtn_id, ven_id=self.ven_id, market_context=self.market_context, poll_s=self.poll_s
         )
 
-    @property
-    def target(self) -> VenTarget:
+    def shown(self, folder: Path) -> dict[Shown, list[Chain]]:
+        """The harness's certificates; ``folder`` takes the one that it makes for itself."""
+        good = [
+            Chain(certificate=self.certificate, key=self.key),
+            *_pair("rsa", self.rsa_certificate, self.rsa_key),
+        ]
+        shown = {Shown.GOOD: good, Shown.FOREIGN: [foreign_twin(good[0], folder)]}
+        if expired := _pair("expired", self.expired_certificate, self.expired_key):
+            shown[Shown.EXPIRED] = expired
+        return shown
+
+    def target(self, shown: Mapping[Shown, Sequence[Chain]]) -> VenTarget:
+        certificates = {identity: shown[name][0] for name, identity in SHOWN_AS.items() if name in shown}
+
+        def sender(url: str) -> Sender:
+            base = url.rstrip("/").removesuffix("/OpenADR2/Simple/2.0b")
+            return Sender(Address(url=base, trust=self.trust, certificates=certificates), Line)
+
         given = {
             "expired-certificate": self.expired_certificate is not None,
             "resource": bool(self.resources),
@@ -136,29 +160,17 @@ class Given:
             transport=Transport(self.transport),
             given=frozenset(name for name, there in given.items() if there),
             variables=variables,
+            sender=sender,
             operate=partial(hook.run_hook, self.operator_hook) if self.operator_hook else None,
             patience=Patience(connect_s=self.connect_s, answer_s=self.patience_s),
             latency_s=self.latency_s,
         )
 
-    def listening(self, script: Script, folder: Path) -> Listening:
-        """The harness at its address; ``folder`` takes the certificate that it makes for itself."""
-        good = [
-            Chain(certificate=self.certificate, key=self.key),
-            *_pair("rsa", self.rsa_certificate, self.rsa_key),
-        ]
-        shown = {Shown.GOOD: good, Shown.FOREIGN: [foreign_twin(good[0], folder)]}
-        if expired := _pair("expired", self.expired_certificate, self.expired_key):
-            shown[Shown.EXPIRED] = expired
+    def listening(self, script: Script, shown: Mapping[Shown, Sequence[Chain]]) -> Listening:
         host, port = self.address
         try:
             return Listening(
-                host=host,
-                port=port,
-                contexts=contexts(shown, self.trust),
-                script=script,
-                push=_push,
-                tell_tester=_tell,
+                host=host, port=port, contexts=contexts(shown, self.trust), script=script, tell_tester=_tell
             )
         except OSError as fault:
             raise ConfigError(f"--listen: {self.listen}: {fault.strerror or fault}") from None
@@ -167,10 +179,6 @@ class Given:
 def _tell(text: str) -> None:
     """For the tester, who may be piping the table elsewhere."""
     click.echo(text, err=True)
-
-
-def _push(address: str, service: str, body: bytes) -> Exchange:
-    raise ConfigError(f"the VEN registered for push at {address}: {service} cannot be pushed yet, {len(body)} bytes")
 
 
 def _pair(name: str, certificate: Path | None, key: Path | None) -> list[Chain]:

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from conformance import hook
+from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
 from conformance.schema import schema_fault
 from conformance.vtn.run import run_suite
-from conformance.vtn.steps import Identity
 from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain

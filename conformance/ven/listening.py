@@ -33,8 +33,6 @@ IDLE_S = 120.0
 HANDSHAKE_WAIT_S = 10.0
 
 Contexts = Mapping[tuple[Shown, bool], ssl.SSLContext]
-Push = Callable[[str, str, bytes], Exchange]
-"""To the VEN's own address: the address, the service and the message."""
 
 
 class Listening:
@@ -47,7 +45,6 @@ class Listening:
         port: int,
         contexts: Contexts,
         script: Script,
-        push: Push,
         tell_tester: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.attempts: list[Answer] = []
@@ -55,7 +52,6 @@ class Listening:
         self._script = script
         self._contexts = contexts
         self._context = contexts[Shown.GOOD, False]
-        self._push = push
         self._news = threading.Condition()
         self._open: set[ssl.SSLSocket] = set()
         self._bug: BaseException | None = None
@@ -96,9 +92,6 @@ class Listening:
     def serve(self, certificate: Shown, *, certification_suites: bool) -> None:
         self._context = self._contexts[certificate, certification_suites]
         self._hang_up()
-
-    def push(self, path: str, body: bytes) -> Exchange:
-        return self._push(self._script.pushed_to, path, body)
 
     # -- for the connections -----------------------------------------------------------
 

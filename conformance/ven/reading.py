@@ -1,9 +1,11 @@
 """How the steps that a VEN is judged by are written in a procedure file."""
 
 from collections.abc import Callable
+from functools import partial
 
 from conformance import hook
 from conformance.check_kinds import read_query
+from conformance.client.reading import read_send
 from conformance.events import read_wish
 from conformance.procedure import Step
 from conformance.step_kinds import StepReader, expected, queries, templates
@@ -29,6 +31,7 @@ class VenStepReader(StepReader):
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
         return {
             "tell": self._tell,
+            "send": partial(read_send, self),
             "hear": _hear,
             "silence": _silence,
             "reply": self._reply,

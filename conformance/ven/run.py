@@ -7,7 +7,8 @@ from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.answers import Answer, SchemaFault
-from conformance.exchanges import Exchange
+from conformance.client.sender import Sender
+from conformance.client.steps import Send
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
@@ -26,6 +27,7 @@ from conformance.ven.steps import (
     Tell,
     Transport,
 )
+from openadr_core.errors import ConfigError
 
 Found = TypeVar("Found")
 SILENT = Answer(failure="nothing came", silent=True)
@@ -48,9 +50,6 @@ class Stage(Protocol):
     def serve(self, certificate: Shown, *, certification_suites: bool) -> None:
         """Be this server from now on, on new connections only."""
 
-    def push(self, path: str, body: bytes) -> Exchange:
-        """Send the VEN a request of the VTN's."""
-
     def tell_tester(self, text: str) -> None: ...
 
 
@@ -71,6 +70,8 @@ class VenTarget:
     """Options that procedures may need, without their dashes."""
     variables: Mapping[str, str]
     """What procedures may name: the VEN's resources and the like."""
+    sender: Callable[[str], Sender]
+    """For the address that a VEN gives to be pushed to."""
     operate: Operator | None = None
     patience: Patience = Patience()
     latency_s: float = 0.0
@@ -133,6 +134,8 @@ class VenRun(Run):
         self._marked_s = stage.seconds()
         self._last_heard = self._mark - 1
         self._attempts = 0
+        self._new_sender = target.sender
+        self._sender: Sender | None = None
         run_id = self.variables["run_id"]
         self.variables |= {
             "connect_s": f"{self._patience.connect_s:g}",
@@ -151,6 +154,8 @@ class VenRun(Run):
         match step:
             case Tell():
                 self._tell(step)
+            case Send():
+                self._send(step)
             case Hear():
                 self._hear(step)
             case Silence():
@@ -166,9 +171,7 @@ class VenRun(Run):
             case Registered():
                 self._registered()
             case Forget():
-                self._script.registered = False
-                self._script.queue.clear()
-                self._move_mark()
+                self._forget()
             case Everything():
                 self._everything(step)
 
@@ -180,6 +183,8 @@ class VenRun(Run):
 
     def close(self) -> None:
         """Whatever else the procedure had in mind is not said any more."""
+        if self._sender is not None:
+            self._sender.close()
         self._script.replies.clear()
         self._script.queue.clear()
         self.exchanges.extend(self._script.exchanges[self._seen_before :])
@@ -213,10 +218,29 @@ class VenRun(Run):
 
     def _push(self, step: Tell, body: bytes) -> None:
         self._move_mark()
-        exchange = self._stage.push(step.service, body)
+        exchange = self._pushing().post(step.service, body)
         self._script.hears_answer(exchange, self._stage.seconds())
         self.last = exchange.answer
         self.judge_last(step)
+
+    def _send(self, step: Send) -> None:
+        """A request that a good VTN would not make."""
+        self.renew()
+        own = {**self.variables, **{name: self.render(text) for name, text in step.given.items()}}
+        exchange = self._pushing().send(step, own)
+        self._script.exchanges.append(exchange)
+        self.last = exchange.answer
+        self.judge_last(step)
+
+    def _pushing(self) -> Sender:
+        if self._sender is None:
+            if not self._script.pushed_to:
+                raise Stopped("the VEN did not say where it wants to be pushed to")
+            try:
+                self._sender = self._new_sender(self._script.pushed_to)
+            except ConfigError as fault:
+                raise Stopped(f"oadrTransportAddress: {fault}") from None
+        return self._sender
 
     # -- what is heard -----------------------------------------------------------------
 
@@ -275,8 +299,9 @@ class VenRun(Run):
 
     def _everything(self, step: Everything) -> None:
         for heard in list(self._script.heard):
-            self.last = heard.what
-            self.judge_last(step)
+            if heard.what.status is None:
+                self.last = heard.what
+                self.judge_last(step)
 
     # -- how we stand ------------------------------------------------------------------
 
@@ -297,6 +322,15 @@ class VenRun(Run):
         # What it does not say here, the procedures about registration find out.
         self._stage.wait(settled, self._patience.answer_s)
         self.variables |= script.variables
+
+    def _forget(self) -> None:
+        script = self._script
+        self._move_mark()
+        if script.registered and script.pushed_to:
+            # A VEN that does not poll would not find out.
+            script.exchanges.append(self._pushing().post("EiRegisterParty", script.cancellation(self.variables)))
+        script.registered = False
+        script.queue.clear()
 
     def _move_mark(self) -> None:
         self._mark, self._marked_s = len(self._script.heard), self._stage.seconds()

@@ -154,6 +154,8 @@ class Script:
         payload = openadr20b.payload_name(root) if root is not None else ""
         self.heard.append(Heard(at_s=at_s, payload=payload, path="", what=exchange.answer))
         self.exchanges.append(exchange)
+        if root is not None and _CANCELED.truth(root, {}):
+            self.registered = False
 
     def offer(self, body: bytes) -> Waiting:
         """Put it into the queue for polls."""
@@ -174,6 +176,10 @@ class Script:
             now=self.utc(),
             asked=asked,
         )
+
+    def cancellation(self, variables: Mapping[str, str]) -> bytes:
+        """Of the registration there is."""
+        return self.message(openadr20b.envelope(self.messages["cancel_registration"].payload), variables)
 
     def message(self, template: str, variables: Mapping[str, str]) -> bytes:
         fresh = {"now": self.utc().strftime(WIRE_TIME)}

@@ -129,4 +129,4 @@ class Forget(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Everything(Step):
-    """Each message that the VEN has sent since the run began, one by one."""
+    """Each request that the VEN has made since the run began, one by one."""

@@ -5,17 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from conformance.answers import Answer, SchemaFault
-from conformance.exchanges import RawRequest
+from conformance.answers import SchemaFault
+from conformance.client.line import Connect, Line
+from conformance.client.sender import Sender
+from conformance.client.steps import Identity, Send
 from conformance.hook import run_hook
 from conformance.loading import Suite
-from conformance.openadr20b import CONTENT_TYPE
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
 from conformance.run import Run, run_procedures, steps_of
-from conformance.vtn.steps import Identity, Send
 from conformance.vtn.target import Target
-from conformance.vtn.wire import Carrier, Connect, Line
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -56,9 +55,7 @@ class VtnRun(Run):
             operate=partial(run_hook, target.hook) if target.hook else None,
             latency_s=target.latency_s,
         )
-        self._target = target
-        self._connect = connect
-        self._carriers: dict[tuple[Identity, str], Carrier] = {}
+        self._sender = Sender(target, connect)
 
     def perform(self, step: Step) -> None:
         match step:
@@ -68,8 +65,7 @@ class VtnRun(Run):
                 self._send_for_each(step)
 
     def close(self) -> None:
-        for carrier in self._carriers.values():
-            carrier.close()
+        self._sender.close()
 
     def _send_for_each(self, step: Send) -> None:
         root = self.last.root
@@ -83,30 +79,8 @@ class VtnRun(Run):
         self.renew()
         own = {**self.variables, **taken}
         own |= {name: self.render(template, own=own) for name, template in step.given.items()}
-        answers = [self._exchange(step, own) for _ in range(step.times)]
+        exchanges = [self._sender.send(step, own) for _ in range(step.times)]
+        self.exchanges.extend(exchanges)
+        answers = [exchange.answer for exchange in exchanges]
         self.last = min(answers, key=lambda answer: answer.elapsed_s if answer.status else math.inf)
         self.judge_last(step)
-
-    def _exchange(self, step: Send, own: Mapping[str, str]) -> Answer:
-        offered = (step.identity, step.suite)
-        if offered not in self._carriers:
-            self._carriers[offered] = self._connect(self._target, *offered)
-        exchange = self._carriers[offered].exchange(self._request(step, own))
-        self.exchanges.append(exchange)
-        return exchange.answer
-
-    def _request(self, step: Send, own: Mapping[str, str]) -> RawRequest:
-        body = self.render(step.body, xml=True, own=own).encode(step.encoding)
-        headers: dict[str, str | None] = {"Host": self._target.parts.netloc}
-        if body:
-            # OpenADR 2.0b 9.1.9: Host, Content-Length, Content-Type, and a length instead of chunks.
-            headers["Content-Type"] = CONTENT_TYPE
-            headers |= {"Transfer-Encoding": "chunked"} if step.chunked else {"Content-Length": str(len(body))}
-        headers |= step.headers
-        return RawRequest(
-            method=step.method,
-            path=self._target.prefix + self.render(step.path, own=own),
-            headers=[(name, self.render(value, own=own)) for name, value in headers.items() if value is not None],
-            body=body,
-            chunked=step.chunked,
-        )

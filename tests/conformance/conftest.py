@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from conformance.vtn.steps import Identity
+from conformance.client.steps import Identity
 from conformance.vtn.target import Target
 from openadr_core.pki import Profile, issue, make_authority, parse_profile
 from openadr_core.shell.tls import Chain, server_context

@@ -1,11 +1,17 @@
 """Where a model VEN and the harness's script meet without sockets, in a time that passes while the run waits."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.answers import Answer
+from conformance.client.address import Address
+from conformance.client.line import answer_of
+from conformance.client.sender import Sender
+from conformance.client.steps import Identity
 from conformance.exchanges import Exchange, RawRequest
 from conformance.loading import Suite
 from conformance.messages import read_message
@@ -30,6 +36,8 @@ class ModelStage:
     script: Script
     spoil: Spoil
     habits: frozenset[str]
+    address: str = ""
+    """Where the model is pushed to; empty if it polls."""
     ven: ModelVen = field(init=False)
     attempts: list[Answer] = field(default_factory=list)
     now_s: float = 0.0
@@ -39,7 +47,7 @@ class ModelStage:
 
     def __post_init__(self) -> None:
         own_id = "" if "forgets its venID" in self.habits else self.script.ids.ven_id
-        self.ven = ModelVen(utc=self.utc, habits=self.habits, own_id=own_id)
+        self.ven = ModelVen(utc=self.utc, habits=self.habits, own_id=own_id, address=self.address)
 
     def utc(self) -> datetime:
         return START + timedelta(seconds=self.now_s)
@@ -60,9 +68,6 @@ class ModelStage:
 
     def serve(self, certificate: Shown, *, certification_suites: bool) -> None:  # noqa: ARG002 (a Stage's)
         self.shown, self.fresh = certificate, True
-
-    def push(self, path: str, body: bytes) -> Exchange:
-        raise AssertionError(f"the model pulls, and is pushed {len(body)} bytes at {path}")
 
     def tell_tester(self, text: str) -> None:
         """Nobody is there."""
@@ -111,13 +116,48 @@ def requested(said: Said) -> RawRequest:
     )
 
 
-def failing_checks(suite: Suite, spoil: Spoil, habits: Iterable[str] = (), *, only: Iterable[str] = ()) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class ToModel:
+    """Carries what is pushed to the model, and its answer back, spoilt like all that it says."""
+
+    stage: ModelStage
+    identity: Identity
+
+    def exchange(self, request: RawRequest) -> Exchange:
+        status, body = self.stage.ven.receive(request)
+        said = Said(service="", payload=_payload(body), body=body, status=status)
+        spoilt = self.stage.spoil(said) or said
+        shy = self.identity in {Identity.NONE, Identity.FOREIGN} and "talks to anybody" not in self.stage.habits
+        headers = {"Content-Type": "application/xml", **spoilt.headers}
+        heard = answer_of(spoilt.status, list(headers.items()), spoilt.body.encode(), 0.0)
+        answer = Answer(failure="closed", refused=True) if shy else heard
+        return Exchange(at=self.stage.utc(), speaker=self.identity, tls="", request=request, answer=answer)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _payload(body: str) -> str:
+    found = re.search(r"<oadr:oadrSignedObject[^>]*>\s*<oadr:(\w+)", body)
+    return found[1] if found else ""
+
+
+def failing_checks(
+    suite: Suite,
+    spoil: Spoil,
+    habits: Iterable[str] = (),
+    *,
+    only: Iterable[str] = (),
+    transport: Transport = Transport.PULL,
+) -> set[str]:
     """The checks that fail against a model VEN that is spoilt in one way, or has a bad habit."""
+    url = "https://model.test/ven" if transport is Transport.PUSH else ""
     script = Script(ids=Identifiers(market_context=CONTEXT), messages=suite.messages, schema_fault=schema_fault)
-    stage = ModelStage(script, spoil, frozenset(habits))
+    stage = ModelStage(script, spoil, frozenset(habits), url)
     script.utc = stage.utc
     target = VenTarget(
-        transport=Transport.PULL,
+        transport=transport,
+        sender=lambda url: Sender(Address(url=url, trust=Path()), lambda _, identity, __: ToModel(stage, identity)),
         given=frozenset({"expired-certificate", "resource", "preconfigured-ven-id"}),
         variables={
             "resource": RESOURCE,

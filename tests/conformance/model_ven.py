@@ -6,13 +6,14 @@ It is a model of the conversation, not of a VEN: time is what the test says, the
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lxml import etree
 
 from conformance.durations import seconds_of
-from conformance.openadr20b import NAMESPACES, envelope, payload_name
+from conformance.exchanges import RawRequest
+from conformance.openadr20b import CONTENT_TYPE, NAMESPACES, SERVICES, envelope, path_of, payload_name
 from conformance.schema import schema_fault
 from openadr_core.errors import MalformedMessage
 from openadr_core.xml.parse import Element, parse
@@ -20,7 +21,14 @@ from tests.conformance.model_ven_words import ROWS, Wanted, event_response, mome
 
 CONTEXT = "http://MarketContext1"
 RESOURCE = "Resource-1"
+SERVICE_OF = {
+    "oadrDistributeEvent": "EiEvent",
+    **dict.fromkeys(("oadrCreateReport", "oadrCancelReport", "oadrRegisterReport", "oadrUpdateReport"), "EiReport"),
+    **dict.fromkeys(("oadrCancelPartyRegistration", "oadrRequestReregistration"), "EiRegisterParty"),
+}
+"""What may be pushed at it, and where."""
 PAUSE_S = 1.0
+NEVER = datetime.max.replace(tzinfo=UTC)
 TIMEOUT_S = 10.0
 SIGNALS = {
     ("SIMPLE", "level", ""),
@@ -31,22 +39,28 @@ SIGNALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A request of the model's, before it is spoilt."""
+    """A request of the model's, or its answer to a push, before it is spoilt."""
 
     service: str
     payload: str
     body: str
     method: str = "POST"
     headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+    """Of an answer."""
 
 
 class ModelVen:
     """``speak`` when it is time, then ``hear`` what came of it."""
 
-    def __init__(self, *, utc: Callable[[], datetime], habits: frozenset[str] = frozenset(), own_id: str = "") -> None:
+    def __init__(
+        self, *, utc: Callable[[], datetime], habits: frozenset[str] = frozenset(), own_id: str = "", address: str = ""
+    ) -> None:
         self.utc = utc
         self.habits = habits
         self.own_id = own_id
+        self.address = address
+        """Where it is pushed to; empty if it polls."""
         self.registration_id = ""
         self.ven_id = ""
         self.vtn_id = ""
@@ -68,10 +82,11 @@ class ModelVen:
     def next_at(self) -> datetime:
         """When it wants to speak."""
         if not self.registration_id:
-            return self.not_before if self.wants_registration else datetime.max.replace(tzinfo=self.not_before.tzinfo)
+            return self.not_before if self.wants_registration else NEVER
         if self.out:
             return self.not_before
-        return max(self.not_before, min([self.poll_at, *(wanted.next_at for wanted in self.reports.values())]))
+        polls = [] if self.address and "polls all the same" not in self.habits else [self.poll_at]
+        return max(self.not_before, min([NEVER, *polls, *(wanted.next_at for wanted in self.reports.values())]))
 
     def speak(self) -> Said:
         if not self.registration_id:
@@ -133,12 +148,38 @@ class ModelVen:
             if "polls without registration" in self.habits:
                 self.registration_id = "old"
 
+    def receive(self, request: RawRequest) -> tuple[int, str]:
+        """What is pushed at it, answered by a status and a body."""
+        root = _read(request.body)
+        services = {"/ven" + path_of(service): service for service in SERVICES if service != "OadrPoll"}
+        good_type = ("Content-Type", CONTENT_TYPE) in request.headers
+        if request.method != "POST":
+            return 501, ""
+        if request.path not in services:
+            return 404, ""
+        if root is None or request.chunked or not good_type:
+            return 406, ""
+        if SERVICE_OF.get(payload_name(root)) != services[request.path]:
+            answered = _text(root, "string(//pyld:requestID)")
+            return 200, self._response("EiEvent", "oadrResponse", answered, "459").body
+        waiting = len(self.out)
+        self._told(root)
+        if payload_name(root) == "oadrDistributeEvent":
+            return 200, envelope("<oadr:oadrResponse/>") if "talks back" in self.habits else ""
+        said = self.out.pop(waiting)
+        self._done(said)
+        return 200, said.body
+
     def _polled(self, root: Element) -> None:
         name = payload_name(root)
         wait_s = self.poll_s if name == "oadrResponse" or "never drains" in self.habits else 0.0
         self.poll_at = self.utc() + timedelta(seconds=0.2 if "polls too often" in self.habits and wait_s else wait_s)
+        self._told(root)
+
+    def _told(self, root: Element) -> None:
+        """What the VTN says of itself."""
         answered = _text(root, "string(//pyld:requestID)")
-        match name:
+        match payload_name(root):
             case "oadrDistributeEvent":
                 self._take_events(root)
             case "oadrRegisterReport":
@@ -167,12 +208,14 @@ class ModelVen:
         ids = f"<ei:registrationID>{self.registration_id}</ei:registrationID>" if self.registration_id else ""
         named = self.ven_id if self.registration_id else self.own_id
         ids += f"<ei:venID>{named}</ei:venID>" if named else ""
+        address = f"<oadr:oadrTransportAddress>{self.address}</oadr:oadrTransportAddress>" if self.address else ""
         return self._said(
             "EiRegisterParty",
             "oadrCreatePartyRegistration",
             f"<pyld:requestID>{self._fresh()}</pyld:requestID>{ids}<oadr:oadrProfileName>2.0b</oadr:oadrProfileName>"
-            "<oadr:oadrTransportName>simpleHttp</oadr:oadrTransportName><oadr:oadrReportOnly>false</oadr:oadrReportOnly>"
-            "<oadr:oadrXmlSignature>false</oadr:oadrXmlSignature><oadr:oadrHttpPullModel>true</oadr:oadrHttpPullModel>",
+            f"<oadr:oadrTransportName>simpleHttp</oadr:oadrTransportName>{address}"
+            "<oadr:oadrReportOnly>false</oadr:oadrReportOnly><oadr:oadrXmlSignature>false</oadr:oadrXmlSignature>"
+            f"<oadr:oadrHttpPullModel>{'false' if self.address else 'true'}</oadr:oadrHttpPullModel>",
         )
 
     def _registered(self, root: Element, code: str) -> None:
@@ -399,9 +442,11 @@ class ModelVen:
     # -- small change ------------------------------------------------------------------
 
     def _reply(self, service: str, name: str, answered: str, code: str = "200", content: str = "") -> None:
+        self.out.append(self._response(service, name, answered, code, content))
+
+    def _response(self, service: str, name: str, answered: str, code: str, content: str = "") -> Said:
         said = f"<ei:responseCode>{code}</ei:responseCode><pyld:requestID>{answered}</pyld:requestID>"
-        response = f"<ei:eiResponse>{said}</ei:eiResponse>"
-        self.out.append(self._said(service, name, response + content + self._ven()))
+        return self._said(service, name, f"<ei:eiResponse>{said}</ei:eiResponse>{content}{self._ven()}")
 
     def _done(self, said: Said) -> None:
         if said in self.out:

@@ -78,6 +78,7 @@ TABLE: list[tuple[str, Answer, list[Answer]]] = [
     (AT_MOST, answered(EVENT.format(second="PT20M")), [answered(EVENT.format(second="PT31M")), answered(), SILENCE]),
     ("service: EiEvent", asked("POST", "/prefix/OpenADR2/Simple/2.0b/EiEvent"),
      [asked("PUT", "/OpenADR2/Simple/2.0b/EiEvent"), asked("POST", "/OpenADR2/Simple/2.0b/EiOpt"), SILENCE]),
+    ("body: empty", Answer(status=200), [answered(), SILENCE]),
     ("silence: kept", Answer(failure="nothing came", silent=True), [asked("POST", "/"), SILENCE]),
     ("handshake: refused", REFUSED, [SILENCE, answered()]),
 ]  # fmt: skip
@@ -131,6 +132,7 @@ def test_an_answer_that_is_no_xml_says_so() -> None:
         ("response_code: '['", "test.yaml:3: response_code: not a pattern"),
         ("schema: odd", "test.yaml:3: schema:"),
         ("handshake: fine", "test.yaml:3: handshake:"),
+        ("body: full", "test.yaml:3: body:"),
         ("silence: broken", "test.yaml:3: silence:"),
         ("xpath: //ei:venID", "test.yaml:1: there must be exactly one of equals, matches"),
         ("status: 200\nwhy: not", "test.yaml:4: why: no such key here"),

@@ -98,7 +98,7 @@ def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:
     ("extra", "told"),
     [
         (["--only", "nothing"], "--only: no procedure nothing"),
-        (["--url", "http://127.0.0.1"], "--url: https://host"),
+        (["--url", "http://127.0.0.1"], "an address is https://host[:port][/prefix], not"),
         (["--target", "nobody"], "no section [targets.nobody]"),
         (["--other-certificate", __file__], "--other-certificate and --other-key go together"),
         (["--certificate", __file__], "test_conformance_command.py"),

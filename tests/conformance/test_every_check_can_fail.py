@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conformance.answers import Answer
+from conformance.client.line import answer_of
+from conformance.client.steps import Identity
 from conformance.exchanges import Exchange, RawRequest
 from conformance.loading import load_suite
 from conformance.openadr20b import envelope
 from conformance.outcomes import Verdict
 from conformance.schema import schema_fault
 from conformance.vtn.run import run_suite
-from conformance.vtn.steps import Identity
 from conformance.vtn.target import Target
-from conformance.vtn.wire import answer_of
 from openadr_core.shell.tls import Chain
 
 from .model_vtn import HOOK, Asked, ModelVtn, Reply

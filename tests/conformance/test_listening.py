@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.exchanges import Exchange
+from conformance.client.sender import Sender
 from conformance.loading import Suite, load_folder, load_suite
 from conformance.openadr20b import envelope, path_of
 from conformance.outcomes import Outcome, Verdict
@@ -57,8 +57,8 @@ class HandMadeVen:
         return found
 
 
-def not_pushed(address: str, service: str, body: bytes) -> Exchange:
-    raise AssertionError(f"{len(body)} bytes for {service} at {address}")
+def nowhere(url: str) -> Sender:
+    raise AssertionError(f"nobody is pushed to at {url}")
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def on_stage(lab: Lab, folder: Path) -> Iterator[tuple[Listening, Script, HandMa
     good = lab.chain("vtn")
     shown = {Shown.GOOD: [good], Shown.FOREIGN: [foreign_twin(good, folder)]}
     script = Script(ids=Identifiers(), messages=MESSAGES, schema_fault=schema_fault)
-    stage = Listening(host="127.0.0.1", port=0, contexts=contexts(shown, lab.trust), script=script, push=not_pushed)
+    stage = Listening(host="127.0.0.1", port=0, contexts=contexts(shown, lab.trust), script=script)
     try:
         yield stage, script, HandMadeVen(lab=lab, port=stage.port)
     finally:
@@ -80,6 +80,7 @@ def judged(lab: Lab, folder: Path, steps: str, ven_does: Callable[[HandMadeVen],
         transport=Transport.PULL,
         given=frozenset(),
         variables={},
+        sender=nowhere,
         patience=Patience(connect_s=5.0, answer_s=patience.get("answer_s", 3.0)),
     )
     with on_stage(lab, folder) as (stage, script, ven):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from conformance.answers import Answer
+from conformance.client.steps import Identity
 from conformance.exchanges import Exchange, RawRequest
 from conformance.known import Judged, Known, judge
 from conformance.loading import load_suite
@@ -13,7 +14,6 @@ from conformance.reports import table
 from conformance.reports.html import html
 from conformance.reports.junit import junit
 from conformance.reports.transcript import REDACTED, transcript
-from conformance.vtn.steps import Identity
 from openadr_core.xml.parse import parse
 
 PROCEDURE = load_suite("openadr20b-vtn").procedures[0]

@@ -10,11 +10,11 @@ import pytest
 from aiohttp import web
 
 from conformance.answers import SchemaFault
+from conformance.client.steps import Identity
 from conformance.loading import Suite, load_folder
 from conformance.openadr20b import envelope
 from conformance.outcomes import Outcome, Verdict
 from conformance.vtn.run import run_suite
-from conformance.vtn.steps import Identity
 from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError
 

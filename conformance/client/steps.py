@@ -1,4 +1,4 @@
-"""The steps that a VTN is judged by, beside those of every role."""
+"""A request that the harness makes, and whose certificate it shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class Identity(StrEnum):
     """Whose certificate a request shows."""
 
     ENROLLED = "enrolled"
-    """The party under which the tester registers."""
+    """The party under which the tester registers; to a VEN, the VTN that it is registered with."""
     OTHER = "other"
     """A second party that the VTN knows."""
     PENDING = "pending"

@@ -13,33 +13,33 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from conformance.answers import Answer
+from conformance.client.address import Address
+from conformance.client.steps import Identity
 from conformance.exchanges import Exchange, RawRequest
 from conformance.messages import MESSAGE_MAX_BYTES, read_message
-from conformance.vtn.steps import Identity
-from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import client_context
 
 
 class Carrier(Protocol):
-    """What takes a request to the target under one identity and brings the answer back."""
+    """What takes a request to an address under one identity and brings the answer back."""
 
     def exchange(self, request: RawRequest) -> Exchange: ...
 
     def close(self) -> None: ...
 
 
-Connect = Callable[[Target, Identity, str], Carrier]
-"""To a target, under an identity, offering one TLS suite (or, if that is empty, all that are current)."""
+Connect = Callable[[Address, Identity, str], Carrier]
+"""To an address, under an identity, offering one TLS suite (or, if that is empty, all that are current)."""
 
 
 class Line:
-    """A connection to the target under one identity, opened when needed and kept while the peer allows."""
+    """A connection to an address under one identity, opened when needed and kept while the peer allows."""
 
-    def __init__(self, target: Target, identity: Identity, suite: str = "") -> None:
-        self._target = target
+    def __init__(self, address: Address, identity: Identity, suite: str = "") -> None:
+        self._address = address
         self._identity = identity
-        self._context = tls_context(target, identity, suite)
+        self._context = tls_context(address, identity, suite)
         self._http: http.client.HTTPConnection | None = None
         self._tls = ""
 
@@ -85,14 +85,14 @@ class Line:
 
     def _connect(self) -> http.client.HTTPConnection | Answer:
         """A secured connection, or why there is none."""
-        target = self._target
+        address = self._address
         try:
-            plain = socket.create_connection((target.host, target.port), timeout=target.timeout_s)
+            plain = socket.create_connection((address.host, address.port), timeout=address.timeout_s)
         except OSError as fault:
-            return Answer(failure=f"no connection to {target.host}:{target.port}: {_said(fault)}")
+            return Answer(failure=f"no connection to {address.host}:{address.port}: {_said(fault)}")
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            secured = self._context.wrap_socket(plain, server_hostname=target.server_name or target.host)
+            secured = self._context.wrap_socket(plain, server_hostname=address.server_name or address.host)
         except ssl.SSLCertVerificationError as fault:
             plain.close()
             return Answer(failure=f"its certificate is not acceptable: {fault.verify_message}")
@@ -100,15 +100,15 @@ class Line:
             plain.close()
             return Answer(failure=f"TLS handshake: {_said(fault)}", refused=not isinstance(fault, TimeoutError))
         self._tls = f"{secured.version()} {(secured.cipher() or ('',))[0]}"
-        self._http = http.client.HTTPConnection(target.host, target.port)
+        self._http = http.client.HTTPConnection(address.host, address.port)
         self._http.sock = secured
         self._http.auto_open = 0
         return self._http
 
 
-def tls_context(target: Target, identity: Identity, suite: str) -> ssl.SSLContext:
-    chain = None if identity is Identity.NONE else target.certificates[identity]
-    context = client_context("modern-2.0b", chain, [target.trust])
+def tls_context(address: Address, identity: Identity, suite: str) -> ssl.SSLContext:
+    chain = None if identity is Identity.NONE else address.certificates[identity]
+    context = client_context("modern-2.0b", chain, [address.trust])
     if suite:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         try:

@@ -1,0 +1,57 @@
+"""Makes the requests that procedures describe, on one connection for each identity."""
+
+from collections.abc import Mapping
+
+from conformance.client.address import Address
+from conformance.client.line import Carrier, Connect
+from conformance.client.steps import Identity, Send
+from conformance.exchanges import Exchange, RawRequest
+from conformance.openadr20b import CONTENT_TYPE, path_of
+from conformance.queries import rendered
+
+
+class Sender:
+    def __init__(self, address: Address, connect: Connect) -> None:
+        self._address = address
+        self._connect = connect
+        self._carriers: dict[tuple[Identity, str], Carrier] = {}
+
+    def send(self, step: Send, variables: Mapping[str, str]) -> Exchange:
+        """The request that a step describes."""
+        return self._carrier(step.identity, step.suite).exchange(self._request(step, variables))
+
+    def post(self, service: str, body: bytes) -> Exchange:
+        """A message as it should be sent."""
+        length = ("Content-Length", str(len(body)))
+        request = RawRequest(
+            method="POST",
+            path=self._address.prefix + path_of(service),
+            headers=[("Host", self._address.parts.netloc), ("Content-Type", CONTENT_TYPE), length],
+            body=body,
+        )
+        return self._carrier(Identity.ENROLLED, "").exchange(request)
+
+    def close(self) -> None:
+        for carrier in self._carriers.values():
+            carrier.close()
+
+    def _carrier(self, identity: Identity, suite: str) -> Carrier:
+        if (identity, suite) not in self._carriers:
+            self._carriers[identity, suite] = self._connect(self._address, identity, suite)
+        return self._carriers[identity, suite]
+
+    def _request(self, step: Send, variables: Mapping[str, str]) -> RawRequest:
+        body = rendered(step.body, variables, xml=True).encode(step.encoding)
+        headers: dict[str, str | None] = {"Host": self._address.parts.netloc}
+        if body:
+            # OpenADR 2.0b 9.1.9: Host, Content-Length, Content-Type, and a length instead of chunks.
+            headers["Content-Type"] = CONTENT_TYPE
+            headers |= {"Transfer-Encoding": "chunked"} if step.chunked else {"Content-Length": str(len(body))}
+        headers |= step.headers
+        return RawRequest(
+            method=step.method,
+            path=self._address.prefix + rendered(step.path, variables),
+            headers=[(name, rendered(value, variables)) for name, value in headers.items() if value is not None],
+            body=body,
+            chunked=step.chunked,
+        )

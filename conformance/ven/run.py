@@ -222,6 +222,8 @@ class VenRun(Run):
         self._script.hears_answer(exchange, self._stage.seconds())
         self.last = exchange.answer
         self.judge_last(step)
+        if self.last.status is None:
+            raise Stopped(f"line {step.line}: nothing can be pushed: {self.last.failure}")
 
     def _send(self, step: Send) -> None:
         """A request that a good VTN would not make."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conformance.loading import load_suite
-from demo.lab import MARKET_CONTEXT, VEN_NAME, Lab, Ports
+from demo.lab import FLEET, MARKET_CONTEXT, VEN_NAME, Lab, Ports
 from demo.processes import run_command
 from openadr_core.pki import issue
 from openadr_core.shell.keyfiles import certificate_profile, read_authority, write_issued
@@ -24,6 +24,7 @@ from .conftest import ROOT
 
 PROCEDURES = {procedure.id: procedure for procedure in load_suite("openadr20b-ven").procedures}
 LONGEST = {"report-periodic", "report-to-follow", "report-later"}
+VEN_ID = "Ven-Known-Before"
 PATIENCE = ("--connect-s", "60", "--patience-s", "15", "--latency-s", "0.4")
 OPERATOR = ROOT / "tests" / "interop" / "our_ven_operator.py"
 
@@ -83,6 +84,7 @@ def judging(lab: Lab, part: Part) -> Harness:
         sys.executable, "-m", "conformance", "run", "openadr20b-ven", "--listen", "127.0.0.1:0", *shown,
         "--trust", lab.authority, "--market-context", MARKET_CONTEXT, "--transport", part.transport,
         "--operator-hook", f"{sys.executable} {OPERATOR} {lab.ven / 'ven.toml'}", "--target", "openadr-der", *PATIENCE,
+        "--resource", FLEET, "--resource", f"{FLEET}-battery", "--preconfigured-ven-id", VEN_ID, "--ven-id", VEN_ID,
         *(option for name in part.procedures for option in ("--only", name)),
     ]  # fmt: skip
     process = subprocess.Popen(
@@ -105,7 +107,8 @@ def settings_of(lab: Lab, part: Part) -> dict[str, str]:
         "OPENADR_VEN_CONSOLE__PORT": "0",
         "OPENADR_VEN_GATEWAYS__PORT": str(lab.ports.broker),
         "OPENADR_VEN_GATEWAYS__CLIENT_ID": part.name,
-        "OPENADR_VEN_FLEET__NAME": "demo",
+        "OPENADR_VEN_FLEET__NAME": FLEET,
+        "OPENADR_VEN_VTN__VEN_ID": VEN_ID,
     }
     if part.transport == "push":
         port = str(lab.ports.operator)

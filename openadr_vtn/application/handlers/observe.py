@@ -9,7 +9,6 @@ from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
-from openadr_core.units import WATT_HOUR
 from openadr_vtn.application.handlers.availability_views import (
     QualificationView,
     effective_opts,
@@ -17,12 +16,13 @@ from openadr_vtn.application.handlers.availability_views import (
 )
 from openadr_vtn.application.handlers.events import NOTE, PAGE
 from openadr_vtn.application.handlers.parties import party_named
+from openadr_vtn.application.handlers.report_views import power_series
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
 from openadr_vtn.domain.pushing import PushState
-from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by, mean_power
+from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by
 
 BEFORE = timedelta(seconds=30)
 """How much of the time before an event its curves show."""
@@ -218,7 +218,7 @@ async def event_reports(
         rows = await uow.deliveries.of_event(event.id)
         for party_id in dict.fromkeys(row.party_id for row in rows if not row.withdrawn and row.party_id in parties):
             since, until = event.starts_at, _over_at(event, now)
-            series = {measurand: await _power(uow, party_id, measurand, since, until) for measurand in SHOWN}
+            series = {measurand: await power_series(uow, party_id, measurand, since, until) for measurand in SHOWN}
             if any(series.values()):
                 found.append(EventReport(event=event, party=parties[party_id], series=series, until=until))
     return found
@@ -259,8 +259,8 @@ async def _performance(
     uow: UnitOfWork, event: DrEvent, party: Party, opt: Opt | None, now: datetime
 ) -> PartyPerformance:
     since, until = _window(event, now)
-    metered = await _power(uow, party.id, Measurand.USAGE, since, until)
-    baseline = await _power(uow, party.id, Measurand.BASELINE, since, until)
+    metered = await power_series(uow, party.id, Measurand.USAGE, since, until)
+    baseline = await power_series(uow, party.id, Measurand.BASELINE, since, until)
     reports = await uow.reports.open_requests(party.id)
     allowed = max((requested.request.report_back for requested in reports), default=timedelta()) * 2
     judged_until = min(_over_at(event, now), now - allowed)
@@ -278,14 +278,6 @@ async def _performance(
         else (),
         late_by=latest_by(reports, now),
     )
-
-
-async def _power(
-    uow: UnitOfWork, party_id: str, measurand: Measurand, since: datetime, until: datetime
-) -> list[Reading]:
-    """In watts; where a party tells energy alone, the mean power that it is."""
-    found = await uow.reports.series(party_id, measurand, since, until)
-    return found or mean_power(await uow.reports.series(party_id, measurand, since, until, unit=WATT_HOUR))
 
 
 def _answers(party_id: str, opt: Opt, delivery: Delivery) -> bool:

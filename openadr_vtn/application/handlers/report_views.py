@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading, ReportOffer
+from openadr_core.units import WATT_HOUR
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.ports import StoredReading, StoredStatus, UnitOfWork
-from openadr_vtn.domain.reporting import RequestedReport, late_by
+from openadr_vtn.domain.reporting import RequestedReport, late_by, mean_power
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CURVE = timedelta(minutes=30)
@@ -87,8 +88,33 @@ async def reports_of_party(uow: UnitOfWork, named: str, now: datetime) -> Report
         requests=tuple(requests),
         newest=tuple(await _newest(uow, party.id, until)),
         statuses=tuple(await uow.reports.latest_statuses(party.id)),
-        usage=tuple(await uow.reports.series(party.id, Measurand.USAGE, since, until)),
-        baseline=tuple(await uow.reports.series(party.id, Measurand.BASELINE, since, until)),
+        usage=tuple(await power_series(uow, party.id, Measurand.USAGE, since, until)),
+        baseline=tuple(await power_series(uow, party.id, Measurand.BASELINE, since, until)),
+    )
+
+
+async def power_series(
+    uow: UnitOfWork, party_id: str, measurand: Measurand, since: datetime, until: datetime
+) -> list[Reading]:
+    """The party's power, in watts; where it tells energy alone, the mean power that it is.
+
+    A party may report under the name of the one thing that it has instead of its own. Of several names
+    nothing is summed up: one may be a part of another.
+    """
+    if found := await _power_of(uow, party_id, measurand, since, until, source=""):
+        return found
+    named = {source for what, source in await uow.reports.sources(party_id) if what is measurand}
+    if len(named) != 1 or named == {""}:
+        return []
+    return await _power_of(uow, party_id, measurand, since, until, source=named.pop())
+
+
+async def _power_of(
+    uow: UnitOfWork, party_id: str, measurand: Measurand, since: datetime, until: datetime, *, source: str
+) -> list[Reading]:
+    found = await uow.reports.series(party_id, measurand, since, until, source=source)
+    return found or mean_power(
+        await uow.reports.series(party_id, measurand, since, until, unit=WATT_HOUR, source=source)
     )
 
 

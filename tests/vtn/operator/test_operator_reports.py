@@ -1,12 +1,14 @@
 """An operator asks a party for reports, ends them, and reads what came (2.0b 8.3 as the operator's desk has it)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from openadr_core.model.report import Quality, Reading
+from openadr_core.model.report import DataPoint, DataSource, Measurand, Quality, Reading
 from openadr_core.oadr3.times import moment_text
+from openadr_vtn.application.handlers.report_views import power_series
 from openadr_vtn.application.handlers.retention import REQUESTS_KEPT, forget_reports
 from openadr_vtn.domain.errand import ErrandKind
 from openadr_vtn.http.addresses import ADMIN
@@ -172,3 +174,23 @@ async def test_what_is_older_than_it_is_kept_is_forgotten(desk: DeskBench) -> No
     assert await kept() == (2, 2, {ended["id"], runs["id"]})
     await forget_reports(desk.store, now + REQUESTS_KEPT + SECOND, keep=10 * DAY)
     assert await kept() == (1, 1, {runs["id"]})
+
+
+async def test_the_power_of_a_party_is_that_of_the_one_thing_it_names(desk: DeskBench) -> None:
+    """Some VENs always report under a resourceID; of several, one may be a part of another."""
+    await stock(desk)
+    now = desk.clock.now()
+    power, _ = an_offer().offer.data_points
+    meter, part = (replace(power, source=DataSource(names=(name,))) for name in ("meter", "meter-1"))
+    reading = Reading(r_id="power", starts_at=now, duration=SECOND, value=5.0)
+
+    async def told(point: DataPoint) -> list[float | None]:
+        async with desk.store.unit_of_work() as uow:
+            await uow.reports.add_readings("id-one", [(point, reading)], now)
+        async with desk.store.view() as view:
+            found = await power_series(view, "id-one", Measurand.USAGE, now, now + HOUR)
+        return [one.value for one in found]
+
+    assert await told(meter) == [5.0]
+    assert await told(part) == []
+    assert await told(power) == [5.0]

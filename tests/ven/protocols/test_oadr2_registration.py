@@ -243,16 +243,16 @@ def test_ids_that_were_agreed_on_before(vtn: ScriptedVtn, now: datetime) -> None
     assert (create.registration_id, create.ven_id) == (None, "AGREED")
     assert {one.ven_id for one in vtn.said(m.Poll)} == {VEN_ID}
     vtn.heard.clear()
-    settings = replace(settings, registration_id="paper-7")
+    settings = replace(settings, ven_id=VEN_ID, registration_id="paper-7")
     session = Oadr2Session(settings=settings, decode=read, dice=random.Random(1), now=now)
     talk(session, vtn, now=now)
     assert vtn.said(m.CreatePartyRegistration) == []
-    assert {one.ven_id for one in vtn.said(m.Poll)} == {"AGREED"}
+    assert {one.ven_id for one in vtn.said(m.Poll)} == {VEN_ID}
     vtn.script[m.Poll] = lambda: m.Response(response=m.EiResponse(response_code="463"))
     talk(session, vtn, now=now + INTERVAL)
     vtn.script.clear()
     talk(session, vtn, now=now + 5 * INTERVAL)
-    assert [one.ven_id for one in vtn.said(m.CreatePartyRegistration)] == ["AGREED"], "the VTN knows nothing of it"
+    assert [one.ven_id for one in vtn.said(m.CreatePartyRegistration)] == [VEN_ID], "the VTN knows nothing of it"
 
 
 @pytest.mark.openadr20b("R405", "G12")

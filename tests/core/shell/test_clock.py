@@ -46,6 +46,7 @@ def test_the_clock_counts_on_when_the_wall_clock_is_set() -> None:
     assert clock.now().utcoffset() is not None
 
 
+@pytest.mark.openadr20b("R114", "N15")
 @pytest.mark.parametrize("jump_s", [1.0, -1.0, 1.9, -1.9])
 def test_a_small_jump_is_followed_slowly(jump_s: float) -> None:
     hands = Hands()
@@ -62,6 +63,7 @@ def test_a_small_jump_is_followed_slowly(jump_s: float) -> None:
     assert clock.drift_s == pytest.approx(0, abs=1e-3)
 
 
+@pytest.mark.openadr20b("R114", "N15")
 @pytest.mark.parametrize("jump_s", [2.5, -2.5, 3600.0, -3600.0, 7200.0, -7200.0])
 def test_a_large_jump_freezes_new_starts_until_it_is_undone_or_accepted(jump_s: float) -> None:
     hands = Hands()

@@ -33,8 +33,8 @@ imports: $(VENV)/.test
 bench: $(VENV)/.test  ## ratios against the bare libraries and a peer, with the machine named
 	@$(BIN)/python -m pytest -m bench -s tests/bench
 
-soak: $(VENV)/.test  ## the long way: a thousand kills, a million documents; hours
-	@OPENADR_CHAOS_KILLS=1000 OPENADR_FUZZ_RUNS=1000000 $(BIN)/python -m pytest --timeout 0 tests/chaos tests/fuzz
+soak: $(VENV)/.test  ## the long way: a thousand kills, a million documents, 100,000 of each message; hours
+	@OPENADR_CHAOS_KILLS=1000 OPENADR_CHAOS_EVENTS=200 OPENADR_FUZZ_RUNS=1000000 OPENADR_FUZZ_PER_KIND=100000 $(BIN)/python -m pytest --timeout 0 tests/chaos tests/fuzz
 
 conformance: $(VENV)/.test  ## the harness against our VTN and against the openleadr package's
 	@$(BIN)/python -m pytest -s tests/conformance

@@ -252,6 +252,9 @@ class Agent:
         if self._resend is not None:
             await self._send(self._resend)
             self._resend = None
+        if liars := self.seen.newly_quarantined():
+            text = f"{liars} devices told of more power than they have, and are planned without for an hour"
+            self.note(Notice(at=now, kind="devices quarantined", text=text, alarm=True))
         tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
         metered = self.seen.unsaved()
         heard_until = self._gateways.mark()

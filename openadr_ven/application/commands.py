@@ -30,6 +30,10 @@ class Commands:
         self.sequence = np.zeros(fleet.size, dtype=np.int64)
         self.sent_s = np.full(fleet.size, -np.inf)
         self.leased_until_s = np.full(fleet.size, -np.inf)
+        self._exposed_w = np.zeros(fleet.size)
+        """Relief of the last command that asked for any (negative for load) …"""
+        self._exposed_until_s = np.full(fleet.size, -np.inf)
+        """… and the end of its lease, until which the device may follow it, whatever it was told since."""
 
     def restore(self, made: Round, *, now: datetime) -> None:
         """Take up where a round left off. Devices whose lease is over have let go by themselves."""
@@ -61,8 +65,15 @@ class Commands:
         sequence: int,
         now: datetime,
         ends_at: datetime,
+        relief_w: Floats,
     ) -> None:
-        """These rows are about to be told; ``frames`` has what to send."""
+        """These rows are about to be told, for so much relief; ``frames`` has what to send."""
+        asked = rows & (mode != Mode.RELEASE)
+        # Until a device confirms, it may follow what it was told before: the larger of both counts.
+        taken = (self.state == CommandState.RECEIVED) | (self.state == CommandState.STARTED)
+        before = ~taken & (self._exposed_until_s > now.timestamp()) & (np.abs(self._exposed_w) > np.abs(relief_w))
+        self._exposed_w[asked] = np.where(before, self._exposed_w, relief_w)[asked]
+        self._exposed_until_s[asked] = ends_at.timestamp()
         self.mode[rows], self.setpoint_w[rows] = mode[rows], setpoint_w[rows]
         self.sequence[rows] = sequence
         self.sent_s[rows] = now.timestamp()
@@ -88,12 +99,14 @@ class Commands:
         """Telemetry confirms a release too: the device follows nothing, and has seen our last word."""
         free = (self.mode == Mode.RELEASE) & ~held & (sequence >= self.sequence)
         self.state[free] = CommandState.COMPLETED
+        self._exposed_until_s[free] = -np.inf
 
     def time_out(self, now: datetime) -> None:
         waiting = (self.state == CommandState.SENT) & (self.sent_s < now.timestamp() - UNHEARD_S)
         self._advance(waiting, CommandInput.TIME_OUT)
         # A device that never confirmed a release has let go at the end of its lease, whatever it heard.
-        over = (self.mode == Mode.RELEASE) & (self.leased_until_s < now.timestamp())
+        ends_s = np.maximum(self.leased_until_s, self._exposed_until_s)
+        over = (self.mode == Mode.RELEASE) & (ends_s < now.timestamp())
         self.state[over] = CommandState.COMPLETED
 
     def unsent(self) -> Mask:
@@ -104,6 +117,21 @@ class Commands:
         """Rows whose gateway has taken their last command, and that hold it."""
         taken = (self.state == CommandState.RECEIVED) | (self.state == CommandState.STARTED)
         return np.asarray(taken & (self.mode != Mode.RELEASE))
+
+    def expose(self, relief_w: Floats, until: datetime) -> None:
+        """After a restart: what is commanded may be followed until then, for so much relief."""
+        commanded = self.mode != Mode.RELEASE
+        self._exposed_w[commanded] = relief_w[commanded]
+        self._exposed_until_s[commanded] = until.timestamp()
+
+    def leased_w(self, now: datetime, *, usable: Mask) -> Floats:
+        """By row, relief of leases that may still be followed though nobody plans on the row; nothing elsewhere.
+
+        ``usable`` rows are planned on; of the others, those count that hold something, or have not confirmed a release.
+        """
+        let_go = (self.mode == Mode.RELEASE) & (self.state != CommandState.COMPLETED)
+        let_go |= (self.mode != Mode.RELEASE) & ~usable
+        return np.where(let_go & (self._exposed_until_s > now.timestamp()), self._exposed_w, 0.0)
 
     def all_free(self) -> bool:
         """Nothing is commanded, and every release is confirmed or its lease over."""

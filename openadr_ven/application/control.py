@@ -26,7 +26,7 @@ from openadr_ven.application.wanting import PRICE_POLICY, Wants, shared
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.cohorts import SLOT_S
-from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit
+from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit, beside_leases
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, direction_of, plan_from
 from openadr_ven.dispatch.policy import DEFAULT_POLICY, POLICIES
@@ -34,7 +34,8 @@ from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
 from openadr_ven.domain.opt_policy import PRICES
 from openadr_ven.domain.records import from_record, to_record
-from openadr_ven.fleet.columns import Direction, Floats, Mode
+from openadr_ven.fleet.columns import Direction, Floats, Mask, Mode
+from openadr_ven.fleet.headroom import reachable
 from openadr_ven.fleet.model import HOT_DAY_C, Outlook
 from openadr_ven.fleet.terms import Term
 
@@ -144,6 +145,7 @@ class Control:
         elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
             self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
             self.engaged = replace(self.engaged, turns=self._turns_of(held, baseline))
+            self.commands.expose(self.commands.relief_w(self.engaged.baseline_w), made.ends_at)
 
     def fits(self, baseline: Baseline) -> bool:
         """Whether it is of this fleet, and not of one that had another size."""
@@ -291,8 +293,13 @@ class Control:
             known_since_s=min((ask.held.received_at.timestamp() for ask in asks), default=None),
         )
         self.guard = verdict.state
-        book = self._book(engaged, outlook, bound, way)
-        plan = self._plan(book, engaged, float(verdict.allowed_w), short_of_w, now)
+        # Whoever is out of reach may go on under its lease: the envelope, and every node above, has it to carry too.
+        usable = reachable(state, now_s) & ~self._left_out(now_s) & ~bound.withheld
+        leased_w = np.maximum(way * self.commands.leased_w(now, usable=usable), 0.0)
+        target_w = beside_leases(self._settings.envelope, verdict.allowed_w, float(leased_w.sum()))
+        tripped = verdict.tripped if target_w == verdict.allowed_w else (*verdict.tripped, "event_max_w")
+        book = self._book(engaged, outlook, bound, way, leased_w=leased_w)
+        plan = self._plan(book, engaged, target_w, short_of_w, now)
         # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
         reach_w = max(way * sent_w, way * float(given.sum())) + self._ramp_w(now)
         if way * plan.planned_w > max(reach_w, 0.0):
@@ -313,7 +320,7 @@ class Control:
             plan=plan,
             given_w=given,
             acknowledged_w=acknowledged_w,
-            tripped=verdict.tripped,
+            tripped=tripped,
             shares=shared(
                 tuple(ask.held.event.id for ask in asks) or (engaged.held.event.id,),
                 wants or (0.0,),
@@ -341,8 +348,18 @@ class Control:
         return Bound(withheld=bound.withheld | out, devices=devices)
 
     def _book(
-        self, engaged: Engaged, outlook: Outlook, bound: Bound, way: Direction, policy: str | None = None
+        self,
+        engaged: Engaged,
+        outlook: Outlook,
+        bound: Bound,
+        way: Direction,
+        policy: str | None = None,
+        *,
+        leased_w: Floats | None = None,
     ) -> Book:
+        levels = engaged.levels[way]
+        if leased_w is not None and leased_w.any():
+            levels = tuple(level.beside(leased_w) for level in levels)
         event = engaged.held.event
         by_price = all(signal.kind in PRICES for signal in event.signals)
         policy = policy or self._settings.policies.get(
@@ -353,10 +370,10 @@ class Control:
             self._seen.state,
             engaged.baseline_w,
             outlook=outlook,
-            levels=engaged.levels[way],
+            levels=levels,
             direction=way,
             policy=POLICIES[policy],
-            excluded=failing(self.trim, self._seen.fleet),
+            excluded=self._left_out(outlook.now_s),
             withheld=bound.withheld,
             burden=self.owners.burden(),
         )
@@ -374,6 +391,10 @@ class Control:
             held_before=self.commands.mode == whole,
             in_turn_w=engaged.turns.relief_w(now) if engaged.turns is not None and relieves else None,
         )
+
+    def _left_out(self, now_s: float) -> Mask:
+        """Devices that are connected and cannot be relied on."""
+        return np.asarray(failing(self.trim, self._seen.fleet) | self._seen.quarantined(now_s))
 
     def _ramp_w(self, now: datetime) -> float:
         """How far relief may rise in the time since the last round."""
@@ -405,7 +426,10 @@ class Control:
             return None
         self.sequence += 1
         ends_at = lease_end(now, lease=settings.lease, lets_go_at=self._lets_go_at(held, now))
-        commands.tell(rows, plan.mode, plan.setpoint_w, sequence=self.sequence, now=now, ends_at=ends_at)
+        commands.tell(
+            rows, plan.mode, plan.setpoint_w,
+            sequence=self.sequence, now=now, ends_at=ends_at, relief_w=plan.relief_w,
+        )  # fmt: skip
         return Round(
             sequence=self.sequence,
             event_id=held.event.id,

@@ -25,6 +25,8 @@ CLOCK_AHEAD_MAX_S = 5.0
 """A gateway's clock may be ahead of ours by so much."""
 PLAUSIBLE, PLAUSIBLE_W = 1.1, 50.0
 """Over its rating by a tenth, and what its own electronics take, a reading is a meter's inaccuracy."""
+QUARANTINE_S = 3_600.0
+"""A device whose meter once told what cannot be is planned without for so long; its readings are kept."""
 SUMS_S = 3_600
 """Longer than a VEN is down in any outage that still leaves a report worth filling."""
 
@@ -40,6 +42,8 @@ class Observation:
         """The device says that it follows a command."""
         self.sequence = np.zeros(fleet.size, dtype=np.int64)
         """The newest command that the row's last sample had seen."""
+        self._quarantined_until_s = np.full(fleet.size, -np.inf)
+        self._newly_quarantined = 0
         self._gateways = gateways(fleet)
         self._vehicle = np.isin(fleet.device_class, VEHICLES)
         self._middle_w = (fleet.import_max_w - fleet.export_max_w) / 2
@@ -71,6 +75,7 @@ class Observation:
         ours = rows >= 0
         # No device takes or feeds more than it is rated for; a meter that says so is not believed at all.
         plausible = ours & (np.abs(frame.rows["power_w"] - self._middle_w[rows]) <= self._span_w[rows])
+        self._quarantine(rows[ours & ~plausible], now.timestamp())
         samples, rows = frame.rows[plausible], rows[plausible]
         self._remember(int(measured_s), code, rows, samples["power_w"], behind)
         self.measured_until_s[code] = max(self.measured_until_s[code], measured_s)
@@ -79,6 +84,19 @@ class Observation:
         self._update(rows[newest], samples[newest], measured_s, now.timestamp())
         self.sequence[rows[newest]] = frame.command_sequence
         return "" if plausible.all() else "implausible power" if ours.all() else "slots of no device of ours"
+
+    def quarantined(self, now_s: float) -> Mask:
+        """Devices that told of more power than they have, lately (security T07): no command is planned on them."""
+        return self._quarantined_until_s > now_s
+
+    def newly_quarantined(self) -> int:
+        """How many there are since this was last asked."""
+        count, self._newly_quarantined = self._newly_quarantined, 0
+        return count
+
+    def _quarantine(self, rows: NDArray[np.intp], now_s: float) -> None:
+        self._newly_quarantined += int((self._quarantined_until_s[rows] <= now_s).sum())
+        self._quarantined_until_s[rows] = now_s + QUARANTINE_S
 
     def live(self, now: datetime) -> Mask:
         """Rows whose last sample is young enough to act on."""

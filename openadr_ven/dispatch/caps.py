@@ -32,6 +32,10 @@ class Level:
         used = np.searchsorted(rows, ends) > begins
         return Level(starts=begins[used], limit_w=self.limit_w[used])
 
+    def beside(self, taken_w: Floats) -> "Level":
+        """What is left below each node when rows have taken this much."""
+        return Level(starts=self.starts, limit_w=np.maximum(self.limit_w - self.sums(taken_w), 0.0))
+
     def lengths(self, size: int) -> Rows:
         """How many rows are below each node."""
         return np.diff(np.append(self.starts, size))

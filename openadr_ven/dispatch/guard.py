@@ -129,6 +129,16 @@ def admit(
     return Verdict(allowed_w=held_w, state=_moved(envelope, state, held_w), tripped=(*tripped, *slowed))
 
 
+def beside_leases(envelope: Envelope, allowed_w: int, leased_w: float) -> float:
+    """What may be asked of devices in reach while others, out of reach, may still follow leases of ``leased_w``.
+
+    A device that is cut off goes on to the end of its lease. Whoever takes over its part before then does so only
+    within what the envelope allows for all of them together.
+    """
+    room_w = max(envelope.event_max_w - abs(leased_w), 0.0)
+    return float(_signed(1, allowed_w)) * min(float(abs(allowed_w)), room_w)
+
+
 def breaches(
     envelope: Envelope, *, peak_w: int, notice_s: float, starts_s: float, duration_s: float
 ) -> tuple[str, ...]:

@@ -217,10 +217,7 @@ def _around(book: Book, target_w: float, whole_w: Floats) -> tuple[Floats, float
     rows = np.flatnonzero(~book.discrete & (book.offers.upper_w > 0.0))
     if rows.size == 0:
         return given_w, 0.0
-    left = [
-        Level(starts=level.starts, limit_w=np.maximum(level.limit_w - level.sums(given_w), 0.0)).among(rows)
-        for level in book.levels
-    ]
+    left = [level.beside(given_w).among(rows) for level in book.levels]
     quotas = None
     if book.quotas is not None:
         limit_w = np.maximum(book.quotas.limit_w - book.quotas.sums(given_w), 0.0)

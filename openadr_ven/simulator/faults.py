@@ -4,6 +4,7 @@ A fault is written ``KIND:VENDOR[:VALUE][@SECONDS]``; seconds count from the sim
 from when the line is read.
 
     silent:Acme@40      its cloud is down: no telemetry, no answers, and its devices are at their default
+    isolated:Acme@40    its line to us is cut: nothing comes or goes, and its devices follow what they hold to its end
     late:Acme:5         its telemetry comes five seconds late
     lying:Acme:0.3@20   three in ten of its devices report what they were told, and do not do it
     healed:Acme@90      all of that is over
@@ -18,6 +19,7 @@ from openadr_core.errors import ConfigError
 
 class FaultKind(Enum):
     SILENT = "silent"
+    ISOLATED = "isolated"
     LATE = "late"
     LYING = "lying"
     HEALED = "healed"

@@ -89,6 +89,8 @@ class Town:
         if fault.kind is FaultKind.SILENT:
             self._silent[vendor] = True
             self.leases.drop(rows)
+        elif fault.kind is FaultKind.ISOLATED:
+            self._silent[vendor] = True
         elif fault.kind is FaultKind.LATE:
             self._delay_s[vendor] = fault.value
         elif fault.kind is FaultKind.LYING:

@@ -69,6 +69,7 @@ def show_party(api: OperatorApi, named: str, *, as_json: bool) -> None:
         ("targets", " ".join(found["targets"]) or "(none)"),
         ("registered", clock_text(found["registered_at"]) or "no"),
         ("registrationID", current["id"] if current else "(none)"),
+        ("signatures", found["signatures"] or "as vtn.toml says"),
         *_reached(found),
         ("last seen", _ago(found["last_seen_at"])),
     ):

@@ -40,7 +40,8 @@ def span_of(request: ReportRequest, *, kept: timedelta, now: datetime) -> tuple[
 
 def history_readings(request: ReportRequest, steps: Sequence[HistoryStep], since: datetime) -> tuple[Reading, ...]:
     """A reading for each step and point; where there is no step, a placeholder that is bad (2.0b R318)."""
-    found = steps or [_unknown(step_of(since))]
+    # R325: nothing before the start that was asked for, so the placeholder begins there, and not with a step.
+    found = steps or [_unknown(since)]
     return tuple(
         reading
         for step in found

@@ -62,4 +62,4 @@ def test_each_step_has_a_reading_for_each_point_and_nothing_is_a_bad_one() -> No
     assert [(one.r_id, one.value) for one in readings] == [("power", 1200.0), ("energy", 100.0), ("baseline", 2400.0)]
     assert {(one.starts_at, one.duration, one.quality) for one in readings} == {(NOW, HISTORY_STEP, Quality.ESTIMATED)}
     nothing = history_readings(REQUEST, [], NOW + SECOND)
-    assert {(one.starts_at, one.quality) for one in nothing} == {(NOW, Quality.BAD)}
+    assert {(one.starts_at, one.quality) for one in nothing} == {(NOW + SECOND, Quality.BAD)}

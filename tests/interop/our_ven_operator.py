@@ -17,16 +17,20 @@ def main() -> None:
     side = wish.get("opt_type", "").removeprefix("opt").lower()
     match os.environ["CONFORMANCE_ACTION"]:
         case "create-opt" if "event_id" in wish:
-            arguments = ["event", wish["event_id"], side]
+            arguments = ["opt", "event", wish["event_id"], side]
         case "create-opt":
-            arguments = [side, "--when", f"{wish['start']}/{wish['duration_s']}s"]
+            arguments = ["opt", side, "--when", f"{wish['start']}/{wish['duration_s']}s"]
         case "cancel-opt":
-            arguments = ["cancel", wish["opt_id"]]
+            arguments = ["opt", "cancel", wish["opt_id"]]
+        case "cancel-registration":
+            arguments = ["registration", "leave"]
+        case "register":
+            arguments = ["registration", "join"]
         case _:
             sys.exit(CANNOT)
     from openadr_ven.cli.root import main as openadr_ven  # noqa: PLC0415  # seconds, for what may not be wanted
 
-    openadr_ven(["opt", *arguments, "--config", config])
+    openadr_ven([*arguments, "--config", config])
 
 
 if __name__ == "__main__":

@@ -295,6 +295,8 @@ def _control_settings(settings: Settings, envelope: Envelope) -> ControlSettings
         },
         act_on_tests=settings.agent.act_on_test_events,
         fleet_name=settings.fleet.name,
+        fleet_names=settings.fleet.names,
+        fleet_groups=settings.fleet.groups,
         opt_rules=OptRules(default=settings.opts.default, precedence=settings.opts.precedence),
     )
 
@@ -333,7 +335,7 @@ def _session_settings(settings: Settings, resources: tuple[str, ...]) -> Session
         poll_jitter=settings.vtn.poll_jitter,
         poll_interval=timedelta(seconds=settings.vtn.poll_interval_s),
         enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
-        enrolled=Enrolled(relief_signs=signs, names=frozenset({settings.fleet.name})),
+        enrolled=Enrolled(relief_signs=signs),
         offers=offers_of(resources, _kept(settings).history),
         pushed=None
         if settings.push is None

@@ -140,6 +140,10 @@ class EnvelopeSettings(Table):
 class FleetSettings(Table):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "fleet"
     """Part of the topics that gateways listen to."""
+    names: tuple[str, ...] = ()
+    """What the utility calls all of it besides: groups and parties that events are for."""
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """What the utility calls some of it: by devices, sites, transformers, feeders, … as the fleet file names them."""
     file: Path
     """Made by ``openadr-ven fleet load``: a folder of versions, or a file of the name .csv or .parquet."""
 
@@ -206,7 +210,7 @@ class Settings(FileSettings):
     push: PushSettings | None = None
     """None: the agent polls."""
     programs: dict[str, ProgramSettings] = Field(default_factory=dict)
-    """By market context, the URI that names a program on the wire. Others are refused with code 462."""
+    """By market context, the URI that names a program on the wire; "*" is any. Others are refused with code 462."""
     opts: OptSettings = OptSettings()
     gateways: GatewaySettings = GatewaySettings()
     agent: AgentSettings = AgentSettings()

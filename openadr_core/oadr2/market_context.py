@@ -1,8 +1,15 @@
-"""Market contexts as they are compared."""
+"""Market contexts as they are compared, and what is agreed for one, or for any."""
 
+from collections.abc import Mapping
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from openadr_core.oadr2.http_rules import normalised_path
+
+T = TypeVar("T")
+
+ANY = "*"
+"""In place of a market context: whichever a VTN names (2.0b R48 leaves it to a VEN to accept any)."""
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -22,3 +29,9 @@ def normalised(uri: str) -> str:
     place = user + at + host.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme.lower(), ":")).removesuffix(":")
     path = normalised_path(parts.path or "/")
     return parts._replace(scheme=parts.scheme.lower(), netloc=place, path=path).geturl()
+
+
+def of_program(agreed: Mapping[str, T], market_context: str) -> T | None:
+    """What is agreed for this market context, or else for any; the keys are normalised. None if nothing is."""
+    found = agreed.get(normalised(market_context))
+    return agreed.get(ANY) if found is None else found

@@ -100,6 +100,7 @@ class Agent:
         """The operator's opts have changed since the events were last answered."""
         self.control = control
         self._heeding.out_of = control.opting.refusal
+        self._heeding.meets = control.aim.meets
         self.seen = seen
         self.capability: Capability | None = None
         """As it was last looked at."""

@@ -1,36 +1,43 @@
 """What the events ask of the fleet at a moment, in watts of relief.
 
-Interpretation: within a program the fleet follows one signal, since the sum of two would promise the
-same device twice: watts outrank levels, which name none, and both outrank prices. Programs are owed each
+Interpretation: within a program a device follows one signal, since the sum of two would promise it
+twice: watts outrank levels, which name none, and both outrank prices. Programs are owed each
 its own megawatts, so what they ask adds up. Where there is not enough for all, or where they pull in
 opposite directions, precedence decides: dispatch before prices, then the lower priority number, the newer
 event, the smaller id (2.0b R15; the standards leave the rest open).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from openadr_core.errors import LocalProtocolError
-from openadr_core.model.event import DrEvent, SignalKind
-from openadr_core.model.timeline import Segment, precedence, ruling_at, segments
+from openadr_core.model.event import DrEvent, Signal, SignalKind
+from openadr_core.model.timeline import Segment, precedence, segments
+from openadr_core.oadr2.market_context import of_program
 from openadr_ven.domain.held import HeldEvent
-from openadr_ven.domain.opt_policy import FOLLOWED, PRICES
-from openadr_ven.fleet.columns import Floats
+from openadr_ven.domain.opt_policy import FOLLOWED, PRICES, is_followed
+from openadr_ven.fleet.columns import Floats, Mask
 
 LEVELS = (0.0, 0.25, 0.6, 1.0)
 """Share of the headroom that SIMPLE levels 0 to 3 ask for, where a program says nothing else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+RowsOf = Callable[[DrEvent, Signal], Mask | None]
+"""The devices that a signal of an event is for; None for all of the fleet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ask:
-    """A signal that the fleet follows now."""
+    """A signal that the fleet, or a part of it, follows now."""
 
     held: HeldEvent
     segment: Segment
+    rows: Mask | None = None
+    """The devices that follow it; None for all."""
 
     @property
     def since(self) -> datetime:
@@ -38,25 +45,64 @@ class Ask:
         return max(self.segment.starts_at, self.held.received_at)
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> tuple[str, int, str, int]:
         """What it is an ask of: another version or interval asks anew."""
-        return self.segment.event.id, self.segment.event.version, self.segment.index
+        return self.segment.event.id, self.segment.event.version, self.segment.signal.id, self.segment.index
 
 
-def asks_at(held: Iterable[HeldEvent], now: datetime, *, act_on_tests: bool = False) -> tuple[Ask, ...]:
-    """The asks that rule now, at most one of each program, the first in precedence first."""
-    acting: dict[str, HeldEvent] = {}
-    programs: defaultdict[str, list[DrEvent]] = defaultdict(list)
+def asks_at(
+    held: Iterable[HeldEvent],
+    now: datetime,
+    *,
+    act_on_tests: bool = False,
+    rows_of: RowsOf = lambda _event, _signal: None,
+    priced: Callable[[str], bool] = lambda _market_context: True,
+) -> tuple[Ask, ...]:
+    """The asks that rule now, the first in precedence first. No device follows two of one program."""
+    programs: defaultdict[str, list[Ask]] = defaultdict(list)
     for one in held:
         event = one.as_acted_on(now)
-        if event is not None and (act_on_tests or not event.test):
-            acting[event.id] = one
-            programs[event.market_context].append(event)
-    delays = {event_id: one.delay for event_id, one in acting.items()}
-    ruling = (ruling_at(events, now, delays=delays) for events in programs.values())
-    followed = (next((rules[kind] for kind in FOLLOWED if kind in rules), None) for rules in ruling)
-    asks = [Ask(held=acting[one.event.id], segment=one) for one in followed if one is not None]
+        if event is None or (event.test and not act_on_tests):
+            continue
+        ruling = [
+            segment
+            for segment in segments(event, delay=one.delay)
+            if segment.rules_at(now) and is_followed(segment.signal, priced=priced(event.market_context))
+        ]
+        if any(segment.signal.kind is not SignalKind.LEVEL for segment in ruling):
+            # R106: a level beside other signals is for those who know no other.
+            ruling = [segment for segment in ruling if segment.signal.kind is not SignalKind.LEVEL]
+        programs[event.market_context] += [
+            Ask(held=one, segment=segment, rows=rows_of(event, segment.signal)) for segment in ruling
+        ]
+    asks = [ask for of_one in programs.values() for ask in _each_device_once(sorted(of_one, key=_rank))]
     return tuple(sorted(asks, key=lambda ask: (ask.segment.signal.kind in PRICES, *precedence(ask.segment.event))))
+
+
+def meet(one: Ask, other: Ask) -> bool:
+    """Whether any device follows both."""
+    if one.rows is None or other.rows is None:
+        return True
+    return bool((one.rows & other.rows).any())
+
+
+def _rank(ask: Ask) -> tuple[int, int, float, str]:
+    return FOLLOWED.index(ask.segment.signal.kind), *precedence(ask.segment.event)
+
+
+def _each_device_once(asks: Iterable[Ask]) -> Iterator[Ask]:
+    """These asks, each with the devices that no earlier one has; not those for which none are left."""
+    taken: Mask | None = None
+    for ask in asks:
+        rows = ask.rows
+        if taken is not None:
+            rows = ~taken if rows is None else rows & ~taken
+        if rows is None:
+            yield ask
+            return
+        if rows.any():
+            taken = rows if taken is None else taken | rows
+            yield replace(ask, rows=rows)
 
 
 def filled(wanted_w: Sequence[float], total_w: float) -> tuple[float, ...]:
@@ -114,9 +160,9 @@ def asked_w(
         case SignalKind.BASELINE_SHARE:
             return (1.0 - segment.value) * baseline_w
         case kind if kind in PRICES:
-            return worth(price_margin(segment, (reference or {}).get(segment.event.market_context, 0.0)))
+            return worth(price_margin(segment, of_program(reference or {}, segment.event.market_context) or 0.0))
         case SignalKind.LEVEL:
-            shares = levels.get(segment.event.market_context, LEVELS)
+            shares = of_program(levels, segment.event.market_context) or LEVELS
             return shares[min(int(segment.value), len(shares) - 1)] * available_w
         case kind:
             raise LocalProtocolError(f"the fleet follows no {kind}")

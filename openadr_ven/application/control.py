@@ -15,25 +15,27 @@ import numpy as np
 
 from openadr_core.model.availability import OptRules
 from openadr_core.model.event import DrEvent
+from openadr_core.oadr2.market_context import of_program
 from openadr_ven.application.accounting import Share
 from openadr_ven.application.asking import Ask, asks_at, profile_w
+from openadr_ven.application.books import Books, Engaged
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.opting import Opting
 from openadr_ven.application.owners import Bound, Owners
+from openadr_ven.application.parts import merged, parts_of, plan_parts, shares_of
 from openadr_ven.application.turns import Turns, plan_turns
-from openadr_ven.application.wanting import PRICE_POLICY, Wants, shared
-from openadr_ven.dispatch.book import Book, offer_book
-from openadr_ven.dispatch.caps import Level
+from openadr_ven.application.wanting import PRICE_POLICY, Wants
 from openadr_ven.dispatch.cohorts import SLOT_S
 from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit, beside_leases
 from openadr_ven.dispatch.network import network
-from openadr_ven.dispatch.plan import Plan, direction_of, plan_from
-from openadr_ven.dispatch.policy import DEFAULT_POLICY, POLICIES
+from openadr_ven.dispatch.plan import Plan, direction_of
+from openadr_ven.dispatch.policy import DEFAULT_POLICY
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
 from openadr_ven.domain.opt_policy import PRICES
 from openadr_ven.domain.records import from_record, to_record
+from openadr_ven.fleet.aiming import Aim
 from openadr_ven.fleet.columns import Direction, Floats, Mask, Mode
 from openadr_ven.fleet.headroom import reachable
 from openadr_ven.fleet.model import HOT_DAY_C, Outlook
@@ -61,22 +63,11 @@ class ControlSettings:
     act_on_tests: bool = False
     fleet_name: str = "fleet"
     """What all of it together is called, by opts and in reports."""
+    fleet_names: Sequence[str] = ()
+    """Other names for all of it: groups and parties that it belongs to."""
+    fleet_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names that a utility has for some of it: by the fleet's own names for these devices."""
     opt_rules: OptRules = field(default_factory=OptRules)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Engaged:
-    """The event under way, and what the fleet would take without it."""
-
-    held: HeldEvent
-    baseline_w: Floats
-    baseline_at: datetime
-    levels: Mapping[Direction, tuple[Level, ...]]
-    """The network's limits, either way."""
-    uniform: float
-    """The event's one draw for devices that are shed whole."""
-    turns: Turns | None = None
-    """Of its houses, if it is long enough for turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,6 +100,9 @@ class Control:
         self._started_at = now
         self.commands = commands
         self.owners = Owners(seen.fleet, now=now)
+        self.aim = Aim(
+            seen.fleet, fleet_name=settings.fleet_name, names=settings.fleet_names, groups=settings.fleet_groups
+        )
         self.opting = Opting(seen.fleet, fleet_name=settings.fleet_name, rules=settings.opt_rules)
         self.conditions: Mapping[Condition, datetime] = {}
         """What the fleet's operator says of the world, told before each round."""
@@ -160,7 +154,13 @@ class Control:
         self.sequence = max(self.sequence, int(self._seen.sequence.max(initial=0)))
         self.commands.seen(self._seen.held, self._seen.sequence)
         self.commands.time_out(now)
-        asks = asks_at(held, now, act_on_tests=self._settings.act_on_tests)
+        asks = asks_at(
+            held,
+            now,
+            act_on_tests=self._settings.act_on_tests,
+            rows_of=self.aim.rows,
+            priced=lambda context: of_program(self._settings.reference, context) is not None,
+        )
         if frozen:
             asks = tuple(ask for ask in asks if ask.held.event.id in self._following)
         if not self._warm(now):
@@ -218,16 +218,16 @@ class Control:
     def _plan_turns(self, ask: Ask, engaged: Engaged, now: datetime) -> Turns | None:
         outlook = self._outlook((ask,), now)
         bound = self._bound((ask.held.event,), now)
-        book_of = partial(self._book, engaged, outlook, bound)
-        total_w = float(engaged.baseline_w.sum())
+        books = self._books(engaged, outlook, bound)
+        book_of, usual_w = books.books(ask), books.usual_w(ask)
         profile = profile_w(
             ask,
             slot_s=SLOT_S,
-            asked=lambda one: self._wants.watts(replace(ask, segment=one), baseline_w=total_w, book_of=book_of),
+            asked=lambda one: self._wants.watts(replace(ask, segment=one), baseline_w=usual_w, book_of=book_of),
         )
         return plan_turns(
             self._seen.fleet,
-            book_of(Direction.RELIEF),
+            book_of(Direction.RELIEF, None),
             np.maximum(profile, 0.0),
             starts_at=ask.held.event.starts_at + ask.held.delay,
             uniform=engaged.uniform,
@@ -266,14 +266,11 @@ class Control:
         fleet, state, now_s = self._seen.fleet, self._seen.state, now.timestamp()
         relief_w = self.commands.relief_w(engaged.baseline_w)
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
-        acknowledged_w = float(relief_w[self.commands.acknowledged()].sum())
+        acknowledged_w = np.where(self.commands.acknowledged(), relief_w, 0.0)
         outlook = self._outlook(asks, now)
         bound = self._bound(tuple(ask.held.event for ask in asks) or (engaged.held.event,), now)
-        wants = self._wants.of(
-            asks,
-            baseline_w=float(engaged.baseline_w.sum()),
-            book_of=partial(self._book, engaged, outlook, bound),
-        )
+        books = self._books(engaged, outlook, bound)
+        wants = self._wants.of(asks, baseline_of=books.usual_w, book_of=books.books)
         leads = direction_of(next((watts for watts in wants if watts), 0.0))
         # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.
         wanted_w = leads * sum(max(leads * watts, 0.0) for watts in wants)
@@ -294,24 +291,28 @@ class Control:
         )
         self.guard = verdict.state
         # Whoever is out of reach may go on under its lease: the envelope, and every node above, has it to carry too.
-        usable = reachable(state, now_s) & ~self._left_out(now_s) & ~bound.withheld
-        leased_w = np.maximum(way * self.commands.leased_w(now, usable=usable), 0.0)
+        leased_w = self._leased_w(way, bound, now)
         target_w = beside_leases(self._settings.envelope, verdict.allowed_w, float(leased_w.sum()))
-        tripped = verdict.tripped if target_w == verdict.allowed_w else (*verdict.tripped, "event_max_w")
-        book = self._book(engaged, outlook, bound, way, leased_w=leased_w)
-        plan = self._plan(book, engaged, target_w, short_of_w, now)
+        parts = parts_of(asks)
+        plan_all = partial(
+            plan_parts, parts, wants, due_w=corrected_w, asked_w=short_of_w,
+            under_command=self.commands.mode != Mode.RELEASE,
+            plan=books.planner(way, mode=self.commands.mode, leased_w=leased_w, now=now),
+        )  # fmt: skip
+        plans = plan_all(target_w=target_w)
         # Leases hold where a renewal has not reached the broker yet, so what is given counts as well as what is sent.
         reach_w = max(way * sent_w, way * float(given.sum())) + self._ramp_w(now)
-        if way * plan.planned_w > max(reach_w, 0.0):
+        if way * merged(plans).planned_w > max(reach_w, 0.0):
             # Devices that were out of reach are back: they too return by the ramp, which the guard, who has
             # admitted their part long ago, cannot see.
-            plan = self._plan(book, engaged, way * reach_w, short_of_w, now)
+            plans = plan_all(target_w=way * reach_w)
+        plan = merged(plans)
         self._available_w = plan.available_w
         self.owners.count(self.commands.mode != Mode.RELEASE, event_id=engaged.held.event.id, now=now)
         made = self._tell(engaged.held, plan, wanted_w, now)
-        released = None
-        if not asks and verdict.allowed_w == 0 and self.commands.all_free():
-            released, self.engaged, self.trim = engaged.held, None, Trim()
+        is_over = not asks and verdict.allowed_w == 0 and self.commands.all_free()
+        if is_over:
+            self.engaged, self.trim = None, Trim()
         return Tick(
             made=made,
             baseline=self._unstored,
@@ -319,19 +320,15 @@ class Control:
             allowed_w=float(verdict.allowed_w),
             plan=plan,
             given_w=given,
-            acknowledged_w=acknowledged_w,
-            tripped=tripped,
-            shares=shared(
-                tuple(ask.held.event.id for ask in asks) or (engaged.held.event.id,),
-                wants or (0.0,),
-                allowed_w=float(verdict.allowed_w),
-                plan=plan,
-                acknowledged_w=acknowledged_w,
-                delivered_w=float(given.sum()),
+            acknowledged_w=float(acknowledged_w.sum()),
+            tripped=verdict.tripped if target_w == verdict.allowed_w else (*verdict.tripped, "event_max_w"),
+            shares=shares_of(
+                parts, plans, [ask.held.event.id for ask in asks] or [engaged.held.event.id], wants,
+                allowed_w=float(verdict.allowed_w), acknowledged_w=acknowledged_w, delivered_w=given,
             ),
             bound=bound.devices,
-            released=released,
-        )
+            released=engaged.held if is_over else None,
+        )  # fmt: skip
 
     def _bound(self, events: Sequence[DrEvent], now: datetime) -> Bound:
         """What owners' terms, and what the fleet's operator said to its utility, forbid in these events now.
@@ -347,50 +344,26 @@ class Control:
         devices = {**bound.devices, Term.OPTED_OUT: int(np.count_nonzero(out))}
         return Bound(withheld=bound.withheld | out, devices=devices)
 
-    def _book(
-        self,
-        engaged: Engaged,
-        outlook: Outlook,
-        bound: Bound,
-        way: Direction,
-        policy: str | None = None,
-        *,
-        leased_w: Floats | None = None,
-    ) -> Book:
-        levels = engaged.levels[way]
-        if leased_w is not None and leased_w.any():
-            levels = tuple(level.beside(leased_w) for level in levels)
+    def _books(self, engaged: Engaged, outlook: Outlook, bound: Bound) -> Books:
         event = engaged.held.event
         by_price = all(signal.kind in PRICES for signal in event.signals)
-        policy = policy or self._settings.policies.get(
-            event.market_context, PRICE_POLICY if by_price else DEFAULT_POLICY
-        )
-        return offer_book(
-            self._seen.fleet,
-            self._seen.state,
-            engaged.baseline_w,
+        agreed = of_program(self._settings.policies, event.market_context)
+        return Books(
+            fleet=self._seen.fleet,
+            state=self._seen.state,
+            engaged=engaged,
             outlook=outlook,
-            levels=levels,
-            direction=way,
-            policy=POLICIES[policy],
+            policy=agreed or (PRICE_POLICY if by_price else DEFAULT_POLICY),
             excluded=self._left_out(outlook.now_s),
             withheld=bound.withheld,
             burden=self.owners.burden(),
         )
 
-    def _plan(self, book: Book, engaged: Engaged, target_w: float, asked_w: float, now: datetime) -> Plan:
-        relieves = book.direction is Direction.RELIEF
-        whole = Mode.SHED if relieves else Mode.LOAD_UP
-        return plan_from(
-            book,
-            self._seen.fleet,
-            engaged.baseline_w,
-            target_w,
-            uniform=engaged.uniform,
-            asked_w=asked_w,
-            held_before=self.commands.mode == whole,
-            in_turn_w=engaged.turns.relief_w(now) if engaged.turns is not None and relieves else None,
-        )
+    def _leased_w(self, way: Direction, bound: Bound, now: datetime) -> Floats:
+        """What devices may be giving that cannot be told anything now."""
+        now_s = now.timestamp()
+        usable = reachable(self._seen.state, now_s) & ~self._left_out(now_s) & ~bound.withheld
+        return np.asarray(np.maximum(way * self.commands.leased_w(now, usable=usable), 0.0))
 
     def _left_out(self, now_s: float) -> Mask:
         """Devices that are connected and cannot be relied on."""

@@ -14,7 +14,7 @@ from openadr_ven.application.reporting import first_moment
 from openadr_ven.dispatch.guard import Envelope, OnBreach, breaches
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import HeldEvent, Notice, WantedReport
-from openadr_ven.domain.opt_policy import OptPolicy, decide, peak_relief_w
+from openadr_ven.domain.opt_policy import Meets, OptPolicy, decide, peak_relief_w
 
 FOR_EVER_S = 365 * 86_400.0
 
@@ -46,6 +46,8 @@ class Heeding:
     upstream: str = "starting"
     out_of: Callable[[DrEvent, datetime], str] = lambda _event, _at: ""
     """Why the whole fleet is out of the rest of an event by the operator's schedules; empty if it is not."""
+    meets: Meets = lambda _event, _signal: True
+    """Whether any device of the fleet is meant."""
 
     def copy(self) -> Self:
         """To be changed, and to take this one's place once the change is stored."""
@@ -133,7 +135,7 @@ class Heeding:
             duration_s=duration_s,
         )
         policy = OptPolicy(refuse_breaches=self.envelope.on_breach is OnBreach.REFUSE, priced=self.priced)
-        opt = decide(policy, event, breaches=broken, now=now)
+        opt = decide(policy, event, breaches=broken, now=now, meets=self.meets)
         if opt.opt_type is OptType.IN and (refusal := self.out_of(event, now)):
             return replace(opt, opt_type=OptType.OUT, reason=refusal)
         return opt

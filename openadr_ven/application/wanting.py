@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from openadr_ven.application.accounting import Share
-from openadr_ven.application.asking import Ask, asked_w, filled
+from openadr_ven.application.asking import Ask, asked_w, filled, meet
 from openadr_ven.dispatch.book import Book
 from openadr_ven.dispatch.plan import Plan, worth_w
 from openadr_ven.fleet.columns import Direction
@@ -22,14 +22,19 @@ class Wants:
 
     levels: Mapping[str, Sequence[float]]
     reference: Mapping[str, float]
-    _known_w: dict[tuple[str, int, int], float] = field(default_factory=dict)
+    _known_w: dict[tuple[str, int, str, int], float] = field(default_factory=dict)
 
-    def of(self, asks: Sequence[Ask], *, baseline_w: float, book_of: BookOf) -> tuple[float, ...]:
+    def of(
+        self, asks: Sequence[Ask], *, baseline_of: Callable[[Ask], float], book_of: Callable[[Ask], BookOf]
+    ) -> tuple[float, ...]:
+        """``baseline_of`` and ``book_of`` tell what the ask's own devices take without it, and offer."""
         wanted: list[float] = []
-        for ask in asks:
+        for place, ask in enumerate(asks):
             if ask.key not in self._known_w:
+                before = zip(asks[:place], wanted, strict=True)
+                taken_w = sum(max(watts, 0.0) for other, watts in before if meet(ask, other))
                 self._known_w[ask.key] = self.watts(
-                    ask, baseline_w=baseline_w, book_of=book_of, taken_w=sum(max(watts, 0.0) for watts in wanted)
+                    ask, baseline_w=baseline_of(ask), book_of=book_of(ask), taken_w=taken_w
                 )
             wanted.append(self._known_w[ask.key])
         self._known_w = {ask.key: self._known_w[ask.key] for ask in asks}

@@ -70,6 +70,9 @@ precedence = "optOut"
 [fleet]
 name = "fleet"                        # in the topics of the gateways
 file = "fleet.store"                  # a folder of versions, or one .csv or .parquet; `openadr-ven fleet load` makes it
+# What events may be for besides our venID and what the fleet file names (devices, sites, transformers, feeders, …):
+# names = ["north"]                   # groups that all of it is in
+# groups = {{"evening-homes" = ["feeder-7", "site-12"]}}
 
 [gateways]                            # the MQTT broker between this agent and the gateways
 host = "127.0.0.1"

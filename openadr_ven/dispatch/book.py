@@ -58,8 +58,9 @@ def offer_book(
     excluded: Mask | None = None,
     withheld: Mask | None = None,
     burden: Floats | None = None,
+    among: Mask | None = None,
 ) -> Book:
-    """The book of a fleet as telemetry shows it.
+    """The book of a fleet as telemetry shows it, or of those devices ``among`` it that are asked at all.
 
     ``levels`` are the network's limits in this direction, ``excluded`` devices that cannot be used
     (``trim.failing``, an opt-out) and ``withheld`` those whose owners' terms forbid it (``terms.binding``);
@@ -67,6 +68,8 @@ def offer_book(
     """
     long_enough = replace(outlook, horizon_s=max(outlook.horizon_s, HORIZON_MIN_S))
     could = headroom(fleet, state, baseline_w, long_enough, direction=direction)
+    if among is not None:
+        could = only(could, among)
     reached = reachable(state, outlook.now_s)
     if excluded is not None:
         reached &= ~excluded

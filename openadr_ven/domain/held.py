@@ -33,11 +33,16 @@ class HeldEvent:
 
     @property
     def stops_at(self) -> datetime | None:
-        """When we begin to let go: the shifted end, or the moment drawn after a cancel (2.0b R65)."""
+        """When we begin to let go: the shifted end, or the moment drawn after a cancel (2.0b R65).
+
+        What had not begun when it was cancelled never does: there is nothing to let go of at random.
+        """
         ends_at = self.event.ends_at
         end = None if ends_at is None else ends_at + self.delay
         if self.event.cancelled_at is None:
             return end
+        if self.event.cancelled_at <= self.event.starts_at + self.delay:
+            return self.event.cancelled_at
         stop = self.event.cancelled_at + self.event.start_after * self.stop_fraction
         return stop if end is None else min(end, stop)
 

@@ -1,17 +1,21 @@
 """Whether the fleet takes part in an event: decided once per version, stored, and only then told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.event import DrEvent, Signal, SignalKind
 from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.unit import Measure
+from openadr_core.oadr2.market_context import of_program
 
 PRICES = (
     SignalKind.ELECTRICITY_PRICE, SignalKind.ELECTRICITY_PRICE_CHANGE, SignalKind.ELECTRICITY_PRICE_FACTOR,
     SignalKind.ENERGY_PRICE, SignalKind.ENERGY_PRICE_CHANGE, SignalKind.ENERGY_PRICE_FACTOR,
 )  # fmt: skip
 """What a kWh is worth: the fleet gives, or takes, as much as pays for its owners."""
+PRICE_CHANGES = frozenset({SignalKind.ELECTRICITY_PRICE_CHANGE, SignalKind.ENERGY_PRICE_CHANGE})
+"""They say themselves how far they are from the usual."""
 FOLLOWED = (
     SignalKind.RELIEF, SignalKind.NET_POWER, SignalKind.BASELINE_SHARE, SignalKind.LEVEL, *PRICES,
 )  # fmt: skip
@@ -29,42 +33,83 @@ class OptPolicy:
     """Market contexts whose usual price of a kWh is known: without it, no price says what it is worth."""
 
 
-def decide(policy: OptPolicy, event: DrEvent, *, breaches: Sequence[str], now: datetime) -> Opt:
+Meets = Callable[[DrEvent, Signal | None], bool]
+"""Whether any device is meant by an event, or by one of its signals."""
+
+
+def is_followed(signal: Signal, *, priced: bool) -> bool:
+    """Whether dispatch can act on the signal; ``priced``: the program's usual price of a kWh is known."""
+    if signal.kind in PRICES:
+        return priced or signal.kind in PRICE_CHANGES
+    in_watts = signal.unit is None or signal.unit.measure is Measure.REAL_POWER
+    return signal.kind in FOLLOWED and in_watts
+
+
+def decide(
+    policy: OptPolicy,
+    event: DrEvent,
+    *,
+    breaches: Sequence[str],
+    now: datetime,
+    meets: Meets = lambda _event, _signal: True,
+) -> Opt:
     """Our answer, with the reason that an operator reads on both sides."""
 
     def opt(opt_type: OptType, reason: str = "", code: str = "200") -> Opt:
         return Opt(event_id=event.id, version=event.version, opt_type=opt_type, at=now, reason=reason, code=code)
 
-    refusal = _refusal(event, policy)
+    refusal = _refusal(event, policy, meets)
     if refusal is not None:
         return opt(OptType.OUT, *refusal)
     if breaches and policy.refuse_breaches:
         return opt(OptType.OUT, f"beyond the safety envelope: {', '.join(breaches)}")
-    if breaches:
-        return opt(OptType.IN, f"within the safety envelope only: {', '.join(breaches)}")
-    return opt(OptType.IN)
+    reserves = [f"within the safety envelope only: {', '.join(breaches)}"] if breaches else []
+    if aside := _left_aside(event, policy):
+        reserves.append(f"not followed: {', '.join(aside)}")
+    return opt(OptType.IN, "; ".join(reserves))
 
 
-def _refusal(event: DrEvent, policy: OptPolicy) -> tuple[str, str] | None:
+def _refusal(event: DrEvent, policy: OptPolicy, meets: Meets) -> tuple[str, str] | None:
     """Why this fleet cannot take part, whatever its envelope says: the reason, and its code."""
     if len(event.id.encode()) > EVENT_ID_MAX_BYTES:
         return f"an eventID of more than {EVENT_ID_MAX_BYTES} bytes has no place in a command", "454"
-    if not any(signal.kind in FOLLOWED for signal in event.signals):
-        # R109: everything in it is understood, and nothing of it can be acted on.
-        kinds = ", ".join(dict.fromkeys(signal.kind.value for signal in event.signals))
-        return f"this fleet cannot act on {kinds}", "460"
-    followed = {signal.kind for signal in event.signals if signal.kind in FOLLOWED}
-    if followed <= set(PRICES) and event.market_context not in policy.priced:
+    if not meets(event, None):
+        return "no target of this event is here", "462"
+    followed = _followed(event, policy)
+    if not followed and any(signal.kind in PRICES for signal in event.signals):
         return "this fleet knows no usual price for the program (reference_price_per_kwh)", "460"
-    if any(signal.device_classes for signal in event.signals):
-        # R112: to follow the signal with all devices would not be what was asked.
-        return "signals for single device classes are not followed here", "469"
+    if not followed:
+        # R109: everything in it is understood, and nothing of it can be acted on.
+        return f"this fleet cannot act on {', '.join(_names(event.signals))}", "460"
+    if not any(meets(event, signal) for signal in followed):
+        # R112: the target is here, and of the classes that the signals are for there is nothing behind it.
+        classes = dict.fromkeys(name for signal in followed for name in signal.device_classes)
+        return f"no device of this event's target is of the class {', '.join(classes)}", "469"
     return None
+
+
+def _followed(event: DrEvent, policy: OptPolicy) -> list[Signal]:
+    priced = of_program(dict.fromkeys(policy.priced, True), event.market_context) or False
+    return [signal for signal in event.signals if is_followed(signal, priced=priced)]
+
+
+def _left_aside(event: DrEvent, policy: OptPolicy) -> list[str]:
+    """What of the event we do not act on. A level beside other signals is there for those who know no other (R106)."""
+    followed = _followed(event, policy)
+    aside = [signal for signal in event.signals if signal not in followed and signal.kind is not SignalKind.LEVEL]
+    return [*_names(aside), *event.not_read]
+
+
+def _names(signals: Sequence[Signal]) -> list[str]:
+    return list(dict.fromkeys(signal.kind.value.replace("_", " ") for signal in signals))
 
 
 def peak_relief_w(event: DrEvent) -> float:
     """The event's most demanding interval, as far as its signals say it in watts: negative asks to take load."""
     values = [
-        interval.value for signal in event.signals if signal.kind is SignalKind.RELIEF for interval in signal.intervals
+        interval.value
+        for signal in event.signals
+        if signal.kind is SignalKind.RELIEF and is_followed(signal, priced=True)
+        for interval in signal.intervals
     ]
     return max(values, key=abs, default=0.0)

@@ -111,7 +111,7 @@ def a_pair(bench: Bench, *, seed: int = 1) -> Pair:
         ven_name="ven-one",
         poll_interval=2 * SECOND,
         enrolment_retry=5 * SECOND,
-        enrolled=Enrolled(relief_signs={normalised(context): ReliefSign.POSITIVE}, names=frozenset()),
+        enrolled=Enrolled(relief_signs={normalised(context): ReliefSign.POSITIVE}),
         offers=(OFFER,),
     )
     return Pair(bench=bench, dice=random.Random(seed), settings=settings)

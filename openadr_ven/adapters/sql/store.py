@@ -79,14 +79,17 @@ class SqlUnitOfWork:
 
     async def held_events(self) -> list[HeldEvent]:
         column = _columns(tables.EventRow)
-        every = select(column.event_id, column.record).order_by(column.version, column.cancelled)
+        # The same version may come again after an implied cancel (2.0b R61): then the cancel is the older word.
+        every = select(column.event_id, column.record).order_by(column.place, column.version, column.cancelled)
         latest = {row.event_id: row.record for row in await self._session.execute(every)}
         held = [from_record(HeldEvent, record) for record in latest.values()]
         return sorted(held, key=lambda one: (one.received_at, one.event.id))
 
     async def save_event(self, held: HeldEvent) -> None:
+        last = await self._session.scalar(select(func.max(_columns(tables.EventRow).place)))
         await self._session.merge(
             tables.EventRow(
+                place=(last or 0) + 1,
                 event_id=held.event.id,
                 version=held.event.version,
                 cancelled=held.event.cancelled_at is not None,

@@ -45,6 +45,8 @@ class EventRow(Row, table=True):
     version: int = Field(primary_key=True)
     cancelled: bool = Field(primary_key=True)
     """A cancel that is only implied keeps the version, and is one more fact all the same."""
+    place: int
+    """Grows with each word about any event: the last one about an event holds, whatever was said before it."""
     received_at: datetime = Field(sa_column=_moment())
     record: str = Field(sa_column=_text())
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from openadr_core.errors import OpenAdrError
+from openadr_core.errors import OpenAdrError, TargetMismatch
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import OptType
 from openadr_core.model.program import ReliefSign
+from openadr_core.model.target import TargetKind
 from openadr_core.oadr2.codes import code_of
-from openadr_core.oadr2.market_context import normalised
-from openadr_core.oadr2.messages import DistributeEvent, Event, Target
+from openadr_core.oadr2.market_context import ANY, normalised
+from openadr_core.oadr2.messages import DistributeEvent, Event
 from openadr_core.oadr2.translate import event_from_wire
 from openadr_ven.domain.indications import (
     EventCancelled,
@@ -31,9 +32,14 @@ class Enrolled:
     """The programs and names under which events are for us."""
 
     relief_signs: Mapping[str, ReliefSign | None]
-    """By market context, normalised: every program we take part in."""
-    names: frozenset[str] = frozenset()
-    """Groups, resources and parties that we answer to, besides our venID."""
+    """By market context, normalised: every program we take part in; ``*`` is any."""
+
+    def takes_part_in(self, market_context: str) -> bool:
+        return not {normalised(market_context), ANY}.isdisjoint(self.relief_signs)
+
+    def relief_sign(self, market_context: str) -> ReliefSign | None:
+        own = normalised(market_context)
+        return self.relief_signs[own if own in self.relief_signs else ANY]
 
 
 @dataclass(slots=True)
@@ -112,12 +118,9 @@ def _compare(taken: _Taken, event: Event, known: KnownEvent) -> None:
 
 
 def _take_new(taken: _Taken, event: Event, known: KnownEvent | None) -> None:
-    if normalised(event.descriptor.market_context) not in taken.enrolled.relief_signs:
+    if not taken.enrolled.takes_part_in(event.descriptor.market_context):
         # R48: a program that we do not take part in.
         _refuse(taken, event, known, code="462", reason="not enrolled in a program of this market context")
-        return
-    if not _is_for(taken, event.target):
-        _refuse(taken, event, known, code="462", reason="no target of this event is here")
         return
     try:
         canonical = _canonical(taken, event)
@@ -135,18 +138,20 @@ def _take_new(taken: _Taken, event: Event, known: KnownEvent | None) -> None:
 
 
 def _canonical(taken: _Taken, event: Event) -> DrEvent:
-    sign = taken.enrolled.relief_signs[normalised(event.descriptor.market_context)]
-    return event_from_wire(event, relief_sign=sign, now=taken.now)
+    """The event in the model's words; of the parties that it names only we are left.
 
-
-def _is_for(taken: _Taken, target: Target) -> bool:
-    """R22: an empty target is the VEN itself; several criteria are ORed."""
-    ours = taken.enrolled.names | {taken.memory.ven_id}
-    wanted = {
-        *target.ven_ids, *target.resource_ids, *target.group_ids, *target.group_names, *target.party_ids,
-        *target.aggregated_pnodes, *target.meter_assets, *target.pnodes, *target.service_delivery_points,
-    }  # fmt: skip
-    return not wanted or not wanted.isdisjoint(ours)
+    R22: several criteria are alternatives, so an event that names others alone is none of ours. Which of our devices
+    the rest of them mean is for the agent, who knows the fleet.
+    """
+    sign = taken.enrolled.relief_sign(event.descriptor.market_context)
+    canonical = event_from_wire(event, relief_sign=sign, now=taken.now)
+    others = [
+        target for target in canonical.targets if target.kind is TargetKind.VEN and target.name != taken.memory.ven_id
+    ]
+    ours = tuple(target for target in canonical.targets if target not in others)
+    if others and not ours:
+        raise TargetMismatch("the event is for another venID", clause="R22")
+    return replace(canonical, targets=ours)
 
 
 def _refuse(taken: _Taken, event: Event, known: KnownEvent | None, *, code: str, reason: str) -> None:

@@ -122,8 +122,15 @@ class Memory:
         return replace(self, known=tuple(one for one in self.known if one.event.id != event_id))
 
     def with_answer(self, answer: Answer) -> Self:
-        """With this answer to send; it takes the place of an older one about the same event."""
-        others = tuple(one for one in self.answers if one.event_id != answer.event_id)
+        """With this answer to send, in place of those about this version of the event, and older ones.
+
+        A version that is refused as out of sequence leaves the answer to a newer one alone (2.0b R62).
+        """
+        others = tuple(
+            one
+            for one in self.answers
+            if one.event_id != answer.event_id or one.modification_number > answer.modification_number
+        )
         return replace(self, answers=(*others, answer))
 
     def without_answer(self, event_id: str, version: int) -> Self:

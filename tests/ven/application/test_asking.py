@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from openadr_core.model.event import SignalKind
 from openadr_core.model.opt import OptType
+from openadr_core.oadr2.market_context import normalised
 from openadr_ven.application.asking import LEVELS, Ask, asked_w, asks_at, filled
 from openadr_ven.domain.held import HeldEvent
 from tests.ven.domain.test_held_events import HOUR, MINUTE, STARTS, an_event, held, relief
@@ -92,7 +93,7 @@ def test_each_kind_in_watts(kind: SignalKind, value: float, expected_w: float) -
 def test_a_program_may_have_levels_of_its_own() -> None:
     ask = ask_at((held(an_event(relief(1, kind=SignalKind.LEVEL))),), NOW)
     assert ask is not None
-    assert asked_w(ask.segment, baseline_w=0, available_w=100.0, levels={"http://p": (0, 0.1, 0.2, 0.3)}) == 10.0
+    assert asked_w(ask.segment, baseline_w=0, available_w=100.0, levels={"http://p/": (0, 0.1, 0.2, 0.3)}) == 10.0
 
 
 def test_programs_are_owed_each_its_own() -> None:
@@ -131,7 +132,7 @@ def test_shares_add_up_and_the_first_is_served_first(wanted_w: list[float], tota
 def test_a_price_is_worth_its_margin_over_the_usual(kind: SignalKind, value: float, margin: float) -> None:
     ask = ask_at((held(an_event(relief(value, kind=kind))),), NOW)
     assert ask is not None
-    reference = {ask.segment.event.market_context: 0.3}
+    reference = {normalised(ask.segment.event.market_context): 0.3}
     asked = asked_w(
         ask.segment, baseline_w=0.0, available_w=0.0, levels={}, worth=lambda at: 1e6 * at, reference=reference
     )

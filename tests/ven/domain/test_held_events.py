@@ -87,11 +87,16 @@ def test_extra_load_is_answered_like_relief() -> None:
     assert decide(OptPolicy(refuse_breaches=True), event, breaches=("event_max_w",), now=STARTS).opt_type is OptType.OUT
 
 
-@pytest.mark.openadr20b("R112", "N11")
-def test_a_signal_for_one_device_class_is_not_followed_with_all() -> None:
-    signal = replace(relief(5e6), device_classes=("Thermostat",))
-    opt = decide(OptPolicy(refuse_breaches=False), an_event(signal), breaches=(), now=STARTS)
-    assert (opt.opt_type, opt.code) == (OptType.OUT, "469")
+@pytest.mark.openadr20b("R65", "N7")
+def test_what_had_not_begun_when_it_was_cancelled_never_does() -> None:
+    """The stop of a running event is drawn; one that waits for its own start has nothing to stop."""
+    event = replace(an_event(), start_after=10 * MINUTE)
+    waiting = replace(held(event), delay_fraction=0.5, stop_fraction=0.9)
+    before = replace(waiting, event=replace(event, cancelled_at=STARTS + 4 * MINUTE))
+    for minute in range(4, 60):
+        assert before.as_acted_on(STARTS + minute * MINUTE) is None
+    running = replace(waiting, event=replace(event, cancelled_at=STARTS + 6 * MINUTE))
+    assert running.stops_at == STARTS + 15 * MINUTE
 
 
 @pytest.mark.parametrize(

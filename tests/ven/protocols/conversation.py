@@ -29,7 +29,7 @@ SETTINGS = SessionSettings(
     ven_name="our-ven",
     poll_interval=INTERVAL,
     enrolment_retry=timedelta(seconds=5),
-    enrolled=Enrolled(relief_signs={normalised(CONTEXT): ReliefSign.POSITIVE}, names=frozenset({"feeder-9"})),
+    enrolled=Enrolled(relief_signs={normalised(CONTEXT): ReliefSign.POSITIVE}),
     offers=OFFERS,
 )
 

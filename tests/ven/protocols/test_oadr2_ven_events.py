@@ -1,15 +1,19 @@
 """Events as the 2.0b pull VEN takes and answers them, rule by rule, without a socket."""
 
+import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from openadr_core.model.opt import Opt, OptType
+from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.market_context import ANY, normalised
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr2 import Oadr2Session
-from tests.ven.protocols.conversation import INTERVAL, NO_REQUEST, a_session, answers, deliver, of, opt_in
+from openadr_ven.protocols.oadr2.events import Enrolled
+from tests.ven.protocols.conversation import INTERVAL, NO_REQUEST, SETTINGS, a_session, answers, deliver, of, opt_in
 from tests.ven.protocols.scripted_vtn import (
     CONTEXT,
     OK,
@@ -18,6 +22,7 @@ from tests.ven.protocols.scripted_vtn import (
     ScriptedVtn,
     an_event,
     distribute,
+    read,
     talk,
 )  # fmt: skip
 
@@ -174,12 +179,60 @@ def test_an_event_that_cannot_be_followed_is_refused_by_its_code(
 
 @pytest.mark.openadr20b("R22", "N10")
 @pytest.mark.parametrize(
-    "target", [m.Target(), m.Target(group_ids=("feeder-9", "x")), m.Target(ven_ids=(VEN_ID,), resource_ids=("y",))]
+    ("target", "names"),
+    [
+        (m.Target(), []),
+        (m.Target(group_ids=("feeder-9", "x")), ["feeder-9", "x"]),
+        (m.Target(ven_ids=(VEN_ID,), resource_ids=("y",)), ["y", VEN_ID]),
+        (m.Target(ven_ids=("somebody-else",), resource_ids=("y",)), ["y"]),
+    ],
 )
-def test_targets_are_ored_and_an_empty_one_is_us(
-    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, target: m.Target
+def test_targets_are_alternatives_and_of_parties_only_we_are_left(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, target: m.Target, names: list[str]
 ) -> None:
-    assert of(i.EventReceived, deliver(registered, vtn, an_event(target=target), now=now + INTERVAL))
+    """Which devices the rest of them mean, the agent knows."""
+    (found,) = of(i.EventReceived, deliver(registered, vtn, an_event(target=target), now=now + INTERVAL))
+    assert [one.name for one in found.event.targets] == names
+
+
+@pytest.mark.openadr20b("R48", "N11")
+def test_a_ven_may_take_part_in_any_program(vtn: ScriptedVtn, now: datetime) -> None:
+    signs = {ANY: ReliefSign.NEGATIVE, normalised(CONTEXT): ReliefSign.POSITIVE}
+    session = Oadr2Session(
+        settings=replace(SETTINGS, enrolled=Enrolled(relief_signs=signs)), decode=read, dice=random.Random(1), now=now
+    )
+    talk(session, vtn, now=now)
+    session.indications()
+    events = (an_event("one"), an_event("two", context="urn:any:other"))
+    found = of(i.EventReceived, deliver(session, vtn, *events, now=now + INTERVAL))
+    assert [one.event.signals[0].intervals[0].value for one in found] == [5e6, -5e6]
+
+
+@pytest.mark.openadr20b("R62", "R58", "N1")
+@pytest.mark.parametrize("versions", [(1, 2), (2, 1)])
+def test_one_event_twice_in_a_payload_ends_as_its_newer_version(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, versions: tuple[int, int]
+) -> None:
+    now += INTERVAL
+    found = deliver(registered, vtn, *(an_event(version=version) for version in versions), now=now)
+    taken = [one.event.version for one in found if isinstance(one, i.EventReceived | i.EventChanged)]
+    assert taken[-1] == 2
+    registered.answer(opt_in(version=2, now=now))
+    talk(registered, vtn, now=now + INTERVAL)
+    said = [(one.modification_number, one.response_code) for one in answers(vtn)]
+    assert said == ([(2, "200")] if versions == (1, 2) else [(1, "450"), (2, "200")])
+
+
+@pytest.mark.openadr20b("R66", "R114", "N8", "N15")
+def test_a_status_but_cancelled_changes_nothing(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
+    """We reckon by our own clock; what is completed for the VTN may still run here (start tolerance)."""
+    now += INTERVAL
+    event = an_event(start_after=timedelta(minutes=5))
+    deliver(registered, vtn, event, now=now)
+    for status in ("far", "near", "active", "completed", "none"):
+        again = replace(event, descriptor=replace(event.descriptor, event_status=status))
+        assert deliver(registered, vtn, again, now=now + timedelta(minutes=3)) == []
+    assert [known.event.id for known in registered.memory.known] == ["event-1"]
 
 
 @pytest.mark.openadr20b("R512", "E7")

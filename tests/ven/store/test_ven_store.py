@@ -87,6 +87,19 @@ def a_request(now: datetime) -> ReportRequest:
     )
 
 
+@pytest.mark.openadr20b("R61", "N5")
+async def test_the_last_word_about_an_event_holds_whatever_version_it_had(store: SqlStore, now: datetime) -> None:
+    """Listed, missing (an implied cancel), and listed again under the same version: it is on."""
+    held = a_held_event(now)
+    missing = replace(held, event=replace(held.event, cancelled_at=now))
+    for words in ([held], [held, missing], [held, missing, held], [held, missing, held, missing]):
+        for word in words[-1:]:
+            async with store.unit_of_work() as unit:
+                await unit.save_event(word)
+        async with store.unit_of_work() as unit:
+            assert await unit.held_events() == [words[-1]]
+
+
 async def test_an_event_is_kept_with_every_answer_to_it(store: SqlStore, now: datetime) -> None:
     first, second = a_held_event(now), a_held_event(now, version=1)
     out = replace(second, opt=replace(second.opt, opt_type=OptType.OUT, at=now + timedelta(seconds=1)))

@@ -1,0 +1,61 @@
+"""Which devices an event, or one of its signals, is for: any of its targets, and of these its device classes.
+
+OpenADR 2.0b R22 and R111; IEEE 2030.5 and OpenADR 3 come to the same by groups and names.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from openadr_core.model.availability import Scope
+from openadr_core.model.event import DrEvent, Signal
+from openadr_core.model.target import Target, TargetKind
+from openadr_ven.fleet.columns import Fleet, Mask
+from openadr_ven.fleet.naming import rows_in
+
+REMEMBERED_MAX = 64
+
+
+class Aim:
+    """A fleet by the names that a utility knows it under. The masks are a cache: they follow from their key."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        fleet_name: str,
+        names: Sequence[str] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """``names`` mean all of the fleet, each of ``groups`` the devices behind these names of the fleet's own."""
+        self._fleet = fleet
+        self._fleet_name = fleet_name
+        self._names = frozenset(names)
+        self._groups = dict(groups or {})
+        self._rows: dict[tuple[frozenset[str], frozenset[str]], Mask] = {}
+
+    def rows(self, event: DrEvent, signal: Signal | None = None) -> Mask | None:
+        """The devices that the event is for, of the signal's classes; None for all of the fleet."""
+        names = self._named(event.targets)
+        classes = frozenset(() if signal is None else signal.device_classes)
+        if names is None and not classes:
+            return None
+        key = (names or frozenset({self._fleet_name}), classes)
+        if key not in self._rows:
+            if len(self._rows) >= REMEMBERED_MAX:
+                self._rows.clear()
+            targets = frozenset(Target(kind=TargetKind.NAME, name=name) for name in key[0])
+            scope = Scope(targets=targets, device_classes=classes)
+            self._rows[key] = rows_in(self._fleet, scope, fleet_name=self._fleet_name)
+        return self._rows[key]
+
+    def meets(self, event: DrEvent, signal: Signal | None = None) -> bool:
+        """Whether any device is meant."""
+        rows = self.rows(event, signal)
+        return rows is None or bool(rows.any())
+
+    def _named(self, targets: Sequence[Target]) -> frozenset[str] | None:
+        """The fleet's own names for what is meant; None for all of it."""
+        # A venID that has come this far is ours.
+        if not targets or any(target.kind is TargetKind.VEN or target.name in self._names for target in targets):
+            return None
+        names = {name for target in targets for name in self._groups.get(target.name, (target.name,))}
+        return None if self._fleet_name in names else frozenset(names)

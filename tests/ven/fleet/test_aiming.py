@@ -1,0 +1,65 @@
+"""Names of a utility to devices: the fleet file's own, groups of the settings, classes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from openadr_core.model.target import Target, TargetKind
+from openadr_ven.fleet.aiming import REMEMBERED_MAX, Aim
+from openadr_ven.fleet.columns import DeviceClass
+from tests.ven.domain.test_held_events import an_event, relief
+from tests.ven.fleet.synthetic import fleet_of
+
+FLEET = fleet_of(120, seed=4)
+AIM = Aim(
+    FLEET, fleet_name="fleet", names=("zone-a",), groups={"north": ("feeder-000", "device-00119"), "none": ("x",)}
+)
+
+
+def targets(**names: str) -> tuple[Target, ...]:
+    return tuple(Target(kind=TargetKind[kind], name=name) for kind, name in names.items())
+
+
+@pytest.mark.openadr20b("R22", "N10")
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        (),
+        targets(VEN="ven-7"),
+        targets(GROUP="zone-a"),
+        targets(RESOURCE="fleet"),
+        targets(RESOURCE="x", PARTY="zone-a"),
+    ],
+)
+def test_all_of_the_fleet(wanted: tuple[Target, ...]) -> None:
+    assert AIM.rows(replace(an_event(), targets=wanted)) is None
+
+
+@pytest.mark.openadr20b("R22", "N10", "R111")
+def test_some_of_it() -> None:
+    feeder = FLEET.feeder == 0
+    last = np.asarray(FLEET.device_id == "device-00119")
+    batteries = FLEET.device_class == DeviceClass.BATTERY
+
+    def rows(wanted: tuple[Target, ...], *classes: str) -> list[bool]:
+        found = AIM.rows(replace(an_event(), targets=wanted), replace(relief(1.0), device_classes=classes))
+        assert found is not None
+        return list(found)
+
+    assert rows(targets(RESOURCE="feeder-000")) == list(feeder)
+    assert rows(targets(GROUP="north")) == list(feeder | last)
+    assert rows(targets(PNODE="feeder-000", METER="device-00119")) == list(feeder | last)
+    assert rows(targets(RESOURCE="feeder-000"), "RESU") == list(feeder & batteries)
+    assert rows((), "RESU") == list(batteries)
+    assert rows(targets(DEVICE_CLASS="RESU")) == list(batteries)
+    assert not any(rows(targets(SERVICE_AREA="1 2 3 4")))
+    assert not any(rows(targets(GROUP="none")))
+    assert not AIM.meets(replace(an_event(), targets=targets(GROUP="none")))
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    aim = Aim(FLEET, fleet_name="fleet")
+    for number in range(REMEMBERED_MAX + 5):
+        aim.rows(replace(an_event(), targets=targets(RESOURCE=f"r{number}")))
+    assert len(aim._rows) <= REMEMBERED_MAX

@@ -120,7 +120,7 @@ def _active_period(found: m.ActivePeriod) -> str:
         + _duration("ei:x-eiNotification", found.notification)
         + _duration("ei:x-eiRampUp", found.ramp_up)
         + _duration("ei:x-eiRecovery", found.recovery)
-        + "</xcal:properties><xcal:components/></ei:eiActivePeriod>"
+        + "</xcal:properties><xcal:components></xcal:components></ei:eiActivePeriod>"
     )
 
 

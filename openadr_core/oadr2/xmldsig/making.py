@@ -5,6 +5,8 @@ Nothing of the message is written again, so what is sent is what was signed, byt
 
 import base64
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +16,15 @@ from openadr_core.errors import LocalProtocolError
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.oadr2.xmldsig.keys import Signer
 from openadr_core.oadr2.xmldsig.names import C14N, DS, DSP, SHA256
-from openadr_core.xml.fields import date_time_text, escape
+from openadr_core.xml.fields import date_time_text
 from openadr_core.xml.parse import parse
 
-_OBJECT = b"<oadr:oadrSignedObject "
+_OBJECT = b"<oadr:oadrSignedObject"
+_END = b"</oadr:oadrPayload>"
+_DECLARATION = re.compile(rb' xmlns:([A-Za-z]+)="([^"&]*)"')
+_FOREIGN = re.compile(rb"xmlns|/>|<!|<\?|&#|='")
+"""What our own writing has not, and what is in others' that is carried as it came (Green Button): only without it is a
+message canonical as it stands, but for the declarations of its root."""
 _OBJECT_ID = "oadrSignedObject"
 _REPLAY_ID = "replayProtect"
 _SIGNATURE_ID = "signature"
@@ -38,13 +45,26 @@ class Prepared:
 
 def prepare(body: bytes) -> Prepared:
     """``body`` is an unsigned envelope, as :mod:`openadr_core.oadr2.encode` writes it."""
-    root = parse(body, max_bytes=XML_REPORT_BODY_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
     at = body.find(_OBJECT)
-    if at < 0 or len(root) != 1:
+    if at < 0 or b":Signature" in body[:at]:
         raise LocalProtocolError("only an unsigned message of our own can be signed")
-    namespaces = {prefix or "": name for prefix, name in root.nsmap.items()} | {"ds": DS}
-    scope = "".join(f' xmlns:{prefix}="{escape(name)}"' for prefix, name in sorted(namespaces.items()))
-    return Prepared(body=body, at=at, digest=_digest(etree.tostring(root[0], method="c14n")), scope=scope)
+    declared = {found[1].decode(): found[2].decode() for found in _DECLARATION.finditer(body, 0, at)}
+    if _FOREIGN.search(body, at):
+        digest = _digest_of_tree(body)
+    else:
+        # Four times faster than by way of a tree.
+        digest = _digest(_OBJECT + _scope(declared).encode() + body[at + len(_OBJECT) : -len(_END)])
+    return Prepared(body=body, at=at, digest=digest, scope=_scope(declared | {"ds": DS}))
+
+
+def _scope(namespaces: Mapping[str, str]) -> str:
+    """As Canonical XML writes declarations: in the order of their prefixes."""
+    return "".join(f' xmlns:{prefix}="{name}"' for prefix, name in sorted(namespaces.items()))
+
+
+def _digest_of_tree(body: bytes) -> str:
+    root = parse(body, max_bytes=XML_REPORT_BODY_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
+    return _digest(etree.tostring(root[-1], method="c14n"))
 
 
 def signed(message: Prepared, signer: Signer, *, sent_at: datetime, nonce: str) -> bytes:

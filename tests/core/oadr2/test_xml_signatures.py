@@ -87,6 +87,15 @@ def test_every_message_is_signed_verified_and_read_in_what_was_verified(
     assert found.holder.certificate_sha256 == party.signer.certificate_sha256 == party.issued.peer.certificate_sha256
 
 
+def test_what_others_wrote_and_we_carry_is_signed_as_it_stands(party: Party) -> None:
+    """Its writing need not be canonical: it is made so, to be signed."""
+    for strange in (b"<x xmlns='urn:x' b='2' a=\"1\"/>", b"a&#13;b", b"<![CDATA[<&]]>", b"<?x y?>", b"<!-- c -->"):
+        body = encode(POLL).replace(b"VEN_1", strange)
+        root = parse(signed(prepare(body), party.signer, sent_at=NOW, nonce="n"))
+        assert verify(root)
+        assert etree.tostring(root[1], method="c14n") == etree.tostring(parse(body)[0], method="c14n")
+
+
 def test_somebody_elses_verifier_takes_ours(party: Party) -> None:
     expected = SignatureConfiguration(location="./", expect_references=2)
     found = XMLVerifier().verify(

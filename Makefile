@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test check format lint types imports bench soak conformance clean
+.PHONY: help demo test check format lint types imports bench bench-fleet soak conformance clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.demo  ## an event from the operator to every device and back, in about four minutes
 	@$(BIN)/python -m demo
@@ -32,6 +32,9 @@ imports: $(VENV)/.test
 
 bench: $(VENV)/.test  ## ratios against the bare libraries and a peer, with the machine named
 	@$(BIN)/python -m pytest -m bench -s tests/bench
+
+bench-fleet: $(VENV)/.test  ## an event through fleets of a thousand to nine million devices, stage by stage
+	@$(BIN)/python -m tests.bench.fleet_stages
 
 soak: $(VENV)/.test  ## the long way: a thousand kills, a million documents, 100,000 of each message; hours
 	@OPENADR_CHAOS_KILLS=1000 OPENADR_CHAOS_EVENTS=200 OPENADR_FUZZ_RUNS=1000000 OPENADR_FUZZ_PER_KIND=100000 $(BIN)/python -m pytest --timeout 0 tests/chaos tests/fuzz

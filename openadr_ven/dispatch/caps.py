@@ -79,7 +79,7 @@ class _Nodes:
     @classmethod
     def gather(cls, offers: Offers, level: Level, chosen: Rows) -> "_Nodes":
         lengths = level.lengths(offers.cost.size)[chosen]
-        rows, starts = _packed(level.starts[chosen], lengths)
+        rows, starts = packed(level.starts[chosen], lengths)
         return cls(
             cost=offers.cost[rows],
             slope=offers.slope[rows],
@@ -91,7 +91,7 @@ class _Nodes:
         )
 
     def only(self, chosen: Rows) -> "_Nodes":
-        rows, starts = _packed(self.starts[chosen], self.lengths[chosen])
+        rows, starts = packed(self.starts[chosen], self.lengths[chosen])
         return _Nodes(
             cost=self.cost[rows],
             slope=self.slope[rows],
@@ -110,7 +110,7 @@ class _Nodes:
         return total_w, np.add.reduceat(self.slope * follows, self.starts)
 
 
-def _packed(starts: Rows, lengths: Rows) -> tuple[Rows, Rows]:
+def packed(starts: Rows, lengths: Rows) -> tuple[Rows, Rows]:
     """Row numbers of these slices one after another, and where each begins among them."""
     new_starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
     return np.arange(lengths.sum()) + np.repeat(starts - new_starts, lengths), new_starts

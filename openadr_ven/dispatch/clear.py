@@ -65,8 +65,11 @@ class SupplyCurve:
 
 def saturation_price(cost: Floats, slope: Floats, upper_w: Floats) -> Floats:
     """The price at which each device gives all it has."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(upper_w > 0.0, cost + upper_w / slope, cost)
+    price = np.zeros_like(cost)
+    for rows in chunks(cost.size):
+        np.divide(upper_w[rows], slope[rows], out=price[rows], where=upper_w[rows] > 0.0)
+        price[rows] += cost[rows]
+    return price
 
 
 def price_range(offers: Offers) -> tuple[float, float]:

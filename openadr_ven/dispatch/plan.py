@@ -18,7 +18,7 @@ from openadr_ven.dispatch.clear import Offers, SupplyCurve, clear, relief_at, re
 from openadr_ven.dispatch.policy import Policy, endurance
 from openadr_ven.dispatch.quota import Quotas, clear_within
 from openadr_ven.dispatch.rounding import not_beyond, sample, within
-from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode
+from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode, chunks
 from openadr_ven.fleet.model import Outlook
 
 COMMAND_MIN_W = 1.0
@@ -140,10 +140,14 @@ def relief_to_commands(
     fleet: Fleet, baseline_w: Floats, relief_w: Floats
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """What each device is told: its mode, and its net power where it takes a setpoint."""
-    asked = np.abs(relief_w) >= COMMAND_MIN_W
-    whole = np.where(relief_w < 0.0, np.uint8(Mode.LOAD_UP), np.uint8(Mode.SHED))
-    mode = np.where(asked, np.where(fleet.discrete(), whole, np.uint8(Mode.SETPOINT)), np.uint8(Mode.RELEASE))
-    setpoint_w = np.where(mode == Mode.SETPOINT, baseline_w - relief_w, 0.0).astype(np.float32)
+    mode, setpoint_w = np.zeros(fleet.size, dtype=np.uint8), np.zeros(fleet.size, dtype=np.float32)
+    discrete = fleet.discrete()
+    for rows in chunks(fleet.size):
+        relief = relief_w[rows]
+        asked = np.abs(relief) >= COMMAND_MIN_W
+        whole = np.where(relief < 0.0, np.uint8(Mode.LOAD_UP), np.uint8(Mode.SHED))
+        mode[rows] = np.where(discrete[rows], whole, np.uint8(Mode.SETPOINT)) * asked
+        np.subtract(baseline_w[rows], relief, out=setpoint_w[rows], where=asked & ~discrete[rows], casting="same_kind")
     return mode, setpoint_w
 
 
@@ -169,12 +173,12 @@ def _share(
         if abs(float(given_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
             return given_w, price
     price, given_w = _cleared(offers, book.levels, book.quotas, target_w, curve=book.curve)
-    whole = book.by_size
-    share = np.zeros(given_w.size)
-    share[whole] = given_w[whole] / offers.upper_w[whole]
-    drawn = sample(share, uniform, by_size=whole)
-    if bool((share[whole] >= 1.0)[drawn[whole]].all()) and not (share[whole] > 0.0)[~drawn[whole]].any():
+    share = given_w[book.by_size] / offers.upper_w[book.by_size]
+    chosen = sample(share, uniform)
+    if np.array_equal(chosen, share > 0.0) and bool((share[chosen] >= 1.0).all()):
         return given_w, price
+    drawn = np.zeros(given_w.size, dtype=np.bool_)
+    drawn[book.by_size] = chosen
     drawn = _within(book, drawn)
     if offers.upper_w.sum(where=~discrete) > 0.0:
         drawn = not_beyond(drawn, offers.upper_w, target_w)

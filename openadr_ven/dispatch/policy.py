@@ -58,9 +58,10 @@ def merit(fleet: Fleet, headroom: Headroom, _occasion: Occasion) -> Offers:
 
 def endurance(_fleet: Fleet, headroom: Headroom, occasion: Occasion) -> Offers:
     """The longest-lasting first; prices are hours, negative."""
-    hours = np.minimum(headroom.endurance_s / HOUR_S, ENDURANCE_MAX_H)
+    cost = headroom.endurance_s * (-1.0 / HOUR_S)
+    np.maximum(cost, -ENDURANCE_MAX_H, out=cost)
     slot_h = max(occasion.horizon_s, SLOT_MIN_S) / HOUR_S
-    return Offers.of(-hours, headroom.power_w / slot_h, headroom.relief_w)
+    return Offers.of(cost, headroom.power_w * (1.0 / slot_h), headroom.relief_w)
 
 
 def wear(fleet: Fleet, headroom: Headroom, _occasion: Occasion) -> Offers:

@@ -9,24 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from openadr_ven.dispatch.caps import Level
-from openadr_ven.fleet.columns import Floats, Mask, Rows
+from openadr_ven.dispatch.caps import Level, packed
+from openadr_ven.fleet.columns import Floats, Mask
 
 CERTAIN = 1.0 - 1e-9
 """A share beyond this is the whole device: rounding of sums must not lose it."""
 
 
-def sample(share: Floats, uniform: float, *, by_size: Rows) -> Mask:
-    """Which devices to shed: each with the probability that is its share.
-
-    ``by_size`` are the devices to draw from, smallest first; of the others none is shed.
-    """
-    drawn = np.zeros(share.size, dtype=np.bool_)
-    ordered = share[by_size]
-    certain = ordered >= CERTAIN
-    passed = np.floor(np.cumsum(np.where(certain, 0.0, ordered)) + uniform)
-    drawn[by_size] = certain | (np.diff(passed, prepend=0.0) > 0.0)
-    return drawn
+def sample(share: Floats, uniform: float) -> Mask:
+    """Which devices to shed, smallest first as they are given: each with the probability that is its share."""
+    certain = share >= CERTAIN
+    passed = np.floor(np.cumsum(np.where(certain, 0.0, share)) + uniform)
+    return np.asarray(certain | (np.diff(passed, prepend=0.0) > 0.0))
 
 
 def not_beyond(shed: Mask, size_w: Floats, target_w: float) -> Mask:
@@ -48,14 +42,14 @@ def not_beyond(shed: Mask, size_w: Floats, target_w: float) -> Mask:
 def within(shed: Mask, size_w: Floats, levels: Sequence[Level]) -> Mask:
     """The same choice without the devices that would carry a node beyond its limit."""
     for level in levels:
-        shed_w = np.where(shed, size_w, 0.0)
-        full = level.sums(shed_w) > level.limit_w * (1.0 + 1e-12)
-        if not full.any():
+        full = np.flatnonzero(level.sums(np.where(shed, size_w, 0.0)) > level.limit_w * (1.0 + 1e-12))
+        if full.size == 0:
             continue
-        lengths = level.lengths(shed.size)
-        taken_w = np.cumsum(shed_w)
-        before_w = np.concatenate(([0.0], taken_w))[level.starts]
+        lengths = level.lengths(shed.size)[full]
+        rows, starts = packed(level.starts[full], lengths)
+        taken_w = np.cumsum(np.where(shed[rows], size_w[rows], 0.0))
+        before_w = np.concatenate(([0.0], taken_w))[starts]
         inside_w = taken_w - np.repeat(before_w, lengths)
-        beyond = inside_w > np.repeat(level.limit_w, lengths) * (1.0 + 1e-12)
-        shed = shed & ~(beyond & np.repeat(full, lengths))
+        shed = shed.copy()
+        shed[rows[inside_w > np.repeat(level.limit_w[full], lengths) * (1.0 + 1e-12)]] = False
     return shed

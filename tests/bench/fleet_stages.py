@@ -1,0 +1,221 @@
+"""``make bench-fleet``: an event's way through fleets of 10³ to 9·10⁶ devices, stage by stage.
+
+Each size runs in a process of its own, so that its memory is its own. A stage's figure is the median of a
+few calls, in seconds on the clock; "× pass" is how many bare passes of NumPy over the same devices it
+takes (``clip(h·(λ − c), 0, u).sum()``, in cache-sized chunks: what the memory's bandwidth allows).
+
+    python -m tests.bench.fleet_stages [SIZE …]      # 1000 10000 … 9000000 without any
+"""
+
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from openadr_core.model.program import ReliefSign
+from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.translate import event_from_wire
+from openadr_core.shell.datafiles import load_schema
+from openadr_ven.adapters.sql.migrate import migrate
+from openadr_ven.adapters.sql.store import SqlStore, engine_of
+from openadr_ven.application.commands import Commands, frames
+from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.clear import clear, relief_at
+from openadr_ven.dispatch.guard import CAUTIOUS, GuardState, admit
+from openadr_ven.dispatch.network import network
+from openadr_ven.dispatch.plan import plan_from
+from openadr_ven.domain.held import Round
+from openadr_ven.fleet.columns import Fleet, Mode, chunks
+from openadr_ven.fleet.headroom import headroom
+from openadr_ven.fleet.model import Outlook
+from openadr_ven.fleet.physics import evening_state
+from openadr_ven.fleet.population import populate
+from openadr_ven.gateways.codec import encode
+from tests.bench.tables import Table, machine
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 9_000_000)
+NOW = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
+OUTLOOK = Outlook(now_s=NOW.timestamp(), horizon_s=3_600.0, soc_floor=0.2)
+SHARE = 0.6
+"""Of what the fleet has."""
+TIGHT = 0.5
+"""Transformers are rated this share of what statistics give them, so that many bind."""
+EVENT = Path(__file__).resolve().parents[1] / "vectors" / "oadr2" / "distribute_event.xml"
+READY = (
+    "receive", "translate", "guard", "clear, no tree", "clear, tree", "round and command", "frames and encode",
+    "persist",
+)  # fmt: skip
+"""What an event costs when the book is open."""
+COLD = ("headroom", "network", "book, tree")
+BARE = "bare pass"
+PLOT_COLUMNS = 60
+
+
+def measure(size: int) -> dict[str, float]:
+    """Seconds by stage, and the peak of memory in GB."""
+    fleet = populate(size, rng=np.random.default_rng(7))
+    fleet = replace(fleet, transformer_limit_w=TIGHT * fleet.transformer_limit_w)
+    state = evening_state(fleet, now_s=NOW.timestamp(), outdoor_c=OUTLOOK.outdoor_c, rng=np.random.default_rng(1))
+    repeats = 3 if size > 500_000 else 7
+    found: dict[str, float] = {}
+
+    def timed(name: str, call: Callable[[], object]) -> None:
+        seconds = []
+        for _ in range(repeats):
+            begun = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - begun)
+        found[name] = statistics.median(seconds)
+
+    baseline_w = state.power_w
+    levels = network(fleet, baseline_w)
+    free = offer_book(fleet, state, baseline_w, outlook=OUTLOOK)
+    book = offer_book(fleet, state, baseline_w, outlook=OUTLOOK, levels=levels)
+    target_w = SHARE * book.most_w
+    plan = plan_from(book, fleet, baseline_w, target_w)
+    schema, message = load_schema(), EVENT.read_bytes()
+    envelope = replace(CAUTIOUS, event_max_w=10**12, step_max_w=10**12)
+    timed(BARE, lambda: _bare_pass(book))
+    heard = decode(message, schema)
+    assert isinstance(heard, m.DistributeEvent)
+    timed("receive", lambda: decode(message, schema))
+    timed("translate", lambda: [event_from_wire(one, relief_sign=ReliefSign.POSITIVE, now=NOW) for one in heard.events])
+    timed("headroom", lambda: headroom(fleet, state, baseline_w, OUTLOOK))
+    timed("network", lambda: network(fleet, baseline_w))
+    timed("book, tree", lambda: offer_book(fleet, state, baseline_w, outlook=OUTLOOK, levels=levels))
+    timed("guard", lambda: admit(envelope, GuardState(), round(target_w), NOW.timestamp()))
+    timed("clear, no tree", lambda: relief_at(free.offers, clear(free.offers, target_w, curve=free.curve)))
+    timed("clear, tree", lambda: relief_at(book.offers, clear(book.offers, target_w, curve=book.curve)))
+    timed("round and command", lambda: plan_from(book, fleet, baseline_w, target_w))
+    made = _round(fleet, plan.mode, plan.setpoint_w)
+    timed("frames and encode", lambda: sum(len(encode(frame)) for frame in frames(fleet, made)))
+    found["persist"] = asyncio.run(_persisted(made, repeats))
+    found["binding"] = float((book.offers.cap < free.offers.cap).sum())
+    found["devices told"] = float((plan.mode != Mode.RELEASE).sum())
+    found["error"] = abs(plan.planned_w / target_w - 1.0)
+    found["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return found
+
+
+def _bare_pass(book: Book) -> float:
+    offers, total_w = book.offers, 0.0
+    for rows in chunks(offers.cost.size):
+        relief_w = offers.slope[rows] * (-1.0 - offers.cost[rows])
+        total_w += float(np.clip(relief_w, 0.0, offers.upper_w[rows], out=relief_w).sum())
+    return total_w
+
+
+def _round(fleet: Fleet, mode: np.ndarray, setpoint_w: np.ndarray) -> Round:
+    told = mode != Mode.RELEASE
+    commands = Commands(fleet)
+    commands.tell(
+        told, mode, setpoint_w, sequence=1, now=NOW, ends_at=NOW + timedelta(seconds=30), relief_w=np.zeros(fleet.size)
+    )  # fmt: skip
+    return Round(
+        sequence=1, event_id="event-1", event_version=0, made_at=NOW, ends_at=NOW + timedelta(seconds=30), ramp_s=0.0,
+        asked_w=1.0, allowed_w=1.0, mode=commands.mode.tobytes(), setpoint_w=commands.setpoint_w.tobytes(),
+        sent=np.packbits(told).tobytes(), guard="{}", trim="{}",
+    )  # fmt: skip
+
+
+async def _persisted(made: Round, repeats: int) -> float:
+    """Seconds until a round is on disk: one transaction of SQLite, synchronous."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        engine = engine_of(f"sqlite:///{folder}/ven.db")
+        await migrate(engine)
+        store = SqlStore(engine)
+        for number in range(repeats):
+            begun = time.perf_counter()
+            async with store.unit_of_work() as unit:
+                await unit.add_round(replace(made, sequence=number + 1))
+            seconds.append(time.perf_counter() - begun)
+        await store.close()
+    return statistics.median(seconds)
+
+
+def report(sizes: tuple[int, ...], figures: list[dict[str, float]]) -> str:
+    largest = figures[-1]
+    stages = (*READY, *COLD)
+    rows = [[name, *(_seconds(one[name]) for one in figures), _slope(sizes, figures, name), _passes(largest, name)]
+            for name in (BARE, *stages)]  # fmt: skip
+    # The clearing of "round and command" is the one with the tree: it is not counted twice.
+    ready = [sum(one[name] for name in READY if not name.startswith("clear")) for one in figures]
+    cold = [
+        total + sum(one[name] for name in ("network", "book, tree")) for total, one in zip(ready, figures, strict=True)
+    ]
+    for name, values in (("ready: all of it", ready), ("cold: with its book", cold)):
+        rows.append([name, *map(_seconds, values), _fit(sizes, values), f"{values[-1] / largest[BARE]:.0f}"])
+    rows.append(["memory, GB", *(f"{one['memory_gb']:.2f}" for one in figures), "", ""])
+    table = Table(
+        title="An event through a fleet, seconds",
+        header=("stage", *(f"{size:,}" for size in sizes), "slope", "× pass"),
+        rows=rows,
+        notes=(
+            "ready: the book is open (telemetry has not changed), the event comes in, is planned, encoded and on disk;",
+            "cold: headroom, network and book are made first. Slope: of log time over log devices, from 10⁴ on.",
+            f"Of the largest fleet {largest['binding']:,.0f} devices are held by their transformers,",
+            f"{largest['devices told']:,.0f} are told something, and the target is met to {largest['error']:.1e}.",
+            "Handed to a broker and delivered to homes are figures of their own, and not in this table.",
+        ),
+    )
+    return f"{machine()}\n\n{table.text()}\n\n{_plot(sizes, cold)}"
+
+
+def _plot(sizes: tuple[int, ...], seconds: list[float]) -> str:
+    """Growth in text: a bar for each size, both scales logarithmic."""
+    low, high = np.log10(min(seconds)), np.log10(max(seconds))
+    lines = ["cold, logarithmic:"]
+    for size, value in zip(sizes, seconds, strict=True):
+        bar = 1 + round((PLOT_COLUMNS - 1) * (np.log10(value) - low) / max(high - low, 1e-9))
+        lines.append(f"{size:>12,} {'█' * bar} {_seconds(value)} s")
+    return "\n".join(lines)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g}" if value < 0.1 else f"{value:.2f}"
+
+
+def _passes(largest: dict[str, float], name: str) -> str:
+    return f"{largest[name] / largest[BARE]:.1f}"
+
+
+def _slope(sizes: tuple[int, ...], figures: list[dict[str, float]], name: str) -> str:
+    return _fit(sizes, [one[name] for one in figures])
+
+
+def _fit(sizes: tuple[int, ...], values: list[float]) -> str:
+    large = [(size, value) for size, value in zip(sizes, values, strict=True) if size >= 10_000]
+    if len(large) < 2:
+        return ""
+    return f"{np.polyfit(*np.log(np.array(large)).T, 1)[0]:.2f}"
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--one"]:
+        print(json.dumps(measure(int(arguments[1]))))  # noqa: T201
+        return
+    sizes = tuple(map(int, arguments)) or SIZES
+    figures = []
+    for size in sizes:
+        print(f"{size:,} devices …", file=sys.stderr, flush=True)  # noqa: T201
+        command = [sys.executable, "-m", "tests.bench.fleet_stages", "--one", str(size)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
+        figures.append(json.loads(done.stdout.splitlines()[-1]))
+    print(report(sizes, figures))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -200,7 +200,8 @@ def _fit(sizes: tuple[int, ...], values: list[float]) -> str:
     large = [(size, value) for size, value in zip(sizes, values, strict=True) if size >= 10_000]
     if len(large) < 2:
         return ""
-    return f"{np.polyfit(*np.log(np.array(large)).T, 1)[0]:.2f}"
+    devices, seconds = np.log(np.array(large, dtype=np.float64)).T
+    return f"{np.polyfit(devices, seconds, 1)[0]:.2f}"
 
 
 def main(arguments: list[str]) -> None:

@@ -12,7 +12,8 @@ from typing import Literal
 import httpx
 import pytest
 
-from openadr_core.identity import peer_of
+from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer, peer_of
 from openadr_core.model.party import SignatureRule
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.encode import encode
@@ -21,6 +22,7 @@ from openadr_core.oadr2.xmldsig import verify
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.tls import server_context
 from openadr_core.xml.parse import parse
+from openadr_ven.transport.push_server import PushServer
 from openadr_vtn.application.handlers.parties import deny_certificates, replace_certificate
 from openadr_vtn.http.oadr2_routes import parties_app
 from tests.core.shell.lab import Lab as TlsLab
@@ -62,6 +64,22 @@ async def test_without_a_certificate_no_route_says_anything(bench: Bench) -> Non
     finally:
         await running.close()
     assert await everything(bench) == before
+
+
+@pytest.mark.openadr20b("R517", "S3", "S6")
+async def test_nor_does_any_of_a_ven_that_is_pushed_to() -> None:
+    async def receive(request: Request, peer: Peer) -> Response:
+        raise AssertionError(f"{peer} got through to {request.path}")
+
+    server = PushServer(receive, host="127.0.0.1", port=0, tls=None, may_speak=lambda: True)  # type: ignore[arg-type]
+    await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+            for path in (*(f"{BASE}{service}" for service in VTN_SERVICES), BASE, "/", "/metrics"):
+                for method in METHODS:
+                    assert (await client.request(method, path, headers=XML)).status_code == 403, (method, path)
+    finally:
+        await server.close()
 
 
 # -- T12: a certificate that was stolen ------------------------------------------------------

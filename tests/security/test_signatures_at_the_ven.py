@@ -13,7 +13,9 @@ from openadr_core.oadr2.xmldsig import is_signed, verify
 from openadr_core.xml.parse import parse
 from openadr_ven.adapters.sql.store import SqlStore
 from openadr_ven.domain import indications as i
+from tests.security.forger import Forger
 from tests.security.signing import Lab
+from tests.security.test_signature_wrapping import CANONICALISATIONS, WRAPPINGS, Evil
 from tests.security.ven_world import SECOND, Change, World
 from tests.ven.protocols.conversation import of
 from tests.ven.protocols.scripted_vtn import OK, VTN_ID, an_event, distribute, read
@@ -198,3 +200,23 @@ async def test_what_the_core_is_given_is_what_was_signed_and_nothing_else(world:
     assert not is_signed(parse(plain))
     assert read(plain) == m.Response(response=OK, ven_id="ven-7")
     assert VTN_ID.encode() not in plain
+
+
+@pytest.mark.parametrize("how", CANONICALISATIONS)
+async def test_no_wrapping_lets_another_message_in(pushed: World, how: str) -> None:
+    """T16, at this side: a message that the VTN really signed, bent in each known way to end the registration."""
+    memory = pushed.session.memory
+    renew = encode(m.RequestReregistration(ven_id=memory.ven_id))
+    for name, attack in WRAPPINGS.items():
+        evil = Evil(ven_id=memory.ven_id, registration_id=memory.registration_id)
+        forger = Forger(
+            identity=pushed.theirs.identity, sent_at=pushed.now, nonce=f"evil-{name}", **CANONICALISATIONS[how]
+        )
+        body = forger.sign(renew, after=lambda root, attack=attack, evil=evil: attack(root, evil))  # type: ignore[misc]
+        answer = await pushed.push(body, "EiRegisterParty")
+        assert answer.status in {200, 406}, name
+        assert answer.status == 406 or read(answer.body).response.response_code == "459", name  # type: ignore[union-attr]
+        assert pushed.session.memory == memory, name
+    good = Forger(identity=pushed.theirs.identity, sent_at=pushed.now, nonce="good", **CANONICALISATIONS[how])
+    await pushed.push(good.sign(renew), "EiRegisterParty")
+    assert pushed.session.memory.renewing

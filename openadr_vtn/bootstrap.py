@@ -75,8 +75,9 @@ LAST_SEEN_WRITTEN_S = 1
 METRICS_REFRESHED_S = 10
 NONCE_BYTES = 16
 REPORTS_FORGOTTEN_S = 3600
-NONCES_FORGOTTEN_S = 60
-"""Also how much longer than needed a nonce is kept, for processes whose clocks differ."""
+NONCES_FORGOTTEN_S = 10
+NONCES_KEPT_LONGER = timedelta(minutes=1)
+"""Than needed, for processes whose clocks differ."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -413,7 +414,7 @@ def _wake(
 
 async def _forget_nonces(store: Store, now: datetime) -> None:
     async with store.unit_of_work() as uow:
-        await uow.nonces.forget(now - timedelta(seconds=NONCES_FORGOTTEN_S))
+        await uow.nonces.forget(now - NONCES_KEPT_LONGER)
 
 
 def _soundly(what: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

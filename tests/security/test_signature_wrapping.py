@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from openadr_core.errors import SignatureFault
@@ -26,6 +30,7 @@ from tests.security.forger import (
     MORE,
     SHA1,
     Element,
+    Identity,
     ds,
     dsp,
     oadr,
@@ -344,6 +349,24 @@ async def test_nothing_weaker_or_wider_than_the_rules_is_a_signature(
     with pytest.raises(SignatureFault):
         verify(parse(body))
     await refused(signing, ven, body)
+
+
+async def test_a_certificate_that_is_too_long_to_keep_is_not_read(signing: SigningBench, victim: SigningVen) -> None:
+    """Valid, of the right key, and 100 kB long: a thousand of them would fill the memory."""
+    key = victim.own.identity.key
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    long = (
+        x509.CertificateBuilder(
+            subject_name=name, issuer_name=name, public_key=key.public_key(), serial_number=1,
+            not_valid_before=signing.vtn.now, not_valid_after=signing.vtn.now.replace(year=2100),
+        )
+        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"x" * 100_000), critical=False)
+        .sign(key, SHA256())
+        .public_bytes(Encoding.DER)
+    )  # fmt: skip
+    identity = Identity(key=key, certificate_der=long)
+    body = victim.forger(identity=identity).sign(encode(m.Poll(ven_id=victim.party_id)))
+    await refused(signing, victim, body, "OadrPoll")
 
 
 async def test_an_ecdsa_signature_is_two_numbers_and_no_der(signing: SigningBench, victim: SigningVen) -> None:

@@ -25,6 +25,8 @@ RSA_BITS_MIN = 2048
 """OpenADR 2.0b 10.1."""
 HOLDERS_KEPT = 2_000
 """Certificates of which the keys are kept ready, a few kilobytes each: to read one costs as much as to verify."""
+CERTIFICATE_MAX_BYTES = 16 * 1024
+"""Ten times a large one: what is kept ready must not be made large by whoever sends it."""
 COORDINATE_BYTES = 32
 """Of a P-256 signature, which is two numbers of this length, one after the other (RFC 4051, 3.4.1)."""
 
@@ -84,6 +86,8 @@ class Holder:
 @lru_cache(maxsize=HOLDERS_KEPT)
 def holder_of(certificate_der: bytes) -> Holder:
     """Who signs with this certificate; ValueError if it cannot be read. A party signs many messages with one."""
+    if len(certificate_der) > CERTIFICATE_MAX_BYTES:
+        raise ValueError("no certificate is so long")
     certificate = x509.load_der_x509_certificate(certificate_der)
     digest = hashlib.sha256(certificate_der).hexdigest()
     try:

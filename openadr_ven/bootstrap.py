@@ -34,6 +34,7 @@ from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_regis
 from openadr_core.shell.watchdog import Alarm, Watchdog
 from openadr_core.xml.validate import Schema
 from openadr_ven.adapters.claims import StoredClaims
+from openadr_ven.adapters.command_ledger import CommandLedger
 from openadr_ven.adapters.fleet_source import KeptFleet, keep_state, open_fleet
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
@@ -211,6 +212,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference)),
         store=store,
         gateways=gateways,
+        ledger=CommandLedger(settings.agent.ledger, fleet, fleet_sha256=kept.sha256),
         session=session,
         control=control,
         seen=seen,

@@ -164,6 +164,8 @@ class AgentSettings(Table):
     renew_s: Positive = 10.0
     baseline_s: Positive = 60.0
     act_on_test_events: bool = False
+    ledger: Path = Path("ledger")
+    """Folder of the command ledger (``openadr-ven ledger``); it only grows: delete what is too old."""
 
     @model_validator(mode="after")
     def _renews_in_time(self) -> Self:
@@ -240,6 +242,7 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "vtn": settings.vtn.model_copy(update=files),
+            "agent": settings.agent.model_copy(update={"ledger": folder / settings.agent.ledger}),
             "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
             "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),
             "store": store,

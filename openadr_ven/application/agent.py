@@ -6,7 +6,7 @@ to go on.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,14 +20,15 @@ from openadr_ven.application.commands import frames
 from openadr_ven.application.control import Control, Tick
 from openadr_ven.application.heeding import Heeding, Taken
 from openadr_ven.application.observation import Observation
-from openadr_ven.application.ports import Conversation, Gateways, Journal, Store, UnitOfWork
+from openadr_ven.application.ports import Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
 from openadr_ven.dispatch.capability import Capability
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import HeldEvent, Notice, Round, WantedReport
 from openadr_ven.domain.indications import Indication
 from openadr_ven.domain.opts import spent, to_tell_again, untold
-from openadr_ven.fleet.columns import Floats
+from openadr_ven.domain.outcome import DeviceCount, DeviceOutcomes
+from openadr_ven.fleet.columns import Floats, Mask
 from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
 
 RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
@@ -35,6 +36,8 @@ RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
 UPSTREAM = "vtn"
 """The name of the one conversation; more upstreams get names of their own."""
 TRACE_S = 600
+STALL_S = 5.0
+"""Time beyond this between two rounds was a stall of ours: what devices did in it is not known to the second."""
 ROUNDS_KEPT = timedelta(minutes=5)
 """A restart needs the last one, which is always kept; the others are for whoever looks into an incident at once."""
 TIDY_EVERY = timedelta(minutes=1)
@@ -71,6 +74,7 @@ class Agent:
         settings: AgentSettings,
         store: Store,
         gateways: Gateways,
+        ledger: Ledger,
         session: Conversation,
         control: Control,
         seen: Observation,
@@ -82,6 +86,8 @@ class Agent:
         self._settings = settings
         self._store = store
         self._gateways = gateways
+        self._ledger = ledger
+        self._devices: DeviceCount | None = None
         self._session = session
         self._journal = journal
         self._turn = turn
@@ -256,6 +262,7 @@ class Agent:
         if liars := self.seen.newly_quarantined():
             text = f"{liars} devices told of more power than they have, and are planned without for an hour"
             self.note(Notice(at=now, kind="devices quarantined", text=text, alarm=True))
+        acknowledged = self.control.commands.acknowledged()
         tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
         metered = self.seen.unsaved()
         heard_until = self._gateways.mark()
@@ -279,6 +286,7 @@ class Agent:
         self._reporter.stored(reported)
         self._heeding.wanted = reported.wanted
         self._gateways.settle(heard_until)
+        self._write_down(tick, acknowledged, now)
         if tick.made is not None:
             await self._send(tick.made)
         for batch in reported.batches:
@@ -308,6 +316,36 @@ class Agent:
         """By row: what each takes, or would take without the event."""
         engaged = self.control.engaged
         return self.seen.state.power_w if engaged is None else engaged.baseline_w
+
+    def _write_down(self, tick: Tick, acknowledged: Mask, now: datetime) -> None:
+        """Into the ledger: what is about to be told, and what came of an event that is over."""
+        try:
+            if tick.made is not None and tick.plan is not None:
+                self._ledger.commanded(tick.made, tick.plan.relief_w)
+            for outcomes in self._counted(tick, acknowledged, now):
+                self._ledger.came_to(outcomes)
+        except OSError as error:
+            # The store has the round: devices get their commands, and somebody gets to know.
+            self._journal("the ledger failed", alarm=True, error=str(error))
+
+    def _counted(self, tick: Tick, acknowledged: Mask, now: datetime) -> Iterator[DeviceOutcomes]:
+        """Count a round in, device by device; what an event came to, when the next one leads or the fleet is free."""
+        engaged = tick.released if self.control.engaged is None else self.control.engaged.held
+        commands = self.control.commands
+        if self._devices is not None and (engaged is None or engaged.event.id != self._devices.event_id):
+            yield self._devices.close(now, commands.state)
+            self._devices = None
+        if engaged is None or tick.plan is None:
+            return
+        if self._devices is None:
+            self._devices = DeviceCount(engaged.event.id, self.seen.fleet.size, now=now)
+        self._devices.add(
+            now, relief_w=tick.plan.relief_w, acknowledged=acknowledged, given_w=tick.given_w,
+            most_s=STALL_S,
+        )  # fmt: skip
+        if tick.released is not None:
+            yield self._devices.close(now, commands.state)
+            self._devices = None
 
     async def _send(self, made: Round) -> None:
         try:

@@ -23,6 +23,8 @@ from openadr_ven.domain.held import (
     WantedReport,
 )
 from openadr_ven.domain.opts import OptOrder
+from openadr_ven.domain.outcome import DeviceOutcomes
+from openadr_ven.fleet.columns import Floats
 from openadr_ven.gateways.contract import CommandFrame, Report
 
 
@@ -156,6 +158,16 @@ class Gateways(Protocol):
 
     def settle(self, mark: int) -> None:
         """What was received up to that mark is stored: the broker may forget it."""
+
+
+class Ledger(Protocol):
+    """What every device was told and what came of it, for whoever asks later; only ever added to."""
+
+    def commanded(self, made: Round, relief_w: Floats) -> None:
+        """Before a round is sent."""
+
+    def came_to(self, outcomes: DeviceOutcomes) -> None:
+        """When an event's devices are let go."""
 
 
 class Conversation(Protocol):

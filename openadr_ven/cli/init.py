@@ -84,6 +84,7 @@ client_id = "openadr-ven"             # keep it: the broker keeps our messages u
 lease_s = 30.0                        # how long devices go on by themselves when the agent is gone
 renew_s = 10.0                        # how often leases are renewed; at most half of lease_s
 act_on_test_events = false
+ledger = "ledger"                     # what each device was told and gave; it only grows: delete what is too old
 
 [reports]                             # how long what was measured is kept
 history_days = 30                     # the fleet's power in steps of five minutes

@@ -11,6 +11,7 @@ from openadr_ven.cli.condition import condition
 from openadr_ven.cli.event import event
 from openadr_ven.cli.fleet import fleet
 from openadr_ven.cli.init import init
+from openadr_ven.cli.ledger import ledger
 from openadr_ven.cli.opt import opt
 from openadr_ven.cli.registration import registration
 from openadr_ven.cli.run import check, fingerprint, run
@@ -34,7 +35,20 @@ def cli() -> None:
     """  # noqa: D301  # click reads the backspace
 
 
-for command in (init, run, check, fingerprint, fleet, event, opt, registration, condition, simulate, capability):
+for command in (
+    init,
+    run,
+    check,
+    fingerprint,
+    fleet,
+    event,
+    opt,
+    registration,
+    condition,
+    simulate,
+    capability,
+    ledger,
+):
     cli.add_command(command)
 
 

@@ -27,8 +27,10 @@ from openadr_ven.application.report_offers import offers_of, resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
 from openadr_ven.dispatch.guard import Envelope
+from openadr_ven.domain.held import Round
+from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.domain.records import from_record
-from openadr_ven.fleet.columns import Fleet
+from openadr_ven.fleet.columns import Fleet, Floats
 from openadr_ven.gateways.contract import CommandFrame, Report
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session
 from openadr_ven.simulator.faults import Fault, FaultKind
@@ -124,6 +126,21 @@ async def store_at(folder: Path) -> FailingStore:
     return FailingStore(engine)
 
 
+@dataclass
+class Noted:
+    """A ledger in memory."""
+
+    rounds: list[Round] = field(default_factory=list)
+    outcomes: list[DeviceOutcomes] = field(default_factory=list)
+
+    def commanded(self, made: Round, relief_w: Floats) -> None:
+        assert relief_w.size == len(made.mode)
+        self.rounds.append(made)
+
+    def came_to(self, outcomes: DeviceOutcomes) -> None:
+        self.outcomes.append(outcomes)
+
+
 class World:
     """The agent and its surroundings."""
 
@@ -136,6 +153,7 @@ class World:
         self.broker = Broker(town=self.town, clock=self.clock)
         self.vtn = ScriptedVtn()
         self.power_w: list[float] = []
+        self.ledger = Noted()
         self.settled_at = now
         """From when on a test looks at what came of its events."""
         self.journal: list[str] = []
@@ -180,6 +198,7 @@ class World:
             settings=AgentSettings(envelope=self.envelope, priced=frozenset(self.reference)),
             store=self.store,
             gateways=self.broker,
+            ledger=self.ledger,
             session=self._session,
             control=control,
             seen=seen,

@@ -1,0 +1,160 @@
+"""The command ledger: what each device was told and what came of it, as columns that SQL can ask.
+
+    ledger/devices.parquet              who the rows of the fleet are
+    ledger/commands/<sequence>.parquet  one row per device that a round told something: written before it is sent
+    ledger/outcomes/<event>.parquet     one row per device that took part in an event: written when it is let go
+
+Files are only ever added; a round that is sent again after a crash writes the same file. ``ask`` opens
+them as the tables ``devices``, ``commands`` and ``outcomes`` in DuckDB.
+"""
+
+import hashlib
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+
+from openadr_core.errors import ConfigError
+from openadr_ven.domain.held import Round
+from openadr_ven.domain.outcome import DeviceOutcomes
+from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mode
+from openadr_ven.gateways.acknowledgement import CommandState
+
+DEVICES, COMMANDS, OUTCOMES = "devices", "commands", "outcomes"
+MOMENT = pa.timestamp("us", tz="UTC")
+SCHEMAS: Mapping[str, Any] = {
+    COMMANDS: pa.schema(
+        [
+            ("row", pa.uint32()), ("event_id", pa.string()), ("event_version", pa.int64()), ("sequence", pa.int64()),
+            ("made_at", MOMENT), ("ends_at", MOMENT), ("mode", pa.string()), ("setpoint_w", pa.float32()),
+            ("relief_w", pa.float32()),
+        ]
+    ),
+    OUTCOMES: pa.schema(
+        [
+            ("row", pa.uint32()), ("event_id", pa.string()), ("since", MOMENT), ("until", MOMENT),
+            ("seconds", pa.float32()), ("commanded_wh", pa.float32()), ("acknowledged_wh", pa.float32()),
+            ("delivered_wh", pa.float32()), ("state", pa.string()),
+        ]
+    ),
+    DEVICES: pa.schema(
+        [("row", pa.uint32()), *((name, pa.string()) for name in (
+            "device_id", "device_class", "vendor", "gateway", "site", "transformer", "feeder",
+        ))]
+    ),
+}  # fmt: skip
+
+
+class CommandLedger:
+    """Writes; one process at a time."""
+
+    def __init__(self, folder: Path, fleet: Fleet, *, fleet_sha256: str) -> None:
+        self._folder = folder
+        for name in (COMMANDS, OUTCOMES):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        devices, mark = folder / f"{DEVICES}.parquet", folder / f"{DEVICES}.sha256"
+        if not devices.is_file() or not mark.is_file() or mark.read_text() != fleet_sha256:
+            _write(devices, _devices(fleet))
+            mark.write_text(fleet_sha256)
+
+    def commanded(self, made: Round, relief_w: Floats) -> None:
+        """What a round is about to tell whom."""
+        mode = np.frombuffer(made.mode, dtype=np.uint8)
+        sent = np.flatnonzero(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=mode.size))
+        columns = {
+            "row": sent.astype(np.uint32),
+            "event_id": _same(made.event_id, sent.size),
+            "event_version": np.full(sent.size, made.event_version),
+            "sequence": np.full(sent.size, made.sequence),
+            "made_at": _moments(made.made_at, sent.size),
+            "ends_at": _moments(made.ends_at, sent.size),
+            "mode": _named([one.name for one in Mode], mode[sent]),
+            "setpoint_w": np.frombuffer(made.setpoint_w, dtype=np.float32)[sent],
+            "relief_w": relief_w[sent].astype(np.float32),
+        }
+        _write(self._folder / COMMANDS / f"{made.sequence:016d}.parquet", _table(COMMANDS, columns))
+
+    def came_to(self, outcomes: DeviceOutcomes) -> None:
+        """What an event came to, device by device, since we began to count."""
+        rows = np.flatnonzero(outcomes.seconds > 0.0)
+        columns = {
+            "row": rows.astype(np.uint32),
+            "event_id": _same(outcomes.event_id, rows.size),
+            "since": _moments(outcomes.since, rows.size),
+            "until": _moments(outcomes.until, rows.size),
+            **{
+                name: getattr(outcomes, name)[rows].astype(np.float32)
+                for name in ("seconds", "commanded_wh", "acknowledged_wh", "delivered_wh")
+            },
+            "state": _named([one.name for one in CommandState], outcomes.state[rows]),
+        }
+        name = f"{hashlib.sha256(outcomes.event_id.encode()).hexdigest()[:16]}-{outcomes.since:%Y%m%dT%H%M%S%f}"
+        _write(self._folder / OUTCOMES / f"{name}.parquet", _table(OUTCOMES, columns))
+
+
+def ask(folder: Path, sql: str) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+    """The answer's columns and rows. ConfigError if there is no ledger, or the question is none."""
+    if not (folder / COMMANDS).is_dir():
+        raise ConfigError(f"{folder}: no ledger is there; the running agent writes it")
+    duckdb = importlib.import_module("duckdb")  # a database engine: the agent, which only writes, need not load it
+    with duckdb.connect(":memory:") as base:
+        base.execute("SET TimeZone = 'UTC'")
+        for name, schema in SCHEMAS.items():
+            files = [folder / f"{name}.parquet"] if name == DEVICES else sorted((folder / name).glob("*.parquet"))
+            if any(file.is_file() for file in files):
+                base.read_parquet([str(file) for file in files]).create_view(name)
+            else:
+                base.register(name, schema.empty_table())
+        try:
+            found = base.execute(sql)
+            names = [column[0] for column in found.description or ()]
+            return names, found.fetchall()
+        except duckdb.Error as problem:
+            raise ConfigError(f"ledger: {problem}") from None
+
+
+def _devices(fleet: Fleet) -> pa.Table:
+    columns = {
+        "row": np.arange(fleet.size, dtype=np.uint32),
+        "device_id": pa.array(fleet.device_id.tolist(), type=pa.string()),
+        "device_class": _named([one.name.lower() for one in DeviceClass], fleet.device_class),
+        **{
+            name: _named(list(getattr(fleet, f"{name}_names")), getattr(fleet, name))
+            for name in ("vendor", "gateway", "site", "transformer", "feeder")
+        },
+    }
+    return _table(DEVICES, columns)
+
+
+def _table(name: str, columns: Mapping[str, Any]) -> pa.Table:
+    schema = SCHEMAS[name]
+    return pa.table({field.name: pa.array(columns[field.name], type=field.type) for field in schema}, schema=schema)
+
+
+def _named(names: Sequence[str], codes: Any) -> Any:  # pyarrow has no types
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names)).cast(pa.string())
+
+
+def _same(text: str, size: int) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, dtype=np.int32)), pa.array([text])).cast(pa.string())
+
+
+def _moments(moment: datetime, size: int) -> Any:
+    micros = round(moment.astimezone(UTC).timestamp() * 1e6)
+    return pa.array(np.full(size, micros), type=pa.int64()).cast(MOMENT)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Whole or not at all, and on disk before anybody is told."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    with draft.open("wb") as file:
+        pa_parquet.write_table(table, file, compression="snappy")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

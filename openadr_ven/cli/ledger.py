@@ -1,0 +1,39 @@
+"""``ledger``: questions to the command ledger, in SQL."""
+
+import json
+from pathlib import Path
+
+import click
+
+from openadr_ven.adapters.command_ledger import SCHEMAS, ask
+from openadr_ven.cli.run import config_option
+from openadr_ven.cli.tables import print_table
+from openadr_ven.settings import load
+
+TABLES_HELP = "\n".join(f"  {name:<10} {', '.join(schema.names)}" for name, schema in SCHEMAS.items())
+
+
+EXAMPLE = """
+  openadr-ven ledger "SELECT vendor, sum(delivered_wh) / sum(commanded_wh) AS ratio
+    FROM outcomes JOIN devices USING (row) GROUP BY vendor ORDER BY ratio"
+"""
+HELP = f"""Ask the command ledger, in SQL (DuckDB): what each device was told, and what came of it.
+
+\b
+Tables:
+{TABLES_HELP}
+
+\b
+For example:{EXAMPLE}"""
+
+
+@click.command(short_help="Ask the command ledger in SQL.", help=HELP)
+@click.argument("sql")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def ledger(sql: str, config: Path, *, as_json: bool) -> None:
+    names, rows = ask(load(config).agent.ledger, sql)
+    if as_json:
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2, default=str))
+    else:
+        print_table(names, rows)

@@ -24,7 +24,6 @@ from openadr_core.errors import ConfigError
 from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mode
-from openadr_ven.gateways.acknowledgement import CommandState
 
 DEVICES, COMMANDS, OUTCOMES = "devices", "commands", "outcomes"
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -92,7 +91,7 @@ class CommandLedger:
                 name: getattr(outcomes, name)[rows].astype(np.float32)
                 for name in ("seconds", "commanded_wh", "acknowledged_wh", "delivered_wh")
             },
-            "state": _named([one.name for one in CommandState], outcomes.state[rows]),
+            "state": _named(outcomes.state_names, outcomes.state[rows]),
         }
         name = f"{hashlib.sha256(outcomes.event_id.encode()).hexdigest()[:16]}-{outcomes.since:%Y%m%dT%H%M%S%f}"
         _write(self._folder / OUTCOMES / f"{name}.parquet", _table(OUTCOMES, columns))

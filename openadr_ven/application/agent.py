@@ -29,12 +29,14 @@ from openadr_ven.domain.indications import Indication
 from openadr_ven.domain.opts import spent, to_tell_again, untold
 from openadr_ven.domain.outcome import DeviceCount, DeviceOutcomes
 from openadr_ven.fleet.columns import Floats, Mask
+from openadr_ven.gateways.acknowledgement import CommandState
 from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
 
 RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
 """Limits that every event meets on its way up and down: no news."""
 UPSTREAM = "vtn"
 """The name of the one conversation; more upstreams get names of their own."""
+STATE_NAMES = tuple(state.name for state in CommandState)
 TRACE_S = 600
 STALL_S = 5.0
 """Time beyond this between two rounds was a stall of ours: what devices did in it is not known to the second."""
@@ -333,7 +335,7 @@ class Agent:
         engaged = tick.released if self.control.engaged is None else self.control.engaged.held
         commands = self.control.commands
         if self._devices is not None and (engaged is None or engaged.event.id != self._devices.event_id):
-            yield self._devices.close(now, commands.state)
+            yield self._devices.close(now, commands.state, STATE_NAMES)
             self._devices = None
         if engaged is None or tick.plan is None:
             return
@@ -344,7 +346,7 @@ class Agent:
             most_s=STALL_S,
         )  # fmt: skip
         if tick.released is not None:
-            yield self._devices.close(now, commands.state)
+            yield self._devices.close(now, commands.state, STATE_NAMES)
             self._devices = None
 
     async def _send(self, made: Round) -> None:

@@ -25,7 +25,8 @@ class DeviceOutcomes:
     """While its gateway had confirmed the command."""
     delivered_wh: Columns
     state: NDArray[np.uint8]
-    """``CommandState`` at the end."""
+    """Of its last command, an index into ``state_names``."""
+    state_names: tuple[str, ...]
 
 
 class DeviceCount:
@@ -54,7 +55,7 @@ class DeviceCount:
         self._delivered += np.where(told, given_w, 0.0) * hours
         self._told_w = relief_w
 
-    def close(self, now: datetime, state: NDArray[np.uint8]) -> DeviceOutcomes:
+    def close(self, now: datetime, state: NDArray[np.uint8], state_names: tuple[str, ...]) -> DeviceOutcomes:
         return DeviceOutcomes(
             event_id=self.event_id,
             since=self._since,
@@ -64,4 +65,5 @@ class DeviceCount:
             acknowledged_wh=self._acknowledged,
             delivered_wh=self._delivered,
             state=state.copy(),
+            state_names=state_names,
         )

@@ -106,7 +106,7 @@ def test_a_device_count_adds_up() -> None:
         NOW + timedelta(hours=1), relief_w=np.array([3600.0, 0.0, 0.0]),
         acknowledged=np.zeros(3, dtype=np.bool_), given_w=np.zeros(3), most_s=5.0,
     )  # fmt: skip
-    found = count.close(NOW + timedelta(hours=1), np.zeros(3, dtype=np.uint8))
+    found = count.close(NOW + timedelta(hours=1), np.zeros(3, dtype=np.uint8), ("PLANNED",))
     assert found.seconds.tolist() == pytest.approx([15.0, 15.0, 0.0])
     assert found.commanded_wh.tolist() == pytest.approx([15.0, -15.0, 0.0])
     assert found.acknowledged_wh.tolist() == pytest.approx([10.0, 0.0, 0.0])

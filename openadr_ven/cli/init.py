@@ -54,7 +54,7 @@ compressed = false                    # ask the VTN to compress its answers
 relief_sign = "POSITIVE"
 levels = [0.0, 0.25, 0.6, 1.0]
 policy = "{policy}"
-# reference_price_per_kwh = 0.30      # what a kWh costs owners without an event; needed to follow prices
+# reference_price_per_kwh = 0.30      # what a kWh costs owners without an event; without it prices are only shown
 
 # What our opt schedules mean together, as the utility's program has it: what holds where nothing is said, and
 # which counts where both speak (optOut, optIn or newest). `openadr-ven opt` makes them.

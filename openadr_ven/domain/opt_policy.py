@@ -21,6 +21,8 @@ FOLLOWED = (
 )  # fmt: skip
 """What dispatch can act on; of several in one event, the first that is here."""
 
+NO_PRICE = "shown only: reference_price_per_kwh is not set for the program"
+
 EVENT_ID_MAX_BYTES = 255
 """What a gateway's frame has room for (docs/gateway-contract.md)."""
 
@@ -75,15 +77,14 @@ def _refusal(event: DrEvent, policy: OptPolicy, meets: Meets) -> tuple[str, str]
         return f"an eventID of more than {EVENT_ID_MAX_BYTES} bytes has no place in a command", "454"
     if not meets(event, None):
         return "no target of this event is here", "462"
-    followed = _followed(event, policy)
-    if not followed and any(signal.kind in PRICES for signal in event.signals):
-        return "this fleet knows no usual price for the program (reference_price_per_kwh)", "460"
-    if not followed:
+    # R510: a price is taken also where nothing is known to compare it with; then it is only shown.
+    taken = _followed(event, policy) or [signal for signal in event.signals if signal.kind in PRICES]
+    if not taken:
         # R109: everything in it is understood, and nothing of it can be acted on.
         return f"this fleet cannot act on {', '.join(_names(event.signals))}", "460"
-    if not any(meets(event, signal) for signal in followed):
+    if not any(meets(event, signal) for signal in taken):
         # R112: the target is here, and of the classes that the signals are for there is nothing behind it.
-        classes = dict.fromkeys(name for signal in followed for name in signal.device_classes)
+        classes = dict.fromkeys(name for signal in taken for name in signal.device_classes)
         return f"no device of this event's target is of the class {', '.join(classes)}", "469"
     return None
 
@@ -97,7 +98,9 @@ def _left_aside(event: DrEvent, policy: OptPolicy) -> list[str]:
     """What of the event we do not act on. A level beside other signals is there for those who know no other (R106)."""
     followed = _followed(event, policy)
     aside = [signal for signal in event.signals if signal not in followed and signal.kind is not SignalKind.LEVEL]
-    return [*_names(aside), *event.not_read]
+    prices = _names([signal for signal in aside if signal.kind in PRICES])
+    others = _names([signal for signal in aside if signal.kind not in PRICES])
+    return [*(f"{name} ({NO_PRICE})" for name in prices), *others, *event.not_read]
 
 
 def _names(signals: Sequence[Signal]) -> list[str]:

@@ -140,7 +140,7 @@ async def hear(world: World, kind: type[m.Message], document: bytes) -> None:
 
 def held(world: World) -> Memory:
     """What the VEN holds, apart from what it still has to say no with."""
-    return replace(world.session.memory, replies=(), payload_error="", answers=())
+    return replace(world.session.memory, replies=(), payload_errors=(), answers=())
 
 
 @pytest.mark.parametrize("kind", sent_by(Role.VTN), ids=lambda kind: kind.__name__)

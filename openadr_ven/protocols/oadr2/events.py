@@ -22,9 +22,11 @@ from openadr_ven.domain.indications import (
     EventRefused,
     Indication,
 )
-from openadr_ven.protocols.oadr2.memory import Answer, KnownEvent, Memory
+from openadr_ven.protocols.oadr2.memory import Answer, KnownEvent, Memory, PayloadError
 
 CANCELLED = "cancelled"
+PAYLOAD_ERRORS_MAX = 16
+"""Of a VTN that pushes faster than we can say no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,10 @@ def take_events(
     """The memory after this payload, and what the agent must know."""
     if memory.vtn_id and payload.vtn_id != memory.vtn_id:
         # R21, R35: the payload is not our VTN's; none of it is taken.
-        wanted = any(event.response_required for event in payload.events)
-        return replace(memory, payload_error="452" if wanted else ""), []
+        error = PayloadError(code="452", request_id=payload.request_id)
+        wanted = any(event.response_required for event in payload.events) and error not in memory.payload_errors
+        errors = (*memory.payload_errors, error)[:PAYLOAD_ERRORS_MAX] if wanted else memory.payload_errors
+        return replace(memory, payload_errors=errors), []
     taken = _Taken(memory=memory, enrolled=enrolled, request_id=payload.request_id, now=now, dice=dice)
     for event in payload.events:
         # R19: each event stands for itself; one that is wrong does not spoil the others.

@@ -62,6 +62,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadError:
+    """A payload that we cannot take as a whole."""
+
+    code: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Our logical response to something that came as the answer to a poll, until it is acknowledged."""
 
@@ -98,8 +106,8 @@ class Memory:
     refused: tuple[tuple[str, ...], ...] = ()
     """Event and version of what we answered with an error, so that it is indicated once."""
     answers: tuple[Answer, ...] = ()
-    payload_error: str = ""
-    """The code for a whole payload that we cannot take (R35)."""
+    payload_errors: tuple[PayloadError, ...] = ()
+    """Whole payloads that we cannot take, and have not said so yet (R35)."""
     replies: tuple[Reply, ...] = ()
     report_requests: tuple[ReportRequest, ...] = ()
     metadata_requests: tuple[MetadataRequest, ...] = ()
@@ -190,7 +198,7 @@ class Memory:
             offered=False,
             synchronised=False,
             answers=(),
-            payload_error="",
+            payload_errors=(),
             replies=(),
             report_requests=(),
             metadata_requests=(),

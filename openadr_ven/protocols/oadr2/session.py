@@ -39,7 +39,7 @@ from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.oadr2.backoff import Backoff
 from openadr_ven.protocols.oadr2.events import take_events
-from openadr_ven.protocols.oadr2.memory import Answer, Exchange, Memory
+from openadr_ven.protocols.oadr2.memory import Answer, Exchange, Memory, PayloadError
 from openadr_ven.protocols.oadr2.opts import OptTeller
 from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, answered, fault_of, received, refusal_of
 from openadr_ven.protocols.oadr2.registering import at_start, cancelled, registered
@@ -90,7 +90,7 @@ class Oadr2Session:
         self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
         self._leaving = False
         self._stranger_at: datetime | None = None
-        self._answers_sent: tuple[Answer, ...] = ()
+        self._answers_sent: tuple[Answer | PayloadError, ...] = ()
         self._reports = ReportTalk(settings.offers, new_id=self._request_id)
         self._opts = OptTeller()
         self._indications: deque[Indication] = deque()
@@ -232,7 +232,7 @@ class Oadr2Session:
             (None, not memory.registered),
             (Exchange.OFFER_REPORTS, not memory.offered),
             (Exchange.REQUEST_EVENTS, not memory.synchronised and not self._settings.report_only),
-            (Exchange.ANSWER, bool(memory.answers or memory.payload_error)),
+            (Exchange.ANSWER, bool(memory.answers or memory.payload_errors)),
             (Exchange.OPT, bool(self._opts)),
             (Exchange.POLL, self._settings.pushed is None and now >= self._poll_at),
             (Exchange.ASK_REPORTS, not memory.vtn_offered and now >= self._ask_reports_at),
@@ -246,7 +246,7 @@ class Oadr2Session:
         if exchange is Exchange.REPLY:
             return memory.replies[0].service, memory.replies[0].body.encode()
         if exchange is Exchange.ANSWER:
-            self._answers_sent = () if memory.payload_error else memory.answers
+            self._answers_sent = memory.payload_errors[:1] or memory.answers
         message: m.Message
         if exchange is Exchange.OPT:
             message = self._opts.message(ven_id=memory.ven_id, request_id=self._request_id())
@@ -334,8 +334,8 @@ class Oadr2Session:
     def _answered(self, code: str, description: str) -> None:
         """What was refused is not repeated: the VTN sends again what it still wants answered."""
         left = tuple(answer for answer in self._memory.answers if answer not in self._answers_sent)
-        error = self._memory.payload_error if self._answers_sent else ""
-        self._memory = replace(self._memory, answers=left, payload_error=error)
+        errors = tuple(error for error in self._memory.payload_errors if error not in self._answers_sent)
+        self._memory = replace(self._memory, answers=left, payload_errors=errors)
         self._told("answer", code, description)
 
     def _polled(self, message: m.Message, now: datetime) -> None:

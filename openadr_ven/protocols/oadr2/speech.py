@@ -118,8 +118,9 @@ def _registration(memory: Memory, settings: SessionSettings, request_id: str) ->
 
 def created_event(memory: Memory) -> m.CreatedEvent:
     """Every answer in one message (R62), or the error about a whole payload (R35)."""
-    if memory.payload_error:
-        return m.CreatedEvent(response=response_of(memory.payload_error, ""), ven_id=memory.ven_id)
+    if memory.payload_errors:
+        first = memory.payload_errors[0]
+        return m.CreatedEvent(response=response_of(first.code, first.request_id), ven_id=memory.ven_id)
     responses = tuple(
         m.EventResponse(
             response_code=answer.code,

@@ -127,10 +127,13 @@ async def test_a_price_moves_those_whom_it_pays(tmp_path: Path, price: float, wa
         assert abs(moved_w) < 30e3
 
 
-async def test_without_a_usual_price_a_price_is_refused_with_the_reason(tmp_path: Path) -> None:
+@pytest.mark.openadr20b("R510")
+async def test_without_a_usual_price_a_price_is_taken_and_shown_and_moves_nobody(tmp_path: Path) -> None:
     world = await a_world(tmp_path)
+    before_w = float(np.mean(world.power_w[-10:]))
     post(world, a_price(world, 0.9))
-    await world.second(5)
+    await world.second(25)
     opt = world.running.held["p"].opt
-    assert (opt.opt_type, opt.code) == (OptType.OUT, "460")
+    assert (opt.opt_type, opt.code) == (OptType.IN, "200")
+    assert abs(before_w - world.power_w[-1]) < 30e3
     assert "reference_price_per_kwh" in opt.reason

@@ -7,7 +7,7 @@ import pytest
 from openadr_core.model.event import DrEvent, Signal, SignalKind
 from openadr_core.model.opt import OptType
 from openadr_core.model.unit import Measure, Unit
-from openadr_ven.domain.opt_policy import OptPolicy, decide
+from openadr_ven.domain.opt_policy import NO_PRICE, OptPolicy, decide
 from tests.ven.domain.test_held_events import STARTS, an_event, relief
 
 CONTEXT = "http://p/"
@@ -49,7 +49,7 @@ def said(event: DrEvent, *, priced: bool = False, here: bool = True, classes: tu
         (
             [a(SignalKind.ENERGY_PRICE, PRICE)],
             False,
-            ("optOut", "460", "this fleet knows no usual price for the program (reference_price_per_kwh)"),
+            ("optIn", "200", f"not followed: energy price ({NO_PRICE})"),
         ),
     ],
 )

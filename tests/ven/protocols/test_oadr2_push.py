@@ -305,6 +305,23 @@ def test_an_event_of_another_vtn_is_not_taken_and_the_error_is_told(
     assert vtn.said(m.CreatedEvent)[0].response.response_code == "452"
 
 
+@pytest.mark.openadr20b("R35", "R21", "E10")
+def test_an_error_is_told_of_each_payload_also_while_another_is_told(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    def say_ok() -> m.Response:
+        if len(vtn.said(m.CreatedEvent)) == 1:
+            tell(registered, distribute(an_event(), vtn_id="a third", request_id="second"), now=now)
+        return m.Response(response=m.EiResponse(response_code="200"), ven_id=VEN_ID)
+
+    vtn.script[m.CreatedEvent] = say_ok
+    for _ in range(2):  # the same payload again is answered once
+        tell(registered, distribute(an_event(), vtn_id="another", request_id="first"), now=now)
+    talk(registered, vtn, now=now)
+    said = [created.response for created in vtn.said(m.CreatedEvent)]
+    assert [(one.response_code, one.request_id) for one in said] == [("452", "first"), ("452", "second")]
+
+
 @pytest.mark.openadr20b("T4", "R33", "R51", "T15", "R23")
 @pytest.mark.parametrize(
     ("message", "service"),

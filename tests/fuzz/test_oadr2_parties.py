@@ -36,7 +36,7 @@ from tests.vtn.protocols.speech import WISH
 from tests.vtn.protocols.vtn_bench import Bench, running_bench
 from tests.vtn.samples import a_peer
 
-PER_KIND = int(os.environ.get("OPENADR_FUZZ_PER_KIND", "100"))
+PER_KIND = int(os.environ.get("OPENADR_FUZZ_PER_KIND", "60"))
 SECOND = timedelta(seconds=1)
 STUCK_S = 20.0
 """Long past what a busy machine takes for one message."""

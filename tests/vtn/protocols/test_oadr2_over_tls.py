@@ -1,11 +1,12 @@
 """The 2.0b door over real sockets and mutual TLS: what HTTP and TLS add to the core, and what they must not."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -17,11 +18,14 @@ from openadr_core.model.party import PartyState
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
+from openadr_core.oadr3.decode import decode_event
 from openadr_core.pki import issue, make_authority
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.keyfiles import certificate_profile, write_issued
 from openadr_core.shell.tls import Chain, client_context, server_context
+from openadr_vtn.application.handlers.events import create_event
 from openadr_vtn.application.ports import Notice
+from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
 from tests.vtn.protocols.vtn_bench import Bench
 from tests.vtn.samples import a_certificate, a_party
@@ -110,6 +114,43 @@ async def test_a_broken_connection_proves_nothing(bench: Bench, door: Running, l
             assert isinstance(told, m.DistributeEvent)
         assert (await bench.row_of(event)).fetched_at is None
         bench.pass_time(2)
+
+
+@pytest.mark.openadr20b("R510", "R22", "R102", "R17")
+async def test_a_price_for_two_resources_goes_out_as_it_was_written_and_is_answered(
+    bench: Bench, door: Running, lab: Lab
+) -> None:
+    start = bench.now.replace(microsecond=0) + timedelta(minutes=10)
+    document = {
+        "programID": "program-1",
+        "intervalPeriod": {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "duration": "PT5M"},
+        "intervals": [{"id": 0, "payloads": [{"type": "PRICE", "values": [3.14]}]}],
+        "payloadDescriptors": [{"payloadType": "PRICE", "units": "KWH", "currency": "USD"}],
+        "targets": ["ven-one"],
+        "attributes": [{"type": "RESOURCE_ID", "values": ["r-1", "r-2"]}],
+    }
+    rails = GuardRails(event_max_w=1e9, step_max_w=1e9)
+    wanted = decode_event(json.dumps(document).encode())
+    await create_event(bench.store, wanted, actor="client:chief", event_id="e1", rails=rails, now=bench.now)
+    async with party(door, lab) as client:
+        told = read(bench, await client.post(f"{BASE}OadrPoll", content=POLL, headers=XML))
+        assert isinstance(told, m.DistributeEvent)
+        (event,) = told.events
+        (signal,) = event.signals
+        assert (signal.signal_name, signal.signal_type) == ("ELECTRICITY_PRICE", "price")
+        assert signal.intervals[0].value == pytest.approx(3.14)
+        assert event.target.resource_ids == ("r-1", "r-2")
+        answer = m.EventResponse(
+            response_code="200", request_id=told.request_id, event_id="e1", modification_number=0, opt_type="optIn"
+        )
+        created = m.CreatedEvent(
+            response=m.EiResponse(response_code="200"), event_responses=(answer,), ven_id="id-ven-one"
+        )
+        taken = read(bench, await client.post(f"{BASE}EiEvent", content=encode(created), headers=XML))
+        assert isinstance(taken, m.Response)
+        assert taken.response.response_code == "200"
+    async with bench.store.view() as view:
+        assert [opt.opt_type.value for _, opt in await view.opts.history("e1")] == ["optIn"]
 
 
 @pytest.mark.openadr20b("T7")

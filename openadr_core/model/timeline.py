@@ -1,14 +1,13 @@
-"""Which signal rules at a moment, when several events overlap, and when that changes next.
+"""An event's intervals, placed in time, and which event goes before which when several overlap.
 
 Interpretation: the standards leave equal priorities open. The event created last wins,
 then the smaller id: both sides of a dispute can recompute it.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from openadr_core.model.event import LOWEST_PRIORITY, DrEvent, Signal, SignalKind
+from openadr_core.model.event import LOWEST_PRIORITY, DrEvent, Signal
 
 NO_DELAY = timedelta(0)
 
@@ -49,34 +48,6 @@ def segments(event: DrEvent, *, delay: timedelta = NO_DELAY) -> list[Segment]:
             )
             at = end
     return placed
-
-
-def ruling_at(
-    events: Iterable[DrEvent], now: datetime, *, delays: Mapping[str, timedelta] | None = None
-) -> dict[SignalKind, Segment]:
-    """For each kind of signal, the segment that rules now: lowest priority number, then newest, then smallest id."""
-    delays = delays or {}
-    ruling: dict[SignalKind, Segment] = {}
-    for event in sorted(events, key=precedence):
-        for segment in segments(event, delay=delays.get(event.id, NO_DELAY)):
-            if segment.rules_at(now):
-                ruling.setdefault(segment.signal.kind, segment)
-    return ruling
-
-
-def next_change(
-    events: Iterable[DrEvent], now: datetime, *, delays: Mapping[str, timedelta] | None = None
-) -> datetime | None:
-    """The first moment after ``now`` at which a segment starts or ends; None if nothing changes any more."""
-    delays = delays or {}
-    moments = [
-        moment
-        for event in events
-        for segment in segments(event, delay=delays.get(event.id, NO_DELAY))
-        for moment in (segment.starts_at, segment.ends_at)
-        if moment is not None and moment > now
-    ]
-    return min(moments, default=None)
 
 
 def precedence(event: DrEvent) -> tuple[int, float, str]:

@@ -1,13 +1,11 @@
-"""Overlapping events: which segment rules, and when that changes."""
+"""Intervals in time, and which event goes before which."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
-from openadr_core.model.timeline import next_change, ruling_at, segments
+from openadr_core.model.timeline import precedence, segments
 
 START = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -59,54 +57,30 @@ def test_the_drawn_delay_moves_all_intervals_together() -> None:
 def test_nothing_follows_an_endless_interval() -> None:
     placed = segments(make_event(lengths_s=(10, None)))
     assert placed[-1].ends_at is None
-    assert ruling_at([make_event(lengths_s=(10, None))], START + timedelta(days=999))[SignalKind.RELIEF].index == 1
+    assert placed[-1].rules_at(START + timedelta(days=999))
 
 
 def test_a_cancelled_event_rules_nothing() -> None:
-    assert ruling_at([make_event(cancelled=True)], START) == {}
+    assert segments(make_event(cancelled=True)) == []
 
 
 @pytest.mark.openadr20b("R18", "V21")
 def test_end_is_exclusive_and_start_inclusive() -> None:
     # OpenADR 2.0b V21: adjacent events do not overlap.
     first, second = make_event("first"), make_event("second", start_s=60)
-    assert ruling_at([first, second], START + 60 * SECOND)[SignalKind.RELIEF].event is second
+    ruling = [one.rules_at(START + 60 * SECOND) for event in (first, second) for one in segments(event)]
+    assert ruling == [False, True]
 
 
 @pytest.mark.openadr20b("R3", "R18", "V21")
 def test_lower_number_wins_and_no_number_is_last() -> None:
     urgent, plain = make_event("urgent", priority=0), make_event("plain")
-    assert ruling_at([plain, urgent], START)[SignalKind.RELIEF].event is urgent
+    assert min(plain, urgent, key=precedence) is urgent
 
 
 def test_equal_priority_goes_to_the_newest_then_to_the_smaller_id() -> None:
     # Interpretation: the standards leave it open.
     old, new = make_event("a-old", created_s=0), make_event("z-new", created_s=5)
-    assert ruling_at([old, new], START)[SignalKind.RELIEF].event is new
+    assert min(old, new, key=precedence) is new
     twin = make_event("b-twin", created_s=5)
-    assert ruling_at([new, twin], START)[SignalKind.RELIEF].event is twin
-
-
-def test_kinds_do_not_hide_each_other() -> None:
-    level = make_event("level", kind=SignalKind.LEVEL)
-    assert set(ruling_at([level, make_event("relief")], START)) == {SignalKind.LEVEL, SignalKind.RELIEF}
-
-
-@pytest.mark.openadr20b("R18", "V21")
-@given(
-    st.lists(st.tuples(st.integers(-50, 50), st.lists(st.integers(1, 40), min_size=1, max_size=3)), max_size=4),
-    st.integers(-60, 120),
-)
-def test_nothing_changes_before_the_next_change(shapes: list[tuple[int, list[int]]], at_s: int) -> None:
-    events = [
-        make_event(f"e{index}", start_s=start, lengths_s=tuple(lengths))
-        for index, (start, lengths) in enumerate(shapes)
-    ]
-    now = START + at_s * SECOND
-    change = next_change(events, now)
-    ruled = {kind: (s.event.id, s.index) for kind, s in ruling_at(events, now).items()}
-    until = change if change is not None else now + timedelta(hours=1)
-    moment = now
-    while moment < until:
-        assert {kind: (s.event.id, s.index) for kind, s in ruling_at(events, moment).items()} == ruled
-        moment += SECOND
+    assert min(new, twin, key=precedence) is twin

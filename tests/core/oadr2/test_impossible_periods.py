@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import LocalProtocolError, OpenAdrError, RemoteProtocolError
 from openadr_core.model.event import SignalInterval
-from openadr_core.model.timeline import next_change, ruling_at, segments
+from openadr_core.model.timeline import segments
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.codes import code_of
 from openadr_core.oadr2.encode import encode
@@ -89,13 +89,10 @@ def test_what_passes_can_be_laid_out_in_time(
         event = event_from_wire(wire, relief_sign=None, now=NOW)
     except OpenAdrError:
         return
-    delays = {event.id: event.start_after}
     placed = segments(event, delay=event.start_after)
     assert all(segment.ends_at is None or segment.ends_at >= segment.starts_at for segment in placed)
     event.status_at(NOW)
     event.kept_until()
-    ruling_at([event], NOW, delays=delays)
-    next_change([event], NOW, delays=delays)
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x01", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])

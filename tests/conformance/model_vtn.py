@@ -93,6 +93,7 @@ class ModelVtn:
         self._reports_owed = False
         self._polled: set[tuple[str, int]] = set()
         self._acknowledged: set[str] = set()
+        self._opts: set[str] = set()
 
     def reply(self, asked: Asked) -> Reply:
         """OpenADR 2.0b 9.1.5: the status first, and only then what is in the message."""
@@ -194,6 +195,27 @@ class ModelVtn:
             self._acknowledged.add(event_id)
         return self._response(asked, root, code)
 
+    def _create_opt(self, _: Asked, root: Element, code: int) -> str:
+        event_id, opt_id = _text(root, "string(//ei:eventID)"), _text(root, "string(//ei:optID)")
+        if code == 200:
+            code = self._opt_code(root, event_id)
+        if code == 200 and not event_id:
+            self._opts.add(opt_id)
+        return _payload("oadrCreatedOpt", f"{_ei_response(root, code)}<ei:optID>{opt_id}</ei:optID>")
+
+    def _opt_code(self, root: Element, event_id: str) -> int:
+        if bool(event_id) == bool(_text(root, "string(//xcal:available)")):
+            return 459
+        if event_id and event_id not in {event.event_id for event in self._events()}:
+            return 452
+        return 200 if _text(root, "string(//ei:venID)") == _text(root, "string(//ei:eiTarget/ei:venID)") else 462
+
+    def _cancel_opt(self, _: Asked, root: Element, code: int) -> str:
+        opt_id = _text(root, "string(//ei:optID)")
+        if code == 200 and opt_id not in self._opts:
+            code = 452
+        return _payload("oadrCanceledOpt", f"{_ei_response(root, code)}<ei:optID>{opt_id}</ei:optID>")
+
     def _response(self, asked: Asked, root: Element, code: int) -> str:
         return _payload("oadrResponse", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
 
@@ -222,6 +244,8 @@ _KINDS: dict[str, tuple[str, _Make]] = {
     "oadrPoll": ("OadrPoll", ModelVtn._poll),
     "oadrRequestEvent": ("EiEvent", ModelVtn._distribute),
     "oadrCreatedEvent": ("EiEvent", ModelVtn._created_event),
+    "oadrCreateOpt": ("EiOpt", ModelVtn._create_opt),
+    "oadrCancelOpt": ("EiOpt", ModelVtn._cancel_opt),
 }
 """The service and the answer of each payload; any other is an answer of the VEN's own, which is taken."""
 

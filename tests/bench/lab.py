@@ -48,15 +48,16 @@ class Lab:
     def vens(self, count: int, kind: str = "ecc") -> list[Ven]:
         made = []
         for number in range(count):
-            name = f"ven-{number}"
+            name = f"{kind}-ven-{number}"
             issued = self._issue(name, kind)
             made.append(Ven(name=name, chain=self._write(name, kind, issued), peer=issued.peer))
         return made
 
-    def settings(self, store: str, *more: str) -> Path:
-        """The settings file of our VTN over this store."""
-        file = self.folder / f"{abs(hash(store))}.toml"
-        file.write_text(SETTINGS.format(store=store, parties="\n".join(more)))
+    def settings(self, url: str, *more: str, kinds: Sequence[str] = ("ecc", "rsa")) -> Path:
+        """The settings file of our VTN over this store, with keys of these kinds, and more lines of TOML."""
+        file = self.folder / f"{url.rpartition('/')[2]}.toml"
+        chains = ", ".join(CERTIFICATE.format(kind=kind) for kind in kinds)
+        file.write_text(SETTINGS.format(url=url, certificates=chains) + "\n".join(more))
         return file
 
     def server_files(self, kind: str = "ecc") -> Sequence[str]:
@@ -81,15 +82,12 @@ class Lab:
         return Chain(certificate=self.folder / f"{name}-{kind}.pem", key=self.folder / f"{name}-{kind}.key")
 
 
+CERTIFICATE = '{{ certificate = "vtn-{kind}.pem", key = "vtn-{kind}.key" }}'
 SETTINGS = """
 [parties]
 port = 0
 trust = ["ecc-root.pem", "rsa-root.pem"]
-certificates = [
-    {{ certificate = "vtn-ecc.pem", key = "vtn-ecc.key" }},
-    {{ certificate = "vtn-rsa.pem", key = "vtn-rsa.key" }},
-]
-{parties}
+certificates = [{certificates}]
 
 [operator]
 port = 0
@@ -99,7 +97,7 @@ certificates = [{{ certificate = "vtn-ecc.pem", key = "vtn-ecc.key" }}]
 port = 0
 
 [store]
-url = "{store}"
+url = "{url}"
 
 [guard]
 event_max_kw = 10_000

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
@@ -93,7 +94,7 @@ async def _targets(lab: Lab, servers: ExitStack) -> list[Target]:
         "--enrol", vens[0].name, str(vens[0].chain.certificate),
     )  # fmt: skip
     tls = client_context("modern-2.0b", vens[0].chain, [lab.trust()])
-    registered = await _registered(stranger.port("url"), tls)
+    registered = await registered_at(stranger.port("url"), tls)
     return [
         Target(name=BARE, pid=bare.pid, port=bare.port("url"), clients=ours.clients, expect=ours.expect),
         ours,
@@ -124,7 +125,8 @@ def _client(tls: ssl.SSLContext, ven_id: str) -> Client:
     return Client(tls=tls, request=lambda: question)
 
 
-async def _registered(port: int, tls: ssl.SSLContext) -> str:
+async def registered_at(port: int, tls: ssl.SSLContext, seal: Callable[[bytes], bytes] = bytes) -> str:
+    """The venID that the VTN gives whoever holds the context's certificate."""
     wish = m.CreatePartyRegistration(
         request_id="registration-1",
         profile_name="2.0b",
@@ -134,9 +136,8 @@ async def _registered(port: int, tls: ssl.SSLContext) -> str:
         ven_name="ven",
         http_pull_model=True,
     )
-    answer = _read(
-        await ask_once(port, tls, http_post(f"{SERVICES}EiRegisterParty", encode(wish))), m.CreatedPartyRegistration
-    )
+    question = http_post(f"{SERVICES}EiRegisterParty", seal(encode(wish)))
+    answer = _read(await ask_once(port, tls, question), m.CreatedPartyRegistration)
     assert answer.ven_id is not None
     return answer.ven_id
 

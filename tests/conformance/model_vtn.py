@@ -23,6 +23,7 @@ HOOK = """
 case "$CONFORMANCE_ACTION" in
 cancel-event) touch {folder}/$CONFORMANCE_EVENT_ID.cancelled; echo $CONFORMANCE_EVENT_ID;;
 create-event) echo "$CONFORMANCE_WISH" > {folder}/evt-$$.event; echo evt-$$;;
+request-reregistration) touch {folder}/again;;
 *) exit 77;;
 esac
 """
@@ -170,6 +171,10 @@ class ModelVtn:
         if code == 200 and self._reports_owed:
             self._reports_owed = False
             return _payload("oadrRegisterReport", "<pyld:requestID>vr</pyld:requestID>")
+        again = self._folder / "again"
+        if code == 200 and again.exists():
+            again.unlink()
+            return _payload("oadrRequestReregistration", f"<ei:venID>Ven-{asked.party}</ei:venID>")
         news = {(event.event_id, event.number) for event in self._events()} - self._polled
         if code == 200 and news:
             self._polled |= news

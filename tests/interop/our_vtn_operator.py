@@ -64,6 +64,9 @@ def main() -> None:
         case "cancel-event":
             event_id = wish["event_id"]
             operator("event", "cancel", event_id, "--operator", access)
+        case "cancel-registration" | "request-reregistration" as action:
+            operator("party", action, os.environ["CONFORMANCE_VEN_NAME"], "--operator", access)
+            return
         case _:
             sys.exit(CANNOT)
     sys.stdout.write(event_id + "\n")

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,12 +68,13 @@ def simulated(folder: Path, schedule: str) -> Town:
     ]
     (folder / "weather.csv").write_text(WEATHER)
     (folder / "town.glm").write_text(MODEL.format(folder=folder, schedule=schedule, houses="\n".join(houses)))
-    engine = importlib.import_module("gridlabd").GridLabD()
-    assert engine.load(str(folder / "town.glm")) == 0
-    assert engine.setup_after_load() == 0
-    assert engine.run() == 0
-    known = [engine.get_object_properties(f"h{number}") for number in range(HOUSES)]
-    engine.exit_gld()  # its recorders write out what they hold
+    with chdir(folder):  # where it leaves what it remembers of the run
+        engine = importlib.import_module("gridlabd").GridLabD()
+        assert engine.load(str(folder / "town.glm")) == 0
+        assert engine.setup_after_load() == 0
+        assert engine.run() == 0
+        known = [engine.get_object_properties(f"h{number}") for number in range(HOUSES)]
+        engine.exit_gld()  # its recorders write out what they hold
     rows = [line for line in (folder / "load.csv").read_text().splitlines() if not line.startswith("#")]
     load_w = 1e3 * np.array([[float(cell) for cell in row.split(",")[1:]] for row in rows])
     return Town(load_w=load_w, houses=known)

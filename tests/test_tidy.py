@@ -23,8 +23,8 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base_manager"}
 VAGUE_PREFIXES = ("get_", "process_")
-NAMED_BY_OTHERS = {"_get_ssl_context", "process_bind_param", "process_result_value"}
-"""What aiohttp calls on a connector, SQLAlchemy on a column type."""
+NAMED_BY_OTHERS = {"_get_ssl_context", "get_command", "process_bind_param", "process_result_value"}
+"""What aiohttp calls on a connector, click on a group, SQLAlchemy on a column type."""
 IMPURE_CALLS = {
     "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic", "time.sleep",
     "random.random", "random.randint", "random.choice", "random.uniform", "uuid.uuid4", "uuid.uuid1",

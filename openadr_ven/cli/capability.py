@@ -2,19 +2,18 @@
 
 import json
 import time
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 import numpy as np
 
 from openadr_core.errors import ConfigError
-from openadr_ven import bootstrap
 from openadr_ven.adapters.fleet_source import last_state, open_fleet
 from openadr_ven.application.offering import kept_promises
 from openadr_ven.cli.capability_plot import svg_of
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
+from openadr_ven.cli.stored import stored
 from openadr_ven.cli.tables import print_table
 from openadr_ven.dispatch.book import offer_book
 from openadr_ven.dispatch.capability import DURATIONS_S, LATENCIES_S, Capability, CapabilityModel
@@ -30,7 +29,7 @@ from openadr_ven.settings import Settings, load
 FEEDERS_SHOWN = 20
 
 
-@click.command(short_help="Show how many megawatts, for how long, how soon and how surely.")
+@click.command(short_help="Show how many megawatts, for how long, how soon, how surely.")
 @config_option
 @click.option(
     "--fleet", "fleet_path", type=click.Path(path_type=Path, exists=True), help="Another fleet than the one in use."
@@ -118,10 +117,8 @@ def _look(
 
 
 async def _promises(settings: Settings) -> list[float]:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            return await kept_promises(unit)
+    async with stored(settings) as unit:
+        return await kept_promises(unit)
 
 
 def _print(found: Capability, fleet: Fleet, by: str) -> None:

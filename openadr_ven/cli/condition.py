@@ -1,14 +1,13 @@
 """``condition``: what the operator of a fleet says of the world."""
 
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from openadr_ven import bootstrap
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
+from openadr_ven.cli.stored import stored
 from openadr_ven.cli.tables import print_table
 from openadr_ven.domain.held import Condition
 from openadr_ven.settings import Settings, load
@@ -53,14 +52,10 @@ def show(config: Path) -> None:
 
 
 async def _set(settings: Settings, name: Condition, since: datetime | None) -> None:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            await unit.set_condition(name, since)
+    async with stored(settings) as unit:
+        await unit.set_condition(name, since)
 
 
 async def _held(settings: Settings) -> dict[Condition, datetime]:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            return await unit.conditions()
+    async with stored(settings) as unit:
+        return await unit.conditions()

@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from openadr_core.errors import NotFound
 from openadr_core.model.opt import Opt
 from openadr_core.model.wording import asked_text
-from openadr_ven import bootstrap
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
+from openadr_ven.cli.stored import held_event, stored
 from openadr_ven.cli.tables import print_table
 from openadr_ven.domain.delivered import Delivered, delivered_over
 from openadr_ven.domain.held import Delivery, HeldEvent, Notice
@@ -108,22 +106,15 @@ def _plain(held: HeldEvent, opts: Sequence[Opt], total: Delivered | None) -> dic
 
 
 async def _events(settings: Settings) -> list[HeldEvent]:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            return await unit.held_events()
+    async with stored(settings) as unit:
+        return await unit.held_events()
 
 
 async def _event(settings: Settings, event_id: str) -> tuple[HeldEvent, list[Opt], list[Delivery], list[Notice]]:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            held = next((one for one in await unit.held_events() if one.event.id == event_id), None)
-            if held is None:
-                raise NotFound(f"no event {event_id}; `openadr-ven event list` shows them")
-            return (
-                held,
-                await unit.opts(event_id),
-                await unit.deliveries(event_id),
-                await unit.notices(limit=NOTICES_MAX, event_id=event_id),
-            )
+    async with stored(settings) as unit:
+        return (
+            await held_event(unit, event_id),
+            await unit.opts(event_id),
+            await unit.deliveries(event_id),
+            await unit.notices(limit=NOTICES_MAX, event_id=event_id),
+        )

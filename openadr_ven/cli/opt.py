@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from openadr_core.model.target import Target, TargetKind, is_device_class
 from openadr_core.oadr2.encode import encode
 from openadr_core.oadr2.market_context import normalised
 from openadr_core.oadr2.translate_opts import opt_to_wire
-from openadr_ven import bootstrap
 from openadr_ven.adapters.fleet_source import open_fleet
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
+from openadr_ven.cli.stored import held_event, stored
 from openadr_ven.cli.tables import print_table
 from openadr_ven.domain.held import HeldEvent
 from openadr_ven.domain.opts import OptOrder, schedules_of
@@ -256,24 +255,15 @@ async def _say(settings: Settings, order: OptOrder) -> None:
             encode(opt_to_wire(said, ven_id="VEN", request_id="q"))
         except LocalProtocolError as error:
             raise RuleBroken(f"OpenADR 2.0b cannot say this: {error}") from None
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            await unit.add_opt_order(order)
+    async with stored(settings) as unit:
+        await unit.add_opt_order(order)
 
 
 async def _orders(settings: Settings) -> list[OptOrder]:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            return await unit.opt_orders()
+    async with stored(settings) as unit:
+        return await unit.opt_orders()
 
 
 async def _held(settings: Settings, event_id: str) -> HeldEvent:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            held = next((one for one in await unit.held_events() if one.event.id == event_id), None)
-    if held is None:
-        raise NotFound(f"no event {event_id}; `openadr-ven event list` shows them")
-    return held
+    async with stored(settings) as unit:
+        return await held_event(unit, event_id)

@@ -1,15 +1,14 @@
 """``registration``: whether the fleet is at the utility's disposal at all."""
 
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from openadr_ven import bootstrap
 from openadr_ven.application.agent import UPSTREAM
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
+from openadr_ven.cli.stored import stored
 from openadr_ven.domain.records import from_record
 from openadr_ven.protocols.oadr2 import Memory
 from openadr_ven.settings import Settings, load
@@ -55,16 +54,12 @@ def join(config: Path) -> None:
 
 
 async def _wish(settings: Settings, away_since: datetime | None) -> None:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            await unit.set_away(UPSTREAM, away_since)
+    async with stored(settings) as unit:
+        await unit.set_away(UPSTREAM, away_since)
 
 
 async def _read(settings: Settings) -> tuple[Memory, datetime | None]:
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
-        async with store.unit_of_work() as unit:
-            record = await unit.session_record(UPSTREAM)
-            away = await unit.away_since(UPSTREAM)
+    async with stored(settings) as unit:
+        record = await unit.session_record(UPSTREAM)
+        away = await unit.away_since(UPSTREAM)
     return Memory() if record is None else from_record(Memory, record), away

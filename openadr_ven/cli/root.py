@@ -1,27 +1,55 @@
 """``openadr-ven``: the agent of a fleet, from its first settings to what it delivered."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 import click
 
 from openadr_core.errors import OpenAdrError
-from openadr_ven.cli.capability import capability
-from openadr_ven.cli.condition import condition
-from openadr_ven.cli.event import event
-from openadr_ven.cli.fleet import fleet
-from openadr_ven.cli.init import init
-from openadr_ven.cli.ledger import ledger
-from openadr_ven.cli.opt import opt
-from openadr_ven.cli.registration import registration
-from openadr_ven.cli.run import check, fingerprint, run
-from openadr_ven.cli.simulate import simulate
 
 FAILED = 1
 WRONG_USE = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class LateGroup(click.Group):
+    """Commands by name: their module, and their line in the help. A module is imported when its command is asked for.
+
+    The agent's parts take two seconds to import, and no help text, and few commands, need them.
+    """
+
+    late: Mapping[str, tuple[str, str]] = {
+        "init": ("init", "Write settings that say what they mean."),
+        "run": ("run", "Run the agent until it is told to stop."),
+        "check": ("run", "Try the settings and all that they name."),
+        "fingerprint": ("run", "Show the fingerprints of a certificate (PEM)."),
+        "fleet": ("fleet", "Load, generate and show the devices."),
+        "event": ("event", "Show events and what came of them."),
+        "opt": ("opt", "Say when the fleet, or some of it, is in or out."),
+        "registration": ("registration", "Show, end or begin the registration at the VTN."),
+        "condition": ("condition", "Say what no telemetry tells: a storm is coming."),
+        "simulate": ("simulate", "Simulate devices and an independent meter."),
+        "capability": ("capability", "Show how many megawatts, for how long, how soon, how surely."),
+        "ledger": ("ledger", "Ask the command ledger in SQL."),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(self.late)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in self.late:
+            return None
+        command: click.Command = getattr(import_module(f"openadr_ven.cli.{self.late[cmd_name][0]}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.late[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="openadr-der")
 def cli() -> None:
     """The agent (VEN) of a fleet of devices: it takes a utility's events over OpenADR and commands the devices.
@@ -33,23 +61,6 @@ def cli() -> None:
       openadr-ven check --config my-ven/ven.toml
       openadr-ven run --config my-ven/ven.toml
     """  # noqa: D301  # click reads the backspace
-
-
-for command in (
-    init,
-    run,
-    check,
-    fingerprint,
-    fleet,
-    event,
-    opt,
-    registration,
-    condition,
-    simulate,
-    capability,
-    ledger,
-):
-    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,7 +14,6 @@ from openadr_core.errors import ConfigError
 from openadr_core.identity import peer_of
 from openadr_core.limits import CERTIFICATE_WARNING_DAYS
 from openadr_core.shell.logs import configure_logs
-from openadr_ven import bootstrap
 from openadr_ven.cli.looping import run_async
 from openadr_ven.settings import Settings, load
 
@@ -40,6 +39,8 @@ def run(config: Path, *, only_check: bool) -> None:
     When it stops, or is killed, devices go on for as long as their lease lasts (agent.lease_s) and then
     return to what they do by themselves. Started again, the agent goes on where it was.
     """
+    from openadr_ven import bootstrap  # noqa: PLC0415  # two seconds of imports that other commands do not need
+
     settings = load(config)
     if only_check:
         _check(settings)
@@ -57,7 +58,7 @@ def check(config: Path) -> None:
     _check(load(config))
 
 
-@click.command()
+@click.command(short_help="Show the fingerprints of a certificate (PEM).")
 @click.argument("certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def fingerprint(certificate: Path) -> None:
     """Show the fingerprints of a certificate (PEM).
@@ -86,6 +87,8 @@ def _left(end: datetime) -> str:
 
 
 def _check(settings: Settings) -> None:
+    from openadr_ven import bootstrap  # noqa: PLC0415  # as above
+
     async def try_everything() -> int:
         async with AsyncExitStack() as parts:
             ven = await bootstrap.build(settings, parts)

@@ -1,5 +1,5 @@
 // One event, live: who answered what, target against delivered, what is late or missing.
-import { draw } from "/shared/chart.js";
+import { draw, unbroken } from "/shared/chart.js";
 import { ago, cards, clock, follow, kw, node, opt, optPill, scope, span, status, table } from "/shared/page.js";
 
 const TOLERANCE = 0.05;
@@ -87,17 +87,6 @@ function charts(event, now) {
     { name: "baseline", kind: "usual", runs: series(4) },
     { name: "meter", kind: "measured", runs: series(3) },
   ] });
-}
-
-// The rows in runs: where an interval is missing, a line must not pretend that it is known.
-function unbroken(rows) {
-  const runs = [];
-  for (const row of rows) {
-    const last = runs.at(-1)?.at(-1);
-    if (last && ms(row[0]) - ms(last[0]) <= last[1] * 1000 + 500) runs.at(-1).push(row);
-    else runs.push([row]);
-  }
-  return runs;
 }
 
 // [moment, value] steps as the corners of a line, from zero and on to the last moment.

@@ -1,5 +1,5 @@
 // One party, live: what was asked of it, whether that comes, and what it says of its resources.
-import { draw } from "/shared/chart.js";
+import { draw, unbroken } from "/shared/chart.js";
 import { ago, clock, follow, node, pill, span, table } from "/shared/page.js";
 
 const ms = (moment) => new Date(moment).getTime();
@@ -64,15 +64,4 @@ function power(rows, now) {
     { name: "baseline", kind: "usual", runs: runs(3) },
     { name: "meter", kind: "measured", runs: runs(2), dots: true },
   ] });
-}
-
-// The rows in runs: where an interval is missing, a line must not pretend that it is known.
-function unbroken(rows) {
-  const runs = [];
-  for (const row of rows) {
-    const last = runs.at(-1)?.at(-1);
-    if (last && ms(row[0]) - ms(last[0]) <= last[1] * 1000 + 500) runs.at(-1).push(row);
-    else runs.push([row]);
-  }
-  return runs;
 }

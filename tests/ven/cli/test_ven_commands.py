@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +20,7 @@ from lxml import etree
 from openadr_core.model.opt import OptType
 from openadr_ven.adapters.fleet_store import FleetStore
 from openadr_ven.cli.looping import run_async
-from openadr_ven.cli.root import FAILED, WRONG_USE, cli, main
+from openadr_ven.cli.root import FAILED, WRONG_USE, LateGroup, cli, main
 from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.domain.held import Delivery, Notice
@@ -87,7 +89,10 @@ def fleet_file(tmp_path: Path) -> Path:
 
 def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    for name, found in group.commands.items():
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        found = group.get_command(ctx, name)
+        assert found is not None
         if isinstance(found, click.Group):
             yield from commands(found, (*path, name))
         else:
@@ -100,6 +105,22 @@ def test_every_command_explains_itself(ven: Ven, path: tuple[str, ...]) -> None:
     assert len(out.split("\n\n", 1)[1].split()) > 5
     assert "\b" not in out
     assert "..." not in out.partition("Commands:")[2], "a summary is cut off"
+
+
+def test_the_summary_of_a_command_that_is_not_imported_yet_is_its_own() -> None:
+    ctx = click.Context(cli)
+    for name, (_, summary) in LateGroup.late.items():
+        found = cli.get_command(ctx, name)
+        assert found is not None
+        assert found.short_help == summary, name
+
+
+def test_help_imports_no_part_of_the_agent() -> None:
+    asked = "import sys, openadr_ven.cli; openadr_ven.cli.main(['--help'])"
+    code = f"import atexit, sys; atexit.register(lambda: print('openadr_ven.bootstrap' in sys.modules)); {asked}"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "Commands:" in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "False"
 
 
 # -- settings ------------------------------------------------------------------------

@@ -4,6 +4,17 @@ const SPACE = { left: 66, right: 14, top: 30, bottom: 24 };
 const DOTS_MAX = 80;
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
+// Rows of [moment, length in s, …] in runs: where an interval is missing, a line must not pretend that it is known.
+export function unbroken(rows) {
+  const runs = [];
+  for (const row of rows) {
+    const last = runs.at(-1)?.at(-1);
+    if (last && new Date(row[0]) - new Date(last[0]) <= last[1] * 1000 + 500) runs.at(-1).push(row);
+    else runs.push([row]);
+  }
+  return runs;
+}
+
 function shape(name, attributes, text) {
   const made = document.createElementNS(NAMESPACE, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -42,7 +53,7 @@ export function draw(id, { from, until, now, lines, band = [], gaps = [], empty 
   const step = roundStep(high - low, height / 60);
   for (let value = Math.ceil(low / step) * step; value <= high; value += step) {
     drawn.push(shape("line", { class: Math.abs(value) < step / 2 ? "zero" : "grid", x1: SPACE.left, x2: width - SPACE.right, y1: y(value), y2: y(value) }));
-    drawn.push(shape("text", { x: SPACE.left - 8, y: y(value) + 4, "text-anchor": "end" }, Math.round(value).toLocaleString()));
+    drawn.push(shape("text", { x: SPACE.left - 8, y: y(value) + 4, "text-anchor": "end" }, (Math.round(value) || 0).toLocaleString()));
   }
   const tick = timeStep(until - from);
   for (let ms = Math.ceil(from / tick) * tick; ms <= until; ms += tick) {

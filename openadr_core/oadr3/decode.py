@@ -1,6 +1,6 @@
 """Bytes of a request's body to messages. What is wrong is said with its place, for a human to mend."""
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from openadr_core.errors import SchemaViolation
 from openadr_core.model.unit import PowerAttributes
@@ -13,6 +13,8 @@ from openadr_core.oadr3.messages import (
     PayloadDescriptor,
     Point,
     ProgramRequest,
+    ReportDescriptor,
+    ReportIntervals,
     Value,
     ValuesMap,
 )
@@ -42,8 +44,6 @@ def decode_event(body: bytes) -> EventRequest:
     """An event; MalformedMessage or SchemaViolation says what is wrong, and where."""
     members, text = parse_object(body)
     event = Fields.of(members, "")
-    for report_descriptor in event.objects("reportDescriptors"):
-        report_descriptor.required("payloadType", report_descriptor.name)
     return EventRequest(
         program_id=event.required("programID", event.identifier),
         document=without_members(text, SERVER_MEMBERS),
@@ -52,6 +52,7 @@ def decode_event(body: bytes) -> EventRequest:
         priority=event.optional("priority", event.natural),
         targets=event.names("targets"),
         payload_descriptors=_payload_descriptors(event),
+        report_descriptors=tuple(_report_descriptor(one) for one in event.objects("reportDescriptors")),
         period=_period(event),
         intervals=tuple(_interval(interval) for interval in event.objects("intervals")),
         attributes=tuple(_values_map(attribute) for attribute in event.objects("attributes")),
@@ -99,6 +100,28 @@ def _payload_descriptors(holder: Fields) -> tuple[PayloadDescriptor, ...]:
                 )
             )
     return tuple(found)
+
+
+def _report_descriptor(descriptor: Fields) -> ReportDescriptor:
+    """An absent member is the standard's default, which is that of the value's field."""
+    numbers = {
+        "start_interval": "startInterval",
+        "num_intervals": "numIntervals",
+        "frequency": "frequency",
+        "repeat": "repeat",
+    }
+    said: dict[str, Any] = {name: descriptor.optional(member, descriptor.integer) for name, member in numbers.items()}
+    said |= {name: descriptor.optional(name, descriptor.boolean) for name in ("aggregate", "historical")}
+    said |= {
+        "reading_type": descriptor.optional("readingType", descriptor.name),
+        "report_intervals": descriptor.optional("reportIntervals", descriptor.one_of(ReportIntervals)),
+    }
+    return ReportDescriptor(
+        payload_type=descriptor.required("payloadType", descriptor.name),
+        units=descriptor.optional("units", descriptor.text),
+        targets=descriptor.names("targets"),
+        **{name: value for name, value in said.items() if value is not None},
+    )
 
 
 def _power_attributes(holder: Fields) -> PowerAttributes | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
 from openadr_core.errors import SchemaViolation
@@ -10,6 +11,7 @@ from openadr_core.limits import IDENTIFIER_MAX_CHARS
 from openadr_core.oadr3.json_text import Json
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=StrEnum)
 
 NAME_MAX_CHARS = 128
 TEXT_MAX_CHARS = 8000
@@ -89,6 +91,17 @@ class Fields:
         if not isinstance(value, bool):
             raise self.wrong(name, "must be true or false")
         return value
+
+    def one_of(self, words: type[Word]) -> Callable[[str], Word]:
+        """A reader of a text that must be one of the enumeration's."""
+
+        def read(name: str) -> Word:
+            text = self.text(name)
+            if text not in set(words):
+                raise self.wrong(name, f"must be {', '.join(words)}")
+            return words(text)
+
+        return read
 
     def parsed(self, parse: Callable[[str], T]) -> Callable[[str], T]:
         """A reader of a text that is more than a text; ``parse`` raises ValueError with the reason."""

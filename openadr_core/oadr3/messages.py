@@ -1,6 +1,7 @@
 """What a utility's system writes: programs and events of OpenADR 3.1, as values in the standard's nouns."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from openadr_core.model.unit import PowerAttributes
 from openadr_core.oadr3.times import Length, Start
@@ -51,6 +52,40 @@ class PayloadDescriptor:
     """Ours: the service that a power is taken from (2.0b powerAttributes)."""
 
 
+class ReportIntervals(StrEnum):
+    """Whose intervals a report has."""
+
+    INTERVALS = "INTERVALS"
+    """The event's, under its ids."""
+    SUB_INTERVALS = "SUB_INTERVALS"
+    """Parts of the event's, each under the id of the one it is a part of."""
+    OPEN_INTERVALS = "OPEN_INTERVALS"
+    """The VEN's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportDescriptor:
+    """What an event asks to be told; the defaults are the standard's."""
+
+    payload_type: str
+    reading_type: str = "DIRECT_READ"
+    units: str | None = None
+    targets: tuple[str, ...] = ()
+    aggregate: bool = False
+    """One sum for all resources, under the name AGGREGATED_REPORT."""
+    start_interval: int = -1
+    num_intervals: int = -1
+    historical: bool = True
+    frequency: int = -1
+    """Intervals between one report and the next; 0: whenever the VEN likes."""
+    repeat: int = 1
+    report_intervals: ReportIntervals = ReportIntervals.INTERVALS
+
+    @property
+    def is_ad_hoc(self) -> bool:
+        return self.frequency == 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramRequest:
     name: str
@@ -72,6 +107,7 @@ class EventRequest:
     priority: int | None = None
     targets: tuple[str, ...] = ()
     payload_descriptors: tuple[PayloadDescriptor, ...] = ()
+    report_descriptors: tuple[ReportDescriptor, ...] = ()
     period: IntervalPeriod | None = None
     intervals: tuple[Interval, ...] = ()
     attributes: tuple[ValuesMap, ...] = ()

@@ -19,51 +19,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from openadr_core.oadr3.layout import Layout, Placed
+from openadr_core.oadr3.messages import ReportDescriptor
 
-ALL = -1
 FOR_EVER = -1
 INTERVALS_PER_REPORT_MAX = 10_000
 """More than a year of hours; a report with more would not pass any server's limit."""
 
 NUMBERS = 2**31
 """Reports of one descriptor: one a second for 68 years."""
-
-
-class ReportIntervals(StrEnum):
-    """Whose intervals a report has."""
-
-    INTERVALS = "INTERVALS"
-    """The event's, under its ids."""
-    SUB_INTERVALS = "SUB_INTERVALS"
-    """Parts of the event's, each under the id of the one it is a part of."""
-    OPEN_INTERVALS = "OPEN_INTERVALS"
-    """The VEN's own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportDescriptor:
-    """What an event asks to be told; the defaults are the standard's."""
-
-    payload_type: str
-    reading_type: str = "DIRECT_READ"
-    units: str | None = None
-    targets: tuple[str, ...] = ()
-    aggregate: bool = False
-    """One sum for all resources, under the name AGGREGATED_REPORT."""
-    start_interval: int = -1
-    num_intervals: int = ALL
-    historical: bool = True
-    frequency: int = -1
-    """Intervals between one report and the next; 0: whenever the VEN likes."""
-    repeat: int = 1
-    report_intervals: ReportIntervals = ReportIntervals.INTERVALS
-
-    @property
-    def is_ad_hoc(self) -> bool:
-        return self.frequency == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

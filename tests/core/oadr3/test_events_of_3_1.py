@@ -15,6 +15,7 @@ from openadr_core.model.program import ReliefSign
 from openadr_core.model.target import by_name
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.encode import object_text
+from openadr_core.oadr3.messages import ReportDescriptor, ReportIntervals
 from openadr_core.oadr3.times import length_text
 from openadr_core.oadr3.translate import event_of, program_of
 
@@ -212,12 +213,32 @@ def test_refused_with_a_reason(changes: dict[str, Any], reason: str) -> None:
         ({"intervals": [{"id": 0, "payloads": [{"type": "X", "values": [{"x": 1}]}]}]}, r"values\[0\]: must be"),
         ({"payloadDescriptors": [{"objectType": "X"}]}, r"payloadDescriptors\[0\].objectType: must be"),
         ({"reportDescriptors": [{}]}, r"^reportDescriptors\[0\].payloadType: is missing"),
+        ({"reportDescriptors": [{"payloadType": "USAGE", "reportIntervals": "SOME"}]}, "reportIntervals: must be INTERVALS"),
+        ({"reportDescriptors": [{"payloadType": "USAGE", "aggregate": 1}]}, "aggregate: must be true or false"),
         ({"eventName": 5}, "^eventName: is not a text"),
     ],
 )  # fmt: skip
 def test_a_wrong_document_names_the_member(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(SchemaViolation, match=reason):
         decode_event(json.dumps(event_body(**changes)).encode())
+
+
+def test_what_a_report_descriptor_leaves_out_is_the_standards_default() -> None:
+    least = {"payloadType": "USAGE"}
+    full = {
+        "payloadType": "DEMAND", "readingType": "MEAN", "units": "KW", "targets": ["north"], "aggregate": True,
+        "startInterval": 1, "numIntervals": 2, "historical": False, "frequency": 3, "repeat": -1,
+        "reportIntervals": "OPEN_INTERVALS",
+    }  # fmt: skip
+    wanted = decode_event(json.dumps(event_body(reportDescriptors=[least, full])).encode()).report_descriptors
+    assert wanted == (
+        ReportDescriptor(payload_type="USAGE"),
+        ReportDescriptor(
+            payload_type="DEMAND", reading_type="MEAN", units="KW", targets=("north",), aggregate=True,
+            start_interval=1, num_intervals=2, historical=False, frequency=3, repeat=-1,
+            report_intervals=ReportIntervals.OPEN_INTERVALS,
+        ),
+    )  # fmt: skip
 
 
 def test_a_market_context_of_its_own_and_one_that_stays() -> None:

@@ -6,8 +6,8 @@ from itertools import islice
 import pytest
 
 from openadr_core.oadr3.layout import Layout, lay_out
-from openadr_core.oadr3.messages import Interval, IntervalPeriod
-from openadr_core.oadr3.report_plan import ReportDescriptor, due_reports, planned_report
+from openadr_core.oadr3.messages import Interval, IntervalPeriod, ReportDescriptor
+from openadr_core.oadr3.report_plan import due_reports, planned_report
 from openadr_core.oadr3.times import Length, Sentinel
 
 HOUR = timedelta(hours=1)

@@ -213,7 +213,7 @@ def test_refused_with_a_reason(changes: dict[str, Any], reason: str) -> None:
         ({"intervals": [{"id": 0, "payloads": [{"type": "X", "values": [{"x": 1}]}]}]}, r"values\[0\]: must be"),
         ({"payloadDescriptors": [{"objectType": "X"}]}, r"payloadDescriptors\[0\].objectType: must be"),
         ({"reportDescriptors": [{}]}, r"^reportDescriptors\[0\].payloadType: is missing"),
-        ({"reportDescriptors": [{"payloadType": "USAGE", "reportIntervals": "SOME"}]}, "reportIntervals: must be INTERVALS"),
+        ({"reportDescriptors": [{"payloadType": "USAGE", "reportIntervals": "SOME"}]}, "must be INTERVALS, SUB"),
         ({"reportDescriptors": [{"payloadType": "USAGE", "aggregate": 1}]}, "aggregate: must be true or false"),
         ({"eventName": 5}, "^eventName: is not a text"),
     ],

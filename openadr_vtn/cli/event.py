@@ -9,6 +9,7 @@ import click
 
 from openadr_core.errors import ExchangeFailed, TimedOut
 from openadr_core.oadr3.payload_types import SIGNAL_KINDS
+from openadr_vtn.cli.csv_file import write_csv
 from openadr_vtn.cli.event_body import EventWish, event_body
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.opt import scope_text
@@ -17,6 +18,9 @@ from openadr_vtn.cli.program import program_named
 from openadr_vtn.cli.tables import clock_text, kw_text, show_json, show_table
 
 STEPS = ("entitled", "notified", "fetched", "answered", "reported")
+LEDGER_COLUMNS = (
+    "party_id", "party", "version", "withdrawn", *(f"{step}_at" for step in STEPS), "attempts", "opt", "opt_reason",
+)  # fmt: skip
 
 
 @click.group(cls=PlainGroup)
@@ -161,6 +165,31 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
             empty="",
         )
     click.echo("\nDelivery ledger")
+    _show_ledger(found["ledger"])
+
+
+@event.command()
+@click.argument("event_id", metavar="ID")
+@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file.")
+@json_option
+@operator_option
+def ledger(*, api: OperatorApi, event_id: str, csv_file: Path | None, as_json: bool) -> None:
+    """Show, or export, what became of an event with each party.
+
+    Since when it was entitled, when it was first told, when it was proved to have it, when it answered
+    and when it first reported; a row for each version of the event.
+    """
+    rows = api.admin(f"events/{event_id}/ledger")
+    if csv_file is not None:
+        flat = ({**row, "opt": (row["opt"] or {}).get("type"), "opt_reason": _opt(row["opt"])} for row in rows)
+        click.echo(f"{write_csv(csv_file, LEDGER_COLUMNS, flat)} rows are in {csv_file}.")
+    elif as_json:
+        show_json(rows)
+    else:
+        _show_ledger(rows)
+
+
+def _show_ledger(rows: list[dict[str, Any]]) -> None:
     show_table(
         ["PARTY", "VERSION", "ENTITLED", "NOTIFIED", "FETCHED", "ANSWERED", "REPORTED", "TRIES"],
         [
@@ -169,7 +198,7 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
                 *(clock_text(row[f"{step}_at"]) for step in STEPS),
                 row["attempts"],
             ]
-            for row in found["ledger"]
+            for row in rows
         ],
         empty="Nothing is owed to anybody.",
     )  # fmt: skip

@@ -1,7 +1,5 @@
 """`openadr-vtn report`: what parties can measure, what is asked of them, and what they measured."""
 
-import csv
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import click
 
 from openadr_core.oadr3.times import moment_text, parse_length
+from openadr_vtn.cli.csv_file import write_csv
 from openadr_vtn.cli.event_body import duration_text, start_text
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.plain_help import PlainGroup
@@ -22,8 +21,6 @@ CSV_COLUMNS = (
     "starts_at", "duration_s", "measurand", "source", "point", "value", "unit", "quality", "cause", "confidence",
     "accuracy", "received_at",
 )  # fmt: skip
-FORMULA = re.compile(r"[=+\-@\t\r]")
-"""A text that begins so is a formula to a spreadsheet, and a party chose it."""
 
 
 @click.group(cls=PlainGroup)
@@ -196,7 +193,7 @@ def readings(
     query = {"measurand": measurand, "source": source, "since": _moment(since), "until": _moment(until)}
     asked = {name: value for name, value in query.items() if value is not None}
     if csv_file is not None:
-        click.echo(f"{_export(csv_file, _all_readings(api, named, asked))} readings are in {csv_file}.")
+        click.echo(f"{write_csv(csv_file, CSV_COLUMNS, _all_readings(api, named, asked))} readings are in {csv_file}.")
         return
     found = api.admin(f"parties/{named}/readings", **asked, limit=str(PAGE if as_json else 100))
     if as_json:
@@ -261,20 +258,6 @@ def _all_readings(api: OperatorApi, named: str, asked: dict[str, str]) -> Iterat
             raise click.ClickException(f"too many readings start at {oldest}: name a --measurand or a --source")
         yield from whole
         asked = {**asked, "until": moment_text(datetime.fromisoformat(oldest) + timedelta(microseconds=1))}
-
-
-def _export(file: Path, found: Iterator[dict[str, Any]]) -> int:
-    count = 0
-    with file.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out)
-        table.writerow(CSV_COLUMNS)
-        for count, one in enumerate(found, start=1):  # noqa: B007  # the count is what is wanted
-            table.writerow([_cell(one[name]) for name in CSV_COLUMNS])
-    return count
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def _seconds(text: str, option: str) -> int:

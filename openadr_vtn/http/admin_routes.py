@@ -7,11 +7,11 @@ from aiohttp import web
 
 from openadr_vtn.application.handlers.clients import READ_ALL, STOP, WRITE_EVENTS, Caller
 from openadr_vtn.application.handlers.events import note_event
-from openadr_vtn.application.handlers.observe import event_detail, event_views
+from openadr_vtn.application.handlers.observe import event_detail, event_ledger, event_views
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
-from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, note_json
+from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, ledger_json, note_json
 
 PAGE_MAX = 200
 
@@ -20,6 +20,7 @@ def admin_routes() -> list[web.RouteDef]:
     return [
         web.get(f"{ADMIN}/events", scoped(READ_ALL, list_events)),
         web.get(f"{ADMIN}/events/{{id}}", scoped(READ_ALL, event)),
+        web.get(f"{ADMIN}/events/{{id}}/ledger", scoped(READ_ALL, ledger)),
         web.post(f"{ADMIN}/events/{{id}}/notes", scoped(WRITE_EVENTS, note)),
         web.post(f"{ADMIN}/stop", scoped(STOP, stop_events)),
         web.get(f"{ADMIN}/audit", scoped(READ_ALL, audit)),
@@ -39,6 +40,13 @@ async def event(request: web.Request, desk: Desk, _caller: Caller) -> web.Respon
     async with desk.store.view() as view:
         detail = await event_detail(view, request.match_info["id"], desk.now())
     return answered(event_detail_json(detail))
+
+
+async def ledger(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    """Whole: it is evidence, and ten thousand parties are two megabytes."""
+    async with desk.store.view() as view:
+        rows = await event_ledger(view, request.match_info["id"])
+    return answered([ledger_json(row) for row in rows])
 
 
 async def note(request: web.Request, desk: Desk, caller: Caller) -> web.Response:

@@ -131,7 +131,7 @@ def event_detail_json(detail: EventDetail) -> Object:
             for one in detail.delivered
         ],
         "parties": [_performance_json(one) for one in detail.parties],
-        "ledger": [_ledger_json(row) for row in detail.ledger],
+        "ledger": [ledger_json(row) for row in detail.ledger],
         "answers": [{"party_id": party.id, "party": party.name, **_answer_json(opt)} for party, opt in detail.answers],
         "notes": [note_json(entry) for entry in detail.notes],
         "qualifications": [qualification_view_json(one) for one in detail.qualifications],
@@ -165,7 +165,7 @@ def _performance_json(one: PartyPerformance) -> Object:
     }
 
 
-def _ledger_json(row: LedgerRow) -> Object:
+def ledger_json(row: LedgerRow) -> Object:
     delivery = row.delivery
     return {
         "party_id": row.party.id,

@@ -1,6 +1,6 @@
 """What an operator sees: parties, events, who answered what, and target against delivered. It only reads."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -168,15 +168,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
     event = stored.event
     parties = {party.id: party for party in await uow.parties.all()}
     history = await uow.opts.history(event_id)
-    ledger = [
-        LedgerRow(
-            party=parties[delivery.party_id],
-            delivery=delivery,
-            opt=next((opt for party_id, opt in reversed(history) if _answers(party_id, opt, delivery)), None),
-        )
-        for delivery in await uow.deliveries.of_event(event_id)
-        if delivery.party_id in parties
-    ]
+    ledger = await _ledger(uow, event_id, parties, history)
     latest = await effective_opts(uow, event_id)
     concerned = {row.party.id: row.party for row in ledger if not row.delivery.withdrawn}
     performances = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
@@ -195,6 +187,14 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         notes=tuple(await uow.audit.of_subject(event_id, NOTE)),
         qualifications=tuple(await qualification_views(uow, event_id, list(concerned.values()))),
     )
+
+
+async def event_ledger(uow: UnitOfWork, event_id: str) -> list[LedgerRow]:
+    """What happened between us and each party about each version, by version; NotFound if there is no such event."""
+    if await uow.events.by_id(event_id) is None:
+        raise NotFound(f"there is no event {event_id}")
+    parties = {party.id: party for party in await uow.parties.all()}
+    return await _ledger(uow, event_id, parties, await uow.opts.history(event_id))
 
 
 async def event_reports(
@@ -280,8 +280,19 @@ async def _performance(
     )
 
 
-def _answers(party_id: str, opt: Opt, delivery: Delivery) -> bool:
-    return party_id == delivery.party_id and opt.version == delivery.version
+async def _ledger(
+    uow: UnitOfWork, event_id: str, parties: Mapping[str, Party], history: Sequence[tuple[str, Opt]]
+) -> list[LedgerRow]:
+    last_said = {(party_id, opt.version): opt for party_id, opt in history}
+    return [
+        LedgerRow(
+            party=parties[delivery.party_id],
+            delivery=delivery,
+            opt=last_said.get((delivery.party_id, delivery.version)),
+        )
+        for delivery in await uow.deliveries.of_event(event_id)
+        if delivery.party_id in parties
+    ]
 
 
 def latest_by(reports: list[RequestedReport], now: datetime) -> timedelta:

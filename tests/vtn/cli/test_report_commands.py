@@ -87,3 +87,18 @@ def test_every_reading_is_exported_once(reported: Utility, tmp_path: Path) -> No
     assert len({(row["measurand"], row["starts_at"]) for row in rows}) == len(rows) == READINGS
     assert {row["value"] for row in rows} == {str(float(number)) for number in range(READINGS // 2)}
     assert {row["cause"] for row in rows} == {"'=1+1"}, "a party's text is no formula"
+
+
+def test_the_delivery_ledger_of_an_event_is_shown_and_exported(reported: Utility, tmp_path: Path) -> None:
+    reported.run("program", "create", "peak", "--relief-sign", "POSITIVE")
+    level = ("--payload-type", "SIMPLE", "--value", "1", "--duration", "1h")
+    event = reported.read("event", "create", "--program", "peak", *level)
+    (row,) = reported.read("event", "ledger", event["id"])
+    assert (row["party"], row["version"], row["notified_at"], row["opt"]) == ("acme", 0, None, None)
+    assert "acme" in reported.run("event", "ledger", event["id"])
+    file = tmp_path / "ledger.csv"
+    assert "1 row" in reported.run("event", "ledger", event["id"], "--csv", str(file))
+    with file.open(newline="") as lines:
+        (written,) = csv.DictReader(lines)
+    assert (written["party"], written["entitled_at"], written["answered_at"]) == ("acme", row["entitled_at"], "")
+    assert "there is no event" in reported.run("event", "ledger", "nothing", status=1)

@@ -49,6 +49,7 @@ ROUTES = [
     ("GET", f"{ADMIN}/parties/x/statuses", "read_all"),
     ("GET", f"{ADMIN}/events", "read_all"),
     ("GET", f"{ADMIN}/events/x", "read_all"),
+    ("GET", f"{ADMIN}/events/x/ledger", "read_all"),
     ("POST", f"{ADMIN}/events/x/notes", "write_events"),
     ("GET", f"{ADMIN}/opts", "read_all"),
     ("GET", f"{ADMIN}/availability", "read_all"),

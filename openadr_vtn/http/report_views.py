@@ -6,7 +6,7 @@ from typing import Any
 from openadr_core.model.report import DataPoint, ReportOffer
 from openadr_core.oadr3.times import moment_text
 from openadr_vtn.application.handlers.report_views import ReportsOfParty, RequestView
-from openadr_vtn.application.ports import StoredReading, StoredStatus
+from openadr_vtn.application.said_ports import StoredReading, StoredStatus
 
 Object = dict[str, Any]
 

@@ -19,7 +19,7 @@ from openadr_ven.application.report_offers import HISTORY, HISTORY_STEP, STATUS,
 from openadr_ven.domain.held import HistoryStep
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.application.handlers.report_requests import cancel_report, request_metadata, request_report
-from openadr_vtn.application.ports import StoredStatus
+from openadr_vtn.application.said_ports import StoredStatus
 from openadr_vtn.domain.reporting import RequestedReport, RequestState, RequestWish, TelemetryWish
 from tests.ven.application.world import World, store_at
 from tests.vtn.protocols.vtn_bench import Bench, Ven, running_bench

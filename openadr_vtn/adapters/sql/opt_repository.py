@@ -12,7 +12,7 @@ from openadr_core.model.qualification import Qualification
 from openadr_core.model.target import Target, TargetKind
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.repository import Repository
-from openadr_vtn.application.ports import StoredSchedule
+from openadr_vtn.application.said_ports import StoredSchedule
 
 SCHEDULE = tables.table_of(tables.OptScheduleRow)
 QUALIFICATION = tables.table_of(tables.QualificationRow)

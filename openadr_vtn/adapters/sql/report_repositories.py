@@ -22,7 +22,7 @@ from openadr_vtn.adapters.sql.rows import (
     stored_reading_of,
     stored_status_of,
 )
-from openadr_vtn.application.ports import StoredReading, StoredStatus
+from openadr_vtn.application.said_ports import StoredReading, StoredStatus
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport
 
 OFFER = tables.table_of(tables.ReportOfferRow)

@@ -31,7 +31,8 @@ from openadr_vtn.adapters.sql.event_columns import (
     target_of,
 )
 from openadr_vtn.adapters.sql.opt_repository import rules_json, rules_of
-from openadr_vtn.application.ports import StoredEvent, StoredProgram, StoredReading, StoredStatus
+from openadr_vtn.application.ports import StoredEvent, StoredProgram
+from openadr_vtn.application.said_ports import StoredReading, StoredStatus
 from openadr_vtn.domain.delivery import over_at
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport, late_at
 

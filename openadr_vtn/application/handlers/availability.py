@@ -12,7 +12,8 @@ from openadr_core.model.party import Party
 from openadr_core.model.qualification import Qualification
 from openadr_core.model.target import WHOLE_PARTY, TargetKind
 from openadr_core.oadr2.market_context import normalised
-from openadr_vtn.application.ports import StoredSchedule, UnitOfWork
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.said_ports import StoredSchedule
 from openadr_vtn.domain.delivery import Mailbox, fetched
 
 

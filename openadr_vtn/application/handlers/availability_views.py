@@ -11,7 +11,8 @@ from openadr_core.model.party import Party, PartyState
 from openadr_core.model.qualification import Qualification, of_whole_party
 from openadr_core.oadr2.market_context import normalised
 from openadr_vtn.application.handlers.parties import party_named
-from openadr_vtn.application.ports import StoredSchedule, UnitOfWork
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.said_ports import StoredSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

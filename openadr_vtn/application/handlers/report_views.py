@@ -7,7 +7,8 @@ from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading, ReportOffer
 from openadr_core.units import WATT_HOUR
 from openadr_vtn.application.handlers.parties import party_named
-from openadr_vtn.application.ports import StoredReading, StoredStatus, UnitOfWork
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.said_ports import StoredReading, StoredStatus
 from openadr_vtn.domain.reporting import RequestedReport, late_by, mean_power
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

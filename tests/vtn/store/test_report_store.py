@@ -21,7 +21,7 @@ from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.migrate import MIGRATIONS
 from openadr_vtn.adapters.sql.report_repositories import REQUEST
 from openadr_vtn.adapters.sql.store import SqlStore
-from openadr_vtn.application.ports import StoredReading, StoredStatus
+from openadr_vtn.application.said_ports import StoredReading, StoredStatus
 from openadr_vtn.domain.reporting import OfferedReport, RequestedReport, late_at, late_by
 from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_status, an_offer
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
+from openadr_vtn.application.notice_ports import ObjectChanges
 from openadr_vtn.application.said_ports import Availability, Opts, Reports
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
@@ -321,6 +322,8 @@ class UnitOfWork(Protocol):
     def availability(self) -> Availability: ...
     @property
     def reports(self) -> Reports: ...
+    @property
+    def object_changes(self) -> ObjectChanges: ...
     @property
     def clients(self) -> Clients: ...
     @property

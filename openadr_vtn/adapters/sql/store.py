@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from openadr_core.errors import Unavailable
 from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.news import Ear, News
+from openadr_vtn.adapters.sql.notice_repositories import SqlObjectChanges
 from openadr_vtn.adapters.sql.operator_repositories import (
     SqlAudit,
     SqlClients,
@@ -87,6 +88,10 @@ class SqlUnitOfWork:
     @cached_property
     def reports(self) -> SqlReports:
         return SqlReports(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def object_changes(self) -> SqlObjectChanges:
+        return SqlObjectChanges(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
     def clients(self) -> SqlClients:

@@ -13,9 +13,11 @@ from openadr_core.oadr3.placing import starts_now
 from openadr_core.oadr3.translate import event_of
 from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.object_changes import note_events
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
 from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
+from openadr_vtn.domain.object_change import Operation
 
 PAGE = 50
 NOTE = "note event"
@@ -54,6 +56,7 @@ async def create_event(
         await check_admission(uow, event, program.program, now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.add(stored)
+        await note_events(uow, Operation.CREATE, [stored], now)
         parties = await publish(uow, event, program.program, now)
         await uow.audit.append(_entry(now, actor, "create event", event, f"parties owed: {parties}"))
         if repeat is not None:
@@ -98,6 +101,7 @@ async def replace_event(
         await check_admission(uow, event, program.program, now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.replace(stored)
+        await note_events(uow, Operation.UPDATE, [stored], now)
         parties = await publish(uow, event, program.program, now)
         await uow.audit.append(_entry(now, actor, "replace event", event, f"parties owed: {parties}"))
     return stored
@@ -125,6 +129,7 @@ async def cancel_in(
         await uow.deliveries.owe_cancelled(event.id, event.version, now)
         await uow.audit.append(_entry(now, actor, "cancel event", event, reason))
         done.append(after)
+    await note_events(uow, Operation.DELETE, done, now)
     return done
 
 
@@ -183,6 +188,7 @@ async def _reworded(uow: UnitOfWork, before: StoredEvent, document: str, *, acto
         return before
     stored = StoredEvent(event=replace(before.event, modified_at=now), document=document)
     await uow.events.reword(stored)
+    await note_events(uow, Operation.UPDATE, [stored], now)
     await uow.audit.append(_entry(now, actor, "replace event", stored.event, "the same for parties"))
     return stored
 

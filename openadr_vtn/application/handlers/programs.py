@@ -8,7 +8,9 @@ from openadr_core.model.program import Program
 from openadr_core.oadr3.messages import ProgramRequest
 from openadr_core.oadr3.translate import program_of
 from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.object_changes import note_program
 from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram, UnitOfWork
+from openadr_vtn.domain.object_change import Operation
 
 
 async def create_program(
@@ -21,6 +23,7 @@ async def create_program(
     async with store.unit_of_work() as uow:
         await _refuse_twins(uow, stored.program)
         await uow.programs.add(stored)
+        await note_program(uow, Operation.CREATE, stored, now)
         await uow.audit.append(AuditEntry(at=now, actor=actor, action="create program", subject=program_id))
     return stored
 
@@ -41,6 +44,7 @@ async def replace_program(
         )
         await _refuse_twins(uow, stored.program)
         await uow.programs.replace(stored)
+        await note_program(uow, Operation.UPDATE, stored, now)
         if stored.program.targets != before.program.targets:
             for current in await uow.events.current(now):
                 if current.event.program_id == program_id:
@@ -56,6 +60,7 @@ async def remove_program(store: Store, program_id: str, *, actor: str, now: date
         if stored is None:
             raise NotFound(f"there is no program {program_id}")
         await uow.programs.remove(program_id)
+        await note_program(uow, Operation.DELETE, stored, now)
         await uow.audit.append(AuditEntry(at=now, actor=actor, action="remove program", subject=program_id))
     return stored
 

@@ -69,15 +69,37 @@ class Party:
     poll_interval: timedelta = timedelta(seconds=10)
     signatures: SignatureRule | None = None
     """The operator's choice for this party; None: the deployment's."""
+    client_id: str | None = None
+    """The OAuth client that it is in OpenADR 3; None: it speaks other protocols alone."""
+    resource_targets: tuple[str, ...] = ()
+    """Granted to what it has told as its resources, and so to it (OpenADR 3.1)."""
+    document: str = "{}"
+    """The 3.1 ven as it was written: JSON text, kept verbatim."""
+    modified_at: datetime | None = None
+    """When that was written last; None: never."""
 
     @property
     def good_sha256(self) -> frozenset[str]:
         """The certificates that it may be known by now."""
         return frozenset(one.sha256 for one in self.certificates if not one.denied)
 
+    @property
+    def own_names(self) -> frozenset[str]:
+        """What it is addressed by without a grant.
+
+        Interpretation: a ven of OpenADR 3 chooses its own name, and could choose a target that others were granted.
+        A name counts where an operator has given it, to a party that is known by its certificate.
+        """
+        return frozenset({self.id, self.name} if self.certificates else {self.id})
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """The targets that OpenADR 3.1 lets it see objects by; its own id is one, for it says no more than the ven."""
+        return frozenset({self.id, *self.targets, *self.resource_targets})
+
     def is_addressed_by(self, targets: tuple[str, ...]) -> bool:
         """Whether a program with these targets is for this party; no targets address everybody."""
-        return not targets or not set(targets).isdisjoint({self.id, self.name, *self.targets})
+        return not targets or not self.own_names.union(self.targets).isdisjoint(targets)
 
     def share_of(self, targets: tuple[Target, ...]) -> tuple[Target, ...] | None:
         """What this party is told of an event's targets; None if the event is not for it.
@@ -89,9 +111,7 @@ class Party:
         parts = tuple(target for target in targets if target.kind not in WHOLE_PARTY)
         own = tuple(part for part in parts if part.kind is TargetKind.DEVICE_CLASS or part.name in self.targets)
         asked_for = {target.name for target in targets if target.kind is TargetKind.NAME}
-        is_itself = (
-            not asked_for.isdisjoint({self.id, self.name}) or Target(kind=TargetKind.VEN, name=self.id) in targets
-        )
+        is_itself = not asked_for.isdisjoint(self.own_names) or Target(kind=TargetKind.VEN, name=self.id) in targets
         if len(parts) < len(targets) and not is_itself and asked_for.isdisjoint(self.targets):
             return None
         if not parts:

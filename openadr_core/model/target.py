@@ -71,6 +71,11 @@ def by_name(*names: str) -> tuple[Target, ...]:
     return tuple(Target(kind=TargetKind.NAME, name=name) for name in names)
 
 
+def audience_of(targets: Iterable[Target]) -> tuple[str, ...]:
+    """The names that say whom an event is for, whatever kind of name they are; a device class says what of theirs."""
+    return tuple(dict.fromkeys(target.name for target in targets if target.kind is not TargetKind.DEVICE_CLASS))
+
+
 def names_of(targets: Iterable[Target]) -> tuple[str, ...]:
     """The names that OpenADR 3 knows."""
     return tuple(target.name for target in targets if target.kind is TargetKind.NAME)

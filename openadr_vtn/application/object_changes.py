@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from openadr_core.model.target import names_of
+from openadr_core.model.target import audience_of
 from openadr_core.oadr3.encode import object_text
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, UnitOfWork
@@ -42,5 +42,5 @@ def event_change(operation: Operation, stored: StoredEvent, now: datetime) -> Ob
         document=object_text(ObjectKind.EVENT, event.id, event.created_at, event.modified_at, stored.document),
         at=now,
         program_id=event.program_id,
-        targets=names_of(event.targets),
+        targets=audience_of(event.targets),
     )

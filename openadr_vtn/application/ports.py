@@ -14,7 +14,16 @@ from typing import Protocol
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
+from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.application.notice_ports import ObjectChanges
+from openadr_vtn.application.oadr3_ports import (
+    EventFilter,
+    Page,
+    ProgramFilter,
+    ReportObjects,
+    Resources,
+    VenFilter,
+)
 from openadr_vtn.application.said_ports import Availability, Opts, Reports
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
@@ -37,6 +46,8 @@ class StoredEvent:
     event: DrEvent
     document: str
     """The 3.1 object as it was written: JSON text, kept verbatim."""
+    removed_at: datetime | None = None
+    """OpenADR 3 shows it no more, though it was not cancelled: it was over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +107,18 @@ class Programs(Protocol):
 
     async def replace(self, stored: StoredProgram) -> None: ...
 
-    async def remove(self, program_id: str) -> None:
-        """Conflict while events belong to it."""
+    async def remove(self, program_id: str, now: datetime) -> None:
+        """It is there no more, and its name and market context are free; what events say of it stays."""
 
     async def by_id(self, program_id: str) -> StoredProgram | None: ...
 
     async def all(self) -> list[StoredProgram]:
         """The newest first."""
+
+    async def page(self, of: ProgramFilter, page: Page) -> list[StoredProgram]:
+        """Likewise."""
+
+    async def count(self, of: ProgramFilter) -> int: ...
 
 
 class Events(Protocol):
@@ -117,13 +133,21 @@ class Events(Protocol):
 
     async def by_id(self, event_id: str) -> StoredEvent | None: ...
 
+    async def remove(self, event_id: str, now: datetime) -> None:
+        """OpenADR 3 shows it no more; what happened under it stays."""
+
     async def by_ids(self, event_ids: Iterable[str]) -> list[StoredEvent]: ...
 
     async def current(self, now: datetime) -> list[StoredEvent]:
         """Those that are not over (``delivery.over_at``), the cancelled among them too."""
 
-    async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
+    async def page(self, of: EventFilter, page: Page) -> list[StoredEvent]:
         """By priority, the highest first and none last, then the newest first."""
+
+    async def count(self, of: EventFilter) -> int: ...
+
+    async def next_over_at(self, now: datetime) -> datetime | None:
+        """When the next of those that are not over will be; None: none ever will."""
 
     async def open_first(
         self, now: datetime, *, program_id: str | None = None, skip: int = 0, limit: int = 50
@@ -136,7 +160,7 @@ class Events(Protocol):
 
 class Parties(Protocol):
     async def add(self, party: Party) -> None:
-        """Conflict if its id, its name or one of its certificates is taken."""
+        """Conflict if its id, its name, its client or one of its certificates is taken."""
 
     async def save(self, party: Party) -> None:
         """Put this value in place of the stored one: certificates, targets and registration too."""
@@ -144,6 +168,7 @@ class Parties(Protocol):
     async def by_certificate(self, sha256: str) -> Party | None: ...
     async def by_id(self, party_id: str) -> Party | None: ...
     async def by_name(self, name: str) -> Party | None: ...
+    async def by_client(self, client_id: str) -> Party | None: ...
     async def by_registration(self, registration_id: str) -> Party | None: ...
     async def by_ids(self, party_ids: Iterable[str]) -> list[Party]: ...
 
@@ -159,6 +184,11 @@ class Parties(Protocol):
         """The first seen first."""
 
     async def count(self, state: PartyState) -> int: ...
+
+    async def page(self, of: VenFilter, page: Page) -> list[Party]:
+        """The newest first."""
+
+    async def count_vens(self, of: VenFilter) -> int: ...
 
     async def saw(self, seen_at: Mapping[str, datetime]) -> None:
         """By party id: when it was last heard. No change to anybody's rights or dues."""
@@ -325,6 +355,10 @@ class UnitOfWork(Protocol):
     @property
     def object_changes(self) -> ObjectChanges: ...
     @property
+    def resources(self) -> Resources: ...
+    @property
+    def report_objects(self) -> ReportObjects: ...
+    @property
     def clients(self) -> Clients: ...
     @property
     def keys(self) -> Keys: ...
@@ -346,7 +380,10 @@ class Store(Protocol):
         """One moment's state, to read only; it waits for no writer."""
 
     def changes(self) -> int:
-        """Grows with every commit that may change a party's rights or dues, also one of another process."""
+        """Grows with every commit that may change a party's rights or dues, or an object of OpenADR 3, anywhere."""
+
+    def revision(self, kinds: Iterable[ObjectKind]) -> str:
+        """Another text whenever an object of these kinds may have been written, here or in another process."""
 
     def subscribe(self, listener: Listener) -> None:
         """Called after each such commit, before ``unit_of_work`` ends."""

@@ -136,9 +136,7 @@ async def replace_event(request: web.Request, desk: Desk, caller: Caller) -> web
 async def cancel_event(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     """OpenADR 3.1 User Guide 7.4: an event is cancelled by deleting it."""
     with bound_contextvars(event_id=request.match_info["id"]):
-        (stored,) = await events.cancel_events(
-            desk.store, [request.match_info["id"]], actor=caller.actor, reason="deleted", now=desk.now()
-        )
+        stored = await events.remove_event(desk.store, request.match_info["id"], actor=caller.actor, now=desk.now())
         desk.wrote(caller, "cancel event", stored.event.id)
     return json_response(_event_text(stored))
 

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.application.ports import Listener
 
@@ -23,12 +26,15 @@ class News:
 
     def __init__(self) -> None:
         self.changes = 0
+        self.revisions: Counter[ObjectKind] = Counter()
         self.listeners: list[Listener] = []
         self.teller = uuid.uuid4().hex
         """Marks our own notifications, which have been heard already."""
 
-    def publish(self, whom: frozenset[str] | None) -> None:
+    def publish(self, whom: frozenset[str] | None, kinds: Iterable[ObjectKind] = ObjectKind) -> None:
+        """``whom`` of None is everybody; the kinds are those of the objects that were written."""
         self.changes += 1
+        self.revisions.update(kinds)
         for listener in self.listeners:
             listener(whom)
 
@@ -39,13 +45,15 @@ class News:
         if len(names.encode()) > PAYLOAD_MAX_BYTES:
             names = EVERYBODY
         await connection.execute(
-            text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": f"{self.teller} {names}"}
+            text("SELECT pg_notify(:channel, :payload)"),
+            {"channel": CHANNEL, "payload": f"{self.teller} {','.join(concerned.kinds)} {names}"},
         )
 
     def hear(self, payload: str) -> None:
-        teller, _, names = payload.partition(" ")
+        teller, kinds, names = payload.split(" ", 2)
         if teller != self.teller:
-            self.publish(None if names == EVERYBODY else frozenset(names.split(",")))
+            whom = None if names == EVERYBODY else frozenset(filter(None, names.split(",")))
+            self.publish(whom, [ObjectKind(kind) for kind in kinds.split(",") if kind])
 
 
 class Ear:

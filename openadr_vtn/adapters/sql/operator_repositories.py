@@ -5,12 +5,16 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, insert, or_, select, update
 
 from openadr_core.errors import Conflict
+from openadr_core.model.target import audience_of
+from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
+from openadr_vtn.adapters.sql.object_targets import ObjectRepository, has_one_of
 from openadr_vtn.adapters.sql.repository import Repository
 from openadr_vtn.adapters.sql.rows import Columns, event_of, event_row, program_of, program_row
+from openadr_vtn.application.oadr3_ports import EventFilter, Page, ProgramFilter
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, StoredEvent, StoredProgram
 
 PROGRAM = tables.table_of(tables.ProgramRow)
@@ -20,30 +24,51 @@ CLIENT = tables.table_of(tables.ApiClientRow)
 KEY = tables.table_of(tables.SigningKeyRow)
 RECEIPT = tables.table_of(tables.ReceiptRow)
 AUDIT = tables.table_of(tables.AuditRow)
+PROGRAMS = select(PROGRAM).where(PROGRAM.c.removed_at.is_(None))
+NEWEST_PROGRAM = (PROGRAM.c.created_at.desc(), PROGRAM.c.id)
+REMOVED = " (removed) "
+"""Between the name that a program had and its id: what makes room for another of that name."""
 
 
-class SqlPrograms(Repository):
+class SqlPrograms(ObjectRepository):
     async def add(self, stored: StoredProgram) -> None:
         await self._run(insert(PROGRAM).values(program_row(stored)))
+        await self._wrote(ObjectKind.PROGRAM, stored.program.id, stored.program.targets)
 
     async def replace(self, stored: StoredProgram) -> None:
         statement = update(PROGRAM).where(PROGRAM.c.id == stored.program.id).values(program_row(stored))
         await self._change(statement, "such program")
+        await self._wrote(ObjectKind.PROGRAM, stored.program.id, stored.program.targets)
 
-    async def remove(self, program_id: str) -> None:
-        await self._change(delete(PROGRAM).where(PROGRAM.c.id == program_id), "such program")
+    async def remove(self, program_id: str, now: datetime) -> None:
+        there = (PROGRAM.c.id == program_id) & PROGRAM.c.removed_at.is_(None)
+        freed = {
+            "removed_at": now,
+            "name": PROGRAM.c.name + REMOVED + PROGRAM.c.id,
+            "market_context": PROGRAM.c.market_context + REMOVED + PROGRAM.c.id,
+        }
+        await self._change(update(PROGRAM).where(there).values(freed), "such program")
+        await self._gone(ObjectKind.PROGRAM, program_id)
 
     async def by_id(self, program_id: str) -> StoredProgram | None:
-        return _program(await self._row(select(PROGRAM).where(PROGRAM.c.id == program_id)))
+        row = await self._row(PROGRAMS.where(PROGRAM.c.id == program_id))
+        return None if row is None else program_of(row)
 
     async def all(self) -> list[StoredProgram]:
-        query = select(PROGRAM).order_by(PROGRAM.c.created_at.desc(), PROGRAM.c.id)
-        return [program_of(row) for row in await self._rows(query)]
+        return [program_of(row) for row in await self._rows(PROGRAMS.order_by(*NEWEST_PROGRAM))]
+
+    async def page(self, of: ProgramFilter, page: Page) -> list[StoredProgram]:
+        query = PROGRAMS.where(_programs(of)).order_by(*NEWEST_PROGRAM)
+        return [program_of(row) for row in await self._rows(query.offset(page.skip).limit(page.limit))]
+
+    async def count(self, of: ProgramFilter) -> int:
+        return await self._count(PROGRAM, _programs(of))
 
 
-class SqlEvents(Repository):
+class SqlEvents(ObjectRepository):
     async def add(self, stored: StoredEvent) -> None:
         await self._run(insert(EVENT).values(event_row(stored)))
+        await self._wrote(ObjectKind.EVENT, stored.event.id, audience_of(stored.event.targets))
 
     async def replace(self, stored: StoredEvent) -> None:
         event = stored.event
@@ -52,6 +77,7 @@ class SqlEvents(Repository):
         await self._run(insert(ARCHIVE).from_select(names, select(*(EVENT.c[name] for name in names)).where(before)))
         if not await self._run(update(EVENT).where(before).values(event_row(stored))):
             raise Conflict(f"event {event.id} is not at version {event.version - 1}")
+        await self._wrote(ObjectKind.EVENT, event.id, audience_of(event.targets))
 
     async def reword(self, stored: StoredEvent) -> None:
         event = stored.event
@@ -59,6 +85,12 @@ class SqlEvents(Repository):
         words = {"document": stored.document, "modified_at": event.modified_at}
         if not await self._run(update(EVENT).where(same).values(words)):
             raise Conflict(f"event {event.id} is not at version {event.version}")
+        self._concerned.kinds.add(ObjectKind.EVENT)
+
+    async def remove(self, event_id: str, now: datetime) -> None:
+        there = (EVENT.c.id == event_id) & EVENT.c.removed_at.is_(None)
+        await self._change(update(EVENT).where(there).values(removed_at=now), "such event")
+        self._concerned.kinds.add(ObjectKind.EVENT)
 
     async def by_id(self, event_id: str) -> StoredEvent | None:
         row = await self._row(self._locked(select(EVENT).where(EVENT.c.id == event_id)))
@@ -70,10 +102,19 @@ class SqlEvents(Repository):
     async def current(self, now: datetime) -> list[StoredEvent]:
         return await self._events(select(EVENT).where(_not_over(now)).order_by(EVENT.c.created_at, EVENT.c.id))
 
-    async def all(self, *, program_id: str | None = None, skip: int = 0, limit: int = 50) -> list[StoredEvent]:
+    async def page(self, of: EventFilter, page: Page) -> list[StoredEvent]:
         order = (EVENT.c.priority.asc().nulls_last(), EVENT.c.created_at.desc(), EVENT.c.id)
-        query = select(EVENT).order_by(*order).offset(skip).limit(limit)
-        return await self._events(query if program_id is None else query.where(EVENT.c.program_id == program_id))
+        ids = await self._page(EVENT.c.id, select(EVENT).where(_listed(of)).order_by(*order), page)
+        found = {stored.event.id: stored for stored in await self.by_ids(ids)}
+        return [found[event_id] for event_id in ids]
+
+    async def count(self, of: EventFilter) -> int:
+        return await self._count(EVENT, _listed(of))
+
+    async def next_over_at(self, now: datetime) -> datetime | None:
+        query = select(EVENT.c.over_at).where(EVENT.c.over_at > now).order_by(EVENT.c.over_at).limit(1)
+        row = await self._row(query)
+        return None if row is None else row["over_at"]
 
     async def open_first(
         self, now: datetime, *, program_id: str | None = None, skip: int = 0, limit: int = 50
@@ -144,8 +185,19 @@ def _not_over(now: datetime) -> ColumnElement[bool]:
     return or_(EVENT.c.over_at.is_(None), EVENT.c.over_at > now)
 
 
-def _program(row: Columns | None) -> StoredProgram | None:
-    return None if row is None else program_of(row)
+def _listed(of: EventFilter) -> ColumnElement[bool]:
+    there = (EVENT.c.cancelled_at.is_(None), EVENT.c.removed_at.is_(None))
+    conditions = [*there, *has_one_of(ObjectKind.EVENT, EVENT.c.id, of.wanted)]
+    if of.program_id is not None:
+        conditions.append(EVENT.c.program_id == of.program_id)
+    if of.over is not None and of.at is not None:
+        conditions.append(EVENT.c.over_at <= of.at if of.over else _not_over(of.at))
+    return and_(*conditions)
+
+
+def _programs(of: ProgramFilter) -> ColumnElement[bool]:
+    named = [] if of.name is None else [PROGRAM.c.name == of.name]
+    return and_(PROGRAM.c.removed_at.is_(None), *named, *has_one_of(ObjectKind.PROGRAM, PROGRAM.c.id, of.wanted))
 
 
 def _client(row: Columns) -> ApiClient:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
+    and_,
     case,
     delete,
     exists,
@@ -22,13 +23,17 @@ from sqlalchemy import (
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
+from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
+from openadr_vtn.adapters.sql.object_targets import ObjectRepository, has_one_of
 from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, Repository, grouped
 from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, party_of, party_row, registration_row
+from openadr_vtn.application.oadr3_ports import Page, VenFilter
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand, ErrandKind
 
 PARTY = tables.table_of(tables.PartyRow)
+RESOURCE = tables.table_of(tables.ResourceRow)
 SEEN = tables.table_of(tables.LastSeenRow)
 CERTIFICATE = tables.table_of(tables.CertificateRow)
 DENIED = tables.table_of(tables.DeniedCertificateRow)
@@ -41,7 +46,7 @@ OPT = tables.table_of(tables.OptRow)
 NONCE = tables.table_of(tables.NonceRow)
 
 
-class SqlParties(Repository):
+class SqlParties(ObjectRepository):
     async def add(self, party: Party) -> None:
         await self._run(insert(PARTY).values(party_row(party)))
         await self._add_parts(party)
@@ -61,6 +66,9 @@ class SqlParties(Repository):
 
     async def by_name(self, name: str) -> Party | None:
         return await self._party(select(PARTY).where(PARTY.c.name == name))
+
+    async def by_client(self, client_id: str) -> Party | None:
+        return await self._party(select(PARTY).where(PARTY.c.client_id == client_id))
 
     async def by_registration(self, registration_id: str) -> Party | None:
         holder = select(REGISTRATION.c.party_id).where(REGISTRATION.c.registration_id == registration_id)
@@ -94,6 +102,13 @@ class SqlParties(Repository):
         row = await self._row(select(func.count().label("parties")).where(PARTY.c.state == state.value))
         return 0 if row is None else int(row["parties"])
 
+    async def page(self, of: VenFilter, page: Page) -> list[Party]:
+        query = select(PARTY).where(_vens(of)).order_by(PARTY.c.first_seen_at.desc(), PARTY.c.id)
+        return await self._parties(query.offset(page.skip).limit(page.limit))
+
+    async def count_vens(self, of: VenFilter) -> int:
+        return await self._count(PARTY, _vens(of))
+
     async def saw(self, seen_at: Mapping[str, datetime]) -> None:
         await self._upsert(SEEN, [{"party_id": party_id, "at": at} for party_id, at in sorted(seen_at.items())])
 
@@ -105,6 +120,7 @@ class SqlParties(Repository):
             await self._run(insert(CERTIFICATE).values(certificate_rows(party)))
         if party.registration is not None:
             await self._run(insert(REGISTRATION).values(registration_row(party.id, party.registration)))
+        await self._wrote(ObjectKind.VEN, party.id, party.targets)
         self._concerned.party_ids.add(party.id)
 
     async def _party(self, query: Select[Any]) -> Party | None:
@@ -127,7 +143,33 @@ class SqlParties(Repository):
             registration_query = registration_query.where(REGISTRATION.c.party_id.in_(ids))
         certificates = grouped(await self._rows(certificate_query), "party_id")
         registrations = {row["party_id"]: row for row in await self._rows(registration_query)}
-        return [party_of(row, certificates.get(row["id"], []), registrations.get(row["id"])) for row in rows]
+        granted = await self._resource_targets([row["id"] for row in rows if row["client_id"] is not None])
+        return [
+            party_of(row, certificates.get(row["id"], []), registrations.get(row["id"]), granted.get(row["id"], []))
+            for row in rows
+        ]
+
+    async def _resource_targets(self, party_ids: list[str]) -> dict[str, list[str]]:
+        """By party id; only clients of OpenADR 3 have resources of their own telling."""
+        if not party_ids:
+            return {}
+        query = select(RESOURCE.c.party_id, RESOURCE.c.targets).order_by(RESOURCE.c.created_at, RESOURCE.c.id)
+        if len(party_ids) < KEYS_PER_STATEMENT:
+            query = query.where(RESOURCE.c.party_id.in_(party_ids))
+        found = grouped(await self._rows(query), "party_id")
+        return {
+            party_id: list(dict.fromkeys(target for row in rows for target in row["targets"]))
+            for party_id, rows in found.items()
+        }
+
+
+def _vens(of: VenFilter) -> ColumnElement[bool]:
+    told = [(PARTY.c.id, of.party_id), (PARTY.c.name, of.name)]
+    return and_(
+        PARTY.c.state == PartyState.APPROVED.value,
+        *(column == value for column, value in told if value is not None),
+        *has_one_of(ObjectKind.VEN, PARTY.c.id, of.wanted),
+    )
 
 
 class SqlDeliveries(Repository):

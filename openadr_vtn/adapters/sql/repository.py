@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openadr_core.errors import Conflict, NotFound
+from openadr_core.oadr3.names import ObjectKind
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -17,14 +18,15 @@ KEYS_PER_STATEMENT = 500
 
 
 class Concerned:
-    """The parties whose rights or dues a transaction may change."""
+    """The parties whose rights or dues a transaction may change, and the kinds of objects that it writes."""
 
     def __init__(self) -> None:
         self.party_ids: set[str] = set()
         self.everybody = False
+        self.kinds: set[ObjectKind] = set()
 
     def __bool__(self) -> bool:
-        return self.everybody or bool(self.party_ids)
+        return self.everybody or bool(self.party_ids) or bool(self.kinds)
 
     @property
     def whom(self) -> frozenset[str] | None:

@@ -125,7 +125,7 @@ def event_of(row: Columns) -> StoredEvent:
         modified_at=row["modified_at"],
         cancelled_at=row["cancelled_at"],
     )
-    return StoredEvent(event=event, document=row["document"])
+    return StoredEvent(event=event, document=row["document"], removed_at=row.get("removed_at"))
 
 
 def party_row(party: Party) -> dict[str, Any]:
@@ -137,6 +137,9 @@ def party_row(party: Party) -> dict[str, Any]:
         "targets": list(party.targets),
         "poll_interval_s": party.poll_interval.total_seconds(),
         "signatures": None if party.signatures is None else party.signatures.value,
+        "client_id": party.client_id,
+        "document": party.document,
+        "modified_at": party.modified_at,
     }
 
 
@@ -169,7 +172,9 @@ def registration_row(party_id: str, registration: Registration) -> dict[str, Any
     }
 
 
-def party_of(row: Columns, certificates: Sequence[Columns], registration: Columns | None) -> Party:
+def party_of(
+    row: Columns, certificates: Sequence[Columns], registration: Columns | None, resource_targets: Sequence[str]
+) -> Party:
     return Party(
         id=row["id"],
         name=row["name"],
@@ -183,6 +188,10 @@ def party_of(row: Columns, certificates: Sequence[Columns], registration: Column
         registration=None if registration is None else Registration(**_without(registration, "party_id")),
         poll_interval=timedelta(seconds=row["poll_interval_s"]),
         signatures=None if row["signatures"] is None else SignatureRule(row["signatures"]),
+        client_id=row["client_id"],
+        resource_targets=tuple(resource_targets),
+        document=row["document"],
+        modified_at=row["modified_at"],
     )
 
 

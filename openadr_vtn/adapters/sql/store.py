@@ -1,6 +1,6 @@
 """The VTN's store: transactions over the tables, on SQLite or PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cached_property
 
@@ -10,9 +10,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openadr_core.errors import Unavailable
+from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.news import Ear, News
 from openadr_vtn.adapters.sql.notice_repositories import SqlObjectChanges
+from openadr_vtn.adapters.sql.oadr3_repositories import SqlReportObjects, SqlResources
 from openadr_vtn.adapters.sql.operator_repositories import (
     SqlAudit,
     SqlClients,
@@ -94,6 +96,14 @@ class SqlUnitOfWork:
         return SqlObjectChanges(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
+    def resources(self) -> SqlResources:
+        return SqlResources(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def report_objects(self) -> SqlReportObjects:
+        return SqlReportObjects(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
     def clients(self) -> SqlClients:
         return SqlClients(self._connection, self.concerned, locks=self._locks)
 
@@ -132,7 +142,7 @@ class SqlStore:
             if unit.concerned and self._ear is not None:
                 await self._news.notify(connection, unit.concerned)
         if unit.concerned:
-            self._news.publish(unit.concerned.whom)
+            self._news.publish(unit.concerned.whom, unit.concerned.kinds)
 
     @asynccontextmanager
     async def view(self) -> AsyncIterator[SqlUnitOfWork]:
@@ -141,6 +151,9 @@ class SqlStore:
 
     def changes(self) -> int:
         return self._news.changes
+
+    def revision(self, kinds: Iterable[ObjectKind]) -> str:
+        return ".".join([self._news.teller, *(str(self._news.revisions[kind]) for kind in kinds)])
 
     def subscribe(self, listener: Listener) -> None:
         self._news.listeners.append(listener)

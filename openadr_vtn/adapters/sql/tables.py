@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -53,6 +54,8 @@ class ProgramRow(Row, table=True):
     document: str = Field(sa_column=_text())
     created_at: datetime = Field(sa_column=_moment(index=True))
     modified_at: datetime = Field(sa_column=_moment())
+    removed_at: datetime | None = Field(sa_column=_moment(null=True))
+    """Its events keep its row; its name and context are free then."""
 
 
 class EventColumns(Row):
@@ -89,6 +92,8 @@ class EventRow(EventColumns, table=True):
     program_id: str = Field(foreign_key="program.id", index=True)
     over_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
     """Derived from the event, and here only to be asked for; None: for ever."""
+    removed_at: datetime | None = Field(sa_column=_moment(null=True))
+    """OpenADR 3 shows it no more."""
 
 
 class EventArchiveRow(EventColumns, table=True):
@@ -108,6 +113,9 @@ class PartyRow(Row, table=True):
     targets: list[str] = Field(sa_column=_json())
     poll_interval_s: float
     signatures: str | None
+    client_id: str | None = Field(unique=True, index=True)
+    document: str = Field(sa_column=_text())
+    modified_at: datetime | None = Field(sa_column=_moment(null=True))
 
 
 class LastSeenRow(Row, table=True):
@@ -356,6 +364,46 @@ class ObjectChangeRow(Row, table=True):
     """When it was written out to each webhook that is to hear of it."""
     published_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
     """When the broker had it."""
+
+
+class ResourceRow(Row, table=True):
+    """What is behind a ven of OpenADR 3.1."""
+
+    __tablename__ = "resource"
+    __table_args__ = (UniqueConstraint("party_id", "name", name="uq_resource_party_id_name"),)
+    id: str = Field(primary_key=True)
+    party_id: str = Field(sa_column=_party())
+    name: str
+    targets: list[str] = Field(sa_column=_json())
+    document: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=_moment(index=True))
+    modified_at: datetime = Field(sa_column=_moment())
+
+
+class ReportObjectRow(Row, table=True):
+    """A report of OpenADR 3.1 as it was written."""
+
+    __tablename__ = "report_object"
+    id: str = Field(primary_key=True)
+    event_id: str = Field(foreign_key="event.id", index=True)
+    client_id: str = Field(index=True)
+    party_id: str | None = Field(
+        sa_column=Column(ForeignKey("party.id", ondelete="SET NULL"), nullable=True, index=True)
+    )
+    client_name: str
+    document: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=_moment(index=True))
+    modified_at: datetime = Field(sa_column=_moment())
+
+
+class ObjectTargetRow(Row, table=True):
+    """What objects of OpenADR 3.1 are found by: their targets, or the empty one of those that have none."""
+
+    __tablename__ = "object_target"
+    __table_args__ = (Index("ix_object_target_object", "kind", "object_id"),)
+    kind: str = Field(primary_key=True)
+    target: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
 
 
 class ApiClientRow(Row, table=True):

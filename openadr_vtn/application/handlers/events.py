@@ -6,13 +6,13 @@ from datetime import datetime
 
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.model.event import DrEvent, EventStatus
-from openadr_core.model.target import names_of
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.messages import EventRequest
 from openadr_core.oadr3.placing import starts_now
 from openadr_core.oadr3.translate import event_of
 from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.object_changes import note_events
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
@@ -83,7 +83,7 @@ async def replace_event(
     WrongState if it is over; InvalidEvent if its past would change.
     """
     async with store.unit_of_work() as uow:
-        before = await _live(uow, event_id)
+        before = await live_event(uow, event_id)
         if request.program_id != before.event.program_id:
             raise Conflict("an event stays in its program: delete it, and write a new one")
         program = await _program(uow, request.program_id)
@@ -112,8 +112,32 @@ async def cancel_events(
 ) -> list[StoredEvent]:
     """These events, cancelled, all or none; NotFound or WrongState names the one that cannot be."""
     async with store.unit_of_work() as uow:
-        before = [await _live(uow, event_id) for event_id in event_ids]
+        before = [await live_event(uow, event_id) for event_id in event_ids]
         return await cancel_in(uow, before, actor=actor, reason=reason, now=now)
+
+
+async def remove_event(store: Store, event_id: str, *, actor: str, now: datetime) -> StoredEvent:
+    """3.1's DELETE: the event, cancelled; one that is over is shown no more. NotFound if there is none."""
+    async with store.unit_of_work() as uow:
+        before = await live_event(uow, event_id)
+        (stored,) = await remove_in(uow, [before], actor=actor, reason="deleted", now=now)
+    return stored
+
+
+async def remove_in(
+    uow: UnitOfWork, before: Iterable[StoredEvent], *, actor: str, reason: str, now: datetime
+) -> list[StoredEvent]:
+    """Remove within a transaction: what can still happen is cancelled, and what has happened stays so."""
+    done = []
+    for stored in before:
+        if stored.event.status_at(now) is EventStatus.COMPLETED:
+            await uow.events.remove(stored.event.id, now)
+            await uow.audit.append(_entry(now, actor, "remove event", stored.event, reason))
+            await note_events(uow, Operation.DELETE, [stored], now)
+            done.append(replace(stored, removed_at=now))
+        else:
+            done += await cancel_in(uow, [stored], actor=actor, reason=reason, now=now)
+    return done
 
 
 async def cancel_in(
@@ -136,7 +160,7 @@ async def cancel_in(
 async def event_by_id(store: Store, event_id: str) -> StoredEvent:
     """NotFound for a cancelled one too: in 3.1 it is deleted."""
     async with store.view() as view:
-        return await _live(view, event_id)
+        return await live_event(view, event_id)
 
 
 async def events(
@@ -153,23 +177,14 @@ async def events(
 
     ``active``: those that have not transpired.
     """
-    found: list[StoredEvent] = []
-    read = 0
+    of = EventFilter(
+        wanted=frozenset(targets) or None,
+        program_id=program_id,
+        over=None if active is None else not active,
+        at=now,
+    )
     async with store.view() as view:
-        while len(found) < skip + limit:
-            page = await view.events.all(program_id=program_id, skip=read, limit=PAGE)
-            found += [stored for stored in page if _is_listed(stored.event, targets, active, now)]
-            read += PAGE
-            if len(page) < PAGE:
-                break
-    return found[skip : skip + limit]
-
-
-def _is_listed(event: DrEvent, targets: tuple[str, ...], active: bool | None, now: datetime) -> bool:
-    status = event.status_at(now)
-    if status is EventStatus.CANCELLED or (targets and set(targets).isdisjoint(names_of(event.targets))):
-        return False
-    return active is None or active == (status is not EventStatus.COMPLETED)
+        return await view.events.page(of, Page(skip=skip, limit=limit))
 
 
 async def _known(uow: UnitOfWork, actor: str, repeat: RepeatKey) -> StoredEvent | None:
@@ -200,9 +215,10 @@ async def _program(uow: UnitOfWork, program_id: str) -> StoredProgram:
     return program
 
 
-async def _live(uow: UnitOfWork, event_id: str) -> StoredEvent:
+async def live_event(uow: UnitOfWork, event_id: str) -> StoredEvent:
+    """NotFound for one that was cancelled or removed."""
     stored = await uow.events.by_id(event_id)
-    if stored is None or stored.event.cancelled_at is not None:
+    if stored is None or stored.event.cancelled_at is not None or stored.removed_at is not None:
         raise NotFound(f"there is no event {event_id}")
     return stored
 

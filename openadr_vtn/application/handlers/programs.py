@@ -7,7 +7,9 @@ from openadr_core.errors import Conflict, NotFound
 from openadr_core.model.program import Program
 from openadr_core.oadr3.messages import ProgramRequest
 from openadr_core.oadr3.translate import program_of
+from openadr_vtn.application.handlers.events import remove_in
 from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.object_changes import note_program
 from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram, UnitOfWork
 from openadr_vtn.domain.object_change import Operation
@@ -54,12 +56,15 @@ async def replace_program(
 
 
 async def remove_program(store: Store, program_id: str, *, actor: str, now: datetime) -> StoredProgram:
-    """Conflict while events belong to it: what was asked of parties is kept."""
+    """The program and its events, which are cancelled with it; what was asked of parties and what they did is kept."""
     async with store.unit_of_work() as uow:
         stored = await uow.programs.by_id(program_id)
         if stored is None:
             raise NotFound(f"there is no program {program_id}")
-        await uow.programs.remove(program_id)
+        of_it = EventFilter(program_id=program_id)
+        while page := await uow.events.page(of_it, Page()):
+            await remove_in(uow, page, actor=actor, reason=f"program {stored.program.name} removed", now=now)
+        await uow.programs.remove(program_id, now)
         await note_program(uow, Operation.DELETE, stored, now)
         await uow.audit.append(AuditEntry(at=now, actor=actor, action="remove program", subject=program_id))
     return stored

@@ -276,13 +276,36 @@ async def test_programs_are_named_once(desk: DeskBench) -> None:
     assert [one["id"] for one in (await desk.http.get(f"{OADR3}/programs?targets=x")).json()] == []
 
 
-async def test_a_program_with_events_stays(desk: DeskBench) -> None:
-    program_id = await desk.create_program()
-    empty_id = await desk.create_program("empty")
-    await desk.create_event(program_id)
-    assert_problem(await desk.http.delete(f"{OADR3}/programs/{program_id}"), 409)
-    assert (await desk.http.delete(f"{OADR3}/programs/{empty_id}")).status_code == 200
-    assert_problem(await desk.http.delete(f"{OADR3}/programs/{empty_id}"), 404)
+async def test_a_program_goes_with_its_events(desk: DeskBench) -> None:
+    """The standard is silent: nothing of it is left, those it was asked of are told, and what they did stays known."""
+    await desk.add_party("one")
+    program_id, other_id = await desk.create_program(), await desk.create_program("other")
+    over, live, kept = [await desk.create_event(of_it) for of_it in (program_id, program_id, other_id)]
+    desk.clock.advance(30)
+    long = relief_event(program_id, intervalPeriod={"start": "0001-01-01", "duration": "PT1H"})
+    assert (await desk.http.put(f"{OADR3}/events/{live}", json=long)).status_code == 200
+    desk.clock.advance(120)
+    assert (await desk.http.delete(f"{OADR3}/programs/{program_id}")).status_code == 200
+    assert_problem(await desk.http.delete(f"{OADR3}/programs/{program_id}"), 404)
+    for event_id in (over, live):
+        assert_problem(await desk.http.get(f"{OADR3}/events/{event_id}"), 404)
+    assert [one["id"] for one in (await desk.http.get(f"{OADR3}/events")).json()] == [kept]
+    statuses = {one["id"]: one["status"] for one in (await desk.http.get(f"{ADMIN}/events")).json()}
+    assert statuses == {over: "completed", live: "cancelled", kept: "completed"}
+    assert await desk.owed(over) == [("id-one", 0, False)], "it was over: there is nothing to be told"
+    trail = {(one["action"], one["subject"]) for one in (await desk.http.get(f"{ADMIN}/audit")).json()}
+    assert {("remove program", program_id), ("remove event", over), ("cancel event", live)} <= trail
+    assert await desk.create_program() != program_id, "its name is free"
+
+
+async def test_an_event_that_is_over_is_deleted_too(desk: DeskBench) -> None:
+    event_id = await desk.create_event(await desk.create_program())
+    desk.clock.advance(121)
+    assert (await desk.http.delete(f"{OADR3}/events/{event_id}")).json()["id"] == event_id
+    assert_problem(await desk.http.get(f"{OADR3}/events/{event_id}"), 404)
+    assert_problem(await desk.http.delete(f"{OADR3}/events/{event_id}"), 404)
+    (seen,) = (await desk.http.get(f"{ADMIN}/events")).json()
+    assert seen["status"] == "completed"
 
 
 async def test_everything_done_is_in_the_audit_trail(desk: DeskBench) -> None:

@@ -11,6 +11,7 @@ from openadr_core.model.party import PartyState
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
+from openadr_vtn.application.handlers.report_views import EPOCH
 from openadr_vtn.protocols.oadr2_answers import OPERATIONS
 from tests.vtn.protocols.vtn_bench import VTN_ID, Bench
 from tests.vtn.samples import a_peer
@@ -294,10 +295,11 @@ async def everything(bench: Bench) -> object:
     """All that a party could have changed."""
     async with bench.store.view() as view:
         parties = await view.parties.all()
+        events = [stored.event.id for stored in await view.events.open_first(EPOCH)]
         return (
             parties,
-            [await view.deliveries.of_event(stored.event.id) for stored in await view.events.all()],
-            [await view.opts.history(stored.event.id) for stored in await view.events.all()],
+            [await view.deliveries.of_event(event_id) for event_id in events],
+            [await view.opts.history(event_id) for event_id in events],
             await view.errands.of_parties([party.id for party in parties]),
             [await view.reports.requests(party.id) for party in parties],
             await view.audit.newest(10),

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from openadr_core.oadr2 import messages as m
+from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from tests.vtn.protocols.speech import answer
 from tests.vtn.protocols.vtn_bench import Bench
@@ -42,4 +43,19 @@ async def test_an_event_written_here_is_told_there(url: str, store: SqlStore, no
     assert isinstance(await ven.say(poll), m.Response)
     async with store.view() as view:
         assert len(await view.opts.history(event.id)) == 1
+    await elsewhere.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_an_object_written_here_is_new_there(url: str, store: SqlStore, now: datetime) -> None:
+    """What a client may keep, because nothing of its kind was written, is asked of any process."""
+    elsewhere = await open_store(url)
+    heard = asyncio.Event()
+    elsewhere.subscribe(lambda _: heard.set())
+    before = {kind: elsewhere.revision([kind]) for kind in ObjectKind}
+    heard.clear()
+    async with store.unit_of_work() as uow:
+        await uow.programs.add(a_program(now))
+    await asyncio.wait_for(heard.wait(), 5)
+    assert [kind for kind in ObjectKind if elsewhere.revision([kind]) != before[kind]] == [ObjectKind.PROGRAM]
     await elsewhere.close()

@@ -19,6 +19,7 @@ from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, SqlUnitOfWork, open_store
 from openadr_vtn.adapters.sql.tables import Row
 from openadr_vtn.application.handlers.publication import publish
+from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
 from openadr_vtn.domain import delivery as ledger
@@ -62,17 +63,19 @@ async def test_a_program_takes_its_id_name_and_context_alone(stocked: SqlStore, 
             await unit.programs.add(replace(a_program(now), program=clash))
 
 
-async def test_a_program_with_events_cannot_be_removed(stocked: SqlStore, now: datetime) -> None:
+async def test_a_program_that_is_removed_leaves_its_name_and_its_events(stocked: SqlStore, now: datetime) -> None:
     async with stocked.unit_of_work() as unit:
-        await unit.programs.add(a_program(now, number=2))
-    async with stocked.unit_of_work() as unit:
-        await unit.programs.remove("program-2")
+        await unit.programs.remove("program-1", now)
     with pytest.raises(NotFound):
         async with stocked.unit_of_work() as unit:
-            await unit.programs.remove("program-2")
-    with pytest.raises(Conflict):
-        async with stocked.unit_of_work() as unit:
-            await unit.programs.remove("program-1")
+            await unit.programs.remove("program-1", now)
+    another = replace(a_program(now).program, id="program-9")
+    async with stocked.unit_of_work() as unit:
+        await unit.programs.add(replace(a_program(now), program=another))
+    async with stocked.view() as view:
+        assert await view.programs.by_id("program-1") is None
+        assert [stored.program.id for stored in await view.programs.all()] == ["program-9"]
+        assert await view.events.by_id("event-1") == a_stored_event(now)
 
 
 async def test_an_event_keeps_every_version(stocked: SqlStore, now: datetime) -> None:
@@ -122,10 +125,14 @@ async def test_events_are_listed_by_priority_then_the_newest(stocked: SqlStore, 
         await unit.events.add(a_stored_event(now, event_id="newer", created_at=now + SECOND))
         await unit.events.add(a_stored_event(now, event_id="highest", priority=0, program_id="program-2"))
     async with stocked.view() as view:
-        listed = [stored.event.id for stored in await view.events.all()]
+        listed = [stored.event.id for stored in await view.events.page(EventFilter(), Page())]
         assert listed == ["highest", "newer", "event-1", "none"]
-        assert [stored.event.id for stored in await view.events.all(skip=1, limit=2)] == listed[1:3]
-        assert [stored.event.id for stored in await view.events.all(program_id="program-2")] == ["highest"]
+        assert [stored.event.id for stored in await view.events.page(EventFilter(), Page(skip=1, limit=2))] == listed[
+            1:3
+        ]
+        of_second = EventFilter(program_id="program-2")
+        assert [stored.event.id for stored in await view.events.page(of_second, Page())] == ["highest"]
+        assert await view.events.count(of_second) == 1
 
 
 async def test_a_party_comes_back_with_certificates_and_registration(stocked: SqlStore, now: datetime) -> None:
@@ -362,7 +369,7 @@ async def test_a_failed_unit_of_work_leaves_nothing_and_tells_nobody(stocked: Sq
     with pytest.raises(NotFound):  # noqa: PT012  # what is written before the failure is the point
         async with stocked.unit_of_work() as unit:
             await unit.parties.add(a_party(now, "ven-three"))
-            await unit.programs.remove("program-9")
+            await unit.programs.remove("program-9", now)
     async with stocked.view() as view:
         assert len(await view.parties.all()) == 2
     assert heard == []

@@ -12,3 +12,12 @@ class ObjectKind(StrEnum):
     SUBSCRIPTION = "SUBSCRIPTION"
     VEN = "VEN"
     RESOURCE = "RESOURCE"
+
+
+class Operation(StrEnum):
+    """What a client does to an object; 3.1 calls its reading one too."""
+
+    CREATE = "CREATE"
+    READ = "READ"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"

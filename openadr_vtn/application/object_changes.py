@@ -5,9 +5,9 @@ from datetime import datetime
 
 from openadr_core.model.target import audience_of
 from openadr_core.oadr3.encode import object_text
-from openadr_core.oadr3.names import ObjectKind
+from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, UnitOfWork
-from openadr_vtn.domain.object_change import ObjectChange, Operation
+from openadr_vtn.domain.object_change import ObjectChange
 
 
 async def note_program(uow: UnitOfWork, operation: Operation, stored: StoredProgram, now: datetime) -> None:

@@ -15,7 +15,7 @@ from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
 from openadr_core.oadr3.names import ObjectKind
-from openadr_vtn.application.notice_ports import ObjectChanges
+from openadr_vtn.application.notice_ports import Notifications, ObjectChanges, Subscriptions
 from openadr_vtn.application.oadr3_ports import (
     EventFilter,
     Page,
@@ -354,6 +354,10 @@ class UnitOfWork(Protocol):
     def reports(self) -> Reports: ...
     @property
     def object_changes(self) -> ObjectChanges: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def notifications(self) -> Notifications: ...
     @property
     def resources(self) -> Resources: ...
     @property

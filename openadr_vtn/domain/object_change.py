@@ -2,18 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from openadr_core.oadr3.names import ObjectKind
-
-
-class Operation(StrEnum):
-    """3.1's words; it calls a client's reading of an object an operation too."""
-
-    CREATE = "CREATE"
-    READ = "READ"
-    UPDATE = "UPDATE"
-    DELETE = "DELETE"
+from openadr_core.oadr3.names import ObjectKind, Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

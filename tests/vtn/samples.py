@@ -1,7 +1,10 @@
 """Values that VTN tests begin with."""
 
 import hashlib
+import json
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from openadr_core.identity import Peer, peer_of
 from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
@@ -17,10 +20,15 @@ from openadr_core.model.report import (
     ResourceStatus,
     StatusReading,
 )
+from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_core.oadr3.subscriptions import Watch
+from openadr_core.oadr3.webhook_signature import secret_text
 from openadr_vtn.application.ports import StoredEvent, StoredProgram
 from openadr_vtn.domain.reporting import OfferedReport
+from openadr_vtn.domain.subscription import Subscription
 
 HOUR = timedelta(hours=1)
+TOKEN = "t0ken"  # noqa: S105  # a receiver's own
 
 
 def a_peer(name: str = "ven-one") -> Peer:
@@ -131,4 +139,33 @@ def a_status(at: datetime, *, online: bool = True) -> StatusReading:
     controls = {Control.CAPACITY: ControlValue(current=0.5, minimum=0.0, maximum=1.0, normal=None)}
     return StatusReading(
         r_id="stands", at=at, status=ResourceStatus(online=online, manual_override=False, controls=controls)
+    )
+
+
+def a_subscription(
+    now: datetime,
+    name: str = "sub-1",
+    *,
+    kinds: tuple[ObjectKind, ...] = (ObjectKind.PROGRAM, ObjectKind.EVENT),
+    operations: tuple[Operation, ...] = (Operation.CREATE, Operation.UPDATE, Operation.DELETE),
+    url: str = "https://hook.example/",
+    **changes: Any,
+) -> Subscription:
+    """Of business logic, which hears everything, unless a change says otherwise."""
+    watch = {"objects": list(kinds), "operations": list(operations), "callbackUrl": url, "bearerToken": TOKEN}
+    return replace(
+        Subscription(
+            id=name,
+            client_id=f"client-{name}",
+            is_business=True,
+            client_name=name,
+            watches=(
+                Watch(kinds=frozenset(kinds), operations=frozenset(operations), callback_url=url, bearer_token=TOKEN),
+            ),
+            document=json.dumps({"clientName": name, "objectOperations": [watch]}),
+            secret=secret_text(b"k" * 32),
+            created_at=now,
+            modified_at=now,
+        ),
+        **changes,
     )

@@ -13,7 +13,7 @@ from openadr_core.errors import Unavailable
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.news import Ear, News
-from openadr_vtn.adapters.sql.notice_repositories import SqlObjectChanges
+from openadr_vtn.adapters.sql.notice_repositories import SqlNotifications, SqlObjectChanges
 from openadr_vtn.adapters.sql.oadr3_repositories import SqlReportObjects, SqlResources
 from openadr_vtn.adapters.sql.operator_repositories import (
     SqlAudit,
@@ -28,6 +28,7 @@ from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrand
 from openadr_vtn.adapters.sql.push_repositories import SqlDuties, SqlPushes
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
+from openadr_vtn.adapters.sql.subscription_repository import SqlSubscriptions
 from openadr_vtn.application.ports import Listener
 
 ALONE = 20_310
@@ -94,6 +95,14 @@ class SqlUnitOfWork:
     @cached_property
     def object_changes(self) -> SqlObjectChanges:
         return SqlObjectChanges(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def subscriptions(self) -> SqlSubscriptions:
+        return SqlSubscriptions(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def notifications(self) -> SqlNotifications:
+        return SqlNotifications(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
     def resources(self) -> SqlResources:

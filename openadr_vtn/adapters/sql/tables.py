@@ -347,25 +347,6 @@ class ResourceStatusRow(Row, table=True):
     received_at: datetime = Field(sa_column=_moment())
 
 
-class ObjectChangeRow(Row, table=True):
-    """What happened to objects of OpenADR 3, in order: the outbox of notifications."""
-
-    __tablename__ = "object_change"
-    number: int | None = Field(default=None, primary_key=True)
-    kind: str
-    object_id: str = Field(index=True)
-    operation: str
-    program_id: str
-    client_id: str
-    targets: list[str] = Field(sa_column=_json())
-    document: str = Field(sa_column=_text())
-    at: datetime = Field(sa_column=_moment(index=True))
-    spread_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
-    """When it was written out to each webhook that is to hear of it."""
-    published_at: datetime | None = Field(sa_column=_moment(null=True, index=True))
-    """When the broker had it."""
-
-
 class ResourceRow(Row, table=True):
     """What is behind a ven of OpenADR 3.1."""
 

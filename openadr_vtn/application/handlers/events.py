@@ -8,6 +8,7 @@ from openadr_core.errors import Conflict, NotFound
 from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.messages import EventRequest
+from openadr_core.oadr3.names import Operation
 from openadr_core.oadr3.placing import starts_now
 from openadr_core.oadr3.translate import event_of
 from openadr_vtn.application.handlers.admission import check_admission
@@ -17,7 +18,6 @@ from openadr_vtn.application.object_changes import note_events
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
 from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
-from openadr_vtn.domain.object_change import Operation
 
 PAGE = 50
 NOTE = "note event"

@@ -6,13 +6,13 @@ from datetime import datetime
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.model.program import Program
 from openadr_core.oadr3.messages import ProgramRequest
+from openadr_core.oadr3.names import Operation
 from openadr_core.oadr3.translate import program_of
 from openadr_vtn.application.handlers.events import remove_in
 from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.object_changes import note_program
 from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram, UnitOfWork
-from openadr_vtn.domain.object_change import Operation
 
 
 async def create_program(

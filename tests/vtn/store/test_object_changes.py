@@ -5,12 +5,11 @@ from datetime import datetime
 
 import pytest
 
-from openadr_core.oadr3.names import ObjectKind
+from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_vtn.adapters.sql.store import SqlStore
 from openadr_vtn.application.handlers.events import cancel_events
 from openadr_vtn.application.handlers.programs import remove_program
 from openadr_vtn.application.object_changes import event_change, program_change
-from openadr_vtn.domain.object_change import Operation
 from tests.vtn.samples import a_program, a_stored_event
 
 

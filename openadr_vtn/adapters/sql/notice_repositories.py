@@ -102,7 +102,9 @@ class SqlNotifications(Repository):
 
     async def save(self, notifications: Sequence[Notification], streams: Sequence[StreamState]) -> None:
         if notifications:
-            values = {name: bindparam(f"new_{name}") for name in ("state", "attempts", "tried_at", "outcome")}
+            values: dict[str, Any] = {
+                name: bindparam(f"new_{name}") for name in ("state", "attempts", "tried_at", "outcome")
+            }
             statement = update(NOTIFICATION).where(NOTIFICATION.c.number == bindparam("which")).values(values)
             await self._run(
                 statement,

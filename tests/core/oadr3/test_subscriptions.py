@@ -36,7 +36,8 @@ def test_a_subscription_is_read_whole_and_kept_as_it_was_written() -> None:
     )
     assert (wanted.client_name, wanted.program_id, wanted.targets) == ("house", "p-1", ("a",))
     first, second = wanted.watches
-    assert (first.kinds, first.operations) == ({ObjectKind.EVENT}, {Operation.READ, Operation.DELETE})
+    assert first.kinds == frozenset({ObjectKind.EVENT})
+    assert first.operations == frozenset({Operation.READ, Operation.DELETE})
     assert (first.bearer_token, second.bearer_token) == ("s3cret", None)
     assert '"x":1.50' in wanted.document
     assert "mine" not in wanted.document

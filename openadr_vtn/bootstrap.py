@@ -39,7 +39,6 @@ from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.clients import (
-    Caller,
     TokenRules,
     add_client,
     clients,
@@ -49,6 +48,7 @@ from openadr_vtn.application.handlers.clients import (
 from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store, Witness
 from openadr_vtn.console.routes import console_app
+from openadr_vtn.domain.access import Caller, Role
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.http.access import Desk
@@ -218,12 +218,16 @@ async def check(settings: Settings) -> None:
         await store.close()
 
 
-async def create_client(settings: Settings, name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
-    """A client of the operator's API: its id and its secret, which is not stored and not shown again."""
+async def create_client(
+    settings: Settings, name: str, scopes: tuple[str, ...], role: Role = Role.BUSINESS
+) -> tuple[str, str]:
+    """A client: its id and its secret, which is not stored and not shown again."""
     store = await _migrated_store(settings)
     try:
         client_id, secret = new_id(), secrets.token_urlsafe(32)
-        await add_client(store, client_id=client_id, name=name, secret=secret, scopes=scopes, now=SystemClock().now())
+        await add_client(
+            store, client_id=client_id, name=name, role=role, secret=secret, scopes=scopes, now=SystemClock().now()
+        )
     finally:
         await store.close()
     return client_id, secret

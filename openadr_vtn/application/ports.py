@@ -25,6 +25,7 @@ from openadr_vtn.application.oadr3_ports import (
     VenFilter,
 )
 from openadr_vtn.application.said_ports import Availability, Opts, Reports
+from openadr_vtn.domain.access import Role
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.pushing import PushState
@@ -52,14 +53,20 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiClient:
-    """Somebody who may ask for a token of the operator's API."""
+    """Somebody who may ask for a token: business logic or a VEN of OpenADR 3, an operator's command line."""
 
     client_id: str
     name: str
+    role: Role
     secret_hash: str
-    """Never the secret."""
+    """Never the secret. Empty: it has none, and its certificate alone says who it is."""
     scopes: tuple[str, ...]
     created_at: datetime
+    certificate_sha256: str | None = None
+    """The certificate that it must show: 64 lower-case hex digits."""
+    previous_secret_hash: str = ""
+    """The one before: good until ``previous_until``, so that a client can be given the new one without haste."""
+    previous_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +293,10 @@ class Duties(Protocol):
 
 class Clients(Protocol):
     async def add(self, client: ApiClient) -> None:
-        """Conflict if its id is taken."""
+        """Conflict if its id or its certificate is another client's."""
+
+    async def update(self, client: ApiClient) -> None:
+        """NotFound if it is not there; Conflict if another client has the certificate."""
 
     async def remove(self, client_id: str) -> None: ...
     async def by_id(self, client_id: str) -> ApiClient | None: ...
@@ -297,6 +307,7 @@ class Clients(Protocol):
 
 class Keys(Protocol):
     async def add(self, key: SigningKey) -> None: ...
+    async def remove(self, key_id: str) -> None: ...
 
     async def all(self) -> list[SigningKey]:
         """The newest first: it signs, all verify."""

@@ -6,26 +6,37 @@ from pathlib import Path
 import click
 
 from openadr_core.shell.keyfiles import write_private
-from openadr_vtn.application.handlers.clients import SCOPES
 from openadr_vtn.cli.plain_help import PlainGroup
 from openadr_vtn.cli.run import config_option
 from openadr_vtn.cli.tables import clock_text, show_table
+from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.settings import load
+
+SCOPES_HELP = "\n".join(
+    line
+    for role, scopes in SCOPES.items()
+    for line in (f"Scopes, role {role.value}:", *(f"  {name:<21}{meaning}" for name, meaning in scopes.items()))
+)
 
 
 @click.group(cls=PlainGroup)
 def client() -> None:
-    """Clients of the operator's API, and what each may do."""
+    """Clients of both APIs, and what each may do."""
 
 
-@client.command(epilog="Scopes:\n" + "\n".join(f"  {name:<16}{meaning}" for name, meaning in SCOPES.items()))
+@client.command(epilog=SCOPES_HELP)
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="What it may do; all if none is given."
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.BUSINESS.value,
+    show_default=True,
+    help="What it is to OpenADR 3: business logic, which runs programs, or a VEN.",
 )
+@click.option("--scope", "scopes", multiple=True, help="What it may do; all that its role can if none is given.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write a profile for --operator there.")
 @config_option
-def create(name: str, scopes: tuple[str, ...], out: Path | None, config: Path) -> None:
+def create(*, name: str, role: str, scopes: tuple[str, ...], out: Path | None, config: Path) -> None:
     """Create a client. Its secret is shown once, or written to a file that only you can read.
 
     Example, a dispatcher's desk that may stop but not create:
@@ -34,7 +45,8 @@ def create(name: str, scopes: tuple[str, ...], out: Path | None, config: Path) -
     from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
 
     settings = load(config)
-    client_id, secret = asyncio.run(bootstrap.create_client(settings, name, scopes or tuple(SCOPES)))
+    wanted = scopes or tuple(SCOPES[Role(role)])
+    client_id, secret = asyncio.run(bootstrap.create_client(settings, name, wanted, Role(role)))
     if out is None:
         click.echo(f"client_id     {client_id}\nclient_secret {secret}")
         return
@@ -51,9 +63,9 @@ def list_clients(config: Path) -> None:
     from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
 
     show_table(
-        ["NAME", "SCOPES", "CREATED", "ID"],
+        ["NAME", "ROLE", "SCOPES", "CREATED", "ID"],
         [
-            [one.name, " ".join(one.scopes), clock_text(one.created_at.isoformat()), one.client_id]
+            [one.name, one.role.value, " ".join(one.scopes), clock_text(one.created_at.isoformat()), one.client_id]
             for one in asyncio.run(bootstrap.list_clients(load(config)))
         ],
         empty="There is no client yet: openadr-vtn client create NAME",

@@ -7,10 +7,10 @@ import click
 
 from openadr_core.errors import RuleBroken
 from openadr_core.shell.keyfiles import write_private, write_public
-from openadr_vtn.application.handlers.clients import SCOPES
 from openadr_vtn.cli.certificate import make_authorities, mint_leaf
 from openadr_vtn.cli.client import profile_text
 from openadr_vtn.cli.plain_help import PlainCommand
+from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.settings import load
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
@@ -56,7 +56,7 @@ def init(
         vtn_id=vtn_id, listen=listen, parties_port=parties_port, operator_port=operator_port, console_port=console_port
     )
     write_public(config, text.encode())
-    client_id, secret = asyncio.run(bootstrap.create_client(load(config), "operator", tuple(SCOPES)))
+    client_id, secret = asyncio.run(bootstrap.create_client(load(config), "operator", tuple(SCOPES[Role.BUSINESS])))
     profile = profile_text(f"https://127.0.0.1:{operator_port}", client_id, secret, "certs/openadr-ecc-root.pem")
     write_private(folder / "operator.toml", profile.encode())
     click.echo(f"Made {folder}:")

@@ -14,8 +14,9 @@ from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_core.shell.http_armour import read_body
-from openadr_vtn.application.handlers.clients import Caller, Keyring, TokenRules, caller_of
+from openadr_vtn.application.handlers.clients import Keyring, TokenRules, caller_of
 from openadr_vtn.application.ports import Store
+from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.throttle import Throttle
 
@@ -49,8 +50,9 @@ ScopedHandler = Callable[[web.Request, Desk, Caller], Awaitable[web.Response]]
 PlainHandler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def scoped(scope: str, handler: ScopedHandler) -> PlainHandler:
-    """The handler behind a bearer token that carries this scope."""
+def scoped(scope: str | tuple[str, ...], handler: ScopedHandler) -> PlainHandler:
+    """The handler behind a bearer token that carries this scope, or one of these; ``read_all`` includes every read."""
+    any_of = (scope,) if isinstance(scope, str) else scope
 
     async def authorised(request: web.Request) -> web.Response:
         desk = request.app[DESK]
@@ -58,7 +60,7 @@ def scoped(scope: str, handler: ScopedHandler) -> PlainHandler:
         if kind.lower() != "bearer" or not token:
             raise UnknownPeer("no bearer token")
         caller = await caller_of(desk.store, token.strip(), desk.keyring, desk.token_rules, desk.now())
-        caller.require(scope)
+        caller.require(*any_of)
         return await handler(request, desk, caller)
 
     return authorised

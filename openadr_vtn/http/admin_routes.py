@@ -5,10 +5,10 @@
 
 from aiohttp import web
 
-from openadr_vtn.application.handlers.clients import READ_ALL, STOP, WRITE_EVENTS, Caller
 from openadr_vtn.application.handlers.events import note_event
 from openadr_vtn.application.handlers.observe import event_detail, event_ledger, event_views
 from openadr_vtn.application.handlers.stop import stop
+from openadr_vtn.domain.access import READ_ALL, STOP, WRITE_EVENTS, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, ledger_json, note_json

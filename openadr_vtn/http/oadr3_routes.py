@@ -13,16 +13,11 @@ from openadr_core.model.party import PartyState
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.encode import list_text, object_text, report_text, ven_text
 from openadr_vtn.application.handlers import events, programs
-from openadr_vtn.application.handlers.clients import (
-    READ_ALL,
-    WRITE_EVENTS,
-    WRITE_PROGRAMS,
-    Caller,
-)
 from openadr_vtn.application.handlers.events import RepeatKey
 from openadr_vtn.application.handlers.observe import EventReport, event_reports
 from openadr_vtn.application.handlers.parties import parties
 from openadr_vtn.application.ports import StoredEvent, StoredProgram
+from openadr_vtn.domain.access import READ_ALL, WRITE_EVENTS, WRITE_PROGRAMS, Caller
 from openadr_vtn.http.access import Desk, json_body, json_response, names_asked, number_asked, scoped
 from openadr_vtn.http.addresses import OADR3
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from openadr_core.model.availability import Resource
 from openadr_vtn.application.handlers.availability_views import availability_views, schedule_views
-from openadr_vtn.application.handlers.clients import READ_ALL, Caller
+from openadr_vtn.domain.access import READ_ALL, Caller
 from openadr_vtn.http.access import Desk, answered, moment_asked, names_asked, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json

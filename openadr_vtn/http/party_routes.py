@@ -17,9 +17,9 @@ from openadr_core.limits import POLL_INTERVAL_MAX_S
 from openadr_core.model.party import PartyState, SignatureRule
 from openadr_core.oadr3.fields import Fields
 from openadr_vtn.application.handlers import parties, registration
-from openadr_vtn.application.handlers.clients import MANAGE_PARTIES, READ_ALL, Caller
 from openadr_vtn.application.handlers.observe import party_detail, party_views
 from openadr_vtn.application.handlers.parties import Preconfiguration
+from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.views import party_detail_json, party_json, party_view_json

@@ -12,7 +12,6 @@ from openadr_core.model.report import Measurand
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_vtn.application.handlers import report_requests
-from openadr_vtn.application.handlers.clients import READ_ALL, REQUEST_REPORTS, Caller
 from openadr_vtn.application.handlers.report_views import (
     RequestView,
     offers_of,
@@ -20,6 +19,7 @@ from openadr_vtn.application.handlers.report_views import (
     requests_of_party,
     statuses_of_party,
 )
+from openadr_vtn.domain.access import READ_ALL, REQUEST_REPORTS, Caller
 from openadr_vtn.domain.reporting import RequestWish, late_by
 from openadr_vtn.http.access import LATEST_YEAR, Desk, answered, body_fields, moment_asked, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN

@@ -15,10 +15,10 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import uvloop
 
-from openadr_vtn.application.handlers.clients import SCOPES
 from openadr_vtn.bootstrap import create_client
 from openadr_vtn.cli.client import profile_text
 from openadr_vtn.cli.operator_api import OperatorApi
+from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.settings import load
 from tests.bench.lab import Lab
 from tests.bench.population import populate
@@ -64,7 +64,7 @@ class Vtn:
 @contextmanager
 def vtn_at(lab: Lab, store: str) -> Iterator[Vtn]:
     settings = lab.settings(store)
-    client_id, secret = asyncio.run(create_client(load(settings), "bench", tuple(SCOPES)))
+    client_id, secret = asyncio.run(create_client(load(settings), "bench", tuple(SCOPES[Role.BUSINESS])))
     with running("-m", "openadr_vtn", "run", "--config", str(settings), log=lab.folder / "servers.log") as server:
         profile = lab.folder / "operator.toml"
         profile.write_text(profile_text(str(server.ready["operator"]), client_id, secret, str(lab.trust())))

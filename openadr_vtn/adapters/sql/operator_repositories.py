@@ -16,6 +16,7 @@ from openadr_vtn.adapters.sql.repository import Repository
 from openadr_vtn.adapters.sql.rows import Columns, event_of, event_row, program_of, program_row
 from openadr_vtn.application.oadr3_ports import EventFilter, Page, ProgramFilter
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, StoredEvent, StoredProgram
+from openadr_vtn.domain.access import Role
 
 PROGRAM = tables.table_of(tables.ProgramRow)
 EVENT = tables.table_of(tables.EventRow)
@@ -134,7 +135,11 @@ class SqlEvents(ObjectRepository):
 
 class SqlClients(Repository):
     async def add(self, client: ApiClient) -> None:
-        await self._run(insert(CLIENT).values(asdict(client) | {"scopes": list(client.scopes)}))
+        await self._run(insert(CLIENT).values(_client_columns(client)))
+
+    async def update(self, client: ApiClient) -> None:
+        change = update(CLIENT).where(CLIENT.c.client_id == client.client_id).values(_client_columns(client))
+        await self._change(change, "such client")
 
     async def remove(self, client_id: str) -> None:
         await self._change(delete(CLIENT).where(CLIENT.c.client_id == client_id), "such client")
@@ -151,6 +156,9 @@ class SqlClients(Repository):
 class SqlKeys(Repository):
     async def add(self, key: SigningKey) -> None:
         await self._run(insert(KEY).values(asdict(key)))
+
+    async def remove(self, key_id: str) -> None:
+        await self._run(delete(KEY).where(KEY.c.id == key_id))
 
     async def all(self) -> list[SigningKey]:
         query = select(KEY).order_by(KEY.c.created_at.desc(), KEY.c.id)
@@ -201,4 +209,8 @@ def _programs(of: ProgramFilter) -> ColumnElement[bool]:
 
 
 def _client(row: Columns) -> ApiClient:
-    return ApiClient(**{**row, "scopes": tuple(row["scopes"])})
+    return ApiClient(**{**row, "scopes": tuple(row["scopes"]), "role": Role(row["role"])})
+
+
+def _client_columns(client: ApiClient) -> Columns:
+    return asdict(client) | {"scopes": list(client.scopes), "role": client.role.value}

@@ -391,9 +391,13 @@ class ApiClientRow(Row, table=True):
     __tablename__ = "api_client"
     client_id: str = Field(primary_key=True)
     name: str
+    role: str
     secret_hash: str = Field(sa_column=_text())
     scopes: list[str] = Field(sa_column=_json())
     created_at: datetime = Field(sa_column=_moment())
+    certificate_sha256: str | None = Field(unique=True, index=True)
+    previous_secret_hash: str
+    previous_until: datetime | None = Field(sa_column=_moment(null=True))
 
 
 class SigningKeyRow(Row, table=True):

@@ -1,30 +1,15 @@
 """Who may use the operator's API, and the tokens they are given for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from openadr_core.errors import Forbidden, NotFound, RuleBroken, UnknownPeer
+from openadr_core.errors import NotFound, RuleBroken, UnknownPeer
 from openadr_core.oadr3.tokens import Token, UnknownKey, secret_hash, secret_matches, sign_token, verify_token
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, Store
+from openadr_vtn.domain.access import SCOPES, Caller, Role, granted, within
 
 KEYS_READ_AGAIN = timedelta(minutes=1)
-
-READ_ALL = "read_all"
-WRITE_PROGRAMS = "write_programs"
-WRITE_EVENTS = "write_events"
-MANAGE_PARTIES = "manage_parties"
-REQUEST_REPORTS = "request_reports"
-STOP = "stop"
-SCOPES: Mapping[str, str] = {
-    READ_ALL: "read programs, events, reports, parties and ledgers (OpenADR 3.1)",
-    WRITE_PROGRAMS: "write programs (OpenADR 3.1)",
-    WRITE_EVENTS: "write events (OpenADR 3.1)",
-    MANAGE_PARTIES: "approve and refuse parties, replace their certificates",
-    REQUEST_REPORTS: "ask parties for reports, and end them",
-    STOP: "stop events",
-}
-"""The first three are the standard's; what it has no word for has a scope of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,22 +17,6 @@ class TokenRules:
     issuer: str
     audience: str
     lifetime: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """A client whose token was found good."""
-
-    client_id: str
-    scopes: tuple[str, ...]
-
-    @property
-    def actor(self) -> str:
-        return f"client:{self.client_id}"
-
-    def require(self, scope: str) -> None:
-        if scope not in self.scopes:
-            raise Forbidden(f"the token lacks the scope {scope}")
 
 
 class Keyring:
@@ -89,12 +58,15 @@ async def open_keyring(store: Store, fresh: SigningKey, now: datetime) -> Keyrin
 
 
 async def add_client(
-    store: Store, *, client_id: str, name: str, secret: str, scopes: tuple[str, ...], now: datetime
+    store: Store, *, client_id: str, name: str, role: Role, secret: str, scopes: tuple[str, ...], now: datetime
 ) -> ApiClient:
-    """Conflict if the id is taken, RuleBroken if a scope is unknown."""
-    if unknown := set(scopes) - set(SCOPES):
-        raise RuleBroken(f"there is no scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}")
-    client = ApiClient(client_id=client_id, name=name, secret_hash=secret_hash(secret), scopes=scopes, created_at=now)
+    """Conflict if the id is taken, RuleBroken if a scope is none that its role can have."""
+    if unknown := set(scopes) - set(SCOPES[role]):
+        there = ", ".join(SCOPES[role])
+        raise RuleBroken(f"role {role.value} has no scope {', '.join(sorted(unknown))}; it has {there}")
+    client = ApiClient(
+        client_id=client_id, name=name, role=role, secret_hash=secret_hash(secret), scopes=scopes, created_at=now
+    )
     async with store.unit_of_work() as uow:
         await uow.clients.add(client)
         await uow.audit.append(
@@ -142,13 +114,11 @@ async def issue_token(
     matches = secret_matches(secret, client.secret_hash if client else secret_hash(""))
     if client is None or not matches:
         raise UnknownPeer("client id or secret is wrong")
-    if missing := set(scopes) - set(client.scopes):
-        raise Forbidden(f"the client lacks the scope {', '.join(sorted(missing))}")
     token = Token(
         issuer=rules.issuer,
         audience=rules.audience,
         client_id=client_id,
-        scopes=scopes or client.scopes,
+        scopes=granted(client.role, client.scopes, scopes) if scopes else client.scopes,
         issued_at=now,
         expires_at=now + rules.lifetime,
         id=token_id,
@@ -166,4 +136,5 @@ async def caller_of(store: Store, text: str, keyring: Keyring, rules: TokenRules
         client = await view.clients.by_id(token.client_id)
     if client is None:
         raise UnknownPeer("the token's client is no more")
-    return Caller(client_id=client.client_id, scopes=tuple(scope for scope in token.scopes if scope in client.scopes))
+    left = within(client.role, client.scopes, token.scopes)
+    return Caller(client_id=client.client_id, scopes=left, role=client.role)

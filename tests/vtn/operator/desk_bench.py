@@ -19,8 +19,9 @@ from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
-from openadr_vtn.application.handlers.clients import SCOPES, TokenRules, add_client, open_keyring
+from openadr_vtn.application.handlers.clients import TokenRules, add_client, open_keyring
 from openadr_vtn.application.ports import SigningKey
+from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.access import Desk
 from openadr_vtn.http.addresses import OADR3
@@ -52,10 +53,11 @@ class DeskBench:
         answer = (await self.token(client_id)).json()
         self.http.headers["Authorization"] = f"Bearer {answer['access_token']}"
 
-    async def add_client(self, client_id: str, *scopes: str) -> None:
+    async def add_client(self, client_id: str, *scopes: str, role: Role = Role.BUSINESS) -> None:
         await add_client(
-            self.store, client_id=client_id, name=client_id, secret=SECRET, scopes=scopes, now=self.clock.now()
-        )
+            self.store, client_id=client_id, name=client_id, role=role, secret=SECRET, scopes=scopes,
+            now=self.clock.now(),
+        )  # fmt: skip
 
     async def create_program(self, name: str = "peak", **members: Any) -> str:
         body = {"programName": name, "attributes": [{"type": "RELIEF_SIGN", "values": ["POSITIVE"]}], **members}
@@ -134,7 +136,7 @@ async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> 
     try:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
             bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt)
-            await bench.add_client("chief", *SCOPES)
+            await bench.add_client("chief", *SCOPES[Role.BUSINESS])
             await bench.authorise()
             yield bench
     finally:

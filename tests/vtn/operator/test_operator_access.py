@@ -10,7 +10,7 @@ import pytest
 
 from openadr_core.oadr3.problem import TITLES
 from openadr_core.oadr3.tokens import Token, sign_token
-from openadr_vtn.application.handlers.clients import READ_ALL, SCOPES, WRITE_EVENTS
+from openadr_vtn.domain.access import READ_ALL, SCOPES, WRITE_EVENTS
 from openadr_vtn.http.addresses import ADMIN, OADR3
 from tests.vtn.operator.desk_bench import FAILURES_PER_MINUTE, RULES, SECRET, DeskBench, a_key, relief_bytes
 
@@ -76,9 +76,10 @@ async def test_without_a_token_nothing_is_there(desk: DeskBench) -> None:
 
 
 async def test_every_route_asks_for_its_own_scope(desk: DeskBench) -> None:
-    for scope in SCOPES:
-        await desk.add_client(f"only-{scope}", scope)
-        await desk.authorise(f"only-{scope}")
+    for role, scope in ((role, scope) for role, scopes in SCOPES.items() for scope in scopes):
+        client_id = f"{role.value}-{scope}"
+        await desk.add_client(client_id, scope, role=role)
+        await desk.authorise(client_id)
         for method, path, needed in ROUTES:
             answer = await desk.http.request(method, path)
             assert (answer.status_code == 403) == (scope != needed), (method, path, scope)

@@ -23,6 +23,7 @@ from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey
 from openadr_vtn.domain import delivery as ledger
+from openadr_vtn.domain.access import Role
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.errand import Errand, ErrandKind
 from tests.vtn.samples import HOUR, a_certificate, a_party, a_program, a_stored_event
@@ -334,7 +335,9 @@ async def test_a_new_wording_is_no_new_version(stocked: SqlStore, now: datetime)
 
 
 async def test_clients_keys_receipts_and_audit(store: SqlStore, now: datetime) -> None:
-    client = ApiClient(client_id="bl", name="console", secret_hash="h", scopes=("read_all",), created_at=now)  # noqa: S106
+    client = ApiClient(
+        client_id="bl", name="console", role=Role.BUSINESS, secret_hash="h", scopes=("read_all",), created_at=now,  # noqa: S106
+    )  # fmt: skip
     keys = [SigningKey(id="old", pem="p", created_at=now), SigningKey(id="new", pem="q", created_at=now + SECOND)]
     entries = [AuditEntry(at=now, actor="client:bl", action=action, subject="x") for action in ("one", "two", "three")]
     async with store.unit_of_work() as unit:
@@ -359,8 +362,33 @@ async def test_clients_keys_receipts_and_audit(store: SqlStore, now: datetime) -
             await unit.receipts.add("client:bl", "key", "another", now)
     async with store.unit_of_work() as unit:
         await unit.clients.remove("bl")
+        await unit.keys.remove("old")
     async with store.view() as view:
         assert await view.clients.by_id("bl") is None
+        assert await view.keys.all() == keys[1:]
+
+
+async def test_a_certificate_is_one_clients_alone(store: SqlStore, now: datetime) -> None:
+    tied = ApiClient(
+        client_id="ven", name="ven", role=Role.VEN, secret_hash="", scopes=("read_targets",), created_at=now,
+        certificate_sha256="ab" * 32,
+    )  # fmt: skip
+    free = replace(tied, client_id="other", certificate_sha256=None, secret_hash="new", previous_secret_hash="old")  # noqa: S106
+    async with store.unit_of_work() as unit:
+        await unit.clients.add(tied)
+        await unit.clients.add(free)
+    rotated = replace(free, secret_hash="newest", previous_secret_hash="new", previous_until=now + HOUR)  # noqa: S106
+    async with store.unit_of_work() as unit:
+        await unit.clients.update(rotated)
+    async with store.view() as view:
+        assert await view.clients.by_id("ven") == tied
+        assert await view.clients.by_id("other") == rotated
+    with pytest.raises(Conflict):
+        async with store.unit_of_work() as unit:
+            await unit.clients.update(replace(free, certificate_sha256="ab" * 32))
+    with pytest.raises(NotFound):
+        async with store.unit_of_work() as unit:
+            await unit.clients.update(replace(free, client_id="nobody"))
 
 
 async def test_a_failed_unit_of_work_leaves_nothing_and_tells_nobody(stocked: SqlStore, now: datetime) -> None:

@@ -25,7 +25,7 @@ SINCE_1_3 = frozenset({"op_mod_storage_target_w", "vpp_modes_enabled", "vpp_mode
 
 _IRREGULAR = {
     "lfdi": "lFDI", "sfdi": "sFDI", "pin": "pIN", "mrid": "mRID", "d_bof": "dBOF", "d_buf": "dBUF", "k_of": "kOF",
-    "k_uf": "kUF", "x_value": "xvalue", "y_value": "yvalue",
+    "k_uf": "kUF", "x_value": "xvalue", "y_value": "yvalue", "connection_point_id": "connectionPointId",
 }  # fmt: skip
 _ACRONYMS = {
     word: word.upper()

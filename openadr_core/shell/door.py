@@ -27,8 +27,13 @@ class Door:
         body_max_bytes: int,
         in_flight_max: int = REQUESTS_IN_FLIGHT_MAX,
         on_busy: Callable[[], None] = lambda: None,
+        writing: Callable[[Response], web.Response] | None = None,
     ) -> None:
-        """``on_busy`` is called for each request that was told to come again: for a counter."""
+        """``on_busy`` is called for each request that was told to come again: for a counter.
+
+        ``writing`` makes an HTTP answer of a core's; by default as :func:`written` does.
+        """
+        self._writing = writing or written
         self._body_max_bytes = body_max_bytes
         self._in_flight_max = in_flight_max
         self._on_busy = on_busy
@@ -51,7 +56,7 @@ class Door:
         asked = Request(method=request.method, path=request.raw_path, body=body, headers=headers)
         self.in_flight += 1
         try:
-            return written(await answering(asked))
+            return self._writing(await answering(asked))
         except StoreError as error:
             # OpenADR 2.0b 9.1.5: nothing was done, and the peer must try again.
             log.warning("the store failed", kind=type(error).__name__, detail=str(error))

@@ -25,6 +25,7 @@ from openadr_vtn.application.oadr3_ports import (
     VenFilter,
 )
 from openadr_vtn.application.said_ports import Availability, Opts, Reports
+from openadr_vtn.application.sep2_ports import Controls, Mirrors, Registry
 from openadr_vtn.domain.access import Role
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
@@ -373,6 +374,12 @@ class UnitOfWork(Protocol):
     def resources(self) -> Resources: ...
     @property
     def report_objects(self) -> ReportObjects: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def controls(self) -> Controls: ...
+    @property
+    def mirrors(self) -> Mirrors: ...
     @property
     def clients(self) -> Clients: ...
     @property

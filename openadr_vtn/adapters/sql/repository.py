@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Executable, Select, Table
+from sqlalchemy import Column, Executable, Select, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,6 +46,14 @@ class Repository:
         except IntegrityError as error:
             raise Conflict("it is there already, or what it refers to is not") from error
         return int(result.rowcount)
+
+    async def _added(self, table: Table, key: Column[Any], columns: Mapping[str, Any]) -> int:
+        """The number that the database gave to the new row."""
+        statement = insert(table).values(columns).returning(key)
+        try:
+            return int((await self._connection.execute(statement)).scalar_one())
+        except IntegrityError as error:
+            raise Conflict("it is there already, or what it refers to is not") from error
 
     async def _changed(self, statement: Executable) -> list[Any]:
         """The one column that the statement returns of each row that it changed."""

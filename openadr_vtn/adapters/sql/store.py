@@ -28,6 +28,7 @@ from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrand
 from openadr_vtn.adapters.sql.push_repositories import SqlDuties, SqlPushes
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
+from openadr_vtn.adapters.sql.sep2_repositories import SqlControls, SqlMirrors, SqlRegistry
 from openadr_vtn.adapters.sql.subscription_repository import SqlSubscriptions
 from openadr_vtn.application.ports import Listener
 
@@ -111,6 +112,18 @@ class SqlUnitOfWork:
     @cached_property
     def report_objects(self) -> SqlReportObjects:
         return SqlReportObjects(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def registry(self) -> SqlRegistry:
+        return SqlRegistry(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def controls(self) -> SqlControls:
+        return SqlControls(self._connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def mirrors(self) -> SqlMirrors:
+        return SqlMirrors(self._connection, self.concerned, locks=self._locks)
 
     @cached_property
     def clients(self) -> SqlClients:

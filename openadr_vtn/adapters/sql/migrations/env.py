@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from openadr_vtn.adapters.sql import sep2_tables  # noqa: F401  # registers its tables
 from openadr_vtn.adapters.sql.tables import Row
 
 context.configure(

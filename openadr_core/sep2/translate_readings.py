@@ -1,0 +1,79 @@
+"""Readings of mirrored meters in the canonical vocabulary of :mod:`openadr_core.model.report`.
+
+Interpretation: power and energy that flow in reverse (flowDirection 19) are below zero, because a
+meter's net import is one number everywhere else. A reading's source is the device's LFDI.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from openadr_core.model.report import DataPoint, DataSource, Measurand, Quality, Reading
+from openadr_core.sep2 import metering as m
+from openadr_core.units import VAR, VOLT_AMPERE, WATT, WATT_HOUR
+
+UNITS = {38: WATT, 72: WATT_HOUR, 63: VAR, 61: VOLT_AMPERE, 29: "V", 33: "Hz", 5: "A"}
+"""By uom."""
+REVERSE = 19
+MAXIMUM = 8
+MINIMUM = 9
+VALID = 1
+"""Bit 0 of qualityFlags."""
+
+
+def readings_of(
+    sent: Sequence[m.MirrorMeterReading], *, lfdi: str, received_at: int
+) -> Iterator[tuple[DataPoint, Reading]]:
+    """Of these series; what says neither of what it is nor when it was is left out.
+
+    A reading without a period of its own ended when it came.
+    """
+    for series in sent:
+        kind = series.reading_type
+        if kind is None or kind.uom not in UNITS or kind.data_qualifier == MINIMUM:
+            continue
+        length = timedelta(seconds=kind.interval_length or 0)
+        told = DataPoint(
+            r_id=series.mrid.upper(),
+            measurand=Measurand.PEAK if kind.data_qualifier == MAXIMUM else Measurand.USAGE,
+            unit=UNITS[kind.uom],
+            source=DataSource(names=(lfdi,)),
+            min_period=length,
+            max_period=length,
+        )
+        scale = 10.0 ** (kind.power_of_ten_multiplier or 0) * (-1 if kind.flow_direction == REVERSE else 1)
+        ended = series.last_update_time or received_at
+        for one, starts_at, lasts in _placed(series, length, ended):
+            if one.value is not None:
+                yield (
+                    told,
+                    Reading(
+                        r_id=told.r_id,
+                        starts_at=starts_at,
+                        duration=lasts,
+                        value=one.value * scale,
+                        quality=_quality(one),
+                    ),
+                )
+
+
+def _placed(
+    series: m.MirrorMeterReading, length: timedelta, ended: int
+) -> Iterable[tuple[m.Reading, datetime, timedelta]]:
+    if series.reading is not None:
+        yield _own(series.reading, datetime.fromtimestamp(ended, UTC) - length, length)
+    for each in series.mirror_reading_set:
+        starts_at = datetime.fromtimestamp(each.time_period.start, UTC)
+        for number, one in enumerate(each.reading):
+            yield _own(one, starts_at + length * number, length)
+
+
+def _own(one: m.Reading, starts_at: datetime, length: timedelta) -> tuple[m.Reading, datetime, timedelta]:
+    if one.time_period is None:
+        return one, starts_at, length
+    return one, datetime.fromtimestamp(one.time_period.start, UTC), timedelta(seconds=one.time_period.duration)
+
+
+def _quality(one: m.Reading) -> Quality:
+    if one.quality_flags is None or int(one.quality_flags, 16) & VALID:
+        return Quality.GOOD
+    return Quality.ESTIMATED

@@ -1,0 +1,280 @@
+"""Groups, devices, controls, mirrors and responses of IEEE 2030.5."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+
+from openadr_vtn.adapters.sql import sep2_tables, tables
+from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, Repository, grouped
+from openadr_vtn.application.sep2_ports import (
+    ControlKind,
+    StoredControl,
+    StoredCurve,
+    StoredDocument,
+    StoredLogEvent,
+    StoredMirror,
+    StoredResponse,
+)
+from openadr_vtn.domain.sep2.control_status import Control
+from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group
+
+GROUP = tables.table_of(sep2_tables.GroupRow)
+AGGREGATOR = tables.table_of(sep2_tables.AggregatorRow)
+DEVICE = tables.table_of(sep2_tables.DeviceRow)
+MEMBER = tables.table_of(sep2_tables.MemberRow)
+DOCUMENT = tables.table_of(sep2_tables.DocumentRow)
+LOG_EVENT = tables.table_of(sep2_tables.LogEventRow)
+CONTROL = tables.table_of(sep2_tables.ControlRow)
+DEFAULT = tables.table_of(sep2_tables.DefaultRow)
+CURVE = tables.table_of(sep2_tables.CurveRow)
+RATE = tables.table_of(sep2_tables.RateRow)
+MIRROR = tables.table_of(sep2_tables.MirrorRow)
+RESPONSE = tables.table_of(sep2_tables.ResponseRow)
+
+DEVICE_COLUMNS = (
+    "party_id", "lfdi", "sfdi", "registered_at", "changed_at", "category", "pin", "post_rate_s", "enabled",
+)  # fmt: skip
+CONTROL_COLUMNS = (
+    "mrid", "creation_time", "start", "duration_s", "randomize_start_s", "randomize_duration_s", "cancelled_at",
+    "cancelled_randomly",
+)  # fmt: skip
+
+
+class SqlRegistry(Repository):
+    # -- groups ------------------------------------------------------------------------
+
+    async def groups(self) -> list[Group]:
+        return [Group(**row) for row in await self._rows(select(GROUP).order_by(GROUP.c.id))]
+
+    async def add_group(self, group: Group) -> Group:
+        self._concerned.everybody = True
+        return replace(group, id=await self._added(GROUP, GROUP.c.id, _columns(group, Group, without="id")))
+
+    async def save_group(self, group: Group) -> None:
+        self._concerned.everybody = True
+        values = _columns(group, Group, without="id")
+        await self._change(update(GROUP).where(GROUP.c.id == group.id).values(values), f"group {group.id}")
+
+    async def remove_group(self, group_id: int) -> None:
+        self._concerned.everybody = True
+        await self._run(delete(MEMBER).where(MEMBER.c.group_id == group_id))
+        await self._change(delete(GROUP).where(GROUP.c.id == group_id), f"group {group_id}")
+
+    # -- aggregators ----------------------------------------------------------------------
+
+    async def aggregators(self) -> list[Aggregator]:
+        return [Aggregator(**row) for row in await self._rows(select(AGGREGATOR).order_by(AGGREGATOR.c.party_id))]
+
+    async def aggregator(self, party_id: str) -> Aggregator | None:
+        row = await self._row(select(AGGREGATOR).where(AGGREGATOR.c.party_id == party_id))
+        return None if row is None else Aggregator(**row)
+
+    async def save_aggregator(self, aggregator: Aggregator) -> None:
+        self._concerned.party_ids.add(aggregator.party_id)
+        await self._upsert(AGGREGATOR, [{"party_id": aggregator.party_id, "pen": aggregator.pen}])
+
+    # -- devices -----------------------------------------------------------------------
+
+    async def add_device(self, device: EndDevice) -> EndDevice:
+        self._concerned.party_ids.add(device.party_id)
+        columns = {name: getattr(device, name) for name in DEVICE_COLUMNS}
+        added = replace(device, number=await self._added(DEVICE, DEVICE.c.number, columns))
+        await self._save_groups(added)
+        return added
+
+    async def save_device(self, device: EndDevice) -> None:
+        before = await self.device(device.number)
+        self._concerned.party_ids |= {device.party_id} | (set() if before is None else {before.party_id})
+        columns = {name: getattr(device, name) for name in DEVICE_COLUMNS}
+        statement = update(DEVICE).where(DEVICE.c.number == device.number).values(columns)
+        await self._change(statement, f"device {device.number}")
+        await self._run(delete(MEMBER).where(MEMBER.c.number == device.number))
+        await self._save_groups(device)
+
+    async def remove_device(self, device: EndDevice) -> None:
+        self._concerned.party_ids.add(device.party_id)
+        await self._change(delete(DEVICE).where(DEVICE.c.number == device.number), f"device {device.number}")
+
+    async def device(self, number: int) -> EndDevice | None:
+        return await self._device(DEVICE.c.number == number)
+
+    async def device_by_lfdi(self, lfdi: str) -> EndDevice | None:
+        return await self._device(DEVICE.c.lfdi == lfdi)
+
+    async def devices(
+        self, party_id: str | None = None, *, changed_after: int = 0, skip: int = 0, limit: int = 500
+    ) -> list[EndDevice]:
+        query = select(DEVICE).where(*_chosen(party_id, changed_after)).order_by(DEVICE.c.sfdi, DEVICE.c.number)
+        return await self._devices(query.offset(skip).limit(limit))
+
+    async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0) -> int:
+        query = select(func.count().label("there")).select_from(DEVICE).where(*_chosen(party_id, changed_after))
+        return int((await self._rows(query))[0]["there"])
+
+    async def lfdis(self, party_id: str) -> Collection[str]:
+        rows = await self._rows(select(DEVICE.c.lfdi).where(DEVICE.c.party_id == party_id))
+        return {str(row["lfdi"]) for row in rows}
+
+    async def groups_of(self, party_id: str) -> set[int]:
+        query = select(MEMBER.c.group_id).join(DEVICE, DEVICE.c.number == MEMBER.c.number).distinct()
+        rows = await self._rows(query.where(DEVICE.c.party_id == party_id, DEVICE.c.enabled))
+        return {int(row["group_id"]) for row in rows}
+
+    # -- what devices say of themselves ------------------------------------------------
+
+    async def document(self, number: int, path: str) -> StoredDocument | None:
+        query = select(DOCUMENT.c.body, DOCUMENT.c.changed_at)
+        row = await self._row(query.where(DOCUMENT.c.number == number, DOCUMENT.c.path == path))
+        return None if row is None else StoredDocument(**row)
+
+    async def document_paths(self, number: int) -> list[str]:
+        rows = await self._rows(select(DOCUMENT.c.path).where(DOCUMENT.c.number == number).order_by(DOCUMENT.c.path))
+        return [str(row["path"]) for row in rows]
+
+    async def put_document(self, device: EndDevice, path: str, document: StoredDocument) -> bool:
+        self._concerned.party_ids.add(device.party_id)
+        is_new = await self.document(device.number, path) is None
+        columns = {"body": document.body, "changed_at": document.changed_at}
+        await self._upsert(DOCUMENT, [{"number": device.number, "path": path, **columns}])
+        return is_new
+
+    async def add_log_event(self, device: EndDevice, created_at: int, body: bytes, *, keep: int) -> int:
+        self._concerned.party_ids.add(device.party_id)
+        columns = {"number": device.number, "created_at": created_at, "body": body}
+        added = await self._added(LOG_EVENT, LOG_EVENT.c.id, columns)
+        newest = select(LOG_EVENT.c.id).where(LOG_EVENT.c.number == device.number).order_by(LOG_EVENT.c.id.desc())
+        kept = newest.limit(keep)
+        await self._run(delete(LOG_EVENT).where(LOG_EVENT.c.number == device.number, LOG_EVENT.c.id.not_in(kept)))
+        return added
+
+    async def log_events(self, number: int) -> list[StoredLogEvent]:
+        query = select(LOG_EVENT.c.id, LOG_EVENT.c.created_at, LOG_EVENT.c.body)
+        query = query.where(LOG_EVENT.c.number == number).order_by(LOG_EVENT.c.created_at, LOG_EVENT.c.id)
+        return [StoredLogEvent(**row) for row in await self._rows(query)]
+
+    # -- rates -------------------------------------------------------------------------
+
+    async def rates(self) -> dict[str, int]:
+        return {str(row["name"]): int(row["seconds"]) for row in await self._rows(select(RATE))}
+
+    async def save_rate(self, name: str, seconds: int | None) -> None:
+        self._concerned.everybody = True
+        if seconds is None:
+            await self._run(delete(RATE).where(RATE.c.name == name))
+        else:
+            await self._upsert(RATE, [{"name": name, "seconds": seconds}])
+
+    async def _device(self, condition: ColumnElement[bool]) -> EndDevice | None:
+        found = await self._devices(self._locked(select(DEVICE).where(condition)))
+        return found[0] if found else None
+
+    async def _devices(self, query: Select[Any]) -> list[EndDevice]:
+        rows = await self._rows(query)
+        members = select(MEMBER)
+        if len(rows) < KEYS_PER_STATEMENT:
+            members = members.where(MEMBER.c.number.in_([row["number"] for row in rows]))
+        groups = grouped(await self._rows(members), "number") if rows else {}
+        return [
+            EndDevice(**row, groups=frozenset(one["group_id"] for one in groups.get(row["number"], ()))) for row in rows
+        ]
+
+    async def _save_groups(self, device: EndDevice) -> None:
+        if device.groups:
+            rows = [{"number": device.number, "group_id": group_id} for group_id in sorted(device.groups)]
+            await self._run(insert(MEMBER), rows)
+
+
+class SqlControls(Repository):
+    async def controls(self, group_id: int, kind: ControlKind, *, since: int) -> list[StoredControl]:
+        mine = (CONTROL.c.group_id == group_id) & (CONTROL.c.kind == kind) & (CONTROL.c.latest_end > since)
+        return [_control(row) for row in await self._rows(select(CONTROL).where(mine).order_by(CONTROL.c.id))]
+
+    async def control(self, mrid: str) -> StoredControl | None:
+        row = await self._row(self._locked(select(CONTROL).where(CONTROL.c.mrid == mrid)))
+        return None if row is None else _control(row)
+
+    async def add_control(self, stored: StoredControl) -> StoredControl:
+        self._concerned.everybody = True
+        control = stored.control
+        columns = {name: getattr(control, name) for name in CONTROL_COLUMNS} | {
+            "group_id": stored.group_id, "kind": stored.kind, "body": stored.body, "latest_end": control.latest_end,
+            "asks": sorted(control.asks), "categories": sorted(control.categories),
+        }  # fmt: skip
+        return replace(stored, id=await self._added(CONTROL, CONTROL.c.id, columns))
+
+    async def cancel_control(self, mrid: str, at: int, *, randomly: bool) -> None:
+        self._concerned.everybody = True
+        statement = update(CONTROL).where(CONTROL.c.mrid == mrid, CONTROL.c.cancelled_at.is_(None))
+        await self._change(statement.values(cancelled_at=at, cancelled_randomly=randomly), f"control {mrid} to cancel")
+
+    async def default(self, group_id: int) -> bytes | None:
+        row = await self._row(select(DEFAULT.c.body).where(DEFAULT.c.group_id == group_id))
+        return None if row is None else bytes(row["body"])
+
+    async def save_default(self, group_id: int, body: bytes | None) -> None:
+        self._concerned.everybody = True
+        if body is None:
+            await self._run(delete(DEFAULT).where(DEFAULT.c.group_id == group_id))
+        else:
+            await self._upsert(DEFAULT, [{"group_id": group_id, "body": body}])
+
+    async def curves(self, group_id: int) -> list[StoredCurve]:
+        query = select(CURVE).where(CURVE.c.group_id == group_id).order_by(CURVE.c.id)
+        return [StoredCurve(**row) for row in await self._rows(query)]
+
+    async def add_curve(self, group_id: int, body: bytes) -> StoredCurve:
+        self._concerned.everybody = True
+        columns = {"group_id": group_id, "body": body}
+        return StoredCurve(id=await self._added(CURVE, CURVE.c.id, columns), group_id=group_id, body=body)
+
+
+class SqlMirrors(Repository):
+    async def mirrors(self, party_id: str) -> list[StoredMirror]:
+        query = select(MIRROR).where(MIRROR.c.party_id == party_id).order_by(MIRROR.c.mrid.desc())
+        return [StoredMirror(**row) for row in await self._rows(query)]
+
+    async def mirror(self, number: int) -> StoredMirror | None:
+        row = await self._row(self._locked(select(MIRROR).where(MIRROR.c.number == number)))
+        return None if row is None else StoredMirror(**row)
+
+    async def save_mirror(self, mirror: StoredMirror) -> tuple[StoredMirror, bool]:
+        self._concerned.party_ids.add(mirror.party_id)
+        columns = _columns(mirror, StoredMirror, without="number")
+        theirs = (MIRROR.c.party_id == mirror.party_id) & (MIRROR.c.mrid == mirror.mrid)
+        before = await self._row(select(MIRROR.c.number).where(theirs))
+        if before is None:
+            return replace(mirror, number=await self._added(MIRROR, MIRROR.c.number, columns)), True
+        await self._run(update(MIRROR).where(theirs).values(columns))
+        return replace(mirror, number=int(before["number"])), False
+
+    async def remove_mirror(self, number: int) -> None:
+        await self._change(delete(MIRROR).where(MIRROR.c.number == number), f"mirror {number}")
+
+    async def add_response(self, response: StoredResponse) -> int:
+        return await self._added(RESPONSE, RESPONSE.c.id, _columns(response, StoredResponse, without="id"))
+
+    async def responses(self, subjects: Collection[str]) -> list[StoredResponse]:
+        query = select(RESPONSE).where(RESPONSE.c.subject.in_(list(subjects)))
+        rows = await self._rows(query.order_by(RESPONSE.c.created_at.desc(), RESPONSE.c.lfdi, RESPONSE.c.id.desc()))
+        return [StoredResponse(**row) for row in rows]
+
+
+def _chosen(party_id: str | None, changed_after: int) -> Iterable[ColumnElement[bool]]:
+    if party_id is not None:
+        yield DEVICE.c.party_id == party_id
+    if changed_after:
+        yield DEVICE.c.changed_at >= changed_after
+
+
+def _columns(value: Any, kind: type, *, without: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in kind.__dataclass_fields__ if name != without}  # type: ignore[attr-defined]
+
+
+def _control(row: dict[str, Any]) -> StoredControl:
+    said = {name: row[name] for name in CONTROL_COLUMNS}
+    return StoredControl(
+        id=row["id"], group_id=row["group_id"], kind=row["kind"], body=row["body"],
+        control=Control(**said, asks=frozenset(row["asks"]), categories=frozenset(row["categories"])),
+    )  # fmt: skip

@@ -1,0 +1,196 @@
+"""Groups, devices and aggregators of IEEE 2030.5, as operators write them. Every command is audited."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from openadr_core.errors import Conflict, NotFound, RuleBroken
+from openadr_core.identity import sfdi_of
+from openadr_core.sep2.mrid import PenForm, is_pin, mrid_of
+from openadr_vtn.application.handlers.parties import party_named
+from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
+from openadr_vtn.domain.sep2.registry import PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
+
+LFDI_DIGITS = 40
+CATEGORY_BYTES_MAX = 4
+RATE_LEAST_S = 1
+RATE_MOST_S = 86_400
+RATES = (
+    "DERList", "DERProgramList", "DemandResponseProgramList", "DeviceCapability", "EndDevice", "EndDeviceList",
+    "FunctionSetAssignmentsList", "LogEventList", "MirrorUsagePointList", "Registration", "SelfDevice", "Time",
+)  # fmt: skip
+"""What has a pollRate of its own; ``EndDevice`` is the postRate that devices are given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """Who makes mRIDs here."""
+
+    pen: int
+    pen_form: PenForm
+    new_unique: Callable[[], int]
+    """96 bits, never the same twice."""
+
+    def mrid(self) -> str:
+        return mrid_of(self.new_unique(), pen=self.pen, form=self.pen_form)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceWish:
+    """What an operator says of a device; None leaves it as it is."""
+
+    groups: Sequence[str] | None = None
+    pin: int | None = None
+    category: str | None = None
+    post_rate_s: int | None = None
+    enabled: bool | None = None
+
+
+async def create_group(
+    store: Store, *, name: str, parent: str | None, primacy: int | None, maker: Maker, actor: str, now: datetime
+) -> Group:
+    """Conflict if the name is taken; NotFound if there is no such group to lie in."""
+    _check_primacy(primacy)
+    async with store.unit_of_work() as uow:
+        above = None if parent is None else (await group_named(uow, parent)).id
+        made = await uow.registry.add_group(
+            Group(id=0, name=name, mrid=maker.mrid(), parent_id=above, primacy=primacy, version=0)
+        )
+        await _note(uow, actor, "create group", name, now)
+    return made
+
+
+async def change_group(
+    store: Store, name: str, *, parent: str | None, primacy: int | None, actor: str, now: datetime
+) -> Group:
+    """Where it lies, and its primacy; its version grows."""
+    _check_primacy(primacy)
+    async with store.unit_of_work() as uow:
+        group = await group_named(uow, name)
+        above = None if parent is None else (await group_named(uow, parent)).id
+        Tree(await uow.registry.groups()).check_place(group.id, above)
+        changed = replace(group, parent_id=above, primacy=primacy, version=group.version + 1)
+        await uow.registry.save_group(changed)
+        await _note(uow, actor, "change group", name, now)
+    return changed
+
+
+async def remove_group(store: Store, name: str, *, actor: str, now: datetime) -> Group:
+    """With its controls; Conflict while another lies in it."""
+    async with store.unit_of_work() as uow:
+        group = await group_named(uow, name)
+        if any(other.parent_id == group.id for other in await uow.registry.groups()):
+            raise Conflict(f"other groups lie in {name}")
+        await uow.registry.remove_group(group.id)
+        await _note(uow, actor, "remove group", name, now)
+    return group
+
+
+async def add_device(store: Store, *, party: str, lfdi: str, wish: DeviceWish, actor: str, now: datetime) -> EndDevice:
+    """Out-of-band registration: the device finds itself when it first comes (1.3)."""
+    moment = int(now.timestamp())
+    async with store.unit_of_work() as uow:
+        owner = await party_named(uow, party)
+        text = _lfdi(lfdi)
+        device = EndDevice(
+            number=0, party_id=owner.id, lfdi=text, sfdi=sfdi_of(bytes.fromhex(text)), registered_at=moment,
+            changed_at=moment,
+        )  # fmt: skip
+        added = await uow.registry.add_device(await _wished(uow, device, wish, moment))
+        await _note(uow, actor, "add device", text, now)
+    return added
+
+
+async def change_device(store: Store, lfdi: str, wish: DeviceWish, *, actor: str, now: datetime) -> EndDevice:
+    async with store.unit_of_work() as uow:
+        device = await device_named(uow, lfdi)
+        changed = await _wished(uow, device, wish, int(now.timestamp()))
+        await uow.registry.save_device(changed)
+        await _note(uow, actor, "change device", device.lfdi, now)
+    return changed
+
+
+async def remove_device(store: Store, lfdi: str, *, actor: str, now: datetime) -> EndDevice:
+    async with store.unit_of_work() as uow:
+        device = await device_named(uow, lfdi)
+        await uow.registry.remove_device(device)
+        await _note(uow, actor, "remove device", device.lfdi, now)
+    return device
+
+
+async def name_aggregator(store: Store, party: str, *, pen: int, actor: str, now: datetime) -> Aggregator:
+    """From now on the party may register devices whose LFDIs end in its PEN, and answers for them."""
+    if not 0 < pen <= 99_999_999:
+        raise RuleBroken("a Private Enterprise Number has up to eight digits here")
+    async with store.unit_of_work() as uow:
+        owner = await party_named(uow, party)
+        aggregator = Aggregator(party_id=owner.id, pen=pen)
+        await uow.registry.save_aggregator(aggregator)
+        await _note(uow, actor, "name aggregator", owner.id, now)
+    return aggregator
+
+
+async def save_rate(store: Store, name: str, seconds: int | None, *, actor: str, now: datetime) -> None:
+    """How often clients are to poll, or to post; visible at their next read."""
+    if name not in RATES:
+        raise RuleBroken(f"there is no rate of {name}; there are {', '.join(RATES)}")
+    if seconds is not None and not RATE_LEAST_S <= seconds <= RATE_MOST_S:
+        raise RuleBroken(f"a rate is from {RATE_LEAST_S} to {RATE_MOST_S} s")
+    async with store.unit_of_work() as uow:
+        await uow.registry.save_rate(name, seconds)
+        await _note(uow, actor, "save rate", name, now)
+
+
+async def group_named(uow: UnitOfWork, name: str) -> Group:
+    for group in await uow.registry.groups():
+        if name == group.name:
+            return group
+    raise NotFound(f"there is no group {name}")
+
+
+async def device_named(uow: UnitOfWork, lfdi: str) -> EndDevice:
+    device = await uow.registry.device_by_lfdi(_lfdi(lfdi))
+    if device is None:
+        raise NotFound(f"there is no device {lfdi}")
+    return device
+
+
+async def _wished(uow: UnitOfWork, device: EndDevice, wish: DeviceWish, moment: int) -> EndDevice:
+    if wish.pin is not None and not is_pin(wish.pin):
+        raise RuleBroken("a PIN is five digits and the last digit of their sum")
+    if wish.category is not None and not _is_hex(wish.category, CATEGORY_BYTES_MAX):
+        raise RuleBroken("a device category is up to four bytes in hex")
+    groups = device.groups
+    if wish.groups is not None:
+        groups = frozenset([(await group_named(uow, name)).id for name in wish.groups])
+    return replace(
+        device,
+        groups=groups,
+        pin=device.pin if wish.pin is None else wish.pin,
+        category=device.category if wish.category is None else wish.category.upper(),
+        post_rate_s=device.post_rate_s if wish.post_rate_s is None else wish.post_rate_s,
+        enabled=device.enabled if wish.enabled is None else wish.enabled,
+        changed_at=moment,
+    )
+
+
+def _lfdi(text: str) -> str:
+    if len(text) != LFDI_DIGITS or not _is_hex(text, LFDI_DIGITS // 2):
+        raise RuleBroken("an LFDI is 40 hex digits")
+    return text.upper()
+
+
+def _is_hex(text: str, bytes_max: int) -> bool:
+    try:
+        return 0 < len(bytes.fromhex(text)) <= bytes_max
+    except ValueError:
+        return False
+
+
+def _check_primacy(primacy: int | None) -> None:
+    if primacy is not None and not 0 <= primacy <= PRIMACY_MOST:
+        raise RuleBroken(f"primacy is from 0 to {PRIMACY_MOST}")
+
+
+async def _note(uow: UnitOfWork, actor: str, action: str, subject: str, now: datetime) -> None:
+    await uow.audit.append(AuditEntry(at=now, actor=actor, action=action, subject=subject))

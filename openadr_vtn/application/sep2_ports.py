@@ -1,0 +1,166 @@
+"""What the store keeps of IEEE 2030.5 (see :mod:`.ports`). Messages are kept as XML of the newest profile we speak."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from openadr_vtn.domain.sep2.control_status import Control
+from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group
+
+ControlKind = Literal["DERControl", "EndDeviceControl"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredControl:
+    id: int
+    """What its address ends in; 0 before it is stored."""
+    group_id: int
+    kind: ControlKind
+    control: Control
+    body: bytes
+    """The whole message, as it was when it was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCurve:
+    id: int
+    group_id: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """What a device says of itself under one address."""
+
+    body: bytes
+    changed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMirror:
+    """A mirrored meter."""
+
+    number: int
+    party_id: str
+    lfdi: str
+    mrid: str
+    post_rate_s: int | None
+    body: bytes
+    """Without readings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResponse:
+    """What a device said to a control."""
+
+    id: int
+    subject: str
+    """The control's mRID."""
+    party_id: str
+    lfdi: str
+    status: int
+    created_at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLogEvent:
+    id: int
+    created_at: int
+    body: bytes
+
+
+class Registry(Protocol):
+    """Groups, devices, and what devices say of themselves."""
+
+    async def groups(self) -> list[Group]: ...
+
+    async def add_group(self, group: Group) -> Group:
+        """With an id of the store's; Conflict if the name or the mRID is taken."""
+
+    async def save_group(self, group: Group) -> None: ...
+
+    async def remove_group(self, group_id: int) -> None:
+        """With its controls and curves; Conflict while a group lies in it."""
+
+    async def aggregators(self) -> list[Aggregator]: ...
+    async def aggregator(self, party_id: str) -> Aggregator | None: ...
+    async def save_aggregator(self, aggregator: Aggregator) -> None: ...
+
+    async def add_device(self, device: EndDevice) -> EndDevice:
+        """With a number of the store's; Conflict if the LFDI is taken."""
+
+    async def save_device(self, device: EndDevice) -> None: ...
+
+    async def remove_device(self, device: EndDevice) -> None:
+        """With all that it said of itself."""
+
+    async def device(self, number: int) -> EndDevice | None: ...
+    async def device_by_lfdi(self, lfdi: str) -> EndDevice | None: ...
+
+    async def devices(
+        self, party_id: str | None = None, *, changed_after: int = 0, skip: int = 0, limit: int = 500
+    ) -> list[EndDevice]:
+        """By SFDI; a party's alone, if one is named."""
+
+    async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0) -> int: ...
+
+    async def lfdis(self, party_id: str) -> Collection[str]: ...
+
+    async def groups_of(self, party_id: str) -> set[int]:
+        """Those that the party's devices lie in, without those above them."""
+
+    async def document(self, number: int, path: str) -> StoredDocument | None:
+        """By its address below the device's."""
+
+    async def document_paths(self, number: int) -> list[str]: ...
+
+    async def put_document(self, device: EndDevice, path: str, document: StoredDocument) -> bool:
+        """In place of the earlier one; whether there was none."""
+
+    async def add_log_event(self, device: EndDevice, created_at: int, body: bytes, *, keep: int) -> int:
+        """Its id. Of those of the device the newest ``keep`` stay."""
+
+    async def log_events(self, number: int) -> list[StoredLogEvent]:
+        """The oldest first."""
+
+    async def rates(self) -> dict[str, int]:
+        """Seconds by the name of what is polled or posted: ``EndDeviceList``, ``DERProgramList`` …"""
+
+    async def save_rate(self, name: str, seconds: int | None) -> None:
+        """None: as it is by default."""
+
+
+class Controls(Protocol):
+    """What is asked of the devices of a group."""
+
+    async def controls(self, group_id: int, kind: ControlKind, *, since: int) -> list[StoredControl]:
+        """Those whose latest end is after ``since``."""
+
+    async def control(self, mrid: str) -> StoredControl | None: ...
+    async def add_control(self, stored: StoredControl) -> StoredControl:
+        """Conflict if the mRID is taken."""
+
+    async def cancel_control(self, mrid: str, at: int, *, randomly: bool) -> None:
+        """NotFound if there is none."""
+
+    async def default(self, group_id: int) -> bytes | None: ...
+    async def save_default(self, group_id: int, body: bytes | None) -> None: ...
+    async def curves(self, group_id: int) -> list[StoredCurve]: ...
+    async def add_curve(self, group_id: int, body: bytes) -> StoredCurve: ...
+
+
+class Mirrors(Protocol):
+    """What devices mirror to us, and what they answer."""
+
+    async def mirrors(self, party_id: str) -> list[StoredMirror]:
+        """By mRID, downwards."""
+
+    async def mirror(self, number: int) -> StoredMirror | None: ...
+    async def save_mirror(self, mirror: StoredMirror) -> tuple[StoredMirror, bool]:
+        """In place of the party's with this mRID; whether there was none."""
+
+    async def remove_mirror(self, number: int) -> None: ...
+    async def add_response(self, response: StoredResponse) -> int: ...
+    async def responses(self, subjects: Collection[str]) -> list[StoredResponse]:
+        """The newest first."""

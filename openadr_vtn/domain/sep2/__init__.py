@@ -1,0 +1,1 @@
+"""What IEEE 2030.5 makes of devices, their groups and the controls of these."""

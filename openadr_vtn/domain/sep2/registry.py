@@ -1,0 +1,95 @@
+"""End devices, and the tree of groups that they are in (CSIP: system, substation, feeder, … service point).
+
+A group is one DERProgram, and one DemandResponseProgram, for all that are in it or below it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from openadr_core.errors import RuleBroken
+
+PRIMACY_MOST = 255
+PRIMACY_DEFAULT = 1
+"""A contracted service provider's: of a group whose line says nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    id: int
+    name: str
+    mrid: str
+    parent_id: int | None = None
+    primacy: int | None = None
+    """The lower wins. None: as the group above has it."""
+    version: int = 0
+    """Grows with each change of the group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndDevice:
+    number: int
+    """What its address ends in."""
+    party_id: str
+    """Who answers for it: the party of its certificate, or the aggregator that manages it."""
+    lfdi: str
+    """40 hex digits, in upper case."""
+    sfdi: int
+    registered_at: int
+    changed_at: int
+    category: str = ""
+    """deviceCategory, in hex; empty where nobody said."""
+    pin: int | None = None
+    post_rate_s: int | None = None
+    """The server's choice; None: what all have."""
+    enabled: bool = True
+    """False: its access has been withdrawn."""
+    groups: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregator:
+    """A party that answers for devices without a certificate of their own (an aggregator)."""
+
+    party_id: str
+    pen: int
+    """Its Private Enterprise Number, in which the LFDIs of its devices end (T9)."""
+
+
+class Tree:
+    """All groups, by their place."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        self.by_id: Mapping[int, Group] = {group.id: group for group in groups}
+
+    def line(self, group_id: int) -> list[Group]:
+        """The group and those above it, the nearest first."""
+        found: list[Group] = []
+        at: int | None = group_id
+        while at is not None and at in self.by_id and self.by_id[at] not in found:
+            found.append(self.by_id[at])
+            at = self.by_id[at].parent_id
+        return found
+
+    def primacy(self, group_id: int) -> int:
+        said = (group.primacy for group in self.line(group_id) if group.primacy is not None)
+        return next(said, PRIMACY_DEFAULT)
+
+    def programs(self, groups: Iterable[int]) -> list[Group]:
+        """Everything that these groups lie in, in the order of DERProgramList: by primacy, then by mRID downwards."""
+        found = {group.id: group for group_id in groups for group in self.line(group_id)}
+        by_mrid = sorted(found.values(), key=lambda group: group.mrid, reverse=True)
+        return sorted(by_mrid, key=lambda group: self.primacy(group.id))
+
+    def check_place(self, group_id: int, parent_id: int | None) -> None:
+        """RuleBroken if the group cannot lie there."""
+        if parent_id is None:
+            return
+        if parent_id not in self.by_id:
+            raise RuleBroken(f"there is no group {parent_id}")
+        if any(group.id == group_id for group in self.line(parent_id)):
+            raise RuleBroken("a group cannot lie in itself")
+
+
+def is_managed_by(lfdi: str, aggregator: Aggregator) -> bool:
+    """CSIP-AUS (T9): the last eight digits are the aggregator's PEN, in decimal."""
+    return lfdi[-8:] == f"{aggregator.pen:08d}"

@@ -1,0 +1,1 @@
+"""What is behind each address, by function set."""

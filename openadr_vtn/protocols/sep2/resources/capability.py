@@ -1,0 +1,45 @@
+"""DeviceCapability and Time: what every client may read."""
+
+from openadr_core.sep2.server import DeviceCapability, SelfDevice, Time
+from openadr_vtn.protocols.sep2.http_rules import Holds, Reply
+from openadr_vtn.protocols.sep2.scene import Scene
+
+SERVER_CATEGORY = "00"
+
+
+async def capability(scene: Scene) -> Reply:
+    """CSIP: programs are found through the function set assignments of a device, and not here."""
+    devices = await scene.uow.registry.count_devices(scene.party.id)
+    mirrors = len(await scene.uow.mirrors.mirrors(scene.party.id))
+    message = DeviceCapability(
+        href=scene.href("/dcap"),
+        poll_rate=scene.rate("DeviceCapability"),
+        response_set_list_link=None,
+        time_link=scene.link("/tm"),
+        end_device_list_link=scene.list_link("/edev", devices),
+        mirror_usage_point_list_link=scene.list_link("/mup", mirrors),
+        self_device_link=scene.link("/sdev"),
+    )
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def time(scene: Scene) -> Reply:
+    tz_offset, dst_offset, dst_start, dst_end = scene.desk.time_zone(scene.now)
+    is_summer = dst_start <= scene.now < dst_end
+    message = Time(
+        href=scene.href("/tm"),
+        poll_rate=scene.rate("Time"),
+        current_time=scene.now,
+        dst_end_time=dst_end,
+        dst_offset=dst_offset,
+        dst_start_time=dst_start,
+        local_time=scene.now + tz_offset + (dst_offset if is_summer else 0),
+        quality=scene.desk.time_quality,
+        tz_offset=tz_offset,
+    )
+    return Reply(message=message)
+
+
+async def self_device(scene: Scene) -> Reply:
+    message = SelfDevice(href=scene.href("/sdev"), poll_rate=scene.rate("SelfDevice"), sfdi=0)
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))

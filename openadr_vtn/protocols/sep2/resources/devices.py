@@ -1,0 +1,333 @@
+"""EndDevice and what lies under it: who a device is, and what it says of itself (1.3, 1.7)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from openadr_core.errors import Conflict
+from openadr_core.identity import sfdi_of
+from openadr_core.sep2.decode import read
+from openadr_core.sep2.der import DER, DERAvailability, DERCapability, DERList, DERSettings, DERStatus
+from openadr_core.sep2.devices import (
+    Configuration,
+    ConnectionPoint,
+    DeviceInformation,
+    DeviceStatus,
+    EndDevice,
+    EndDeviceList,
+    FunctionSetAssignments,
+    FunctionSetAssignmentsList,
+    LogEvent,
+    LogEventList,
+    PowerStatus,
+    Registration,
+)
+from openadr_core.sep2.drlc import LoadShedAvailability, LoadShedAvailabilityList
+from openadr_core.sep2.encode import encode
+from openadr_core.sep2.mrid import mrid_of
+from openadr_core.sep2.names import CsipAus
+from openadr_core.xml.parse import parse
+from openadr_vtn.application.sep2_ports import StoredDocument
+from openadr_vtn.domain.sep2 import registry
+from openadr_vtn.domain.sep2.nmi import is_nmi
+from openadr_vtn.protocols.sep2.http_rules import ErrorReason, Holds, HttpRefusal, Reply, created, replaced
+from openadr_vtn.protocols.sep2.scene import Scene
+
+LOG_EVENTS_KEPT = 100
+"""Of each device; the oldest go first (1.3 wants at least ten)."""
+DER_NUMBER = "1"
+"""Interpretation: one resource behind each device; who has several registers a device for each, as CSIP does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A document that devices put, by its address below theirs."""
+
+    kind: type
+    csipaus_alone: bool = False
+
+
+DOCUMENTS: Mapping[str, Said] = {
+    "di": Said(DeviceInformation),
+    "dstat": Said(DeviceStatus),
+    "ps": Said(PowerStatus),
+    "cfg": Said(Configuration),
+    "cp": Said(ConnectionPoint, csipaus_alone=True),
+    "der/1/dercap": Said(DERCapability),
+    "der/1/derg": Said(DERSettings),
+    "der/1/ders": Said(DERStatus),
+    "der/1/dera": Said(DERAvailability),
+}
+
+
+# -- the device itself -----------------------------------------------------------------
+
+
+async def devices(scene: Scene) -> Reply:
+    """Those that whoever asks answers for; nobody else's are known to it."""
+    mine = scene.uow.registry
+    after = scene.query.after
+    there = await mine.count_devices(scene.party.id, changed_after=after)
+    limit = min(scene.query.limit, 500)
+    page = await mine.devices(scene.party.id, changed_after=after, skip=scene.query.start, limit=limit) if limit else []
+    shown = tuple([await _end_device(scene, device) for device in page if device.enabled])
+    message = EndDeviceList(
+        href=scene.href("/edev"), subscribable=1, poll_rate=scene.rate("EndDeviceList"), all=there,
+        results=len(shown), end_device=shown,
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def device(scene: Scene, number: str) -> Reply:
+    found = await scene.device(number)
+    return Reply(message=await _end_device(scene, found), holds=Holds(party_id=scene.party.id))
+
+
+async def register(scene: Scene) -> Reply:
+    """In-band registration: of the certificate's own device, or of one that an aggregator manages (T9, T10)."""
+    if not scene.desk.in_band:
+        raise HttpRefusal(403)
+    wanted = scene.message(EndDevice)
+    lfdi = (wanted.lfdi or scene.peer.lfdi).upper()
+    await _check_may_register(scene, lfdi, wanted.sfdi)
+    known = await scene.uow.registry.device_by_lfdi(lfdi)
+    if known is not None:
+        raise HttpRefusal(409)
+    try:
+        made = await scene.uow.registry.add_device(
+            registry.EndDevice(
+                number=0, party_id=scene.party.id, lfdi=lfdi, sfdi=wanted.sfdi, registered_at=scene.now,
+                changed_at=scene.now, category=wanted.device_category or "", post_rate_s=wanted.post_rate,
+            )
+        )  # fmt: skip
+    except Conflict:
+        raise HttpRefusal(409) from None
+    return created(scene.href(f"/edev/{made.number}"))
+
+
+async def change_device(scene: Scene, number: str) -> Reply:
+    """A device may say what it is; who it is stays."""
+    found = await scene.device(number)
+    wanted = scene.message(EndDevice)
+    if wanted.sfdi != found.sfdi or (wanted.lfdi is not None and wanted.lfdi.upper() != found.lfdi):
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
+    changed = replace(found, category=wanted.device_category or found.category, changed_at=scene.now)
+    await scene.uow.registry.save_device(changed)
+    return Reply(status=204)
+
+
+async def deregister(scene: Scene, number: str) -> Reply:
+    await scene.uow.registry.remove_device(await scene.device(number))
+    return Reply(status=204)
+
+
+async def registration(scene: Scene, number: str) -> Reply:
+    """For the device itself, and not for who manages it (1.7)."""
+    found = await scene.device(number)
+    if not scene.is_own(found) or not scene.desk.shows_registration or found.pin is None:
+        raise HttpRefusal(404)
+    message = Registration(
+        href=scene.href(f"/edev/{number}/rg"), poll_rate=scene.rate("Registration"),
+        date_time_registered=found.registered_at, pin=found.pin,
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+# -- what it takes part in -------------------------------------------------------------
+
+
+async def assignments(scene: Scene, number: str) -> Reply:
+    found = await scene.device(number)
+    there = await _assignments(scene, found)
+    page = scene.page(there)
+    message = FunctionSetAssignmentsList(
+        href=scene.href(f"/edev/{number}/fsa"), subscribable=1, all=len(there), results=len(page),
+        poll_rate=scene.rate("FunctionSetAssignmentsList"), function_set_assignments=tuple(page),
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def assignment(scene: Scene, number: str, which: str) -> Reply:
+    there = await _assignments(scene, await scene.device(number))
+    if which != "1" or not there:
+        raise HttpRefusal(404)
+    return Reply(message=there[0], holds=Holds(party_id=scene.party.id))
+
+
+async def _assignments(scene: Scene, device: registry.EndDevice) -> list[FunctionSetAssignments]:
+    """CSIP: one, whose programs are all that the device's groups lie in."""
+    programs = len((await scene.tree()).programs(device.groups))
+    if not programs:
+        return []
+    base = f"/edev/{device.number}/fsa/1"
+    mrid = mrid_of(device.number, pen=scene.desk.pen, form=scene.desk.pen_form)
+    return [
+        FunctionSetAssignments(
+            href=scene.href(base), subscribable=1, mrid=mrid,
+            description="programs of the device", version=0, time_link=scene.link("/tm"),
+            der_program_list_link=scene.list_link(f"{base}/derp", programs),
+            demand_response_program_list_link=scene.list_link(f"{base}/dr", programs),
+        )
+    ]  # fmt: skip
+
+
+# -- what it says of itself ------------------------------------------------------------
+
+
+async def document(scene: Scene, number: str, path: str) -> Reply:
+    found = await scene.device(number)
+    _check_spoken(scene, path)
+    stored = await scene.uow.registry.document(found.number, path)
+    if stored is None:
+        raise HttpRefusal(404)
+    message = replace(read(parse(stored.body)), href=scene.href(f"/edev/{number}/{path}"))
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def put_document(scene: Scene, number: str, path: str) -> Reply:
+    """A full replacement; what is read afterwards is what was put."""
+    found = await scene.device(number)
+    _check_spoken(scene, path)
+    message: Any = scene.message(DOCUMENTS[path].kind)
+    if isinstance(message, ConnectionPoint) and not is_nmi(message.connection_point_id):
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
+    if isinstance(message, DeviceInformation) and message.lfdi.upper() != found.lfdi:
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
+    kept = StoredDocument(body=encode(replace(message, href=None), csipaus=CsipAus.V1_3), changed_at=scene.now)
+    is_new = await scene.uow.registry.put_document(found, path, kept)
+    location = scene.href(f"/edev/{number}/{path}") if isinstance(message, ConnectionPoint) else ""
+    return replaced(is_new=is_new, location=location)
+
+
+async def ders(scene: Scene, number: str) -> Reply:
+    found = await scene.device(number)
+    there = [_der(scene, found)]
+    page = scene.page(there)
+    message = DERList(
+        href=scene.href(f"/edev/{number}/der"),
+        poll_rate=scene.rate("DERList"),
+        all=1,
+        results=len(page),
+        der=tuple(page),
+    )
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def der(scene: Scene, number: str, which: str) -> Reply:
+    found = await scene.device(number)
+    if which != DER_NUMBER:
+        raise HttpRefusal(404)
+    return Reply(message=_der(scene, found), holds=Holds(party_id=scene.party.id))
+
+
+async def log_events(scene: Scene, number: str) -> Reply:
+    found = await scene.device(number)
+    stored = [one for one in await scene.uow.registry.log_events(found.number) if one.created_at >= scene.query.after]
+    there = [replace(read(parse(one.body)), href=scene.href(f"/edev/{number}/lel/{one.id}")) for one in stored]
+    page = scene.page(there)
+    message = LogEventList(
+        href=scene.href(f"/edev/{number}/lel"), poll_rate=scene.rate("LogEventList"), all=len(there),
+        results=len(page), log_event=tuple(page),
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def log_event(scene: Scene, number: str, which: str) -> Reply:
+    found = await scene.device(number)
+    for one in await scene.uow.registry.log_events(found.number):
+        if str(one.id) == which:
+            message = replace(read(parse(one.body)), href=scene.href(f"/edev/{number}/lel/{which}"))
+            return Reply(message=message, holds=Holds(party_id=scene.party.id))
+    raise HttpRefusal(404)
+
+
+async def add_log_event(scene: Scene, number: str) -> Reply:
+    found = await scene.device(number)
+    message = scene.message(LogEvent)
+    body = encode(replace(message, href=None), csipaus=None)
+    added = await scene.uow.registry.add_log_event(found, message.created_date_time, body, keep=LOG_EVENTS_KEPT)
+    return created(scene.href(f"/edev/{number}/lel/{added}"))
+
+
+async def sheddable(scene: Scene, number: str) -> Reply:
+    found = await scene.device(number)
+    stored = await scene.uow.registry.document(found.number, "lsl/1")
+    there = [] if stored is None else [replace(read(parse(stored.body)), href=scene.href(f"/edev/{number}/lsl/1"))]
+    page = scene.page(there)
+    message = LoadShedAvailabilityList(
+        href=scene.href(f"/edev/{number}/lsl"), all=len(there), results=len(page), load_shed_availability=tuple(page)
+    )
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def add_sheddable(scene: Scene, number: str) -> Reply:
+    """The newest word of a device takes the place of the earlier one."""
+    found = await scene.device(number)
+    message = scene.message(LoadShedAvailability)
+    kept = StoredDocument(body=encode(replace(message, href=None), csipaus=None), changed_at=scene.now)
+    await scene.uow.registry.put_document(found, "lsl/1", kept)
+    return created(scene.href(f"/edev/{number}/lsl/1"))
+
+
+async def one_sheddable(scene: Scene, number: str, which: str) -> Reply:
+    found = await scene.device(number)
+    stored = await scene.uow.registry.document(found.number, f"lsl/{which}")
+    if stored is None:
+        raise HttpRefusal(404)
+    message = replace(read(parse(stored.body)), href=scene.href(f"/edev/{number}/lsl/{which}"))
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+def _check_spoken(scene: Scene, path: str) -> None:
+    if DOCUMENTS[path].csipaus_alone and scene.speech.csipaus is None:
+        raise HttpRefusal(404)
+
+
+async def _check_may_register(scene: Scene, lfdi: str, sfdi: int) -> None:
+    if sfdi_of(bytes.fromhex(lfdi.ljust(64, "0"))) != sfdi:
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
+    if lfdi == scene.peer.lfdi:
+        return
+    aggregator = await scene.uow.registry.aggregator(scene.party.id)
+    if aggregator is None or not registry.is_managed_by(lfdi, aggregator):
+        raise HttpRefusal(403)
+
+
+async def _end_device(scene: Scene, found: registry.EndDevice) -> EndDevice:
+    base = f"/edev/{found.number}"
+    has_programs = bool(found.groups)
+    is_own = scene.is_own(found)
+    return EndDevice(
+        href=scene.href(base),
+        subscribable=1,
+        configuration_link=scene.link(f"{base}/cfg"),
+        der_list_link=scene.list_link(f"{base}/der", 1),
+        device_category=found.category or None,
+        device_information_link=scene.link(f"{base}/di"),
+        device_status_link=scene.link(f"{base}/dstat"),
+        lfdi=found.lfdi,
+        load_shed_availability_list_link=scene.list_link(f"{base}/lsl", 1),
+        log_event_list_link=scene.list_link(f"{base}/lel", len(await scene.uow.registry.log_events(found.number))),
+        power_status_link=scene.link(f"{base}/ps"),
+        sfdi=found.sfdi,
+        changed_time=found.changed_at,
+        enabled=found.enabled,
+        function_set_assignments_list_link=scene.list_link(f"{base}/fsa", 1) if has_programs else None,
+        post_rate=found.post_rate_s or scene.rate("EndDevice"),
+        registration_link=scene.link(f"{base}/rg")
+        if is_own and scene.desk.shows_registration and found.pin is not None
+        else None,
+        connection_point_link=scene.link(f"{base}/cp"),
+    )
+
+
+def _der(scene: Scene, found: registry.EndDevice) -> DER:
+    base = f"/edev/{found.number}/der/{DER_NUMBER}"
+    return DER(
+        href=scene.href(base),
+        subscribable=1,
+        der_availability_link=scene.link(f"{base}/dera"),
+        der_capability_link=scene.link(f"{base}/dercap"),
+        der_settings_link=scene.link(f"{base}/derg"),
+        der_status_link=scene.link(f"{base}/ders"),
+    )

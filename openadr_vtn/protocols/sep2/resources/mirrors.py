@@ -1,0 +1,120 @@
+"""Meters that devices mirror to us (1.3): what they tell becomes readings like everybody else's."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from openadr_core.sep2.decode import read
+from openadr_core.sep2.encode import encode
+from openadr_core.sep2.metering import (
+    MirrorMeterReading,
+    MirrorMeterReadingList,
+    MirrorUsagePoint,
+    MirrorUsagePointList,
+)
+from openadr_core.sep2.names import CsipAus
+from openadr_core.sep2.translate_readings import readings_of
+from openadr_core.xml.parse import parse
+from openadr_vtn.application.sep2_ports import StoredMirror
+from openadr_vtn.protocols.sep2.http_rules import ErrorReason, Holds, HttpRefusal, Reply, created, replaced
+from openadr_vtn.protocols.sep2.scene import Scene
+
+
+async def mirrors(scene: Scene) -> Reply:
+    """The caller's own alone."""
+    stored = await scene.uow.mirrors.mirrors(scene.party.id)
+    page = [_message(scene, one) for one in scene.page(stored)]
+    message = MirrorUsagePointList(
+        href=scene.href("/mup"), poll_rate=scene.rate("MirrorUsagePointList"), all=len(stored), results=len(page),
+        mirror_usage_point=tuple(page),
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+async def mirror(scene: Scene, number: str) -> Reply:
+    return Reply(message=_message(scene, await _own(scene, number)), holds=Holds(party_id=scene.party.id))
+
+
+async def save_mirror(scene: Scene) -> Reply:
+    """A new one, or under an mRID that we have from the same party in place of it, at the same address (T:07)."""
+    wanted = scene.message(MirrorUsagePoint)
+    stored, is_new = await _saved(scene, wanted)
+    await _keep_readings(scene, stored, wanted.mirror_meter_reading)
+    return replaced(is_new=is_new, location=scene.href(f"/mup/{stored.number}"))
+
+
+async def replace_mirror(scene: Scene, number: str) -> Reply:
+    before = await _own(scene, number)
+    wanted = scene.message(MirrorUsagePoint)
+    if wanted.mrid.upper() != before.mrid:
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
+    stored, _ = await _saved(scene, wanted)
+    await _keep_readings(scene, stored, wanted.mirror_meter_reading)
+    return Reply(status=204)
+
+
+async def remove_mirror(scene: Scene, number: str) -> Reply:
+    stored = await _own(scene, number)
+    await scene.uow.mirrors.remove_mirror(stored.number)
+    return Reply(status=204)
+
+
+async def add_readings(scene: Scene, number: str) -> Reply:
+    """Readings of series that the mirror has (T:05): one that it has not is refused."""
+    stored = await _own(scene, number)
+    message: Any = scene.message(object)
+    if isinstance(message, MirrorMeterReadingList):
+        sent = message.mirror_meter_reading
+    elif isinstance(message, MirrorMeterReading):
+        sent = (message,)
+    else:
+        raise HttpRefusal(400, reason=ErrorReason.BAD_FORMAT)
+    point: MirrorUsagePoint = read(parse(stored.body))
+    known = {series.mrid.upper(): series for series in point.mirror_meter_reading}
+    if any(one.mrid.upper() not in known and one.reading_type is None for one in sent):
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
+    fresh = {one.mrid.upper(): replace(one, reading=None, mirror_reading_set=()) for one in sent if one.reading_type}
+    if fresh:
+        point = replace(point, mirror_meter_reading=tuple((known | fresh).values()))
+        stored, _ = await scene.uow.mirrors.save_mirror(replace(stored, body=_kept(point)))
+    typed = [replace(one, reading_type=one.reading_type or known[one.mrid.upper()].reading_type) for one in sent]
+    await _keep_readings(scene, stored, tuple(typed))
+    return created(scene.href(f"/mup/{number}"))
+
+
+async def _saved(scene: Scene, wanted: MirrorUsagePoint) -> tuple[StoredMirror, bool]:
+    lfdi = wanted.device_lfdi.upper()
+    device = await scene.uow.registry.device_by_lfdi(lfdi)
+    if device is None or device.party_id != scene.party.id or not device.enabled:
+        raise HttpRefusal(403)
+    rate = device.post_rate_s or wanted.post_rate
+    kept = replace(wanted, mrid=wanted.mrid.upper(), post_rate=rate)
+    return await scene.uow.mirrors.save_mirror(
+        StoredMirror(
+            number=0, party_id=scene.party.id, lfdi=lfdi, mrid=wanted.mrid.upper(), post_rate_s=rate, body=_kept(kept)
+        )
+    )  # fmt: skip
+
+
+async def _keep_readings(scene: Scene, stored: StoredMirror, sent: tuple[MirrorMeterReading, ...]) -> None:
+    found = list(readings_of(sent, lfdi=stored.lfdi, received_at=scene.now))
+    if found:
+        await scene.uow.reports.add_readings(scene.party.id, found, datetime.fromtimestamp(scene.now, UTC))
+
+
+async def _own(scene: Scene, number: str) -> StoredMirror:
+    found = await scene.uow.mirrors.mirror(int(number))
+    if found is None or found.party_id != scene.party.id:
+        raise HttpRefusal(404)
+    return found
+
+
+def _kept(point: MirrorUsagePoint) -> bytes:
+    """What is kept of it: the series, without their readings."""
+    series = tuple(replace(one, reading=None, mirror_reading_set=()) for one in point.mirror_meter_reading)
+    return encode(replace(point, href=None, mirror_meter_reading=series), csipaus=CsipAus.V1_3)
+
+
+def _message(scene: Scene, stored: StoredMirror) -> MirrorUsagePoint:
+    message: MirrorUsagePoint = read(parse(stored.body))
+    return replace(message, href=scene.href(f"/mup/{stored.number}"), post_rate=stored.post_rate_s)

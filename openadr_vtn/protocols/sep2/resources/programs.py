@@ -1,0 +1,267 @@
+"""Programs of a group: DERProgram with its controls, default and curves, and DemandResponseProgram (1.3, 1.5)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from openadr_core.sep2.base import EventStatus
+from openadr_core.sep2.controls import (
+    DERControl,
+    DERControlList,
+    DERCurveList,
+    DERProgram,
+    DERProgramList,
+)
+from openadr_core.sep2.decode import read
+from openadr_core.sep2.drlc import (
+    DemandResponseProgram,
+    DemandResponseProgramList,
+    EndDeviceControl,
+    EndDeviceControlList,
+)
+from openadr_core.xml.parse import parse
+from openadr_vtn.application.sep2_ports import ControlKind, StoredControl
+from openadr_vtn.domain.sep2.control_status import Standing, Status, next_change, standings
+from openadr_vtn.domain.sep2.registry import Group, Tree
+from openadr_vtn.protocols.sep2.http_rules import Holds, HttpRefusal, Reply
+from openadr_vtn.protocols.sep2.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The words that DER and DRLC have for the same things."""
+
+    kind: ControlKind
+    root: str
+    """What addresses of its programs begin with."""
+    below: str
+    """Under a program: its controls; ``act`` before it: the active ones."""
+    listed: Callable[..., DERControlList | EndDeviceControlList]
+
+
+def _der_list(**said: Any) -> DERControlList:
+    return DERControlList(der_control=said.pop("controls"), **said)
+
+
+def _edc_list(**said: Any) -> EndDeviceControlList:
+    return EndDeviceControlList(end_device_control=said.pop("controls"), **said)
+
+
+DER = Family("DERControl", "/derp", "derc", _der_list)
+DRLC = Family("EndDeviceControl", "/dr", "edc", _edc_list)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The controls of a program as they stand now, in the order of the standard's lists."""
+
+    controls: Sequence[DERControl | EndDeviceControl]
+    until: int | None
+
+    @property
+    def active(self) -> list[DERControl | EndDeviceControl]:
+        return [one for one in self.controls if one.event_status.current_status == Status.ACTIVE]
+
+
+# -- programs --------------------------------------------------------------------------
+
+
+async def der_programs(scene: Scene, number: str, _which: str) -> Reply:
+    """Of a device, in the order of their primacy: everything that its groups lie in."""
+    device = await scene.device(number)
+    tree = await scene.tree()
+    groups = tree.programs(device.groups)
+    page = [await _der_program(scene, tree, group) for group in scene.page(groups)]
+    message = DERProgramList(
+        href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1, poll_rate=scene.rate("DERProgramList"),
+        all=len(groups), results=len(page), der_program=tuple(page),
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id, until=scene.now + 1 if page else None))
+
+
+async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
+    device = await scene.device(number)
+    tree = await scene.tree()
+    groups = tree.programs(device.groups)
+    page = [await _dr_program(scene, tree, group) for group in scene.page(groups)]
+    message = DemandResponseProgramList(
+        href=scene.href(f"/edev/{number}/fsa/1/dr"), subscribable=1,
+        poll_rate=scene.rate("DemandResponseProgramList"), all=len(groups), results=len(page),
+        demand_response_program=tuple(page),
+    )  # fmt: skip
+    return Reply(message=message, holds=Holds(party_id=scene.party.id, until=scene.now + 1 if page else None))
+
+
+async def der_program(scene: Scene, group_id: str) -> Reply:
+    tree, group = await _group(scene, group_id)
+    return Reply(message=await _der_program(scene, tree, group))
+
+
+async def dr_program(scene: Scene, group_id: str) -> Reply:
+    tree, group = await _group(scene, group_id)
+    return Reply(message=await _dr_program(scene, tree, group))
+
+
+# -- controls --------------------------------------------------------------------------
+
+
+async def der_controls(scene: Scene, group_id: str) -> Reply:
+    return await _controls(scene, DER, group_id, active=False)
+
+
+async def active_der_controls(scene: Scene, group_id: str) -> Reply:
+    return await _controls(scene, DER, group_id, active=True)
+
+
+async def der_control(scene: Scene, group_id: str, number: str) -> Reply:
+    return await _control(scene, DER, group_id, number)
+
+
+async def end_device_controls(scene: Scene, group_id: str) -> Reply:
+    return await _controls(scene, DRLC, group_id, active=False)
+
+
+async def active_end_device_controls(scene: Scene, group_id: str) -> Reply:
+    return await _controls(scene, DRLC, group_id, active=True)
+
+
+async def end_device_control(scene: Scene, group_id: str, number: str) -> Reply:
+    return await _control(scene, DRLC, group_id, number)
+
+
+async def default_control(scene: Scene, group_id: str) -> Reply:
+    await _group(scene, group_id)
+    body = await scene.uow.controls.default(int(group_id))
+    if body is None:
+        raise HttpRefusal(404)
+    message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"), subscribable=1)
+    return Reply(message=message, holds=Holds())
+
+
+async def curves(scene: Scene, group_id: str) -> Reply:
+    await _group(scene, group_id)
+    there = [
+        replace(read(parse(one.body)), href=scene.href(f"/derp/{group_id}/dc/{one.id}"))
+        for one in await scene.uow.controls.curves(int(group_id))
+    ]
+    there.sort(key=lambda one: (one.creation_time, one.mrid), reverse=True)
+    page = scene.page(there)
+    message = DERCurveList(
+        href=scene.href(f"/derp/{group_id}/dc"), all=len(there), results=len(page), der_curve=tuple(page)
+    )
+    return Reply(message=message, holds=Holds())
+
+
+async def curve(scene: Scene, group_id: str, number: str) -> Reply:
+    await _group(scene, group_id)
+    for one in await scene.uow.controls.curves(int(group_id)):
+        if str(one.id) == number:
+            return Reply(
+                message=replace(read(parse(one.body)), href=scene.href(f"/derp/{group_id}/dc/{number}")), holds=Holds()
+            )
+    raise HttpRefusal(404)
+
+
+async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool) -> Reply:
+    await _group(scene, group_id)
+    listed = await _listed(scene, family, int(group_id))
+    there = [one for one in (listed.active if active else listed.controls) if one.interval.start >= scene.query.after]
+    page = scene.page(there)
+    path = f"{family.root}/{group_id}/{'act' if active else ''}{family.below}"
+    message = family.listed(
+        href=scene.href(path), subscribable=1, all=len(there), results=len(page), controls=tuple(page)
+    )
+    return Reply(message=message, holds=Holds(until=listed.until))
+
+
+async def _control(scene: Scene, family: Family, group_id: str, number: str) -> Reply:
+    await _group(scene, group_id)
+    listed = await _listed(scene, family, int(group_id))
+    href = scene.href(f"{family.root}/{group_id}/{family.below}/{number}")
+    for one in listed.controls:
+        if one.href == href:
+            return Reply(message=one, holds=Holds(until=listed.until))
+    raise HttpRefusal(404)
+
+
+async def _listed(scene: Scene, family: Family, group_id: int) -> Listed:
+    stored = await scene.uow.controls.controls(group_id, family.kind, since=scene.now)
+    found = standings([one.control for one in stored], scene.now)
+    messages = [_message(scene, family, one, found[one.control.mrid]) for one in stored if one.control.mrid in found]
+    until = next_change([one.control for one in stored], scene.now)
+    return Listed(sorted(messages, key=_place), until)
+
+
+def _message(scene: Scene, family: Family, stored: StoredControl, standing: Standing) -> DERControl | EndDeviceControl:
+    message: DERControl | EndDeviceControl = read(parse(stored.body))
+    marked = standing.potentially_superseded_at
+    status = EventStatus(
+        current_status=standing.status,
+        date_time=standing.since,
+        potentially_superseded=marked is not None,
+        potentially_superseded_time=marked,
+    )
+    below = f"{family.root}/{stored.group_id}/{family.below}/{stored.id}"
+    asks = int(message.response_required or "00", 16)
+    return replace(
+        message,
+        href=scene.href(below),
+        reply_to=scene.href(f"/rsps/{stored.group_id}/rsp") if asks else None,
+        subscribable=0,
+        event_status=status,
+    )
+
+
+def _place(one: DERControl | EndDeviceControl) -> tuple[int, int, int]:
+    """By start; then the newest first, then by mRID downwards."""
+    return (one.interval.start, -one.creation_time, -int(one.mrid, 16))
+
+
+# -- parts of programs -----------------------------------------------------------------
+
+
+async def _group(scene: Scene, group_id: str) -> tuple[Tree, Group]:
+    tree = await scene.tree()
+    mine = await scene.uow.registry.groups_of(scene.party.id)
+    for group in tree.programs(mine):
+        if group.id == int(group_id):
+            return tree, group
+    raise HttpRefusal(404)
+
+
+async def _der_program(scene: Scene, tree: Tree, group: Group) -> DERProgram:
+    base = f"/derp/{group.id}"
+    listed = await _listed(scene, DER, group.id)
+    curves_there = len(await scene.uow.controls.curves(group.id))
+    has_default = await scene.uow.controls.default(group.id) is not None
+    return DERProgram(
+        href=scene.href(base),
+        subscribable=1,
+        mrid=group.mrid,
+        description=_short(group.name),
+        version=group.version,
+        active_der_control_list_link=scene.list_link(f"{base}/actderc", len(listed.active)),
+        default_der_control_link=scene.link(f"{base}/dderc") if has_default else None,
+        der_control_list_link=scene.list_link(f"{base}/derc", len(listed.controls)),
+        der_curve_list_link=scene.list_link(f"{base}/dc", curves_there),
+        primacy=tree.primacy(group.id),
+    )
+
+
+async def _dr_program(scene: Scene, tree: Tree, group: Group) -> DemandResponseProgram:
+    base = f"/dr/{group.id}"
+    listed = await _listed(scene, DRLC, group.id)
+    return DemandResponseProgram(
+        href=scene.href(base),
+        mrid=group.mrid,
+        description=_short(group.name),
+        version=group.version,
+        active_end_device_control_list_link=scene.list_link(f"{base}/actedc", len(listed.active)),
+        end_device_control_list_link=scene.list_link(f"{base}/edc", len(listed.controls)),
+        primacy=tree.primacy(group.id),
+    )
+
+
+def _short(text: str) -> str:
+    """What fits into a description."""
+    return text.encode()[:32].decode(errors="ignore")

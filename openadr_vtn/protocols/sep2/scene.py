@@ -1,0 +1,119 @@
+"""What a resource is given when it is asked for something."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from openadr_core.errors import MalformedMessage, SchemaViolation
+from openadr_core.identity import Peer
+from openadr_core.model.party import Party
+from openadr_core.sep2.base import Link, ListLink
+from openadr_core.sep2.decode import read
+from openadr_core.sep2.mrid import PenForm
+from openadr_core.sep2.names import CsipAus
+from openadr_core.xml.parse import parse
+from openadr_core.xml.validate import Schema
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.domain.sep2.registry import EndDevice, Tree
+from openadr_vtn.protocols.sep2.http_rules import ErrorReason, HttpRefusal, Query, check_content_type
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+PAGE_MAX = 500
+POLL_RATE_S = 900
+"""The standard's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What a client speaks, by the address that it was given."""
+
+    prefix: str
+    """What our addresses begin with: empty, or ``/`` and a name."""
+    csipaus: CsipAus | None
+    """None: CSIP, without the Australian elements."""
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sep2Desk:
+    """What all clients of one server share."""
+
+    speeches: Sequence[Speech]
+    """The one without a prefix last."""
+    pen: int
+    """Ours, in mRIDs that we make."""
+    pen_form: PenForm
+    time_quality: int
+    """Time.quality: 3 for a clock that follows NTP, 7 for one that somebody sets."""
+    time_zone: Callable[[int], tuple[int, int, int, int]]
+    """At a moment: tzOffset, dstOffset, dstStartTime, dstEndTime, in seconds."""
+    shows_registration: bool = True
+    """Whether a device sees its PIN; some utilities send it by other ways alone."""
+    in_band: bool = True
+    """Whether clients may register devices themselves."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    uow: UnitOfWork
+    desk: Sep2Desk
+    speech: Speech
+    party: Party
+    peer: Peer
+    now: int
+    query: Query
+    body: bytes = b""
+    content_type: str = ""
+    rates: Mapping[str, int]
+
+    def href(self, path: str) -> str:
+        return f"{self.speech.prefix}{path}"
+
+    def link(self, path: str) -> Link:
+        return Link(href=self.href(path))
+
+    def list_link(self, path: str, count: int) -> ListLink:
+        return ListLink(href=self.href(path), all=count)
+
+    def rate(self, name: str) -> int:
+        """Seconds between polls of it (pollRate), or between its posts (postRate)."""
+        return self.rates.get(name, POLL_RATE_S)
+
+    def page(self, items: Sequence[T]) -> Sequence[T]:
+        return items[self.query.start : self.query.start + min(self.query.limit, PAGE_MAX)]
+
+    def message(self, kind: type[M]) -> M:
+        """What was sent, if it is such a message; else a refusal that says why."""
+        check_content_type(self.content_type)
+        try:
+            root = parse(self.body)
+            self.speech.schema.validate(root)
+            found: Any = read(root)
+        except (MalformedMessage, SchemaViolation):
+            raise HttpRefusal(400, reason=ErrorReason.BAD_FORMAT) from None
+        if not isinstance(found, kind):
+            raise HttpRefusal(400, reason=ErrorReason.BAD_FORMAT)
+        return found
+
+    async def device(self, number: str) -> EndDevice:
+        """One that this party answers for; 404 for any other: who else is there is nobody's business."""
+        found = await self.uow.registry.device(int(number))
+        if found is None or found.party_id != self.party.id or not found.enabled:
+            raise HttpRefusal(404)
+        return found
+
+    def is_own(self, device: EndDevice) -> bool:
+        """Whether it is the device of this very certificate, and not one that it manages."""
+        return device.lfdi == self.peer.lfdi
+
+    async def tree(self) -> Tree:
+        return Tree(await self.uow.registry.groups())
+
+    async def check_member(self, group_id: int) -> None:
+        """404 unless one of the party's devices lies in the group."""
+        tree = await self.tree()
+        mine = await self.uow.registry.groups_of(self.party.id)
+        if all(group.id != group_id for group in tree.programs(mine)):
+            raise HttpRefusal(404)

@@ -1,0 +1,233 @@
+"""The server: who asks for what, and whether it may.
+
+Whoever has no right to know of something is told that it is not there (404). Answers are kept as
+bytes for as long as nothing that they tell of has changed: most of what clients poll is read again
+and again, by thousands of them.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from openadr_core.errors import CertificateRejected
+from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer
+from openadr_core.model.party import PartyState
+from openadr_core.sep2.base import Error
+from openadr_core.sep2.encode import encode
+from openadr_vtn.application.directory import Directory, Standing
+from openadr_vtn.application.ports import Store
+from openadr_vtn.protocols.sep2.http_rules import (
+    MEDIA_TYPE,
+    Holds,
+    HttpRefusal,
+    Reply,
+    as_response,
+    check_accept,
+    not_allowed,
+    query_of,
+)
+from openadr_vtn.protocols.sep2.resources import capability, devices, mirrors, programs, responses
+from openadr_vtn.protocols.sep2.scene import Scene, Sep2Desk, Speech
+
+Handler = Callable[..., Awaitable[Reply]]
+Methods = Mapping[str, Handler]
+
+KEPT_MAX = 50_000
+"""Answers that are kept; then all are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    pattern: re.Pattern[str]
+    methods: Methods
+
+
+def _route(template: str, methods: Methods) -> Route:
+    """``#`` is a number in an address."""
+    return Route(re.compile(template.replace("#", r"([1-9][0-9]{0,8})")), methods)
+
+
+def _document_routes() -> list[Route]:
+    found = []
+    for path in devices.DOCUMENTS:
+
+        async def get(scene: Scene, number: str, path: str = path) -> Reply:
+            return await devices.document(scene, number, path)
+
+        async def put(scene: Scene, number: str, path: str = path) -> Reply:
+            return await devices.put_document(scene, number, path)
+
+        found.append(_route(f"/edev/#/{path}", {"GET": get, "PUT": put}))
+    return found
+
+
+ROUTES = [
+    _route("/dcap", {"GET": capability.capability}),
+    _route("/tm", {"GET": capability.time}),
+    _route("/sdev", {"GET": capability.self_device}),
+    _route("/edev", {"GET": devices.devices, "POST": devices.register}),
+    _route("/edev/#", {"GET": devices.device, "PUT": devices.change_device, "DELETE": devices.deregister}),
+    _route("/edev/#/rg", {"GET": devices.registration}),
+    _route("/edev/#/fsa", {"GET": devices.assignments}),
+    _route("/edev/#/fsa/#", {"GET": devices.assignment}),
+    _route("/edev/#/fsa/#/derp", {"GET": programs.der_programs}),
+    _route("/edev/#/fsa/#/dr", {"GET": programs.dr_programs}),
+    _route("/edev/#/der", {"GET": devices.ders}),
+    _route("/edev/#/der/#", {"GET": devices.der}),
+    _route("/edev/#/lel", {"GET": devices.log_events, "POST": devices.add_log_event}),
+    _route("/edev/#/lel/#", {"GET": devices.log_event}),
+    _route("/edev/#/lsl", {"GET": devices.sheddable, "POST": devices.add_sheddable}),
+    _route("/edev/#/lsl/#", {"GET": devices.one_sheddable}),
+    *_document_routes(),
+    _route("/derp/#", {"GET": programs.der_program}),
+    _route("/derp/#/derc", {"GET": programs.der_controls}),
+    _route("/derp/#/derc/#", {"GET": programs.der_control}),
+    _route("/derp/#/actderc", {"GET": programs.active_der_controls}),
+    _route("/derp/#/dderc", {"GET": programs.default_control}),
+    _route("/derp/#/dc", {"GET": programs.curves}),
+    _route("/derp/#/dc/#", {"GET": programs.curve}),
+    _route("/dr/#", {"GET": programs.dr_program}),
+    _route("/dr/#/edc", {"GET": programs.end_device_controls}),
+    _route("/dr/#/edc/#", {"GET": programs.end_device_control}),
+    _route("/dr/#/actedc", {"GET": programs.active_end_device_controls}),
+    _route("/rsps/#/rsp", {"POST": responses.answer}),
+    _route("/mup", {"GET": mirrors.mirrors, "POST": mirrors.save_mirror}),
+    _route(
+        "/mup/#",
+        {
+            "GET": mirrors.mirror,
+            "POST": mirrors.add_readings,
+            "PUT": mirrors.replace_mirror,
+            "DELETE": mirrors.remove_mirror,
+        },
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    request: Request
+    peer: Peer
+    speech: Speech
+    handler: Handler
+    numbers: tuple[str, ...]
+    query: str
+    now: int
+
+    @property
+    def is_read(self) -> bool:
+        return self.request.method in {"GET", "HEAD"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    holds: Holds
+    body: bytes
+
+
+class Sep2Server:
+    def __init__(self, *, store: Store, directory: Directory, desk: Sep2Desk) -> None:
+        self._store = store
+        self._directory = directory
+        self._desk = desk
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        """By who may ask (a certificate) and what is asked."""
+        self._changes = store.changes()
+        self._rates: Mapping[str, int] | None = None
+
+    async def receive_request(self, request: Request, peer: Peer, now: datetime) -> Response:
+        """The answer, as the certificate's party may read it; to HEAD it is GET's, whose body is left to the shell."""
+        moment = int(now.timestamp())
+        path, _, query = request.path.partition("?")
+        try:
+            if request.method in {"GET", "HEAD"}:
+                check_accept(request.headers.get("accept", ""))
+            speech, local = self._speech_of(path)
+            body_again = self._again(request, peer, moment)
+            if body_again is not None:
+                self._note_seen(peer, now)
+                return as_response(Reply(), body_again)
+            handler, numbers = _handler(request.method, local)
+            asked = _Asked(
+                request=request, peer=peer, speech=speech, handler=handler, numbers=numbers, query=query, now=moment
+            )
+            return await self._answered(asked, await self._standing(peer, now))
+        except HttpRefusal as refusal:
+            return _refused(refusal)
+
+    async def _answered(self, asked: _Asked, standing: Standing) -> Response:
+        changes = self._store.changes()
+        async with self._store.view() if asked.is_read else self._store.unit_of_work() as uow:
+            scene = Scene(
+                uow=uow, desk=self._desk, speech=asked.speech, party=standing.party, peer=asked.peer, now=asked.now,
+                query=query_of(asked.query), body=asked.request.body,
+                content_type=asked.request.headers.get("content-type", ""), rates=await uow.registry.rates(),
+            )  # fmt: skip
+            reply = await asked.handler(scene, *asked.numbers)
+        body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
+        if asked.is_read and reply.holds is not None and self._store.changes() == changes:
+            self._keep(asked.request, asked.peer, reply.holds, body)
+        return as_response(reply, body)
+
+    async def _standing(self, peer: Peer, now: datetime) -> Standing:
+        """403 for who is not enrolled, or not any more (1.7, T5)."""
+        try:
+            standing = await self._directory.standing_of(peer, now)
+        except CertificateRejected:
+            raise HttpRefusal(403) from None
+        if standing is None or standing.party.state is not PartyState.APPROVED:
+            raise HttpRefusal(403)
+        self._directory.saw(standing.party.id, now)
+        return standing
+
+    def _note_seen(self, peer: Peer, now: datetime) -> None:
+        standing = self._directory.known(peer.certificate_sha256)
+        if standing is not None:
+            self._directory.saw(standing.party.id, now)
+
+    def _speech_of(self, path: str) -> tuple[Speech, str]:
+        """What the client speaks, by the address that it was told to begin with."""
+        for speech in self._desk.speeches:
+            if not speech.prefix or path == speech.prefix or path.startswith(f"{speech.prefix}/"):
+                return speech, path[len(speech.prefix) :]
+        raise HttpRefusal(404)
+
+    def _again(self, request: Request, peer: Peer, moment: int) -> bytes | None:
+        """The same bytes as before, if they still hold."""
+        if self._store.changes() != self._changes:
+            self._kept.clear()
+            self._changes = self._store.changes()
+            return None
+        if request.method not in {"GET", "HEAD"}:
+            return None
+        kept = self._kept.get((peer.certificate_sha256, request.path))
+        if kept is None or (kept.holds.until is not None and moment >= kept.holds.until):
+            return None
+        return kept.body
+
+    def _keep(self, request: Request, peer: Peer, holds: Holds, body: bytes) -> None:
+        if len(self._kept) >= KEPT_MAX:
+            self._kept.clear()
+        self._kept[peer.certificate_sha256, request.path] = _Kept(holds, body)
+
+
+def _handler(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
+    for route in ROUTES:
+        found = route.pattern.fullmatch(path)
+        if found is not None:
+            handler = route.methods.get("GET" if method == "HEAD" else method)
+            if handler is None:
+                raise not_allowed(route.methods)
+            return handler, found.groups()
+    raise HttpRefusal(404)
+
+
+def _refused(refusal: HttpRefusal) -> Response:
+    headers: dict[str, Any] = dict(refusal.headers)
+    if refusal.reason is None:
+        return Response(status=refusal.status, headers=headers)
+    body = encode(Error(reason_code=refusal.reason), csipaus=None)
+    return Response(status=refusal.status, body=body, headers={**headers, "content-type": MEDIA_TYPE})

@@ -1,0 +1,106 @@
+"""Mirrored meters of an IEEE 2030.5 server (1.3, T:05 to T:07): whose they are, and what becomes of their readings."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from openadr_core.model.report import Measurand
+from openadr_core.sep2.base import DateTimeInterval
+from openadr_core.sep2.metering import (
+    MirrorMeterReading,
+    MirrorReadingSet,
+    MirrorUsagePoint,
+    MirrorUsagePointList,
+    Reading,
+    ReadingType,
+)
+from tests.vtn.protocols.sep2.sep2_bench import Client, Sep2Bench
+
+ACTIVE_POWER = ReadingType(
+    uom=38, kind=37, data_qualifier=2, flow_direction=1, power_of_ten_multiplier=1, interval_length=300
+)
+SERIES = MirrorMeterReading(mrid="AA" * 16, reading_type=ACTIVE_POWER)
+POINT = MirrorUsagePoint(
+    mrid="BB" * 16, role_flags="0003", service_category_kind=0, status=1, device_lfdi="0" * 40,
+    mirror_meter_reading=(SERIES,),
+)  # fmt: skip
+
+
+@pytest.fixture
+async def one(sep2: Sep2Bench) -> Client:
+    client = await sep2.enrol("one")
+    await sep2.device("one")
+    return client
+
+
+def point(client: Client) -> MirrorUsagePoint:
+    return replace(POINT, device_lfdi=client.peer.lfdi)
+
+
+def measured(start: int, *values: int, series: MirrorMeterReading = SERIES) -> MirrorMeterReading:
+    readings = tuple(Reading(value=value) for value in values)
+    period = DateTimeInterval(start=start, duration=300 * len(values))
+    sets = (MirrorReadingSet(mrid="CC" * 16, time_period=period, reading=readings),)
+    return replace(series, reading_type=None, mirror_reading_set=sets)
+
+
+async def test_the_same_mrid_is_the_same_mirror(sep2: Sep2Bench, one: Client) -> None:
+    first = await one.ask("POST", "/mup", point(one))
+    again = await one.ask("POST", "/mup", point(one))
+    assert (first.status, again.status) == (201, 204)
+    assert first.headers["location"] == again.headers["location"] == "/mup/1"
+    listed = await one.get("/mup?l=5", MirrorUsagePointList)
+    assert (listed.all, listed.mirror_usage_point[0].mrid) == (1, POINT.mrid)
+
+
+async def test_readings_are_everybodys_readings(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", point(one))
+    start = sep2.moment - 600
+    assert await one.status("POST", "/mup/1", measured(start, 120, -30)) == 201
+    async with sep2.store.view() as view:
+        found = await view.reports.series(
+            "id-one", Measurand.USAGE, sep2.now - timedelta(hours=1), sep2.now, source=one.peer.lfdi
+        )
+    assert [(int(reading.starts_at.timestamp()), reading.value) for reading in found] == [
+        (start, 1200.0),
+        (start + 300, -300.0),
+    ]
+
+
+async def test_a_series_that_the_mirror_has_not_is_refused(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", point(one))
+    unknown = measured(sep2.moment, 1, series=replace(SERIES, mrid="DD" * 16))
+    assert await one.status("POST", "/mup/1", unknown) == 400
+    known = replace(unknown, reading_type=ACTIVE_POWER)
+    assert await one.status("POST", "/mup/1", known) == 201
+    assert await one.status("POST", "/mup/1", unknown) == 201
+
+
+async def test_what_flows_in_reverse_is_below_zero(sep2: Sep2Bench, one: Client) -> None:
+    fed = replace(SERIES, reading_type=replace(ACTIVE_POWER, flow_direction=19))
+    await one.ask("POST", "/mup", replace(point(one), mirror_meter_reading=(fed,)))
+    await one.ask("POST", "/mup/1", measured(sep2.moment - 300, 120))
+    async with sep2.store.view() as view:
+        (found,) = await view.reports.series(
+            "id-one", Measurand.USAGE, sep2.now - timedelta(hours=1), sep2.now, source=one.peer.lfdi
+        )
+    assert found.value == -1200.0
+
+
+async def test_a_mirror_is_its_makers_alone(sep2: Sep2Bench, one: Client) -> None:
+    two = await sep2.enrol("two")
+    assert await two.status("POST", "/mup", point(one)) == 403
+    await one.ask("POST", "/mup", point(one))
+    for method, message in (("GET", None), ("PUT", point(one)), ("POST", measured(1, 1)), ("DELETE", None)):
+        assert await two.status(method, "/mup/1", message) == 404
+    assert (await two.get("/mup?l=5", MirrorUsagePointList)).all == 0
+    assert await one.status("PUT", "/mup/1", replace(point(one), mrid="EE" * 16)) == 400
+    assert await one.status("PUT", "/mup/1", point(one)) == 204
+    assert await one.status("DELETE", "/mup/1") == 204
+    assert await one.status("GET", "/mup/1") == 404
+
+
+async def test_a_value_beyond_its_type_is_refused(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", point(one))
+    assert await one.status("POST", "/mup/1", measured(sep2.moment, 2**47)) == 400

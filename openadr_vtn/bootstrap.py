@@ -46,7 +46,9 @@ from openadr_vtn.application.handlers.clients import (
     remove_client,
 )
 from openadr_vtn.application.handlers.retention import forget_reports
+from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store, Witness
+from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.domain.access import Caller, Role
 from openadr_vtn.domain.guard_rails import GuardRails
@@ -131,7 +133,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     metrics = VtnMetrics(registry)
     directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
-    desk = await _desk(settings, store, clock, metrics)
+    desk = await _desk(settings, store, clock, metrics, directory)
     # A key of this run's own: sessions end with the process.
     gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
@@ -263,7 +265,9 @@ async def _migrated_store(settings: Settings) -> SqlStore:
     return await open_store(url)
 
 
-async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: VtnMetrics) -> Desk:
+async def _desk(
+    settings: Settings, store: Store, clock: SystemClock, metrics: VtnMetrics, directory: Directory
+) -> Desk:
     def wrote(caller: Caller, command: str, subject: str) -> None:
         log.info("operator command", command=command, by=caller.actor, subject=subject)
         metrics.wrote(command)
@@ -284,6 +288,9 @@ async def _desk(settings: Settings, store: Store, clock: SystemClock, metrics: V
             lifetime=timedelta(seconds=settings.operator.token_lifetime_s),
         ),
         token_throttle=Throttle(settings.operator.token_failures_per_minute),
+        viewers=Viewers(store, strict_targets=settings.oadr3.strict_targets),
+        horizon=Horizon(store),
+        saw=directory.saw,
         wrote=wrote,
     )
 

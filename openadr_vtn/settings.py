@@ -122,6 +122,13 @@ class ReportSettings(Table):
         return self
 
 
+class Oadr3Settings(Table):
+    """How OpenADR 3 is spoken with VENs, where it leaves that open."""
+
+    strict_targets: bool = False
+    """Whether a VEN's lists hold programs and events with targets only if its query names them."""
+
+
 class OptSettings(Table):
     """Rules for opt schedules under programs that declare none of their own (2.0b R201)."""
 
@@ -170,6 +177,7 @@ class Settings(FileSettings):
     console: ConsoleSettings = ConsoleSettings()
     store: StoreSettings = StoreSettings()
     reports: ReportSettings = ReportSettings()
+    oadr3: Oadr3Settings = Oadr3Settings()
     opts: OptSettings = OptSettings()
     log: LogSettings = LogSettings()
 

@@ -34,7 +34,7 @@ def decode_program(body: bytes) -> ProgramRequest:
     return ProgramRequest(
         name=program.required("programName", program.name),
         document=without_members(text, SERVER_MEMBERS),
-        attributes=tuple(_values_map(attribute) for attribute in program.objects("attributes")),
+        attributes=tuple(values_map(attribute) for attribute in program.objects("attributes")),
         payload_descriptors=_payload_descriptors(program),
         targets=program.names("targets"),
     )
@@ -53,23 +53,25 @@ def decode_event(body: bytes) -> EventRequest:
         targets=event.names("targets"),
         payload_descriptors=_payload_descriptors(event),
         report_descriptors=tuple(_report_descriptor(one) for one in event.objects("reportDescriptors")),
-        period=_period(event),
-        intervals=tuple(_interval(interval) for interval in event.objects("intervals")),
-        attributes=tuple(_values_map(attribute) for attribute in event.objects("attributes")),
+        period=period_of(event),
+        intervals=tuple(interval_of(interval) for interval in event.objects("intervals")),
+        attributes=tuple(values_map(attribute) for attribute in event.objects("attributes")),
     )
 
 
-def _interval(interval: Fields) -> Interval:
+def interval_of(interval: Fields) -> Interval:
+    """An interval of an event or of a report."""
     if interval.members.get("payloads") is None:
         raise interval.wrong("payloads", "is missing")
     return Interval(
         id=interval.required("id", interval.integer),
-        payloads=tuple(_values_map(payload) for payload in interval.objects("payloads")),
-        period=_period(interval),
+        payloads=tuple(values_map(payload) for payload in interval.objects("payloads")),
+        period=period_of(interval),
     )
 
 
-def _period(holder: Fields) -> IntervalPeriod | None:
+def period_of(holder: Fields) -> IntervalPeriod | None:
+    """The intervalPeriod of an event, of an interval or of a resource's report."""
     period = holder.optional("intervalPeriod", holder.object)
     if period is None:
         return None
@@ -135,12 +137,13 @@ def _power_attributes(holder: Fields) -> PowerAttributes | None:
     )
 
 
-def _values_map(values_map: Fields) -> ValuesMap:
-    if values_map.members.get("values") is None:
-        raise values_map.wrong("values", "is missing")
+def values_map(one: Fields) -> ValuesMap:
+    """A payload, or an attribute."""
+    if one.members.get("values") is None:
+        raise one.wrong("values", "is missing")
     return ValuesMap(
-        type=values_map.required("type", values_map.name),
-        values=tuple(_value(item, place) for item, place in values_map.items("values")),
+        type=one.required("type", one.name),
+        values=tuple(_value(item, place) for item, place in one.items("values")),
     )
 
 

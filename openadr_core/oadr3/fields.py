@@ -20,6 +20,11 @@ TEXT_MAX_CHARS = 8000
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
+def is_identifier(text: str) -> bool:
+    """3.1 objectID: 1 to 128 of letters, digits, ``_`` and ``-``."""
+    return len(text) <= IDENTIFIER_MAX_CHARS and _IDENTIFIER.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """An object inside a message. A member that is null counts as absent."""
@@ -61,9 +66,8 @@ class Fields:
         return value
 
     def identifier(self, name: str) -> str:
-        """3.1 objectID: 1 to 128 of letters, digits, ``_`` and ``-``."""
         value = self.text(name)
-        if len(value) > IDENTIFIER_MAX_CHARS or not _IDENTIFIER.fullmatch(value):
+        if not is_identifier(value):
             raise self.wrong(name, f"must be 1 to {IDENTIFIER_MAX_CHARS} letters, digits, '_' or '-'")
         return value
 
@@ -78,6 +82,12 @@ class Fields:
         if not 0 <= value < 2**31:
             raise self.wrong(name, "must be from 0 to 2147483647")
         return value
+
+    def number(self, name: str) -> float:
+        value = self.members[name]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.wrong(name, "is not a number")
+        return float(value)
 
     def decimal_text(self, name: str) -> str:
         """A number, as a decimal text without an exponent."""

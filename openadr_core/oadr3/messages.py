@@ -1,4 +1,4 @@
-"""What a utility's system writes: programs and events of OpenADR 3.1, as values in the standard's nouns."""
+"""What clients write: objects of OpenADR 3.1, as values in the standard's nouns."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -112,3 +112,63 @@ class EventRequest:
     intervals: tuple[Interval, ...] = ()
     attributes: tuple[ValuesMap, ...] = ()
     """Ours, as 3.1 has them for programs: what only 2.0b knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenRequest:
+    """A ven, by business logic or by the client whose ven it is."""
+
+    by_business: bool
+    client_id: str | None = None
+    """By business logic alone: a VEN's is its token's."""
+    name: str
+    targets: tuple[str, ...] = ()
+    """By business logic alone: a VEN grants itself nothing."""
+    attributes: tuple[ValuesMap, ...] = ()
+    document: str
+    """What is left of the JSON text, as it was written: the members that are not the VTN's to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRequest:
+    """Something behind a ven; whose words count for what is as with :class:`VenRequest`."""
+
+    by_business: bool
+    client_id: str | None = None
+    ven_id: str | None = None
+    """Always there from business logic."""
+    name: str
+    targets: tuple[str, ...] = ()
+    attributes: tuple[ValuesMap, ...] = ()
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPayloadDescriptor:
+    payload_type: str
+    reading_type: str = "DIRECT_READ"
+    units: str | None = None
+    accuracy: float | None = None
+    confidence: int | None = None
+    """Per cent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceReport:
+    """What was measured of one resource."""
+
+    name: str
+    """``AGGREGATED_REPORT`` is everything behind the ven."""
+    period: IntervalPeriod | None = None
+    """Holds for each interval that says nothing else."""
+    intervals: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    event_id: str
+    client_name: str
+    document: str
+    """The JSON text as it was written, without the members that are the VTN's to set."""
+    payload_descriptors: tuple[ReportPayloadDescriptor, ...] = ()
+    resources: tuple[ResourceReport, ...] = ()

@@ -21,6 +21,7 @@ from openadr_core.errors import (
 
 TITLES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    406: "Not Acceptable",
     409: "Conflict", 413: "Content Too Large", 415: "Unsupported Media Type", 429: "Too Many Requests",
     500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
@@ -29,6 +30,7 @@ FIXED_DETAILS = {
     401: "a valid bearer token is required",
     404: "there is nothing at this address",
     405: "this address does not take this method",
+    406: "everything here is application/json",
     413: "the body is too long",
     415: "the body must be application/json, not compressed",
     429: "too many requests",

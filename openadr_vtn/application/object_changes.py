@@ -1,11 +1,13 @@
-"""What an operation on a program or an event leaves in the outbox of notifications."""
+"""What an operation on an object leaves in the outbox of notifications."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from openadr_core.model.party import Party
 from openadr_core.model.target import audience_of
-from openadr_core.oadr3.encode import object_text
+from openadr_core.oadr3.encode import client_id_of, object_text, resource_text, ven_text
 from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_vtn.application.oadr3_ports import StoredReport, StoredResource
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.object_change import ObjectChange
 
@@ -16,6 +18,67 @@ async def note_program(uow: UnitOfWork, operation: Operation, stored: StoredProg
 
 async def note_events(uow: UnitOfWork, operation: Operation, stored: Iterable[StoredEvent], now: datetime) -> None:
     await uow.object_changes.record([event_change(operation, one, now) for one in stored])
+
+
+async def note_ven(uow: UnitOfWork, operation: Operation, party: Party, now: datetime) -> None:
+    change = ObjectChange(
+        kind=ObjectKind.VEN,
+        object_id=party.id,
+        operation=operation,
+        document=ven_text(party),
+        at=now,
+        client_id=client_id_of(party),
+        targets=party.targets,
+    )
+    await uow.object_changes.record([change])
+
+
+async def note_resources(
+    uow: UnitOfWork, operation: Operation, stored: Iterable[StoredResource], party: Party, now: datetime
+) -> None:
+    """Of one party."""
+    changes = [
+        ObjectChange(
+            kind=ObjectKind.RESOURCE,
+            object_id=one.id,
+            operation=operation,
+            document=stored_resource_text(one, party),
+            at=now,
+            client_id=client_id_of(party),
+            targets=one.targets,
+        )
+        for one in stored
+    ]
+    await uow.object_changes.record(changes)
+
+
+async def note_report(
+    uow: UnitOfWork, operation: Operation, stored: StoredReport, program_id: str, now: datetime
+) -> None:
+    change = ObjectChange(
+        kind=ObjectKind.REPORT,
+        object_id=stored.id,
+        operation=operation,
+        document=stored_report_text(stored),
+        at=now,
+        program_id=program_id,
+        client_id=stored.client_id,
+    )
+    await uow.object_changes.record([change])
+
+
+def stored_resource_text(stored: StoredResource, party: Party) -> str:
+    return resource_text(
+        stored.id, stored.created_at, stored.modified_at, stored.document,
+        name=stored.name, targets=stored.targets, party=party,
+    )  # fmt: skip
+
+
+def stored_report_text(stored: StoredReport) -> str:
+    return object_text(
+        ObjectKind.REPORT, stored.id, stored.created_at, stored.modified_at, stored.document,
+        members={"clientID": stored.client_id},
+    )  # fmt: skip
 
 
 def program_change(operation: Operation, stored: StoredProgram, now: datetime) -> ObjectChange:

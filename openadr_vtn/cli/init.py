@@ -151,6 +151,10 @@ status_back_s = 300
 # Days after which what was measured is forgotten.
 keep_days = 400
 
+[oadr3]
+# Whether the lists of an OpenADR 3 VEN hold programs and events with targets only if its query names them.
+strict_targets = false
+
 [opts]
 # Rules for the opt schedules of VENs, under programs that declare none of their own (attributes OPT_…).
 # Which types a VEN may make: both, optIn, optOut or none.

@@ -110,6 +110,11 @@ def refused(party: Party) -> Party:
     return replace(party, state=TRANSITIONS[party.state, "refuse"], registration=None)
 
 
+def closed(party: Party) -> Party:
+    """The party, shut out for good: whoever comes next may have its name and be its client."""
+    return replace(refused(party), name=f"{party.name} (removed {party.id})", client_id=None, document="{}")
+
+
 def with_certificate(party: Party, certificate: Certificate, *, keep: bool) -> Party:
     """The party under a new certificate; it keeps the ones it has while it rotates, if asked.
 

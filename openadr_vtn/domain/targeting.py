@@ -6,16 +6,21 @@ from datetime import datetime
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
+from openadr_core.model.target import audience_of
 from openadr_vtn.domain.delivery import Delivery, newest
+from openadr_vtn.domain.visibility import Sight
 
 
 def is_for(event: DrEvent, program: Program, party: Party) -> bool:
     """An approved party of the program that the event addresses; whether it is registered yet does not matter.
 
-    A party that registered for reports alone does no events (2.0b 7.2.2).
+    A party that registered for reports alone does no events (2.0b 7.2.2). To a ven of OpenADR 3 an event is what
+    it sees, and there an event is seen by its own targets, whatever its program's are.
     """
     if party.state is not PartyState.APPROVED:
         return False
+    if not party.certificates:
+        return Sight(granted=party.granted).sees(audience_of(event.targets))
     if party.registration is not None and party.registration.report_only:
         return False
     return party.is_addressed_by(program.targets) and party.share_of(event.targets) is not None

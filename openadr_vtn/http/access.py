@@ -1,7 +1,7 @@
 """What every route of the operator's listener is given, and how it is known who calls."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,9 @@ from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_core.shell.http_armour import read_body
 from openadr_vtn.application.handlers.clients import Keyring, TokenRules, caller_of
+from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import Store
+from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.throttle import Throttle
@@ -40,6 +42,10 @@ class Desk:
     keyring: Keyring
     token_rules: TokenRules
     token_throttle: Throttle
+    viewers: Viewers
+    horizon: Horizon
+    saw: Callable[[str, datetime], None]
+    """Told of every ven that was heard: its party's id, and when."""
     wrote: Callable[[Caller, str, str], None]
     """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
 
@@ -90,8 +96,8 @@ def answered(value: object) -> web.Response:
     return json_response(json.dumps(value))
 
 
-def json_response(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="application/json")
+def json_response(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
 
 
 def number_asked(request: web.Request, name: str, default: int, most: int) -> int:

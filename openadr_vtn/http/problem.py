@@ -23,6 +23,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     instance = f"urn:request:{secrets.token_hex(8)}"
     try:
         _refuse_nul(request)
+        _refuse_other_media(request)
         return await handler(request)
     except web.HTTPException as raised:
         # aiohttp's own: no such address, no such method, body too long.
@@ -49,6 +50,20 @@ def _refuse_nul(request: web.Request) -> None:
     """PostgreSQL holds no text with a NUL, and no name here has one; bodies are refused at the JSON gate."""
     if "\0" in request.path or "\0" in request.query_string:
         raise MalformedMessage("the address holds a NUL character")
+
+
+def _refuse_other_media(request: web.Request) -> None:
+    """All that is said here is JSON; what a client will not read is not made."""
+    asked = request.headers.get("Accept", "*/*").split(",")
+    kinds = {kind.strip().lower() for kind, _, weight in (one.partition(";") for one in asked) if not _is_zero(weight)}
+    if kinds.isdisjoint({"*/*", "application/*", PLAIN_JSON, PROBLEM_JSON}):
+        raise web.HTTPNotAcceptable
+
+
+def _is_zero(parameters: str) -> bool:
+    """RFC 9110 12.4.2: a weight of zero is a no."""
+    weights = [one.strip() for one in parameters.split(";")]
+    return any(one.startswith("q=") and not one.removeprefix("q=").strip("0.") for one in weights)
 
 
 def problem_response(request: web.Request, problem: Problem) -> web.Response:

@@ -13,7 +13,6 @@ from openadr_core.oadr3.placing import starts_now
 from openadr_core.oadr3.translate import event_of
 from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.publication import publish
-from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.object_changes import note_events
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
@@ -155,36 +154,6 @@ async def cancel_in(
         done.append(after)
     await note_events(uow, Operation.DELETE, done, now)
     return done
-
-
-async def event_by_id(store: Store, event_id: str) -> StoredEvent:
-    """NotFound for a cancelled one too: in 3.1 it is deleted."""
-    async with store.view() as view:
-        return await live_event(view, event_id)
-
-
-async def events(
-    store: Store,
-    *,
-    now: datetime,
-    program_id: str | None = None,
-    targets: tuple[str, ...] = (),
-    active: bool | None = None,
-    skip: int = 0,
-    limit: int = PAGE,
-) -> list[StoredEvent]:
-    """3.1's list: the highest priority first, without the cancelled; every filter given must hold.
-
-    ``active``: those that have not transpired.
-    """
-    of = EventFilter(
-        wanted=frozenset(targets) or None,
-        program_id=program_id,
-        over=None if active is None else not active,
-        at=now,
-    )
-    async with store.view() as view:
-        return await view.events.page(of, Page(skip=skip, limit=limit))
 
 
 async def _known(uow: UnitOfWork, actor: str, repeat: RepeatKey) -> StoredEvent | None:

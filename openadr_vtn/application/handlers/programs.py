@@ -70,19 +70,6 @@ async def remove_program(store: Store, program_id: str, *, actor: str, now: date
     return stored
 
 
-async def program_by_id(store: Store, program_id: str) -> StoredProgram:
-    async with store.view() as view:
-        stored = await view.programs.by_id(program_id)
-    if stored is None:
-        raise NotFound(f"there is no program {program_id}")
-    return stored
-
-
-async def programs(store: Store) -> list[StoredProgram]:
-    async with store.view() as view:
-        return await view.programs.all()
-
-
 async def _refuse_twins(uow: UnitOfWork, program: Program) -> None:
     """Names are for people and market contexts for parties: each names one program."""
     for other in (stored.program for stored in await uow.programs.all()):

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -20,7 +20,9 @@ from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.handlers.clients import TokenRules, add_client, open_keyring
+from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import SigningKey
+from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.access import Desk
@@ -41,6 +43,8 @@ class DeskBench:
     clock: ManualClock
     done: list[tuple[str, str]]
     """Commands that the desk told of, with what they were done to."""
+    heard: dict[str, datetime]
+    """Vens, and when they were heard last."""
     doubt: Event
     """Set it, and the desk does not trust its clock."""
 
@@ -113,11 +117,14 @@ def a_key(clock: ManualClock, key_id: str = "k-1") -> SigningKey:
 
 
 @asynccontextmanager
-async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> AsyncIterator[DeskBench]:
+async def running_desk(
+    empty_database: Path, file: Path, clock: ManualClock, *, strict_targets: bool = False
+) -> AsyncIterator[DeskBench]:
     shutil.copy(empty_database, file)
     store = await open_store(f"sqlite:///{file}")
     numbers = count(1)
     done: list[tuple[str, str]] = []
+    heard: dict[str, datetime] = {}
     doubt = Event()
     desk = Desk(
         store=store,
@@ -130,12 +137,15 @@ async def running_desk(empty_database: Path, file: Path, clock: ManualClock) -> 
         is_time_in_doubt=doubt.is_set,
         token_rules=RULES,
         token_throttle=Throttle(FAILURES_PER_MINUTE),
+        viewers=Viewers(store, strict_targets=strict_targets),
+        horizon=Horizon(store),
+        saw=lambda party_id, now: heard.update({party_id: now}),
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )
     running = await serve(operator_app(desk), host="127.0.0.1", port=0)
     try:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
-            bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt)
+            bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt, heard=heard)
             await bench.add_client("chief", *SCOPES[Role.BUSINESS])
             await bench.authorise()
             yield bench

@@ -34,6 +34,7 @@ from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, expositio
 from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.claims import GroupedClaims
+from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
@@ -97,6 +98,7 @@ class Vtn:
     _watchdog: asyncio.Task[None]
     _pusher: Pusher
     _outbound: Outbound
+    _notifiers: Notifiers
     _certificates: OwnCertificates
     _security: MessageSecurity
     _gauge: CertificateGauge
@@ -116,6 +118,7 @@ class Vtn:
         self._watchdog.cancel()
         await self._pusher.close()
         await self._outbound.close()
+        await self._notifiers.close()
         for listener in (self.parties, self.operator, self.console):
             await listener.close()
         await self._directory.write_last_seen()
@@ -133,7 +136,9 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     metrics = VtnMetrics(registry)
     directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
-    desk = await _desk(settings, store, clock, metrics, directory)
+    notifiers = Notifiers(settings.webhooks, store, clock.now, _witness(metrics))
+    metrics.watch("notifications", lambda: notifiers.sender.in_flight)
+    desk = await _desk(settings, store, clock, metrics, directory, notifiers=notifiers)
     # A key of this run's own: sessions end with the process.
     gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
@@ -158,6 +163,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         raise
     parties, operator, console = listeners
     pusher.start()
+    notifiers.start()
     return Vtn(
         parties=parties,
         operator=operator,
@@ -165,12 +171,19 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         console_url=f"{console.url}/?token={gate.token}",
         _store=store,
         _scheduler=_wake(
-            directory, store, metrics, certificates, clock.now, keep=timedelta(days=settings.reports.keep_days)
+            directory,
+            store,
+            metrics,
+            certificates,
+            clock.now,
+            notifiers=notifiers,
+            keep=timedelta(days=settings.reports.keep_days),
         ),
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
         _pusher=pusher,
         _outbound=outbound,
+        _notifiers=notifiers,
         _certificates=certificates,
         _security=signatures.security,
         _gauge=gauge,
@@ -266,7 +279,13 @@ async def _migrated_store(settings: Settings) -> SqlStore:
 
 
 async def _desk(
-    settings: Settings, store: Store, clock: SystemClock, metrics: VtnMetrics, directory: Directory
+    settings: Settings,
+    store: Store,
+    clock: SystemClock,
+    metrics: VtnMetrics,
+    directory: Directory,
+    *,
+    notifiers: Notifiers,
 ) -> Desk:
     def wrote(caller: Caller, command: str, subject: str) -> None:
         log.info("operator command", command=command, by=caller.actor, subject=subject)
@@ -291,6 +310,7 @@ async def _desk(
         viewers=Viewers(store, strict_targets=settings.oadr3.strict_targets),
         horizon=Horizon(store),
         saw=directory.saw,
+        callbacks=notifiers.callbacks,
         wrote=wrote,
     )
 
@@ -407,6 +427,7 @@ def _wake(
     certificates: OwnCertificates,
     now: Callable[[], datetime],
     *,
+    notifiers: Notifiers,
     keep: timedelta,
 ) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
@@ -418,6 +439,7 @@ def _wake(
     scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
     retain = _soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
     scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
+    scheduler.add_job(_soundly("forget changes", notifiers.forget), "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(certificates.remind, "interval", days=1)
     scheduler.start()
     return scheduler

@@ -71,6 +71,26 @@ class PushSettings(Table):
     parties_at_once: Annotated[int, Field(ge=1)] = PUSHES_IN_FLIGHT_MAX
 
 
+class WebhookSettings(Table):
+    """How clients of OpenADR 3 are told of changes at the addresses that they name (subscriptions)."""
+
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """Where such an address may lead besides the public Internet: it is a client's own word."""
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443, 8443)
+    trust: tuple[Path, ...] = ()
+    """Authorities that sign receivers' certificates, besides those that this machine trusts."""
+    timeout_s: Annotated[float, Field(ge=1, le=60)] = 10.0
+    """OpenADR 3.1 recommends 10 to 30 seconds."""
+    retry_max_s: Annotated[float, Field(ge=1)] = 300.0
+    """The longest pause before a receiver that does not answer is tried again; the first is a second."""
+    attempts_max: Annotated[int, Field(ge=1)] = 30
+    """Then a notification is put aside as a dead letter, which an operator can have sent again."""
+    at_once: Annotated[int, Field(ge=1)] = 200
+    """Receivers that are told something at the same time."""
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 30
+    """What happened longer ago is forgotten, and who was told of it; dead letters too."""
+
+
 class OperatorSettings(Table):
     """Where the operator's systems and the command line connect: TLS with bearer tokens."""
 
@@ -174,6 +194,7 @@ class Settings(FileSettings):
     """Required: the utility must have said what an event may ask for at most."""
     vtn: VtnSettings = VtnSettings()
     push: PushSettings = PushSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     console: ConsoleSettings = ConsoleSettings()
     store: StoreSettings = StoreSettings()
     reports: ReportSettings = ReportSettings()
@@ -206,6 +227,9 @@ def _placed(settings: Settings, folder: Path) -> Settings:
                     "certificates": _chains(folder, "operator", operator.certificates),
                     "client_trust": _files(folder, "operator.client_trust", operator.client_trust),
                 }
+            ),
+            "webhooks": settings.webhooks.model_copy(
+                update={"trust": _files(folder, "webhooks.trust", settings.webhooks.trust)}
             ),
             "store": store,
         }

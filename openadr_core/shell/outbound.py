@@ -119,14 +119,23 @@ class Outbound:
         Raises ExchangeFailed if none came, CertificateRejected if it was not the one in ``pin`` that
         answered or a certificate has ended, Forbidden if the address may not be reached.
         """
+        return await self._exchange("POST", url, body, headers, pin)
+
+    async def get(self, url: str, *, headers: Mapping[str, str]) -> Response:
+        """Likewise."""
+        return await self._exchange("GET", url, None, headers, None)
+
+    async def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], pin: Pin | None
+    ) -> Response:
         self._rules.check_url(url)
         if not self._may_speak():
             raise CertificateRejected("our own certificate has ended")
         if pin is not None and pin.ends_at_s <= self._clock_s():
             raise CertificateRejected("the peer's certificate has ended")
         try:
-            async with self._opened().post(
-                url, data=body, headers=headers, allow_redirects=False, ssl=True if pin is None else pin
+            async with self._opened().request(
+                method, url, data=body, headers=headers, allow_redirects=False, ssl=True if pin is None else pin
             ) as answer:
                 return await _read(answer)
         except aiohttp.ClientError as error:

@@ -122,13 +122,15 @@ def client_context(
     *,
     others: Sequence[Chain] = (),
     check_hostname: bool = True,
+    public: bool = False,
 ) -> ssl.SSLContext:
     """A client's context that has proven in memory that a server can take its chain; else a ConfigError names the file.
 
     ``others`` are chains with other kinds of keys: the server's wishes decide which one it is shown.
-    Without ``check_hostname`` the caller must pin the server's certificate instead.
+    Without ``check_hostname`` the caller must pin the server's certificate instead. If ``public``, the
+    authorities that this machine trusts count too.
     """
-    if not trust:
+    if not trust and not public:
         raise ConfigError("no authority is trusted to sign the server's certificate")
     context = _context(ssl.PROTOCOL_TLS_CLIENT, preset)
     context.check_hostname = check_hostname
@@ -136,6 +138,8 @@ def client_context(
         _prove_as_client(preset, one)
         _load_chain(context, one)
     _load_trust(context, trust)
+    if public:
+        context.load_default_certs()
     return context
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.domain.notification import Notification, NotificationState, StreamState
 from openadr_vtn.domain.object_change import ObjectChange
 from openadr_vtn.domain.subscription import Hearer, Subscription
@@ -62,7 +63,7 @@ class Subscriptions(Protocol):
 
     async def by_ids(self, subscription_ids: Collection[str]) -> dict[str, Subscription]: ...
 
-    async def page(self, of: SubscriptionFilter, *, skip: int = 0, limit: int = 50) -> list[Subscription]:
+    async def page(self, of: SubscriptionFilter, page: Page) -> list[Subscription]:
         """The oldest first."""
 
     async def count(self, of: SubscriptionFilter) -> int: ...

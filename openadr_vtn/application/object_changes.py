@@ -7,9 +7,11 @@ from openadr_core.model.party import Party
 from openadr_core.model.target import audience_of
 from openadr_core.oadr3.encode import client_id_of, object_text, resource_text, ven_text
 from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_core.oadr3.subscriptions import without_tokens
 from openadr_vtn.application.oadr3_ports import StoredReport, StoredResource
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.domain.object_change import ObjectChange
+from openadr_vtn.domain.subscription import Subscription
 
 
 async def note_program(uow: UnitOfWork, operation: Operation, stored: StoredProgram, now: datetime) -> None:
@@ -107,3 +109,25 @@ def event_change(operation: Operation, stored: StoredEvent, now: datetime) -> Ob
         program_id=event.program_id,
         targets=audience_of(event.targets),
     )
+
+
+def subscription_change(operation: Operation, subscription: Subscription, now: datetime) -> ObjectChange:
+    """Whoever hears of it hears of no token."""
+    return ObjectChange(
+        kind=ObjectKind.SUBSCRIPTION,
+        object_id=subscription.id,
+        operation=operation,
+        document=subscription_text(subscription, secrets_too=False),
+        at=now,
+        program_id=subscription.program_id or "",
+        client_id=subscription.client_id,
+    )
+
+
+def subscription_text(subscription: Subscription, *, secrets_too: bool) -> str:
+    """The 3.1 object; its tokens are for its own client."""
+    document = subscription.document if secrets_too else without_tokens(subscription.document)
+    return object_text(
+        ObjectKind.SUBSCRIPTION, subscription.id, subscription.created_at, subscription.modified_at, document,
+        members={"clientID": subscription.client_id},
+    )  # fmt: skip

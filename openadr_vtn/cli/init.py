@@ -119,6 +119,22 @@ timeout_s = 10
 # The longest pause before a VEN that does not answer is tried again; the first is a second, each doubles.
 retry_max_s = 60
 
+[webhooks]
+# Clients of OpenADR 3 may ask to be told of changes at an address of theirs. It is their own word, so it is looked at:
+# only public addresses are reached, and those of the networks that you name here, on these ports.
+# networks = ["10.0.0.0/8"]
+ports = [443, 8443]
+# Authorities that sign the certificates there, besides those that this machine trusts:
+# trust = ["certs/receivers-root.pem"]
+# How long an answer is waited for.
+timeout_s = 10
+# The longest pause before a receiver that does not answer is tried again; the first is a second, each doubles.
+retry_max_s = 300
+# After so many attempts a notification is put aside (openadr-vtn subscription dead-letters, replay).
+attempts_max = 30
+# Days after which what happened is forgotten, and who was told.
+keep_days = 30
+
 [operator]
 # Where your systems and the command line connect: OpenADR 3.1 (business logic) and the admin API, over TLS.
 host = "{listen}"

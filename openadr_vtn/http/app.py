@@ -9,6 +9,7 @@ from openadr_vtn.http.opt_routes import opt_routes
 from openadr_vtn.http.party_routes import party_routes
 from openadr_vtn.http.problem import problems
 from openadr_vtn.http.report_routes import report_routes
+from openadr_vtn.http.subscription_routes import subscription_routes
 from openadr_vtn.http.token_routes import token_routes
 
 
@@ -16,6 +17,14 @@ def operator_app(desk: Desk) -> web.Application:
     app = web.Application(middlewares=[problems])
     app[DESK] = desk
     app.add_routes(
-        [*token_routes(), *oadr3_routes(), *admin_routes(), *party_routes(), *opt_routes(), *report_routes()]
+        [
+            *token_routes(),
+            *oadr3_routes(),
+            *subscription_routes(),
+            *admin_routes(),
+            *party_routes(),
+            *opt_routes(),
+            *report_routes(),
+        ]
     )
     return app

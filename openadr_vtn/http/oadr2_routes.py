@@ -21,11 +21,14 @@ from openadr_vtn.protocols.oadr2 import Oadr2Connection, Oadr2Vtn
 log = structlog.get_logger(__name__)
 
 SAMPLED = frozenset(
-    {"request refused", "message refused", "identity claimed", "signature refused", "certificate in two networks"}
-)
-"""What strangers can cause as often as they like."""
+    {
+        "request refused", "message refused", "identity claimed", "signature refused", "certificate in two networks",
+        "notification delivered", "notification failed",
+    }
+)  # fmt: skip
+"""What strangers can cause as often as they like, and what happens thousands of times at once."""
 
-ALARMS = frozenset({"event not written", "identity claimed", "certificate in two networks"})
+ALARMS = frozenset({"event not written", "identity claimed", "certificate in two networks", "notification dead"})
 """What an operator must know of at once."""
 
 

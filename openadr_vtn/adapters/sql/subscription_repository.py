@@ -12,6 +12,7 @@ from openadr_vtn.adapters.sql.object_targets import ObjectRepository
 from openadr_vtn.adapters.sql.rows import Columns
 from openadr_vtn.adapters.sql.tables import table_of
 from openadr_vtn.application.notice_ports import SubscriptionFilter
+from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.domain.subscription import Hearer, Subscription
 
 SUBSCRIPTION = table_of(SubscriptionRow)
@@ -41,9 +42,9 @@ class SqlSubscriptions(ObjectRepository):
         query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.id.in_(sorted(subscription_ids)))
         return {row["id"]: _subscription_of(row) for row in await self._rows(query)}
 
-    async def page(self, of: SubscriptionFilter, *, skip: int = 0, limit: int = 50) -> list[Subscription]:
+    async def page(self, of: SubscriptionFilter, page: Page) -> list[Subscription]:
         query = select(SUBSCRIPTION).where(_matches(of)).order_by(SUBSCRIPTION.c.created_at, SUBSCRIPTION.c.id)
-        return [_subscription_of(row) for row in await self._rows(query.offset(skip).limit(limit))]
+        return [_subscription_of(row) for row in await self._rows(query.offset(page.skip).limit(page.limit))]
 
     async def count(self, of: SubscriptionFilter) -> int:
         return await self._count(SUBSCRIPTION, _matches(of))

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +13,10 @@ from typing import Any
 
 import httpx
 
+from openadr_core.errors import RuleBroken
 from openadr_core.model.availability import OptRules
 from openadr_core.model.event import DrEvent
+from openadr_core.oadr3.subscriptions import Watch
 from openadr_core.oadr3.tokens import new_signing_key
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
@@ -47,6 +49,7 @@ class DeskBench:
     """Vens, and when they were heard last."""
     doubt: Event
     """Set it, and the desk does not trust its clock."""
+    echoes: "Echoes"
 
     async def token(self, client_id: str = "chief", **form: str) -> httpx.Response:
         asked = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": SECRET, **form}
@@ -95,6 +98,20 @@ class DeskBench:
         return sorted((row.party_id, row.version, row.withdrawn) for row in rows)
 
 
+class Echoes:
+    """Addresses that say our word back, but for those that do not."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.silent: set[str] = set()
+
+    async def prove(self, watches: Sequence[Watch]) -> None:
+        for watch in watches:
+            self.asked.append(watch.callback_url)
+            if watch.callback_url in self.silent:
+                raise RuleBroken(f"callbackUrl: {watch.callback_url} did not answer")
+
+
 def relief_event(program_id: str, *, kw: float = 5000, **changes: Any) -> dict[str, Any]:
     return {
         "programID": program_id,
@@ -126,6 +143,7 @@ async def running_desk(
     done: list[tuple[str, str]] = []
     heard: dict[str, datetime] = {}
     doubt = Event()
+    echoes = Echoes()
     desk = Desk(
         store=store,
         now=clock.now,
@@ -140,12 +158,13 @@ async def running_desk(
         viewers=Viewers(store, strict_targets=strict_targets),
         horizon=Horizon(store),
         saw=lambda party_id, now: heard.update({party_id: now}),
+        callbacks=echoes,
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )
     running = await serve(operator_app(desk), host="127.0.0.1", port=0)
     try:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
-            bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt, heard=heard)
+            bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt, heard=heard, echoes=echoes)
             await bench.add_client("chief", *SCOPES[Role.BUSINESS])
             await bench.authorise()
             yield bench

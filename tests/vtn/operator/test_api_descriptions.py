@@ -41,10 +41,14 @@ async def test_answers_are_as_described(desk: DeskBench) -> None:
     await desk.add_party("one")
     program_id = await desk.create_program()
     event_id = await desk.create_event(program_id)
+    watch = {"objects": ["EVENT"], "operations": ["CREATE"], "callbackUrl": "https://hook.example/"}
+    body = {"clientName": "house", "objectOperations": [watch]}
+    subscription_id = (await desk.http.post(f"{OADR3}/subscriptions", json=body)).json()["id"]
     for name, path, schema in (
         ("operator", f"{OADR3}/programs/{program_id}", "program"),
         ("operator", f"{OADR3}/events/{event_id}", "event"),
         ("operator", f"{OADR3}/vens/id-one", "ven"),
+        ("operator", f"{OADR3}/subscriptions/{subscription_id}", "subscription"),
         ("operator", f"{OADR3}/nothing", "problem"),
         ("operator", f"{OADR3}/auth/server", "authServer"),
         ("admin", f"{ADMIN}/events/{event_id}", "eventDetail"),

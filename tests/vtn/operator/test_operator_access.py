@@ -14,6 +14,10 @@ from openadr_vtn.domain.access import READ_ALL, READS, SCOPES, WRITE_EVENTS
 from openadr_vtn.http.addresses import ADMIN, OADR3
 from tests.vtn.operator.desk_bench import FAILURES_PER_MINUTE, RULES, SECRET, DeskBench, a_key, relief_bytes
 
+OBJECTS = (
+    ("reports", "write_reports"), ("vens", "write_vens"), ("resources", "write_vens"),
+    ("subscriptions", "write_subscriptions"),
+)  # fmt: skip
 ROUTES = [
     ("GET", f"{OADR3}/programs", "read_targets"),
     ("POST", f"{OADR3}/programs", "write_programs"),
@@ -27,7 +31,7 @@ ROUTES = [
     ("DELETE", f"{OADR3}/events/x", "write_events"),
     *(
         (method, f"{OADR3}/{objects}{one}", scope if method != "GET" else "read_ven_objects")
-        for objects, scope in (("reports", "write_reports"), ("vens", "write_vens"), ("resources", "write_vens"))
+        for objects, scope in OBJECTS
         for one, methods in (("", ("GET", "POST")), ("/x", ("GET", "PUT", "DELETE")))
         for method in methods
     ),

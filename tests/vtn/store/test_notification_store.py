@@ -9,6 +9,7 @@ from openadr_core.errors import NotFound
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_vtn.adapters.sql.store import SqlStore
 from openadr_vtn.application.notice_ports import SubscriptionFilter
+from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.object_changes import program_change
 from openadr_vtn.domain.notification import Notification, NotificationState, StreamState
 from openadr_vtn.domain.subscription import hearers_in
@@ -50,11 +51,13 @@ async def test_a_subscription_comes_back_as_it_was_written(store: SqlStore, now:
         assert await view.subscriptions.by_id("one") == newer
         assert await view.subscriptions.by_id("none") is None
         assert await view.subscriptions.by_ids(["one", "two", "none"]) == {"one": newer, "two": two}
-        assert await view.subscriptions.page(SubscriptionFilter()) == [newer, two]
-        assert await view.subscriptions.page(SubscriptionFilter(), skip=1) == [two]
-        assert await view.subscriptions.page(SubscriptionFilter(client_id="other")) == [two]
-        assert await view.subscriptions.page(SubscriptionFilter(program_id="p", client_name="renamed")) == [newer]
-        assert await view.subscriptions.page(SubscriptionFilter(kinds=frozenset({ObjectKind.VEN}))) == [two]
+        assert await view.subscriptions.page(SubscriptionFilter(), Page()) == [newer, two]
+        assert await view.subscriptions.page(SubscriptionFilter(), Page(skip=1)) == [two]
+        assert await view.subscriptions.page(SubscriptionFilter(client_id="other"), Page()) == [two]
+        assert await view.subscriptions.page(SubscriptionFilter(program_id="p", client_name="renamed"), Page()) == [
+            newer
+        ]
+        assert await view.subscriptions.page(SubscriptionFilter(kinds=frozenset({ObjectKind.VEN})), Page()) == [two]
         assert await view.subscriptions.count(SubscriptionFilter(program_id="p")) == 1
         (hearer,) = await view.subscriptions.watching(ObjectKind.PROGRAM, CREATE)
         assert hearer == hearers_in(newer, ObjectKind.PROGRAM, CREATE)[0]

@@ -1,0 +1,108 @@
+"""From what happened to what waits for whom: a change is written out to every webhook that is to hear of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from openadr_core.model.party import Party
+from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_core.oadr3.subscriptions import notification_text
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.domain.notification import Notification, StreamState
+from openadr_vtn.domain.object_change import ObjectChange
+from openadr_vtn.domain.subscription import Hearer, Subscription, hearers_of, hears, shown_targets
+
+Granted = Mapping[str, frozenset[str]]
+"""The targets that vens were granted, by client id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A notification, made up for its receiver."""
+
+    notification: Notification
+    url: str
+    token: str | None
+    secret: str
+    body: bytes
+    """Empty: its client may not see the object any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What is to be told to one subscription now, in order."""
+
+    subscription_id: str
+    state: StreamState | None
+    parcels: tuple[Parcel, ...]
+
+
+def granted_to(vens: Iterable[Party]) -> dict[str, frozenset[str]]:
+    return {ven.client_id: ven.granted for ven in vens if ven.client_id is not None}
+
+
+async def spread(
+    uow: UnitOfWork, changes: Sequence[ObjectChange], granted: Granted, now: datetime, *, broker_too: bool
+) -> set[str]:
+    """Write out these changes, in one go; the subscriptions that have something to hear.
+
+    Without ``broker_too`` nobody publishes: what happens now is not kept for a broker that may come one day.
+    """
+    watching: dict[tuple[ObjectKind, Operation], list[Hearer]] = {}
+    told: set[str] = set()
+    for change in changes:
+        key = change.kind, change.operation
+        if key not in watching:
+            watching[key] = await uow.subscriptions.watching(*key)
+        hearers = hearers_of(change, watching[key], granted)
+        await uow.notifications.owe(change.number, hearers)
+        told |= {hearer.subscription_id for hearer in hearers}
+    numbers = [change.number for change in changes]
+    await uow.object_changes.mark_spread(numbers, now)
+    if not broker_too:
+        await uow.object_changes.mark_published(numbers, now)
+    return told
+
+
+async def streams_of(view: UnitOfWork, subscription_ids: Sequence[str], granted: Granted, *, each: int) -> list[Stream]:
+    """What waits first for each of these subscriptions; those for which nothing waits are left out."""
+    waiting = await view.notifications.first_waiting(subscription_ids, each)
+    ids = {one.subscription_id for one in waiting}
+    known = await view.subscriptions.by_ids(ids)
+    states = await view.notifications.streams(ids)
+    changes = await view.object_changes.by_numbers(one.change_number for one in waiting)
+    bodies: dict[tuple[int, tuple[str, ...] | None], bytes] = {}
+    parcels: dict[str, list[Parcel]] = {}
+    for one in waiting:
+        parcel = _parcel(one, known[one.subscription_id], changes[one.change_number], granted, bodies)
+        parcels.setdefault(one.subscription_id, []).append(parcel)
+    return [
+        Stream(subscription_id=subscription_id, state=states.get(subscription_id), parcels=tuple(found))
+        for subscription_id, found in parcels.items()
+    ]
+
+
+def _parcel(
+    notification: Notification,
+    subscription: Subscription,
+    change: ObjectChange,
+    granted: Granted,
+    bodies: dict[tuple[int, tuple[str, ...] | None], bytes],
+) -> Parcel:
+    """What is seen is looked at again: the ven may have lost what it was granted when the change was written out."""
+    hearer = Hearer(
+        subscription_id=subscription.id, position=notification.position, client_id=subscription.client_id,
+        is_business=subscription.is_business, program_id=subscription.program_id, targets=subscription.targets,
+    )  # fmt: skip
+    watch = subscription.watches[min(notification.position, len(subscription.watches) - 1)]
+    body = b""
+    if hears(hearer, change, granted):
+        shown = shown_targets(hearer, change, granted)
+        key = change.number, shown
+        if key not in bodies:
+            bodies[key] = notification_text(change.kind, change.operation, change.document, shown).encode()
+        body = bodies[key]
+    return Parcel(
+        notification=notification, url=watch.callback_url, token=watch.bearer_token, secret=subscription.secret,
+        body=body,
+    )  # fmt: skip

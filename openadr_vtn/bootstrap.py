@@ -60,6 +60,7 @@ from openadr_vtn.http.certificates import OwnCertificates
 from openadr_vtn.http.health_routes import Health
 from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
+from openadr_vtn.http.sep2_routes import mrid_maker, sep2_app, sep2_server
 from openadr_vtn.http.throttle import Throttle
 from openadr_vtn.protocols.oadr2 import Oadr2Vtn
 from openadr_vtn.protocols.oadr2_push import Oadr2Pusher
@@ -68,6 +69,7 @@ from openadr_vtn.settings import (
     ConsoleSettings,
     OperatorSettings,
     PartiesSettings,
+    Sep2Settings,
     Settings,
 )
 
@@ -90,6 +92,8 @@ class Vtn:
     parties: Running
     operator: Running
     console: Running
+    sep2: Running | None
+    """For IEEE 2030.5, where the settings want it."""
     console_url: str
     """With the token that opens it: for the operator's eyes."""
     _store: SqlStore
@@ -119,14 +123,15 @@ class Vtn:
         await self._pusher.close()
         await self._outbound.close()
         await self._notifiers.close()
-        for listener in (self.parties, self.operator, self.console):
-            await listener.close()
+        for listener in (self.parties, self.operator, self.console, self.sep2):
+            if listener is not None:
+                await listener.close()
         await self._directory.write_last_seen()
         await self._store.close()
 
 
 async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
-    """Serve on all three listeners. ConfigError names a setting that cannot be used."""
+    """Serve on all listeners. ConfigError names a setting that cannot be used."""
     clock = clock or SystemClock()
     certificates = OwnCertificates(settings, clock.now)
     store = await _migrated_store(settings)
@@ -156,18 +161,23 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators, metrics))
         pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules)
         listeners.append(await _listen(pages, settings.console, None, metrics))
+        if settings.sep2 is not None:
+            devices = sep2_server(settings.sep2, store, directory)
+            app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"))
+            listeners.append(await _listen(app, settings.sep2, certificates.for_sep2, metrics))
     except BaseException:
         for listener in listeners:
             await listener.close()
         await store.close()
         raise
-    parties, operator, console = listeners
+    parties, operator, console, *sep2 = listeners
     pusher.start()
     notifiers.start()
     return Vtn(
         parties=parties,
         operator=operator,
         console=console,
+        sep2=sep2[0] if sep2 else None,
         console_url=f"{console.url}/?token={gate.token}",
         _store=store,
         _scheduler=_wake(
@@ -207,6 +217,8 @@ async def _serve(settings: Settings) -> None:
     vtn = await start(settings)
     loop.add_signal_handler(signal.SIGHUP, _renew_soundly, vtn)
     where = {"parties": vtn.parties.url, "operator": vtn.operator.url}
+    if vtn.sep2 is not None:
+        where["sep2"] = vtn.sep2.url
     log.info("ready", **where, console=vtn.console.url)
     # Not a log record: it carries the token that opens the console, for whoever started us.
     sys.stdout.write(json.dumps({"event": "ready", **where, "console": vtn.console_url}) + "\n")
@@ -300,6 +312,7 @@ async def _desk(
         rails=GuardRails(event_max_w=settings.guard.event_max_kw * 1000, step_max_w=settings.guard.step_max_kw * 1000),
         opt_rules=settings.opts.rules,
         poll_interval=timedelta(seconds=settings.parties.poll_interval_s),
+        maker=mrid_maker(settings.sep2),
         keyring=await open_keyring(store, fresh, clock.now()),
         token_rules=TokenRules(
             issuer=settings.vtn.id,
@@ -406,7 +419,7 @@ def _signatures(
 
 async def _listen(
     app: web.Application,
-    where: PartiesSettings | OperatorSettings | ConsoleSettings,
+    where: PartiesSettings | OperatorSettings | ConsoleSettings | Sep2Settings,
     tls: ssl.SSLContext | None,
     metrics: VtnMetrics,
     may_speak: Callable[[], bool] = lambda: True,

@@ -7,6 +7,7 @@
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -171,6 +172,39 @@ class OptSettings(Table):
         )
 
 
+class Sep2Settings(Table):
+    """Where IEEE 2030.5 clients connect (CSIP, CSIP-AUS); without this table nobody listens for them."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8446
+    profile: Literal["sep2-strict", "sep2-compat"] = "sep2-strict"
+    """strict: the one suite that the standard wants, CCM-8; compat: AES-GCM too."""
+    certificates: tuple[CertificateSettings, ...] = Field(min_length=1)
+    trust: tuple[Path, ...] = Field(min_length=1)
+    """The roots (SERCA) whose devices may knock; several, if need be. They are let in one by one, by an operator."""
+    pen: Annotated[int, Field(gt=0, le=99_999_999)]
+    """The utility's Private Enterprise Number: what mRIDs end in."""
+    pen_form: Literal["decimal", "hex"] = "decimal"
+    """As CSIP-AUS reads it, or as the standard's letter has it."""
+    csipaus: Literal["none", "1.2", "1.3"] = "1.2"
+    """What is spoken at /dcap; all three are spoken at /csip/dcap, /csipaus-1.2/dcap and /csipaus-1.3/dcap."""
+    time_zone: str = "UTC"
+    """An IANA name, for Time's offsets."""
+    in_band: bool = True
+    """Whether devices may register themselves, and aggregators theirs, once their certificate is let in."""
+    shows_registration: bool = True
+    """Whether a device may read its PIN."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise ValueError("is no time zone that this machine knows") from None
+        return name
+
+
 class GuardSettings(Table):
     """What no event may ask for, however it was typed."""
 
@@ -193,6 +227,7 @@ class Settings(FileSettings):
     guard: GuardSettings
     """Required: the utility must have said what an event may ask for at most."""
     vtn: VtnSettings = VtnSettings()
+    sep2: Sep2Settings | None = None
     push: PushSettings = PushSettings()
     webhooks: WebhookSettings = WebhookSettings()
     console: ConsoleSettings = ConsoleSettings()
@@ -214,8 +249,16 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     parties, operator, store = settings.parties, settings.operator, settings.store
     if store.url.startswith("sqlite:///"):
         store = StoreSettings(url=f"sqlite:///{folder / store.url.removeprefix('sqlite:///')}")
+    sep2 = settings.sep2
+    if sep2 is not None:
+        placed = {
+            "certificates": _chains(folder, "sep2", sep2.certificates),
+            "trust": _files(folder, "sep2.trust", sep2.trust),
+        }
+        sep2 = sep2.model_copy(update=placed)
     return settings.model_copy(
         update={
+            "sep2": sep2,
             "parties": parties.model_copy(
                 update={
                     "certificates": _chains(folder, "parties", parties.certificates),

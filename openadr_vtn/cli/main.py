@@ -7,6 +7,8 @@ import click
 from openadr_core.errors import ConfigError, OpenAdrError
 from openadr_vtn.cli.certificate import certificate
 from openadr_vtn.cli.client import client
+from openadr_vtn.cli.control import control
+from openadr_vtn.cli.device import device
 from openadr_vtn.cli.event import event
 from openadr_vtn.cli.init import init
 from openadr_vtn.cli.opt import opt
@@ -54,5 +56,5 @@ def main() -> None:
     """
 
 
-for command in (init, run, check, certificate, client, party, program, event, opt, report, stop):
+for command in (init, run, check, certificate, client, party, program, event, opt, report, device, control, stop):
     main.add_command(command)

@@ -63,6 +63,12 @@ class OperatorApi:
     def command(self, path: str, body: Mapping[str, Any]) -> Any:
         return self.ask("POST", f"{ADMIN}/{path}", body=json.dumps(body).encode())
 
+    def change(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self.ask("PUT", f"{ADMIN}/{path}", body=json.dumps(body).encode())
+
+    def remove(self, path: str) -> Any:
+        return self.ask("DELETE", f"{ADMIN}/{path}")
+
     def ask(
         self,
         method: str,

@@ -15,6 +15,7 @@ from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_core.shell.http_armour import read_body
 from openadr_vtn.application.handlers.clients import Keyring, TokenRules, caller_of
+from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.subscriptions import Callbacks
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import Store
@@ -49,6 +50,8 @@ class Desk:
     """Told of every ven that was heard: its party's id, and when."""
     callbacks: Callbacks
     """Asks addresses that clients name whether they are theirs."""
+    maker: Maker
+    """Of mRIDs (IEEE 2030.5)."""
     wrote: Callable[[Caller, str, str], None]
     """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
 

@@ -9,6 +9,7 @@ from openadr_vtn.http.opt_routes import opt_routes
 from openadr_vtn.http.party_routes import party_routes
 from openadr_vtn.http.problem import problems
 from openadr_vtn.http.report_routes import report_routes
+from openadr_vtn.http.sep2_admin_routes import sep2_admin_routes
 from openadr_vtn.http.subscription_routes import subscription_routes
 from openadr_vtn.http.token_routes import token_routes
 
@@ -25,6 +26,7 @@ def operator_app(desk: Desk) -> web.Application:
             *party_routes(),
             *opt_routes(),
             *report_routes(),
+            *sep2_admin_routes(),
         ]
     )
     return app

@@ -21,6 +21,7 @@ class OwnCertificates:
         self._settings = settings
         self._party_chains = _chains(settings.parties.certificates)
         self._operator_chains = _chains(settings.operator.certificates)
+        self._sep2_chains = [] if settings.sep2 is None else _chains(settings.sep2.certificates)
         self._look(forced=False)
         trust = settings.operator.client_trust
         self.for_parties: ssl.SSLContext = server_context(
@@ -35,6 +36,10 @@ class OwnCertificates:
             OPERATOR_PRESET, self._operator_chains, trust, "required" if trust else "none"
         )
 
+        self.for_sep2: ssl.SSLContext | None = None
+        if settings.sep2 is not None:
+            self.for_sep2 = server_context(settings.sep2.profile, self._sep2_chains, settings.sep2.trust)
+
     def renew(self) -> None:
         """Take what the files hold now: new connections get it, none is cut.
 
@@ -44,6 +49,8 @@ class OwnCertificates:
         for context in (self.for_parties, self.for_pushes):
             reload(context, self._settings.parties.profile, self._party_chains, self._settings.parties.trust)
         reload(self.for_operators, OPERATOR_PRESET, self._operator_chains, self._settings.operator.client_trust)
+        if self.for_sep2 is not None and self._settings.sep2 is not None:
+            reload(self.for_sep2, self._settings.sep2.profile, self._sep2_chains, self._settings.sep2.trust)
 
     def remind(self) -> None:
         """Say in the log which of them end soon (2.0b 10.4): to be called every day."""
@@ -57,8 +64,12 @@ class OwnCertificates:
         """
         return self._now() < self._parties_until
 
+    @property
+    def _all_chains(self) -> list[Chain]:
+        return [*self._party_chains, *self._operator_chains, *self._sep2_chains]
+
     def _look(self, *, forced: bool) -> None:
-        ends = refuse_expired(self._party_chains + self._operator_chains, self._now(), forced=forced)
+        ends = refuse_expired(self._all_chains, self._now(), forced=forced)
         self._parties_until = min(ends[chain.certificate] for chain in self._party_chains)
 
     def signers(self) -> dict[KeyKind, Signer]:
@@ -74,7 +85,7 @@ class OwnCertificates:
 
     def show(self, gauge: CertificateGauge) -> None:
         """Tell the gauge how long each is good for."""
-        for chain in self._party_chains + self._operator_chains:
+        for chain in self._all_chains:
             gauge.watch(chain.certificate.stem, chain.certificate.read_bytes())
 
 

@@ -1,18 +1,66 @@
 """IEEE 2030.5 over HTTPS: bytes and a certificate in, bytes out; everything between is the sans-IO core's."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from openadr_core.exchange import Response
 from openadr_core.limits import XML_BODY_MAX_BYTES
+from openadr_core.sep2.mrid import PenForm
+from openadr_core.sep2.names import CsipAus
+from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.door import Door
 from openadr_core.shell.http_armour import read_body, refusal
 from openadr_core.shell.tls_peer import peer_of_transport
-from openadr_vtn.protocols.sep2 import Sep2Server
+from openadr_vtn.application.directory import Directory
+from openadr_vtn.application.handlers.sep2_groups import Maker
+from openadr_vtn.application.ports import Store
+from openadr_vtn.domain.sep2.zone import zone_facts
+from openadr_vtn.protocols.sep2 import Sep2Desk, Sep2Server
+from openadr_vtn.protocols.sep2.scene import Speech
+from openadr_vtn.settings import Sep2Settings
+
+SCHEMAS = {
+    None: "schemas/ieee2030_5/sep.xsd",
+    CsipAus.V1_2: "schemas/ieee2030_5/csipaus-1.2.xsd",
+    CsipAus.V1_3: "schemas/ieee2030_5/csipaus-1.3.xsd",
+}
+PREFIXES = {"/csip": None, "/csipaus-1.2": CsipAus.V1_2, "/csipaus-1.3": CsipAus.V1_3}
+"""Addresses that settle what is spoken, whatever the deployment speaks without."""
+SPOKEN = {"none": None, "1.2": CsipAus.V1_2, "1.3": CsipAus.V1_3}
+TIME_QUALITY = 3
+"""Our clock follows NTP, as the deployment guide demands."""
+UNIQUE_BITS = 96
 
 WITH_BODY = frozenset({"POST", "PUT"})
+
+
+def sep2_server(settings: Sep2Settings, store: Store, directory: Directory) -> Sep2Server:
+    zone = ZoneInfo(settings.time_zone)
+    spoken = {**PREFIXES, "": SPOKEN[settings.csipaus]}
+    desk = Sep2Desk(
+        speeches=[
+            Speech(prefix=prefix, csipaus=csipaus, schema=load_schema(SCHEMAS[csipaus]))
+            for prefix, csipaus in spoken.items()
+        ],
+        pen=settings.pen,
+        pen_form=PenForm(settings.pen_form),
+        time_quality=TIME_QUALITY,
+        time_zone=lambda now: zone_facts(zone, now),
+        shows_registration=settings.shows_registration,
+        in_band=settings.in_band,
+    )
+    return Sep2Server(store=store, directory=directory, desk=desk)
+
+
+def mrid_maker(settings: Sep2Settings | None) -> Maker:
+    """Without the table, mRIDs end in nobody's number: nobody sees them."""
+    form = PenForm.DECIMAL if settings is None else PenForm(settings.pen_form)
+    pen = 0 if settings is None else settings.pen
+    return Maker(pen=pen, pen_form=form, new_unique=lambda: secrets.randbits(UNIQUE_BITS))
 
 
 def sep2_app(server: Sep2Server, clock: Callable[[], datetime], *, on_busy: Callable[[], None]) -> web.Application:

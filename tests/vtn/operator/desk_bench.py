@@ -18,10 +18,12 @@ from openadr_core.model.availability import OptRules
 from openadr_core.model.event import DrEvent
 from openadr_core.oadr3.subscriptions import Watch
 from openadr_core.oadr3.tokens import new_signing_key
+from openadr_core.sep2.mrid import PenForm
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.handlers.clients import TokenRules, add_client, open_keyring
+from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import SigningKey
 from openadr_vtn.application.viewers import Viewers
@@ -152,6 +154,7 @@ async def running_desk(
         opt_rules=OptRules(),
         poll_interval=timedelta(seconds=10),
         keyring=await open_keyring(store, a_key(clock), clock.now()),
+        maker=Maker(pen=28547, pen_form=PenForm.DECIMAL, new_unique=lambda: next(numbers)),
         is_time_in_doubt=doubt.is_set,
         token_rules=RULES,
         token_throttle=Throttle(FAILURES_PER_MINUTE),

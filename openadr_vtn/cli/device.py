@@ -1,0 +1,184 @@
+"""`openadr-vtn device`: IEEE 2030.5 devices, their groups, and how often they are to poll."""
+
+from typing import Any
+
+import click
+
+from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
+from openadr_vtn.cli.plain_help import PlainGroup
+from openadr_vtn.cli.tables import clock_text, show_json, show_table
+
+group_option = click.option("--group", "groups", multiple=True, help="A group that it lies in; repeat for more.")
+
+
+@click.group(cls=PlainGroup)
+def device() -> None:
+    """Devices of IEEE 2030.5 (CSIP), and their groups.
+
+    A device is known by its LFDI, and belongs to the party whose certificate it shows, or to the aggregator
+    that manages it. What is asked of a group (openadr-vtn control) is asked of every device in it and below it.
+    """
+
+
+@device.command("list")
+@json_option
+@operator_option
+def list_devices(api: OperatorApi, *, as_json: bool) -> None:
+    """List devices, by their SFDI."""
+    found = _all_devices(api)
+    if as_json:
+        show_json(found)
+        return
+    show_table(
+        ["LFDI", "SFDI", "GROUPS", "CATEGORY", "ACCESS", "REGISTERED", "PARTY"],
+        [
+            [
+                one["lfdi"], one["sfdi"], " ".join(one["groups"]) or None, one["category"],
+                "yes" if one["enabled"] else "withdrawn", clock_text(one["registered_at"]), one["party_id"],
+            ]
+            for one in found
+        ],
+        empty="No device yet: openadr-vtn device add --help",
+    )  # fmt: skip
+
+
+@device.command()
+@click.argument("lfdi")
+@json_option
+@operator_option
+def show(api: OperatorApi, lfdi: str, *, as_json: bool) -> None:
+    """Show one device, and what it has said of itself."""
+    found = api.admin(f"sep2/devices/{lfdi}")
+    if as_json:
+        show_json(found)
+        return
+    for label, value in (
+        ("LFDI", found["lfdi"]), ("SFDI", found["sfdi"]), ("address", found["href"]), ("party", found["party"]),
+        ("groups", " ".join(found["groups"]) or "(none)"), ("PIN", found["pin"] or "(none)"),
+        ("access", "yes" if found["enabled"] else "withdrawn"), ("says", " ".join(found["said"]) or "(nothing yet)"),
+    ):  # fmt: skip
+        click.echo(f"{label:<10}{value}")
+
+
+@device.command()
+@click.argument("party")
+@click.argument("lfdi")
+@group_option
+@click.option("--pin", type=int, help="Six digits, the last of which checks the others: 111115.")
+@click.option("--category", help="deviceCategory, in hex: 020000 is a battery with an inverter …")
+@operator_option
+def add(
+    api: OperatorApi, *, party: str, lfdi: str, groups: tuple[str, ...], pin: int | None, category: str | None
+) -> None:
+    """Register a device out of band, before it comes.
+
+    Example:
+      openadr-vtn device add solar-co 3E4F45AB31EDFE5B67E343E5E4562E31984E23E5 --group feeder-7 --pin 111115
+    """
+    wish = {"party": party, "lfdi": lfdi, "groups": list(groups), "pin": pin, "category": category}
+    made = api.command("sep2/devices", {name: value for name, value in wish.items() if value is not None})
+    click.echo(f"Device {made['lfdi']} is registered, SFDI {made['sfdi']}, at {made['href']}.")
+
+
+@device.command()
+@click.argument("lfdi")
+@group_option
+@click.option("--no-group", is_flag=True, help="Out of all groups.")
+@click.option("--pin", type=int)
+@click.option("--post-rate", type=click.IntRange(1, 86_400), metavar="SECONDS", help="How often it is to report.")
+@click.option("--access/--no-access", default=None, help="Grant it access again, or withdraw it at once.")
+@operator_option
+def change(
+    api: OperatorApi, *, lfdi: str, groups: tuple[str, ...], no_group: bool, pin: int | None, post_rate: int | None,
+    access: bool | None,
+) -> None:  # fmt: skip
+    """Change a device's groups, PIN, rate or access."""
+    wish: dict[str, Any] = {"pin": pin, "post_rate_s": post_rate, "enabled": access}
+    wish["groups"] = list(groups) if groups or no_group else None
+    api.change(f"sep2/devices/{lfdi}", {name: value for name, value in wish.items() if value is not None})
+    click.echo(f"Device {lfdi} is changed.")
+
+
+@device.command()
+@click.argument("lfdi")
+@operator_option
+def remove(api: OperatorApi, lfdi: str) -> None:
+    """Remove a device, and all that it said of itself."""
+    api.remove(f"sep2/devices/{lfdi}")
+    click.echo(f"Device {lfdi} is removed.")
+
+
+@device.command()
+@click.argument("party")
+@click.argument("pen", type=int)
+@operator_option
+def aggregator(api: OperatorApi, party: str, pen: int) -> None:
+    """Let PARTY answer for devices of its own.
+
+    It may register those whose LFDI ends in its Private Enterprise Number PEN.
+    """
+    api.command("sep2/aggregators", {"party": party, "pen": pen})
+    click.echo(f"{party} answers for devices whose LFDI ends in {pen:08d}.")
+
+
+@device.command()
+@json_option
+@operator_option
+def groups(api: OperatorApi, *, as_json: bool) -> None:
+    """List groups, the top ones first."""
+    found = api.admin("sep2/groups")
+    if as_json:
+        show_json(found)
+        return
+    show_table(
+        ["NAME", "IN", "PRIMACY", "CONTROLS", "MRID", "ADDRESS"],
+        [[one["name"], one["parent"], one["primacy"], one["controls"], one["mrid"], one["href"]] for one in found],
+        empty="No group yet: openadr-vtn device add-group --help",
+    )
+
+
+@device.command("add-group")
+@click.argument("name")
+@click.option("--in", "parent", help="The group that it lies in.")
+@click.option("--primacy", type=click.IntRange(0, 255), help="The lower wins; as the group above has it if left out.")
+@operator_option
+def add_group(api: OperatorApi, name: str, parent: str | None, primacy: int | None) -> None:
+    """Make a group: a feeder, a substation, a program.
+
+    Example:
+      openadr-vtn device add-group feeder-7 --in substation-2 --primacy 3
+    """
+    wish = {"name": name, "parent": parent, "primacy": primacy}
+    made = api.command("sep2/groups", {name: value for name, value in wish.items() if value is not None})
+    click.echo(f"Group {made['name']} is made, at {made['href']}.")
+
+
+@device.command("remove-group")
+@click.argument("name")
+@operator_option
+def remove_group(api: OperatorApi, name: str) -> None:
+    """Remove a group and its controls."""
+    api.remove(f"sep2/groups/{name}")
+    click.echo(f"Group {name} is removed.")
+
+
+@device.command()
+@click.argument("name")
+@click.argument("seconds", type=click.IntRange(1, 86_400))
+@operator_option
+def rate(api: OperatorApi, name: str, seconds: int) -> None:
+    """Set how often clients poll NAME, or post to it.
+
+    EndDeviceList, DERProgramList, Time, …; EndDevice is the postRate of devices.
+    """
+    api.change(f"sep2/rates/{name}", {"seconds": seconds})
+    click.echo(f"{name}: every {seconds} s, from the next read on.")
+
+
+def _all_devices(api: OperatorApi) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while True:
+        page = api.admin("sep2/devices", skip=str(len(found)))
+        found += page
+        if len(page) < 500:
+            return found

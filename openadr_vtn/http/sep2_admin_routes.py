@@ -1,0 +1,250 @@
+"""IEEE 2030.5, for operators: groups, devices, aggregators, controls, defaults, curves and rates.
+
+`schemas/openadr3/admin.yaml` describes it.
+"""
+
+from datetime import datetime
+
+from aiohttp import web
+
+from openadr_core.oadr3.fields import Fields
+from openadr_core.oadr3.json_text import parse_object
+from openadr_core.oadr3.times import Sentinel, parse_start
+from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers.sep2_controls import ControlWish
+from openadr_vtn.application.handlers.sep2_groups import DeviceWish
+from openadr_vtn.application.handlers.sep2_views import control_views, device_detail, group_views
+from openadr_vtn.application.sep2_ports import ControlKind
+from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, WRITE_EVENTS, Caller
+from openadr_vtn.http.access import Desk, answered, body_fields, json_body, number_asked, scoped
+from openadr_vtn.http.addresses import ADMIN
+from openadr_vtn.http.sep2_views import control_json, device_detail_json, device_json, group_json, group_view_json
+
+PAGE_MAX = 500
+KINDS: dict[str, ControlKind] = {"DERControl": "DERControl", "EndDeviceControl": "EndDeviceControl"}
+
+
+def sep2_admin_routes() -> list[web.RouteDef]:
+    base = f"{ADMIN}/sep2"
+    group, device, control = f"{base}/groups/{{name}}", f"{base}/devices/{{lfdi}}", f"{base}/controls/{{mrid}}"
+    return [
+        web.get(f"{base}/groups", scoped(READ_ALL, list_groups)),
+        web.post(f"{base}/groups", scoped(MANAGE_PARTIES, create_group)),
+        web.put(group, scoped(MANAGE_PARTIES, change_group)),
+        web.delete(group, scoped(MANAGE_PARTIES, remove_group)),
+        web.get(f"{group}/controls", scoped(READ_ALL, list_controls)),
+        web.post(f"{group}/controls", scoped(WRITE_EVENTS, create_control)),
+        web.put(f"{group}/default", scoped(WRITE_EVENTS, save_default)),
+        web.delete(f"{group}/default", scoped(WRITE_EVENTS, remove_default)),
+        web.post(f"{group}/curves", scoped(WRITE_EVENTS, add_curve)),
+        web.get(f"{base}/devices", scoped(READ_ALL, list_devices)),
+        web.post(f"{base}/devices", scoped(MANAGE_PARTIES, add_device)),
+        web.get(device, scoped(READ_ALL, one_device)),
+        web.put(device, scoped(MANAGE_PARTIES, change_device)),
+        web.delete(device, scoped(MANAGE_PARTIES, remove_device)),
+        web.post(f"{base}/aggregators", scoped(MANAGE_PARTIES, name_aggregator)),
+        web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
+        web.get(f"{base}/rates", scoped(READ_ALL, list_rates)),
+        web.put(f"{base}/rates/{{name}}", scoped(MANAGE_PARTIES, save_rate)),
+    ]
+
+
+# -- groups ----------------------------------------------------------------------------
+
+
+async def list_groups(_request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    async with desk.store.view() as view:
+        found = await group_views(view, int(desk.now().timestamp()))
+    return answered([group_view_json(one) for one in found])
+
+
+async def create_group(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "name", "parent", "primacy")
+    made = await sep2_groups.create_group(
+        desk.store, name=wish.required("name", wish.name), parent=wish.optional("parent", wish.name),
+        primacy=wish.optional("primacy", wish.natural), maker=desk.maker, actor=caller.actor, now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "create group", made.name)
+    return answered(group_json(made))
+
+
+async def change_group(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "parent", "primacy")
+    changed = await sep2_groups.change_group(
+        desk.store, request.match_info["name"], parent=wish.optional("parent", wish.name),
+        primacy=wish.optional("primacy", wish.natural), actor=caller.actor, now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "change group", changed.name)
+    return answered(group_json(changed))
+
+
+async def remove_group(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    removed = await sep2_groups.remove_group(desk.store, request.match_info["name"], actor=caller.actor, now=desk.now())
+    desk.wrote(caller, "remove group", removed.name)
+    return answered(group_json(removed))
+
+
+# -- what is asked of them -------------------------------------------------------------
+
+
+async def list_controls(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    async with desk.store.view() as view:
+        found = await control_views(view, request.match_info["name"], int(desk.now().timestamp()))
+    return answered([control_json(one) for one in found])
+
+
+async def create_control(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(
+        request, "kind", "asks", "start", "duration_s", "randomize_start_s", "randomize_duration_s",
+        "response_required", "category", "description",
+    )  # fmt: skip
+    now = desk.now()
+    kind = wish.optional("kind", wish.text) or "DERControl"
+    if kind not in KINDS:
+        raise wish.wrong("kind", f"must be {' or '.join(KINDS)}")
+    said = {name: wish.optional(name, wish.integer) or 0 for name in ("randomize_start_s", "randomize_duration_s")}
+    wanted = ControlWish(
+        kind=KINDS[kind], members=wish.required("asks", wish.object).members,
+        starts_at=_moment(wish, "start", now), duration_s=wish.required("duration_s", wish.natural),
+        response_required=wish.optional("response_required", wish.text) or "03",
+        category=wish.optional("category", wish.text), description=wish.optional("description", wish.text), **said,
+    )  # fmt: skip
+    stored = await sep2_controls.create_control(
+        desk.store, request.match_info["name"], wanted, maker=desk.maker, actor=caller.actor, now=now
+    )
+    desk.wrote(caller, "create control", stored.control.mrid)
+    return answered({"mrid": stored.control.mrid})
+
+
+async def cancel_control(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "randomly")
+    stored = await sep2_controls.cancel_control(
+        desk.store, request.match_info["mrid"], randomly=wish.optional("randomly", wish.boolean) or False,
+        actor=caller.actor, now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "cancel control", stored.control.mrid)
+    return answered({"mrid": stored.control.mrid})
+
+
+async def save_default(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    return await _default(request, desk, caller, remove=False)
+
+
+async def remove_default(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    return await _default(request, desk, caller, remove=True)
+
+
+async def _default(request: web.Request, desk: Desk, caller: Caller, *, remove: bool) -> web.Response:
+    name = request.match_info["name"]
+    members = None if remove else (await _any_fields(request)).members
+    await sep2_controls.save_default(desk.store, name, members, maker=desk.maker, actor=caller.actor, now=desk.now())
+    desk.wrote(caller, "save default", name)
+    return answered({"group": name})
+
+
+async def add_curve(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    name = request.match_info["name"]
+    stored = await sep2_controls.add_curve(
+        desk.store, name, (await _any_fields(request)).members, maker=desk.maker, actor=caller.actor, now=desk.now()
+    )
+    desk.wrote(caller, "add curve", name)
+    return answered({"href": f"/derp/{stored.group_id}/dc/{stored.id}"})
+
+
+# -- devices ---------------------------------------------------------------------------
+
+
+async def list_devices(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    skip, limit = number_asked(request, "skip", 0, 10**9 - 1), number_asked(request, "limit", PAGE_MAX, PAGE_MAX)
+    async with desk.store.view() as view:
+        found = await view.registry.devices(skip=skip, limit=limit)
+        groups = {group.id: group.name for group in await view.registry.groups()}
+    return answered([device_json(device, [groups[group_id] for group_id in device.groups]) for device in found])
+
+
+async def one_device(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    async with desk.store.view() as view:
+        detail = await device_detail(view, request.match_info["lfdi"])
+    return answered(device_detail_json(detail))
+
+
+async def add_device(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "party", "lfdi", *DEVICE_MEMBERS)
+    added = await sep2_groups.add_device(
+        desk.store, party=wish.required("party", wish.name), lfdi=wish.required("lfdi", wish.text),
+        wish=_device_wish(wish), actor=caller.actor, now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "add device", added.lfdi)
+    return answered(await _device_answer(desk, added.lfdi))
+
+
+async def change_device(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, *DEVICE_MEMBERS)
+    changed = await sep2_groups.change_device(
+        desk.store, request.match_info["lfdi"], _device_wish(wish), actor=caller.actor, now=desk.now()
+    )
+    desk.wrote(caller, "change device", changed.lfdi)
+    return answered(await _device_answer(desk, changed.lfdi))
+
+
+async def remove_device(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    removed = await sep2_groups.remove_device(
+        desk.store, request.match_info["lfdi"], actor=caller.actor, now=desk.now()
+    )
+    desk.wrote(caller, "remove device", removed.lfdi)
+    return answered({"lfdi": removed.lfdi})
+
+
+async def name_aggregator(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "party", "pen")
+    named = await sep2_groups.name_aggregator(
+        desk.store, wish.required("party", wish.name), pen=wish.required("pen", wish.natural), actor=caller.actor,
+        now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "name aggregator", named.party_id)
+    return answered({"party_id": named.party_id, "pen": named.pen})
+
+
+# -- rates -----------------------------------------------------------------------------
+
+
+async def list_rates(_request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    async with desk.store.view() as view:
+        chosen = await view.registry.rates()
+    return answered({name: chosen.get(name) for name in sep2_groups.RATES})
+
+
+async def save_rate(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "seconds")
+    name, seconds = request.match_info["name"], wish.optional("seconds", wish.natural)
+    await sep2_groups.save_rate(desk.store, name, seconds, actor=caller.actor, now=desk.now())
+    desk.wrote(caller, "save rate", name)
+    return answered({"name": name, "seconds": seconds})
+
+
+DEVICE_MEMBERS = ("groups", "pin", "category", "post_rate_s", "enabled")
+
+
+def _device_wish(wish: Fields) -> DeviceWish:
+    return DeviceWish(
+        groups=wish.names("groups") if wish.members.get("groups") is not None else None,
+        pin=wish.optional("pin", wish.natural),
+        category=wish.optional("category", wish.text),
+        post_rate_s=wish.optional("post_rate_s", wish.natural),
+        enabled=wish.optional("enabled", wish.boolean),
+    )
+
+
+async def _device_answer(desk: Desk, lfdi: str) -> dict[str, object]:
+    async with desk.store.view() as view:
+        return device_detail_json(await device_detail(view, lfdi))
+
+
+async def _any_fields(request: web.Request) -> Fields:
+    """A body whose members a message of the standard decides over."""
+    return Fields(parse_object(await json_body(request))[0], "")
+
+
+def _moment(wish: Fields, name: str, now: datetime) -> int:
+    at = wish.required(name, wish.parsed(parse_start))
+    return int((now if isinstance(at, Sentinel) else at).timestamp())

@@ -1,0 +1,60 @@
+"""Groups, devices and controls of IEEE 2030.5 as JSON for people's tools."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from openadr_core.oadr3.times import moment_text
+from openadr_vtn.application.handlers.sep2_views import ControlView, DeviceDetail, GroupView
+from openadr_vtn.domain.sep2.registry import EndDevice, Group
+
+Object = dict[str, Any]
+
+
+def group_json(group: Group) -> Object:
+    return {"name": group.name, "mrid": group.mrid, "version": group.version, "href": f"/derp/{group.id}"}
+
+
+def group_view_json(view: GroupView) -> Object:
+    return {**group_json(view.group), "parent": view.parent, "primacy": view.primacy, "controls": view.controls}
+
+
+def control_json(view: ControlView) -> Object:
+    stored, control = view.stored, view.stored.control
+    return {
+        "mrid": control.mrid,
+        "kind": stored.kind,
+        "asks": sorted(control.asks),
+        "status": view.standing.status.name.lower(),
+        "since": _moment(view.standing.since),
+        "potentially_superseded": view.standing.potentially_superseded_at is not None,
+        "starts_at": _moment(control.start),
+        "duration_s": control.duration_s,
+        "responses": [
+            {"lfdi": one.lfdi, "status": one.status, "at": _moment(one.created_at)} for one in view.responses
+        ],
+    }
+
+
+def device_json(device: EndDevice, groups: Iterable[str]) -> Object:
+    return {
+        "lfdi": device.lfdi,
+        "sfdi": device.sfdi,
+        "party_id": device.party_id,
+        "href": f"/edev/{device.number}",
+        "groups": sorted(groups),
+        "category": device.category or None,
+        "pin": device.pin,
+        "post_rate_s": device.post_rate_s,
+        "enabled": device.enabled,
+        "registered_at": _moment(device.registered_at),
+        "changed_at": _moment(device.changed_at),
+    }
+
+
+def device_detail_json(detail: DeviceDetail) -> Object:
+    return {**device_json(detail.device, detail.groups), "party": detail.party, "said": list(detail.said)}
+
+
+def _moment(seconds: int) -> str:
+    return moment_text(datetime.fromtimestamp(seconds, UTC))

@@ -1,0 +1,171 @@
+"""An operator's IEEE 2030.5 commands against a VTN that runs, and a device that connects with its own certificate."""
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+from lxml import etree
+
+from openadr_core.identity import Peer, peer_of
+from openadr_core.sep2.controls import DERControlList, DERProgramList
+from openadr_core.sep2.decode import read
+from openadr_core.sep2.devices import EndDeviceList, Registration
+from openadr_core.sep2.encode import encode
+from openadr_core.sep2.names import CsipAus
+from openadr_core.sep2.responses import DERControlResponse
+from openadr_core.sep2.server import DeviceCapability
+from openadr_core.shell.tls import client_context
+from tests.core.shell.lab import Lab
+from tests.vtn.cli.conftest import Utility, free_ports, init
+
+T = TypeVar("T")
+TABLE = """
+[sep2]
+port = {port}
+certificates = [{{ certificate = "{certificate}", key = "{key}" }}]
+trust = ["{trust}"]
+pen = 28547
+time_zone = "Australia/Sydney"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A 2030.5 client."""
+
+    http: httpx.Client
+    peer: Peer
+
+    def get(self, path: str, kind: type[T]) -> T:
+        answer = self.http.get(path)
+        assert answer.status_code == 200, (path, answer.status_code)
+        found = read(etree.fromstring(answer.content))
+        assert isinstance(found, kind)
+        return found
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(folder=tmp_path_factory.mktemp("sep2"), now=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def utility(start: Callable[[Path], Utility], tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Iterator[Utility]:
+    """One that speaks 2030.5 too."""
+    config = init(tmp_path_factory.mktemp("sep2") / "utility")
+    chain = lab.chain("sep2-server", "utility")
+    table = TABLE.format(port=free_ports(1)[0], certificate=chain.certificate, key=chain.key, trust=lab.trust("sep2"))
+    config.write_text(config.read_text() + table)
+    running = start(config)
+    yield running
+    running.process.terminate()
+    assert running.process.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def device(utility: Utility, lab: Lab) -> Iterator[Device]:
+    chain = lab.chain("sep2-device", "inverter")
+    context = client_context("sep2-strict", chain, [lab.trust("sep2")])
+    pem = chain.certificate.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    with httpx.Client(verify=context, base_url=utility.ready["sep2"], trust_env=False) as http:
+        yield Device(http=http, peer=peer_of(ssl.PEM_cert_to_DER_cert(pem)))
+
+
+def test_a_device_goes_from_stranger_to_answer(utility: Utility, device: Device) -> None:
+    assert device.http.get("/dcap").status_code == 403
+    (knocked,) = utility.read("party", "list")
+    assert knocked["certificates"][0]["lfdi"] == device.peer.lfdi
+    utility.run("party", "approve", knocked["id"], "--name", "solar-co")
+    utility.run("device", "add-group", "system", "--primacy", "9")
+    utility.run("device", "add-group", "feeder-7", "--in", "system", "--primacy", "3")
+    added = utility.run("device", "add", "solar-co", device.peer.lfdi, "--group", "feeder-7", "--pin", "111115")
+    assert str(device.peer.sfdi) in added
+
+    capability = device.get("/dcap", DeviceCapability)
+    assert capability.end_device_list_link is not None
+    (own,) = device.get(f"{capability.end_device_list_link.href}?l=5", EndDeviceList).end_device
+    assert own.registration_link is not None
+    assert own.function_set_assignments_list_link is not None
+    assert device.get(own.registration_link.href, Registration).pin == 111115
+    programs = device.get(f"{own.function_set_assignments_list_link.href}/1/derp?l=9", DERProgramList)
+    assert [program.description for program in programs.der_program] == ["feeder-7", "system"]
+
+    made = utility.run("control", "create", "feeder-7", "opModExpLimW=100000", "--duration", "5m")
+    link = programs.der_program[0].der_control_list_link
+    assert link is not None
+    (control,) = device.get(f"{link.href}?l=9", DERControlList).der_control
+    assert control.mrid in made
+    limit = control.der_control_base.op_mod_exp_lim_w
+    assert limit is not None
+    assert (limit.value, limit.multiplier) == (10_000, 1)
+
+    said = DERControlResponse(end_device_lfdi=device.peer.lfdi, status=1, subject=control.mrid, created_date_time=5)
+    body = encode(said, csipaus=CsipAus.V1_2)
+    answer = device.http.post(str(control.reply_to), content=body, headers={"Content-Type": "application/sep+xml"})
+    assert (answer.status_code, answer.content) == (201, b"")
+    (shown,) = utility.read("control", "list", "feeder-7")
+    assert (shown["status"], shown["responses"][0]["lfdi"]) == ("active", device.peer.lfdi)
+    utility.run("control", "cancel", control.mrid)
+    assert utility.read("control", "list", "feeder-7")[0]["status"] == "cancelled"
+    (control,) = device.get(f"{link.href}?l=9", DERControlList).der_control
+    assert control.event_status.current_status == 2
+
+
+def test_defaults_curves_rates_and_removal(utility: Utility, device: Device, tmp_path: Path) -> None:
+    utility.run("device", "rate", "EndDeviceList", "60")
+    assert device.get("/edev?l=5", EndDeviceList).poll_rate == 60
+    default, curve = tmp_path / "default.json", tmp_path / "curve.json"
+    default.write_text(json.dumps({"DERControlBase": {"opModImpLimW": 1500}, "setGradW": 27}))
+    utility.run("control", "default", "system", str(default))
+    points = [{"xvalue": 92, "yvalue": 44}, {"xvalue": 108, "yvalue": -44}]
+    curve.write_text(
+        json.dumps({"curveType": 11, "xMultiplier": 0, "yMultiplier": 0, "yRefType": 2, "CurveData": points})
+    )
+    href = utility.run("control", "curve", "feeder-7", str(curve)).split()[-1].rstrip(".")
+    assert device.http.get(href).status_code == 200
+    assert "is not known here" in utility.run(
+        "control", "create", "feeder-7", "opModToast=1", "--duration", "5m", status=1
+    )
+    (known,) = utility.read("device", "list")
+    assert known["groups"] == ["feeder-7"]
+    assert "feeder-7" in utility.run("device", "groups")
+    utility.run("device", "aggregator", "solar-co", "28547")
+    utility.run("device", "change", device.peer.lfdi, "--no-access")
+    assert device.http.get(known["href"]).status_code == 404
+    utility.run("device", "change", device.peer.lfdi, "--access", "--no-group", "--post-rate", "30")
+    shown = utility.run("device", "show", device.peer.lfdi)
+    assert "(none)" in shown
+    assert "feeder-7" not in shown
+    utility.run("device", "remove", device.peer.lfdi)
+    utility.run("device", "remove-group", "feeder-7")
+    utility.run("device", "remove-group", "system")
+    assert "No group yet" in utility.run("device", "groups")
+
+
+def test_http_is_as_the_standard_wants_it(device: Device) -> None:
+    head = device.http.head("/dcap")
+    assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "application/sep+xml")
+    assert int(head.headers["content-length"]) == len(device.http.get("/dcap").content)
+    refused = device.http.delete("/dcap")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert device.http.get("/tp").status_code == 404
+    assert device.http.get("/csipaus-1.3/dcap").status_code == 200
+
+
+def test_another_suite_is_not_spoken(utility: Utility, lab: Lab) -> None:
+    context = client_context("sep2-compat", lab.chain("sep2-device", "inverter"), [lab.trust("sep2")])
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{utility.ready['sep2']}/dcap", verify=context, trust_env=False)
+
+
+def test_without_a_certificate_there_is_no_handshake(utility: Utility, lab: Lab) -> None:
+    context = client_context("sep2-strict", None, [lab.trust("sep2")])
+    with pytest.raises((httpx.ConnectError, httpx.ReadError)):
+        httpx.get(f"{utility.ready['sep2']}/dcap", verify=context, trust_env=False)

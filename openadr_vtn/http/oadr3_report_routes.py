@@ -40,7 +40,9 @@ async def list_reports(request: web.Request, desk: Desk, caller: Caller) -> web.
 
 async def report(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer, report_id = await viewer_of(desk, caller), id_named(request)
-    look = Look(request=request, desk=desk, viewer=viewer, kinds=())
+    both_protocols = viewer.party is not None and bool(viewer.party.certificates)
+    kinds = () if viewer.is_business or both_protocols else WRITTEN
+    look = Look(request=request, desk=desk, viewer=viewer, kinds=kinds)
     return await look.one(lambda: report_objects.report_seen(desk.store, report_id, viewer, desk.now()))
 
 

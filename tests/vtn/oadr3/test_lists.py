@@ -140,6 +140,7 @@ async def test_a_list_of_what_has_not_transpired_changes_with_the_time(table: Ta
 @pytest.mark.parametrize("objects", LISTS)
 async def test_pages_are_whole_and_in_order(table: Table, objects: str) -> None:
     await _stocked(table)
+    ids: dict[str, str] = {kind: (await table.bl.ids(kind))[0] for kind in LISTS}
     makers: dict[str, Any] = {
         "programs": lambda n: {"programName": f"p{n}"},
         "events": lambda n: relief_event("", priority=n % 2) | {"programID": ids["programs"]},
@@ -147,7 +148,6 @@ async def test_pages_are_whole_and_in_order(table: Table, objects: str) -> None:
         "vens": lambda n: {"objectType": "BL_VEN_REQUEST", "clientID": f"c{n}", "venName": f"v{n}"},
         "resources": lambda n: resource_request(f"r{n}"),
     }
-    ids = {kind: (await table.bl.ids(kind))[0] for kind in LISTS}
     writer = table.ven if objects in {"reports", "resources"} else table.bl
     for number in range(4):
         await writer.create(objects, makers[objects](number))

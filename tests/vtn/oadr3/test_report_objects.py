@@ -172,6 +172,6 @@ async def test_to_opt_out_by_operating_state_is_an_opt(table: Table) -> None:
     async with table.desk.store.view() as view:
         (said,) = (await view.availability.qualifications(event_id))[ven["id"]]
         (row,) = await view.deliveries.of_event(event_id)
-    assert (said.opt_type, said.scope.names, said.reason) == (OptType.OUT, {"battery"}, "RUNNING_OPTED_OUT")
+    assert (said.opt_type, set(said.scope.names), said.reason) == (OptType.OUT, {"battery"}, "RUNNING_OPTED_OUT")
     assert row.answered_at == starts_at.replace(microsecond=0) + timedelta(seconds=301)
     assert await shown() == (1, 0, ["optOut", "optIn"]), "one resource is not the whole"

@@ -54,6 +54,50 @@ def list_reports(api: OperatorApi, event_id: str | None, *, as_json: bool) -> No
 
 
 @report.command()
+@click.argument("event_id", metavar="EVENT")
+@click.option("--all", "show_all", is_flag=True, help="Reports that came in time too.")
+@json_option
+@operator_option
+def compliance(api: OperatorApi, event_id: str, *, show_all: bool, as_json: bool) -> None:
+    """Show who owes reports on an event.
+
+    What its report descriptors ask of VENs of OpenADR 3, and what is asked of parties of 2.0b beside it: what is
+    late, missing, or says itself that it is no good.
+    """
+    found = api.admin(f"events/{event_id}/compliance")
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        [
+            one["party"], f"{owed['payload_type']} {owed['number']}", clock_text(owed["due_at"]), owed["standing"],
+            f"{owed['covered']}/{owed['intervals']}", owed["poor"] or None, _late(owed["late_by_s"]),
+        ]
+        for one in found
+        for owed in one["reports"]
+        if show_all or owed["standing"] not in {"met", "pending"}
+    ]  # fmt: skip
+    rows += [
+        [one["party"], "readings", clock_text(start), "missing", None, None, f"until {clock_text(end)}"]
+        for one in found
+        for start, end in one["missing"]
+    ]
+    rows += [
+        [one["party"], "readings", None, "late", None, None, _late(one["late_by_s"])]
+        for one in found
+        if one["late_by_s"] and not one["reports"]
+    ]
+    show_table(
+        ["PARTY", "REPORT", "DUE", "STANDING", "INTERVALS", "POOR", "LATE"], rows,
+        empty="Nothing is owed: every report came, whole and in time.",
+    )  # fmt: skip
+
+
+def _late(seconds: int) -> str | None:
+    return f"by {seconds} s" if seconds else None
+
+
+@report.command()
 @click.argument("named", metavar="PARTY")
 @json_option
 @operator_option

@@ -38,6 +38,9 @@ class ReportedInterval:
     payload_type: str
     interval_id: int
     received_at: datetime
+    """When the report first came."""
+    changed_at: datetime | None = None
+    """When it was last changed; None: never."""
     starts_at: datetime | None = None
     """None where the report leaves it to the event's interval of the same id."""
     ends_at: datetime | None = None
@@ -104,10 +107,11 @@ def _owed(
     answers = [
         [one for one in came if _answers(one, placed, planned, descriptor, layout.lap)] for placed in planned.intervals
     ]
-    given = [min(found, key=lambda one: one.received_at) for found in answers if found]
+    pairs = [(placed, found) for placed, found in zip(planned.intervals, answers, strict=True) if found]
+    given = [min(_came_at(one, placed, descriptor) for one in found) for placed, found in pairs]
     # A correction counts for what it says, not for when it came.
-    last_word = [max(found, key=lambda one: one.received_at) for found in answers if found]
-    complete_at = max(one.received_at for one in given) if len(given) == len(answers) else None
+    last_word = [max(found, key=lambda one: one.changed_at or one.received_at) for _, found in pairs]
+    complete_at = max(given) if len(given) == len(answers) else None
     poor = sum(one.quality not in GOOD_QUALITY for one in last_word)
     return OwedReport(
         payload_type=descriptor.payload_type,
@@ -139,6 +143,17 @@ def _answers(
     if one.starts_at is not None:
         return _overlaps(one, placed)
     return planned.due_at <= one.received_at < planned.due_at + lap
+
+
+def _came_at(one: ReportedInterval, placed: Placed, descriptor: ReportDescriptor) -> datetime:
+    """Interpretation: a report that is changed may have grown or been corrected, and nobody says which.
+
+    What was there before the interval ended cannot have told of it, so then the change did.
+    """
+    if one.changed_at is None or not descriptor.historical:
+        return one.received_at
+    had_ended = placed.ends_at is not None and placed.ends_at <= one.received_at
+    return one.received_at if had_ended else one.changed_at
 
 
 def _overlaps(one: ReportedInterval, placed: Placed) -> bool:

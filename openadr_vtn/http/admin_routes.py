@@ -5,12 +5,14 @@
 
 from aiohttp import web
 
+from openadr_vtn.application.handlers.compliance import event_compliance
 from openadr_vtn.application.handlers.events import note_event
 from openadr_vtn.application.handlers.observe import event_detail, event_ledger, event_views
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.domain.access import READ_ALL, STOP, WRITE_EVENTS, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
+from openadr_vtn.http.report_views import compliance_json
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, ledger_json, note_json
 
 PAGE_MAX = 200
@@ -21,6 +23,7 @@ def admin_routes() -> list[web.RouteDef]:
         web.get(f"{ADMIN}/events", scoped(READ_ALL, list_events)),
         web.get(f"{ADMIN}/events/{{id}}", scoped(READ_ALL, event)),
         web.get(f"{ADMIN}/events/{{id}}/ledger", scoped(READ_ALL, ledger)),
+        web.get(f"{ADMIN}/events/{{id}}/compliance", scoped(READ_ALL, compliance)),
         web.post(f"{ADMIN}/events/{{id}}/notes", scoped(WRITE_EVENTS, note)),
         web.post(f"{ADMIN}/stop", scoped(STOP, stop_events)),
         web.get(f"{ADMIN}/audit", scoped(READ_ALL, audit)),
@@ -47,6 +50,13 @@ async def ledger(request: web.Request, desk: Desk, _caller: Caller) -> web.Respo
     async with desk.store.view() as view:
         rows = await event_ledger(view, request.match_info["id"])
     return answered([ledger_json(row) for row in rows])
+
+
+async def compliance(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    now = desk.now()
+    async with desk.store.view() as view:
+        found = await event_compliance(view, request.match_info["id"], now)
+    return answered([compliance_json(one, now) for one in found])
 
 
 async def note(request: web.Request, desk: Desk, caller: Caller) -> web.Response:

@@ -5,6 +5,7 @@ from typing import Any
 
 from openadr_core.model.report import DataPoint, ReportOffer
 from openadr_core.oadr3.times import moment_text
+from openadr_vtn.application.handlers.compliance import PartyCompliance
 from openadr_vtn.application.handlers.report_views import ReportsOfParty, RequestView
 from openadr_vtn.application.said_ports import StoredReading, StoredStatus
 
@@ -101,6 +102,30 @@ def reports_json(found: ReportsOfParty) -> Object:
             for one in found.usage
             if one.quality.is_usable
         ],
+    }
+
+
+def compliance_json(one: PartyCompliance, now: datetime) -> Object:
+    told = one.performance
+    return {
+        "party_id": one.party.id,
+        "party": one.party.name,
+        "late_by_s": _whole_s(one.late_by(now)),
+        "reports": [
+            {
+                "payload_type": owed.payload_type,
+                "number": owed.number,
+                "due_at": moment_text(owed.due_at),
+                "complete_at": _moment(owed.complete_at),
+                "intervals": owed.intervals,
+                "covered": owed.covered,
+                "poor": owed.poor,
+                "standing": owed.standing.value,
+                "late_by_s": _whole_s(owed.late_by(now)),
+            }
+            for owed in one.owed
+        ],
+        "missing": [[moment_text(start), moment_text(end)] for start, end in told.missing] if told else [],
     }
 
 

@@ -171,15 +171,15 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
     ledger = await _ledger(uow, event_id, parties, history)
     latest = await effective_opts(uow, event_id)
     concerned = {row.party.id: row.party for row in ledger if not row.delivery.withdrawn}
-    performances = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
+    told = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
     steps = target_steps(event, now + SERIES_MAX)
-    total = together({each.party.id: each.delivered for each in performances}, _window(event, now)[0])
+    total = together({each.party.id: each.delivered for each in told}, _window(event, now)[0])
     return EventDetail(
         view=await _event_view(uow, event, await uow.programs.by_id(event.program_id), now),
         versions=event.version + 1,
         ledger=tuple(ledger),
         answers=tuple((parties[party_id], opt) for party_id, opt in history if party_id in parties),
-        parties=tuple(performances),
+        parties=tuple(told),
         target=tuple(steps),
         delivered=tuple(total),
         target_w=asked_at(steps, now),
@@ -187,6 +187,14 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         notes=tuple(await uow.audit.of_subject(event_id, NOTE)),
         qualifications=tuple(await qualification_views(uow, event_id, list(concerned.values()))),
     )
+
+
+async def performances(
+    uow: UnitOfWork, event: DrEvent, parties: Sequence[Party], now: datetime
+) -> list[PartyPerformance]:
+    """What each of these parties reported about the event."""
+    latest = await effective_opts(uow, event.id)
+    return [await _performance(uow, event, party, latest.get(party.id), now) for party in parties]
 
 
 async def event_ledger(uow: UnitOfWork, event_id: str) -> list[LedgerRow]:

@@ -63,6 +63,20 @@ def test_a_correction_counts_for_what_it_says_and_not_for_when_it_came() -> None
     assert (found.standing, found.complete_at) == (Standing.MET, MIDNIGHT + HOUR)
 
 
+def test_what_a_report_grew_by_came_with_its_change_and_what_it_had_did_not() -> None:
+    grown = [
+        ReportedInterval(
+            payload_type="USAGE",
+            interval_id=number,
+            received_at=MIDNIGHT + HOUR,
+            changed_at=MIDNIGHT + 2 * HOUR + after,
+        )
+        for number, after in ((0, 9 * GRACE), (1, 9 * GRACE))
+    ]
+    found = judged(hours(2), HOURLY, *grown, after=5 * HOUR)
+    assert [one.standing for one in found] == [Standing.MET, Standing.LATE]
+
+
 def test_another_payload_type_is_no_answer() -> None:
     (found,) = judged(hours(1), HOURLY, came(0, HOUR, payload_type="DEMAND"), after=2 * HOUR)
     assert found.standing is Standing.MISSING

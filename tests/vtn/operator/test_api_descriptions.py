@@ -57,7 +57,7 @@ async def test_answers_are_as_described(desk: DeskBench) -> None:
         check((await desk.http.get(path)).json(), {"$ref": f"#/components/schemas/{schema}"}, name)
     for path, schema in (
         ("parties", "partyView"), ("events", "eventView"), ("audit", "auditEntry"),
-        (f"events/{event_id}/ledger", "ledgerRow"),
+        (f"events/{event_id}/ledger", "ledgerRow"), (f"events/{event_id}/compliance", "compliance"),
     ):  # fmt: skip
         (first, *_) = (await desk.http.get(f"{ADMIN}/{path}")).json()
         check(first, {"$ref": f"#/components/schemas/{schema}"}, "admin")

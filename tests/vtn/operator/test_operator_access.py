@@ -56,6 +56,7 @@ ROUTES = [
     ("GET", f"{ADMIN}/events", "read_all"),
     ("GET", f"{ADMIN}/events/x", "read_all"),
     ("GET", f"{ADMIN}/events/x/ledger", "read_all"),
+    ("GET", f"{ADMIN}/events/x/compliance", "read_all"),
     ("POST", f"{ADMIN}/events/x/notes", "write_events"),
     ("GET", f"{ADMIN}/opts", "read_all"),
     ("GET", f"{ADMIN}/availability", "read_all"),

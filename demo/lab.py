@@ -29,6 +29,7 @@ class Ports:
 
     parties: int
     operator: int
+    oadr3: int
     vtn_console: int
     ven_console: int
     broker: int
@@ -36,9 +37,14 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         candidates = random.SystemRandom().sample(range(*PORTS), k=200)
-        numbers = [number for number in candidates if not _listens(number)][:5]
+        numbers = [number for number in candidates if not _listens(number)][:6]
         return cls(
-            parties=numbers[0], operator=numbers[1], vtn_console=numbers[2], ven_console=numbers[3], broker=numbers[4]
+            parties=numbers[0],
+            operator=numbers[1],
+            oadr3=numbers[2],
+            vtn_console=numbers[3],
+            ven_console=numbers[4],
+            broker=numbers[5],
         )
 
 
@@ -65,7 +71,7 @@ class Lab:
         run_command(
             "openadr_vtn", "init", self.vtn, "--vtn-id", "Utility-VTN",
             "--parties-port", str(self.ports.parties), "--operator-port", str(self.ports.operator),
-            "--console-port", str(self.ports.vtn_console),
+            "--oadr3-port", str(self.ports.oadr3), "--console-port", str(self.ports.vtn_console),
         )  # fmt: skip
 
     def mint(self, name: str, *, kind: str = "ecc") -> Path:

@@ -51,6 +51,13 @@ HTTP_HEADERS_MAX = 64
 
 TLS_HANDSHAKE_WAIT_S = 10.0
 
+CONNECTIONS_MAX = 20_000
+"""Where connections are counted: 30 kB each with TLS, so 600 MB."""
+
+CONNECTIONS_PER_ADDRESS_MAX = 1_000
+CONNECTIONS_PER_MINUTE_MAX = 1_000
+"""New ones from one address (security T36): a thousand VENs behind one line come back at once after an outage."""
+
 TLS_SHUTDOWN_WAIT_S = 5.0
 """A peer that is told goodbye and does not answer holds its socket no longer (Python's own wait is 30 s)."""
 
@@ -195,3 +202,14 @@ WATCHDOG_STALL_S = 2.0
 
 CANCELLED_TOLD_S = 7 * 86_400.0
 """An event without an end that was cancelled has no end after which it need not be told: a week, then."""
+
+# -- tokens ----------------------------------------------------------------------------
+
+TOKEN_MAX_CHARS = 8_000
+"""What fits in a header field beside its name: providers that list many roles make long tokens."""
+
+KEY_SET_ASKED_S = 60.0
+"""Security T17: a provider is asked for its keys this often at most, however many tokens name unknown ones."""
+
+KEY_SET_STALE_MAX_S = 86_400.0
+"""While a provider does not answer, the keys it had still count: a day, by which somebody has noticed."""

@@ -11,8 +11,9 @@ import secrets
 import signal
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from openadr_core.errors import ConfigError, StoreError
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
 from openadr_core.oadr2.signed import MessageSecurity
-from openadr_core.oadr3.tokens import new_signing_key
+from openadr_core.oadr3.tokens import TokenRules, new_signing_key
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.console.gate import Gate
 from openadr_core.shell.datafiles import load_schema
@@ -32,41 +33,37 @@ from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
 from openadr_core.shell.outbound import Outbound, OutboundRules
+from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.claims import GroupedClaims
+from openadr_vtn.adapters.identity_provider import Provider, open_provider
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
-from openadr_vtn.application.handlers.clients import (
-    TokenRules,
-    add_client,
-    clients,
-    open_keyring,
-    remove_client,
-)
 from openadr_vtn.application.handlers.retention import forget_reports
+from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
-from openadr_vtn.application.ports import ApiClient, Notice, SigningKey, Store, Witness
+from openadr_vtn.application.ports import Notice, SigningKey, Store, Witness
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.console.routes import console_app
-from openadr_vtn.domain.access import Caller, Role
+from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.http.access import Desk
-from openadr_vtn.http.app import operator_app
+from openadr_vtn.http.app import oadr3_app, operator_app
 from openadr_vtn.http.certificates import OwnCertificates
 from openadr_vtn.http.health_routes import Health
 from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
 from openadr_vtn.http.sep2_routes import mrid_maker, sep2_app, sep2_server
-from openadr_vtn.http.throttle import Throttle
 from openadr_vtn.protocols.oadr2 import Oadr2Vtn
 from openadr_vtn.protocols.oadr2_push import Oadr2Pusher
 from openadr_vtn.protocols.oadr2_signatures import Signatures
 from openadr_vtn.settings import (
     ConsoleSettings,
+    Oadr3Settings,
     OperatorSettings,
     PartiesSettings,
     Sep2Settings,
@@ -80,7 +77,9 @@ LAST_SEEN_WRITTEN_S = 1
 METRICS_REFRESHED_S = 10
 NONCE_BYTES = 16
 REPORTS_FORGOTTEN_S = 3600
+PROVIDER_ASKED_S = 600
 NONCES_FORGOTTEN_S = 10
+Listening = PartiesSettings | OperatorSettings | ConsoleSettings | Oadr3Settings | Sep2Settings
 NONCES_KEPT_LONGER = timedelta(minutes=1)
 """Than needed, for processes whose clocks differ."""
 
@@ -89,11 +88,8 @@ NONCES_KEPT_LONGER = timedelta(minutes=1)
 class Vtn:
     """A VTN that serves; `close` ends it."""
 
-    parties: Running
-    operator: Running
-    console: Running
-    sep2: Running | None
-    """For IEEE 2030.5, where the settings want it."""
+    listeners: dict[str, Running]
+    """By table of the settings."""
     console_url: str
     """With the token that opens it: for the operator's eyes."""
     _store: SqlStore
@@ -103,6 +99,7 @@ class Vtn:
     _pusher: Pusher
     _outbound: Outbound
     _notifiers: Notifiers
+    _provider: Provider | None
     _certificates: OwnCertificates
     _security: MessageSecurity
     _gauge: CertificateGauge
@@ -123,9 +120,10 @@ class Vtn:
         await self._pusher.close()
         await self._outbound.close()
         await self._notifiers.close()
-        for listener in (self.parties, self.operator, self.console, self.sep2):
-            if listener is not None:
-                await listener.close()
+        if self._provider is not None:
+            await self._provider.close()
+        for listener in self.listeners.values():
+            await listener.close()
         await self._directory.write_last_seen()
         await self._store.close()
 
@@ -150,35 +148,33 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     signatures = _signatures(settings, certificates, store, clock.now)
     vtn = _oadr2(settings, store, directory, signatures, _witness(metrics))
     pusher, outbound = _pusher(settings, vtn, certificates, metrics, clock.now)
-    listeners: list[Running] = []
+    provider = open_provider(settings.oadr3, store, clock.now)
+    at_oadr3 = desk
+    if provider is not None:
+        at_oadr3 = replace(desk, judge=provider.tokens, tokens=None, token_url=provider.token_url)
+    pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules)
+    services = _parties_app(settings, vtn, metrics, clock.now)
+    served: list[tuple[web.Application, Listening, ssl.SSLContext | None]] = [
+        (services, settings.parties, certificates.for_parties),
+        (operator_app(desk), settings.operator, certificates.for_operators),
+        (pages, settings.console, None),
+    ]
+    if settings.oadr3.certificates:
+        served.append((oadr3_app(at_oadr3), settings.oadr3, certificates.for_oadr3))
+    if settings.sep2 is not None:
+        devices = sep2_server(settings.sep2, store, directory)
+        app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"))
+        served.append((app, settings.sep2, certificates.for_sep2))
     try:
-        services = _parties_app(settings, vtn, metrics, clock.now)
-        listeners.append(
-            await _listen(
-                services, settings.parties, certificates.for_parties, metrics, certificates.may_speak_to_parties
-            )
-        )
-        listeners.append(await _listen(operator_app(desk), settings.operator, certificates.for_operators, metrics))
-        pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules)
-        listeners.append(await _listen(pages, settings.console, None, metrics))
-        if settings.sep2 is not None:
-            devices = sep2_server(settings.sep2, store, directory)
-            app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"))
-            listeners.append(await _listen(app, settings.sep2, certificates.for_sep2, metrics))
+        listeners = await _listen_to_all(served, metrics, certificates)
     except BaseException:
-        for listener in listeners:
-            await listener.close()
         await store.close()
         raise
-    parties, operator, console, *sep2 = listeners
     pusher.start()
     notifiers.start()
     return Vtn(
-        parties=parties,
-        operator=operator,
-        console=console,
-        sep2=sep2[0] if sep2 else None,
-        console_url=f"{console.url}/?token={gate.token}",
+        listeners=listeners,
+        console_url=f"{listeners['console'].url}/?token={gate.token}",
         _store=store,
         _scheduler=_wake(
             directory,
@@ -187,6 +183,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
             certificates,
             clock.now,
             notifiers=notifiers,
+            provider=provider,
             keep=timedelta(days=settings.reports.keep_days),
         ),
         _directory=directory,
@@ -194,6 +191,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         _pusher=pusher,
         _outbound=outbound,
         _notifiers=notifiers,
+        _provider=provider,
         _certificates=certificates,
         _security=signatures.security,
         _gauge=gauge,
@@ -216,10 +214,8 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(signal_number, stopped.set)
     vtn = await start(settings)
     loop.add_signal_handler(signal.SIGHUP, _renew_soundly, vtn)
-    where = {"parties": vtn.parties.url, "operator": vtn.operator.url}
-    if vtn.sep2 is not None:
-        where["sep2"] = vtn.sep2.url
-    log.info("ready", **where, console=vtn.console.url)
+    where = {name: listener.url for name, listener in vtn.listeners.items() if name != "console"}
+    log.info("ready", **where, console=vtn.listeners["console"].url)
     # Not a log record: it carries the token that opens the console, for whoever started us.
     sys.stdout.write(json.dumps({"event": "ready", **where, "console": vtn.console_url}) + "\n")
     sys.stdout.flush()
@@ -245,34 +241,12 @@ async def check(settings: Settings) -> None:
         await store.close()
 
 
-async def create_client(
-    settings: Settings, name: str, scopes: tuple[str, ...], role: Role = Role.BUSINESS
-) -> tuple[str, str]:
-    """A client: its id and its secret, which is not stored and not shown again."""
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The store, for a command that works beside a VTN that may run."""
     store = await _migrated_store(settings)
     try:
-        client_id, secret = new_id(), secrets.token_urlsafe(32)
-        await add_client(
-            store, client_id=client_id, name=name, role=role, secret=secret, scopes=scopes, now=SystemClock().now()
-        )
-    finally:
-        await store.close()
-    return client_id, secret
-
-
-async def list_clients(settings: Settings) -> list[ApiClient]:
-    store = await _migrated_store(settings)
-    try:
-        return await clients(store)
-    finally:
-        await store.close()
-
-
-async def end_client(settings: Settings, client_id: str) -> ApiClient:
-    """Remove a client, beside a VTN that runs too."""
-    store = await _migrated_store(settings)
-    try:
-        return await remove_client(store, client_id, SystemClock().now())
+        yield store
     finally:
         await store.close()
 
@@ -304,6 +278,12 @@ async def _desk(
         metrics.wrote(command)
 
     fresh = SigningKey(id=new_id(), pem=new_signing_key(), created_at=clock.now())
+    tokens = OwnTokens(
+        store=store,
+        keyring=await open_keyring(store, fresh, clock.now()),
+        rules=TokenRules(issuer=settings.vtn.id, audience=f"{settings.vtn.id}/operator"),
+        lifetime=timedelta(seconds=settings.operator.token_lifetime_s),
+    )
     return Desk(
         store=store,
         now=clock.now,
@@ -313,12 +293,8 @@ async def _desk(
         opt_rules=settings.opts.rules,
         poll_interval=timedelta(seconds=settings.parties.poll_interval_s),
         maker=mrid_maker(settings.sep2),
-        keyring=await open_keyring(store, fresh, clock.now()),
-        token_rules=TokenRules(
-            issuer=settings.vtn.id,
-            audience=f"{settings.vtn.id}/operator",
-            lifetime=timedelta(seconds=settings.operator.token_lifetime_s),
-        ),
+        judge=tokens,
+        tokens=tokens,
         token_throttle=Throttle(settings.operator.token_failures_per_minute),
         viewers=Viewers(store, strict_targets=settings.oadr3.strict_targets),
         horizon=Horizon(store),
@@ -417,20 +393,29 @@ def _signatures(
     return Signatures(rule=settings.parties.signatures, security=security)
 
 
-async def _listen(
-    app: web.Application,
-    where: PartiesSettings | OperatorSettings | ConsoleSettings | Sep2Settings,
-    tls: ssl.SSLContext | None,
+async def _listen_to_all(
+    served: list[tuple[web.Application, Listening, ssl.SSLContext | None]],
     metrics: VtnMetrics,
-    may_speak: Callable[[], bool] = lambda: True,
-) -> Running:
+    certificates: OwnCertificates,
+) -> dict[str, Running]:
+    """By table of the settings; none is left open if one cannot be had."""
+    listeners: dict[str, Running] = {}
     try:
-        return await serve(
-            app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused, may_speak=may_speak
-        )
-    except OSError as error:
-        table = type(where).__name__.removesuffix("Settings").lower()
-        raise ConfigError(f"{table}.port: {where.host}:{where.port}: {error.strerror}") from None
+        for app, where, tls in served:
+            name = type(where).__name__.removesuffix("Settings").lower()
+            try:
+                listeners[name] = await serve(
+                    app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused,
+                    connections=where.connection_limits if isinstance(where, Oadr3Settings) else None,
+                    may_speak=certificates.may_speak_to_parties if name == "parties" else lambda: True,
+                )  # fmt: skip
+            except OSError as error:
+                raise ConfigError(f"{name}.port: {where.host}:{where.port}: {error.strerror}") from None
+    except BaseException:
+        for listener in listeners.values():
+            await listener.close()
+        raise
+    return listeners
 
 
 def _wake(
@@ -441,6 +426,7 @@ def _wake(
     now: Callable[[], datetime],
     *,
     notifiers: Notifiers,
+    provider: Provider | None,
     keep: timedelta,
 ) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
@@ -454,6 +440,9 @@ def _wake(
     scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(_soundly("forget changes", notifiers.forget), "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(certificates.remind, "interval", days=1)
+    if provider is not None:
+        ask = _soundly("ask the identity provider", provider.ask)
+        scheduler.add_job(ask, "interval", seconds=PROVIDER_ASKED_S, next_run_time=now())
     scheduler.start()
     return scheduler
 

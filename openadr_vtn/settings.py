@@ -13,17 +13,27 @@ from pydantic import Field, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
-from openadr_core.limits import PUSHES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX, SIGNATURE_AGE_MAX_S
+from openadr_core.limits import (
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_ADDRESS_MAX,
+    CONNECTIONS_PER_MINUTE_MAX,
+    PUSHES_IN_FLIGHT_MAX,
+    REQUESTS_IN_FLIGHT_MAX,
+    SIGNATURE_AGE_MAX_S,
+)
 from openadr_core.model.availability import OptRules, Precedence
 from openadr_core.model.opt import OptType
 from openadr_core.model.party import SignatureRule
 from openadr_core.oadr3.opt_rules import ALLOWED, OVERLAP
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
+from openadr_core.shell.turnstile import ConnectionLimits
 
 ENVIRONMENT_PREFIX = "OPENADR_VTN_"
 
 Positive = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""What a token of somebody else's may be signed with: asymmetric ones alone (security T17)."""
 
 
 class CertificateSettings(Table):
@@ -105,6 +115,56 @@ class OperatorSettings(Table):
     """From one address; then it must wait. Who does not fail is never held up."""
 
 
+class IdentityProviderSettings(Table):
+    """Who issues tokens to clients of OpenADR 3, if it is not this VTN."""
+
+    issuer: str = Field(min_length=1)
+    """What its tokens name as their issuer, to the letter."""
+    audience: str = Field(min_length=1)
+    """What its tokens name as their audience, if they are meant for this VTN."""
+    token_url: str = Field(pattern=r"^https://")
+    """Where clients get tokens: what we answer at /auth/server."""
+    keys_url: str = Field(pattern=r"^https://")
+    """Its JSON Web Key Set (jwks_uri)."""
+    algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256"), min_length=1)
+    client_claims: tuple[str, ...] = Field(default=("client_id", "azp", "sub"), min_length=1)
+    """The first that a token has tells the clientID."""
+    scope_claims: tuple[str, ...] = Field(default=("scope", "scp", "roles"), min_length=1)
+    """Texts of words, or lists of them; all count."""
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """Where it may be besides the public Internet."""
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443, 8443)
+    trust: tuple[Path, ...] = ()
+    """Authorities that sign its certificate, besides those that this machine trusts."""
+
+
+class Oadr3Settings(Table):
+    """Where clients of OpenADR 3 connect, VENs and business logic: TLS, bearer tokens, a certificate if they like."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8445
+    certificates: tuple[CertificateSettings, ...] = ()
+    """Without one nothing listens here: OpenADR 3 is served where operators connect alone."""
+    client_trust: tuple[Path, ...] = ()
+    """Authorities of client certificates. A client may show one, and is bound to it then; none is asked for without."""
+    connections_max: Annotated[int, Field(ge=1)] = CONNECTIONS_MAX
+    connections_per_address: Annotated[int, Field(ge=1)] = CONNECTIONS_PER_ADDRESS_MAX
+    connections_per_minute: Annotated[int, Field(ge=1)] = CONNECTIONS_PER_MINUTE_MAX
+    """New ones, from one address."""
+    strict_targets: bool = False
+    """Whether a VEN's lists hold programs and events with targets only if its query names them."""
+    identity_provider: IdentityProviderSettings | None = None
+    """If set, its tokens count here, and this VTN's own do not."""
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        return ConnectionLimits(
+            at_once=self.connections_max,
+            at_once_per_address=self.connections_per_address,
+            per_minute_per_address=self.connections_per_minute,
+        )
+
+
 class ConsoleSettings(Table):
     """The operator's pages, /health and /metrics: plain HTTP, so on loopback alone."""
 
@@ -141,13 +201,6 @@ class ReportSettings(Table):
         if self.report_back_s % self.granularity_s:
             raise ValueError("report_back_s must be a multiple of granularity_s")
         return self
-
-
-class Oadr3Settings(Table):
-    """How OpenADR 3 is spoken with VENs, where it leaves that open."""
-
-    strict_targets: bool = False
-    """Whether a VEN's lists hold programs and events with targets only if its query names them."""
 
 
 class OptSettings(Table):
@@ -274,7 +327,22 @@ def _placed(settings: Settings, folder: Path) -> Settings:
             "webhooks": settings.webhooks.model_copy(
                 update={"trust": _files(folder, "webhooks.trust", settings.webhooks.trust)}
             ),
+            "oadr3": _placed_oadr3(settings.oadr3, folder),
             "store": store,
+        }
+    )
+
+
+def _placed_oadr3(oadr3: Oadr3Settings, folder: Path) -> Oadr3Settings:
+    provider = oadr3.identity_provider
+    if provider is not None:
+        trust = _files(folder, "oadr3.identity_provider.trust", provider.trust)
+        provider = provider.model_copy(update={"trust": trust})
+    return oadr3.model_copy(
+        update={
+            "certificates": _chains(folder, "oadr3", oadr3.certificates),
+            "client_trust": _files(folder, "oadr3.client_trust", oadr3.client_trust),
+            "identity_provider": provider,
         }
     )
 

@@ -23,7 +23,7 @@ TITLES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     406: "Not Acceptable",
     409: "Conflict", 413: "Content Too Large", 415: "Unsupported Media Type", 429: "Too Many Requests",
-    500: "Internal Server Error", 503: "Service Unavailable",
+    500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable",
 }  # fmt: skip
 
 FIXED_DETAILS = {
@@ -35,7 +35,8 @@ FIXED_DETAILS = {
     415: "the body must be application/json, not compressed",
     429: "too many requests",
     500: "something went wrong here; the log knows more under this instance",
-    503: "the store cannot be reached; try again",
+    501: "this is not done here",
+    503: "what is needed to answer cannot be reached; try again",
 }
 
 _STATUSES: tuple[tuple[type[Exception], int], ...] = (

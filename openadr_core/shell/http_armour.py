@@ -24,6 +24,7 @@ from aiohttp.http_exceptions import BadHttpMethod
 
 from openadr_core import limits as bounds
 from openadr_core.shell.sampling import Sampler
+from openadr_core.shell.turnstile import ConnectionLimits, Reception, Turnstile, listening_socket
 
 SWEEP_S = 0.25
 """Deadlines are looked at this often: late by at most that."""
@@ -56,7 +57,7 @@ class Running:
     port: int
     secure: bool
     _runner: web.AppRunner
-    _listener: asyncio.Server
+    _listener: asyncio.Server | Reception
     _sweep: "_Sweep"
 
     @property
@@ -79,6 +80,7 @@ async def serve(
     port: int,
     tls: ssl.SSLContext | None = None,
     limits: HttpLimits | None = None,
+    connections: ConnectionLimits | None = None,
     on_refusal: Callable[[str], None] = lambda _: None,
     may_speak: Callable[[], bool] = lambda: True,
     reuse_port: bool = False,
@@ -87,6 +89,8 @@ async def serve(
 
     ``may_speak`` is asked at each request: where it says no, the connection is cut off without a
     word, as it must be once our own certificate has ended (OpenADR 2.0b R516).
+
+    ``connections`` bounds who may connect, before a handshake; without it nobody is counted.
 
     ``on_refusal`` is told, in a word or two, of every request refused and every connection cut off
     before a route saw it: for a counter.
@@ -99,10 +103,11 @@ async def serve(
     server.request_handler = _guarded(server.request_handler, limits, on_refusal, may_speak)
     sweep = _Sweep(loop=loop, limits=limits, on_refusal=on_refusal)
 
-    def connection() -> _Connection:
+    def connection(left: Callable[[], None] = lambda: None) -> _Connection:
         return _Connection(
             server,
             sweep,
+            left,
             loop=loop,
             access_log=None,
             auto_decompress=False,
@@ -115,26 +120,55 @@ async def serve(
         )
 
     try:
-        listener = await loop.create_server(
-            connection,
-            host,
-            port,
-            ssl=tls,
-            ssl_handshake_timeout=limits.tls_handshake_wait_s if tls else None,
-            ssl_shutdown_timeout=limits.tls_shutdown_wait_s if tls else None,
+        listener = await _listen(
+            connection, host, port, tls=tls, limits=limits, connections=connections, on_refusal=on_refusal,
             reuse_port=reuse_port,
-        )
+        )  # fmt: skip
     except OSError:
         await runner.cleanup()
         raise
     sweep.start()
     return Running(
         host=host,
-        port=listener.sockets[0].getsockname()[1],
+        port=listener.port if isinstance(listener, Reception) else listener.sockets[0].getsockname()[1],
         secure=tls is not None,
         _runner=runner,
         _listener=listener,
         _sweep=sweep,
+    )
+
+
+async def _listen(
+    connection: Callable[..., "_Connection"],
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None,
+    limits: HttpLimits,
+    connections: ConnectionLimits | None,
+    on_refusal: Callable[[str], None],
+    reuse_port: bool,
+) -> asyncio.Server | Reception:
+    handshake_wait_s = limits.tls_handshake_wait_s if tls else None
+    shutdown_wait_s = limits.tls_shutdown_wait_s if tls else None
+    if connections is not None:
+        return Reception(
+            listening_socket(host, port),
+            Turnstile(connections),
+            connection,
+            tls=tls,
+            handshake_wait_s=handshake_wait_s,
+            shutdown_wait_s=shutdown_wait_s,
+            on_refusal=on_refusal,
+        )
+    return await asyncio.get_running_loop().create_server(
+        connection,
+        host,
+        port,
+        ssl=tls,
+        ssl_handshake_timeout=handshake_wait_s,
+        ssl_shutdown_timeout=shutdown_wait_s,
+        reuse_port=reuse_port,
     )
 
 
@@ -215,10 +249,12 @@ def _guarded(
 class _Connection(web.RequestHandler):
     """aiohttp's connection, with fixed words for errors and a place in the sweep."""
 
-    __slots__ = ("heard", "sweep")
+    __slots__ = ("heard", "left", "sweep")
 
-    def __init__(self, server: web.Server, sweep: "_Sweep", **settings: Any) -> None:
+    def __init__(self, server: web.Server, sweep: "_Sweep", left: Callable[[], None], **settings: Any) -> None:
         super().__init__(server, **settings)
+        self.left = left
+        """Called when the connection is lost."""
         self.heard = False
         """Whether a whole request head has come."""
         self.sweep = sweep
@@ -226,6 +262,10 @@ class _Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.sweep.watch_silence(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.left()
 
     def handle_error(
         self,

@@ -20,13 +20,14 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--vtn-id", default="VTN-1", show_default=True, help="The vtnID that VENs see.")
 @click.option("--host", "hosts", multiple=True, help="A DNS name or address that VENs reach it by; repeat for more.")
-@click.option("--listen", default="127.0.0.1", show_default=True, help="Address to serve parties and operators on.")
+@click.option("--listen", default="127.0.0.1", show_default=True, help="Address to serve all but the console on.")
 @click.option("--parties-port", type=int, default=8443, show_default=True)
 @click.option("--operator-port", type=int, default=8444, show_default=True)
+@click.option("--oadr3-port", type=int, default=8445, show_default=True)
 @click.option("--console-port", type=int, default=8081, show_default=True)
 def init(
     *, folder: Path, vtn_id: str, hosts: tuple[str, ...], listen: str, parties_port: int, operator_port: int,
-    console_port: int,
+    oadr3_port: int, console_port: int,
 ) -> None:  # fmt: skip
     """Make a folder with all that a VTN needs.
 
@@ -39,7 +40,7 @@ def init(
     The certificates are of a laboratory of your own. For production, put those that the OpenADR
     authorities signed in their place and name them in vtn.toml.
     """
-    from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
+    from openadr_vtn.cli import client_store  # noqa: PLC0415  # a second of imports that other commands do not need
 
     config = folder / "vtn.toml"
     if config.exists():
@@ -52,11 +53,16 @@ def init(
     mint_leaf(
         "openadr-ecc-vtn", f"{vtn_id} operator", authorities["ecc"], certificates, hosts=names, file_name="operator"
     )
-    text = SETTINGS.format(
-        vtn_id=vtn_id, listen=listen, parties_port=parties_port, operator_port=operator_port, console_port=console_port
+    mint_leaf(
+        "openadr-ecc-vtn", f"{vtn_id} OpenADR 3", authorities["ecc"], certificates, hosts=names, file_name="oadr3"
     )
+    text = SETTINGS.format(
+        vtn_id=vtn_id, listen=listen, parties_port=parties_port, operator_port=operator_port, oadr3_port=oadr3_port,
+        console_port=console_port,
+    )  # fmt: skip
     write_public(config, text.encode())
-    client_id, secret = asyncio.run(bootstrap.create_client(load(config), "operator", tuple(SCOPES[Role.BUSINESS])))
+    wanted = client_store.NewClient(name="operator", role=Role.BUSINESS, scopes=tuple(SCOPES[Role.BUSINESS]))
+    client_id, secret = asyncio.run(client_store.create_client(load(config), wanted))
     profile = profile_text(f"https://127.0.0.1:{operator_port}", client_id, secret, "certs/openadr-ecc-root.pem")
     write_private(folder / "operator.toml", profile.encode())
     click.echo(f"Made {folder}:")
@@ -135,6 +141,35 @@ attempts_max = 30
 # Days after which what happened is forgotten, and who was told.
 keep_days = 30
 
+[oadr3]
+# Where clients of OpenADR 3 connect, VENs and business logic: TLS with bearer tokens (openadr-vtn client create).
+host = "{listen}"
+port = {oadr3_port}
+# Authorities of client certificates. A client may show one: its tokens are bound to it then (RFC 8705), and one that
+# is tied to a certificate must. Without this line none is asked for.
+client_trust = ["certs/openadr-rsa-root.pem", "certs/openadr-ecc-root.pem"]
+# Connections at a time, from one address, and new ones a minute from one address: beyond that they are reset at once.
+connections_max = 20000
+connections_per_address = 1000
+connections_per_minute = 1000
+# Whether the lists of an OpenADR 3 VEN hold programs and events with targets only if its query names them.
+strict_targets = false
+
+[[oadr3.certificates]]
+certificate = "certs/oadr3.pem"
+key = "certs/oadr3.key"
+
+# If an identity provider of yours issues the tokens of these clients, and not this VTN:
+# [oadr3.identity_provider]
+# issuer = "https://login.example/realms/grid"
+# audience = "vtn"
+# token_url = "https://login.example/realms/grid/protocol/openid-connect/token"
+# keys_url = "https://login.example/realms/grid/protocol/openid-connect/certs"
+# algorithms = ["RS256", "ES256"]
+# Which claim tells the clientID (the first that is there), and which tell the scopes (all count).
+# client_claims = ["client_id", "azp", "sub"]
+# scope_claims = ["scope", "scp", "roles"]
+
 [operator]
 # Where your systems and the command line connect: OpenADR 3.1 (business logic) and the admin API, over TLS.
 host = "{listen}"
@@ -166,10 +201,6 @@ report_back_s = 60
 status_back_s = 300
 # Days after which what was measured is forgotten.
 keep_days = 400
-
-[oadr3]
-# Whether the lists of an OpenADR 3 VEN hold programs and events with targets only if its query names them.
-strict_targets = false
 
 [opts]
 # Rules for the opt schedules of VENs, under programs that declare none of their own (attributes OPT_…).

@@ -14,15 +14,16 @@ from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_core.shell.http_armour import read_body
-from openadr_vtn.application.handlers.clients import Keyring, TokenRules, caller_of
+from openadr_core.shell.throttle import Throttle
+from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.subscriptions import Callbacks
+from openadr_vtn.application.handlers.tokens import OwnTokens, TokenJudge
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import Store
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
-from openadr_vtn.http.throttle import Throttle
 
 LATEST_YEAR = 9000
 
@@ -41,9 +42,13 @@ class Desk:
     """What a party is asked to keep, unless an operator asks it for another."""
     is_time_in_doubt: Callable[[], bool]
     """Whether the machine's clock was set under us: nothing new may start then (security T40)."""
-    keyring: Keyring
-    token_rules: TokenRules
+    judge: TokenJudge
+    tokens: OwnTokens | None
+    """None where an identity provider issues them: ``token_url`` is its address then."""
     token_throttle: Throttle
+    """Who does not fail is never held up: Stop must wait neither behind a script that asks often nor behind
+    one with a wrong secret at the same address. That is why credentials are looked at first. A wrong secret costs
+    one row and one digest, throttled or not, and 256 random bits are guessed no sooner by asking more often."""
     viewers: Viewers
     horizon: Horizon
     saw: Callable[[str, datetime], None]
@@ -54,6 +59,7 @@ class Desk:
     """Of mRIDs (IEEE 2030.5)."""
     wrote: Callable[[Caller, str, str], None]
     """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
+    token_url: str = ""
 
 
 DESK = web.AppKey("desk", Desk)
@@ -71,11 +77,17 @@ def scoped(scope: str | tuple[str, ...], handler: ScopedHandler) -> PlainHandler
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise UnknownPeer("no bearer token")
-        caller = await caller_of(desk.store, token.strip(), desk.keyring, desk.token_rules, desk.now())
+        caller = await desk.judge.caller_of(token.strip(), shown=shown_certificate(request), now=desk.now())
         caller.require(*any_of)
         return await handler(request, desk, caller)
 
     return authorised
+
+
+def shown_certificate(request: web.Request) -> str | None:
+    """SHA-256, in hex, of the certificate that the client showed on this connection."""
+    peer = peer_of_transport(request.transport)
+    return None if peer is None else peer.certificate_sha256
 
 
 async def json_body(request: web.Request) -> bytes:

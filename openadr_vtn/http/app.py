@@ -1,4 +1,4 @@
-"""The operator's listener as one application: the 3.1 API, the admin API, tokens, and problems for what goes wrong."""
+"""What listeners serve, each as one application: OpenADR 3 with its tokens, and for operators the admin API too."""
 
 from aiohttp import web
 
@@ -15,18 +15,21 @@ from openadr_vtn.http.token_routes import token_routes
 
 
 def operator_app(desk: Desk) -> web.Application:
+    admin = [*admin_routes(), *party_routes(), *opt_routes(), *report_routes(), *sep2_admin_routes()]
+    return _app(desk, [*_oadr3(), *admin])
+
+
+def oadr3_app(desk: Desk) -> web.Application:
+    """What clients of OpenADR 3 reach: no word of the admin API is there."""
+    return _app(desk, _oadr3())
+
+
+def _oadr3() -> list[web.RouteDef]:
+    return [*token_routes(), *oadr3_routes(), *subscription_routes()]
+
+
+def _app(desk: Desk, routes: list[web.RouteDef]) -> web.Application:
     app = web.Application(middlewares=[problems])
     app[DESK] = desk
-    app.add_routes(
-        [
-            *token_routes(),
-            *oadr3_routes(),
-            *subscription_routes(),
-            *admin_routes(),
-            *party_routes(),
-            *opt_routes(),
-            *report_routes(),
-            *sep2_admin_routes(),
-        ]
-    )
+    app.add_routes(routes)
     return app

@@ -10,7 +10,8 @@ from openadr_core.shell.metrics import CertificateGauge
 from openadr_core.shell.tls import Chain, PresetName, client_context, refuse_expired, reload, server_context
 from openadr_vtn.settings import CertificateSettings, Settings
 
-OPERATOR_PRESET: PresetName = "oadr3"
+OADR3_PRESET: PresetName = "oadr3"
+"""For operators too: it is the same API."""
 
 
 class OwnCertificates:
@@ -22,8 +23,10 @@ class OwnCertificates:
         self._party_chains = _chains(settings.parties.certificates)
         self._operator_chains = _chains(settings.operator.certificates)
         self._sep2_chains = [] if settings.sep2 is None else _chains(settings.sep2.certificates)
+        self._oadr3_chains = _chains(settings.oadr3.certificates)
         self._look(forced=False)
         trust = settings.operator.client_trust
+        oadr3 = settings.oadr3
         self.for_parties: ssl.SSLContext = server_context(
             settings.parties.profile, self._party_chains, settings.parties.trust
         )
@@ -33,8 +36,14 @@ class OwnCertificates:
             settings.parties.profile, first, settings.parties.trust, others=others, check_hostname=False
         )
         self.for_operators: ssl.SSLContext = server_context(
-            OPERATOR_PRESET, self._operator_chains, trust, "required" if trust else "none"
+            OADR3_PRESET, self._operator_chains, trust, "required" if trust else "none"
         )
+        self.for_oadr3: ssl.SSLContext | None = None
+        if oadr3.certificates:
+            # OpenADR 3.1 does not ask for client certificates: who shows one is known by it too.
+            self.for_oadr3 = server_context(
+                OADR3_PRESET, self._oadr3_chains, oadr3.client_trust, "optional" if oadr3.client_trust else "none"
+            )
 
         self.for_sep2: ssl.SSLContext | None = None
         if settings.sep2 is not None:
@@ -48,7 +57,9 @@ class OwnCertificates:
         self._look(forced=False)
         for context in (self.for_parties, self.for_pushes):
             reload(context, self._settings.parties.profile, self._party_chains, self._settings.parties.trust)
-        reload(self.for_operators, OPERATOR_PRESET, self._operator_chains, self._settings.operator.client_trust)
+        reload(self.for_operators, OADR3_PRESET, self._operator_chains, self._settings.operator.client_trust)
+        if self.for_oadr3 is not None:
+            reload(self.for_oadr3, OADR3_PRESET, self._oadr3_chains, self._settings.oadr3.client_trust)
         if self.for_sep2 is not None and self._settings.sep2 is not None:
             reload(self.for_sep2, self._settings.sep2.profile, self._sep2_chains, self._settings.sep2.trust)
 
@@ -66,7 +77,7 @@ class OwnCertificates:
 
     @property
     def _all_chains(self) -> list[Chain]:
-        return [*self._party_chains, *self._operator_chains, *self._sep2_chains]
+        return [*self._party_chains, *self._operator_chains, *self._oadr3_chains, *self._sep2_chains]
 
     def _look(self, *, forced: bool) -> None:
         ends = refuse_expired(self._all_chains, self._now(), forced=forced)

@@ -20,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns whatever a handler raises into a problem. Only what an operator can mend is told in full."""
-    instance = f"urn:request:{secrets.token_hex(8)}"
+    instance = new_instance()
     try:
         _refuse_nul(request)
         _refuse_other_media(request)
@@ -44,6 +44,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             exc_info=error if ours and not isinstance(error, Unavailable) else None,
         )  # fmt: skip
         return problem_response(request, problem)
+
+
+def new_instance() -> str:
+    """The id of one refusal."""
+    return f"urn:request:{secrets.token_hex(8)}"
 
 
 def _refuse_nul(request: web.Request) -> None:
@@ -72,6 +77,10 @@ def problem_response(request: web.Request, problem: Problem) -> web.Response:
     response = web.Response(
         body=problem.body(), status=problem.status, content_type=PROBLEM_JSON if asked else PLAIN_JSON
     )
+    # RFC 6750, 3: why, but only to who brought a token.
     if problem.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
+        brought = "Authorization" in request.headers
+        response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if brought else "Bearer"
+    elif problem.status == 403:
+        response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
     return response

@@ -1,4 +1,4 @@
-"""Tokens for the operator's APIs: RFC 6749's client credentials, where OpenADR 3.1 puts them."""
+"""Tokens: RFC 6749's client credentials, where OpenADR 3 puts them, and the keys that others judge them by."""
 
 import base64
 import binascii
@@ -11,17 +11,21 @@ from openadr_core.errors import Forbidden, UnknownPeer
 from openadr_core.oadr3.problem import Problem
 from openadr_core.shell.clock import steady_s
 from openadr_core.shell.http_armour import read_body
-from openadr_vtn.application.handlers.clients import issue_token
-from openadr_vtn.http.access import DESK, Desk, json_response
+from openadr_vtn.application.handlers.tokens import Credentials, OwnTokens
+from openadr_vtn.http.access import DESK, Desk, json_response, shown_certificate
 from openadr_vtn.http.addresses import OADR3
-from openadr_vtn.http.problem import problem_response
+from openadr_vtn.http.problem import new_instance, problem_response
 
 BODY_MAX_BYTES = 4096
 FIELDS_MAX = 16
 
 
 def token_routes() -> list[web.RouteDef]:
-    return [web.get(f"{OADR3}/auth/server", auth_server), web.post(f"{OADR3}/auth/token", token)]
+    return [
+        web.get(f"{OADR3}/auth/server", auth_server),
+        web.post(f"{OADR3}/auth/token", token),
+        web.get(f"{OADR3}/auth/keys", keys),
+    ]
 
 
 class _Refused(Exception):
@@ -35,21 +39,37 @@ class _Refused(Exception):
 
 async def auth_server(request: web.Request) -> web.Response:
     """Where tokens are had; OpenADR 3.1 wants it open to all."""
-    return json_response(json.dumps({"tokenURL": f"{request.scheme}://{request.host}{OADR3}/auth/token"}))
+    ours = f"{request.scheme}://{request.host}{OADR3}/auth/token"
+    return json_response(json.dumps({"tokenURL": request.app[DESK].token_url or ours}))
+
+
+async def keys(request: web.Request) -> web.Response:
+    """Our public keys (RFC 7517), for whoever else takes our tokens."""
+    return json_response(_own_tokens(request.app[DESK]).keyring.key_set())
 
 
 async def token(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     try:
-        response = json_response(await _issued(request, desk))
+        response = json_response(await _issued(request, desk, _own_tokens(desk)))
     except _Refused as refused:
         response = _refusal(request, desk, refused)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
+def _own_tokens(desk: Desk) -> OwnTokens:
+    """OpenADR 3.1: a VTN that leaves tokens to another says that it does not do them."""
+    if desk.tokens is None:
+        raise web.HTTPNotImplemented
+    return desk.tokens
+
+
 def _refusal(request: web.Request, desk: Desk, refused: _Refused) -> web.Response:
-    """Who guesses is told to wait; the throttle has no word in what becomes of the right secret."""
+    """Who guesses is told to wait; the throttle has no word in what becomes of the right secret.
+
+    Interpretation: OpenADR 3.1 wants a problem of every refusal, RFC 6749 its own members: it is both.
+    """
     if refused.status == 401:
         address = request.remote or ""
         wait_s = desk.token_throttle.wait_s(address, steady_s())
@@ -58,15 +78,16 @@ def _refusal(request: web.Request, desk: Desk, refused: _Refused) -> web.Respons
             response = problem_response(request, problem)
             response.headers["Retry-After"] = str(int(wait_s) + 1)
             return response
-        desk.token_throttle.failed(address, steady_s())
+        desk.token_throttle.count(address, steady_s())
     answer = {"error": refused.error, "error_description": str(refused)}
-    response = json_response(json.dumps(answer), refused.status)
+    problem = json.loads(Problem(status=refused.status, detail=str(refused), instance=new_instance()).body())
+    response = json_response(json.dumps(answer | problem), refused.status)
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = "Basic"
     return response
 
 
-async def _issued(request: web.Request, desk: Desk) -> str:
+async def _issued(request: web.Request, desk: Desk, tokens: OwnTokens) -> str:
     if request.content_type != "application/x-www-form-urlencoded":
         raise _Refused("invalid_request", "the body must be application/x-www-form-urlencoded")
     form = _form(await read_body(request, max_bytes=BODY_MAX_BYTES))
@@ -76,8 +97,8 @@ async def _issued(request: web.Request, desk: Desk) -> str:
     if "\0" in client_id:  # which a database may refuse even to look up
         raise _Refused("invalid_client", "client id or secret is wrong", 401)
     try:
-        text, made = await issue_token(
-            desk.store, desk.keyring, desk.token_rules, client_id=client_id, secret=secret,
+        text, made = await tokens.issue(
+            Credentials(client_id=client_id, secret=secret, shown=shown_certificate(request)),
             scopes=tuple(form.get("scope", "").split()), token_id=desk.new_id(), now=desk.now(),
         )  # fmt: skip
     except UnknownPeer as error:

@@ -15,8 +15,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import uvloop
 
-from openadr_vtn.bootstrap import create_client
 from openadr_vtn.cli.client import profile_text
+from openadr_vtn.cli.client_store import NewClient, create_client
 from openadr_vtn.cli.operator_api import OperatorApi
 from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.settings import load
@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 VENS = 10_000
 INTERVAL_S = 5.0
 WAIT_S = 300.0
+BENCH = NewClient(name="bench", role=Role.BUSINESS, scopes=tuple(SCOPES[Role.BUSINESS]))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Vtn:
 @contextmanager
 def vtn_at(lab: Lab, store: str) -> Iterator[Vtn]:
     settings = lab.settings(store)
-    client_id, secret = asyncio.run(create_client(load(settings), "bench", tuple(SCOPES[Role.BUSINESS])))
+    client_id, secret = asyncio.run(create_client(load(settings), BENCH))
     with running("-m", "openadr_vtn", "run", "--config", str(settings), log=lab.folder / "servers.log") as server:
         profile = lab.folder / "operator.toml"
         profile.write_text(profile_text(str(server.ready["operator"]), client_id, secret, str(lab.trust())))

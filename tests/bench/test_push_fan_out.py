@@ -18,9 +18,10 @@ from sqlalchemy import update
 from openadr_core.shell.tls import server_context
 from openadr_vtn.adapters.sql import tables as stored
 from openadr_vtn.adapters.sql.engine import engines_of
-from openadr_vtn.bootstrap import create_client
 from openadr_vtn.cli.client import profile_text
+from openadr_vtn.cli.client_store import NewClient, create_client
 from openadr_vtn.cli.operator_api import OperatorApi
+from openadr_vtn.domain.access import Role
 from openadr_vtn.settings import load
 from tests.bench.lab import Lab, Ven
 from tests.bench.population import populate
@@ -34,6 +35,7 @@ VENS = 1_000
 PORT = 28_443
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 RETRY_S = 1
+BENCH = NewClient(name="bench", role=Role.BUSINESS, scopes=("read_all", "write_events"))
 EVENT_ID = re.compile(b"<ei:eventID>([^<]+)</ei:eventID>")
 
 
@@ -94,7 +96,7 @@ async def pushed(url: str, vens: Sequence[Ven]) -> None:
 
 
 def operator(lab: Lab, config: Path, url: str) -> OperatorApi:
-    client_id, secret = asyncio.run(create_client(load(config), "bench", ("read_all", "write_events")))
+    client_id, secret = asyncio.run(create_client(load(config), BENCH))
     profile = lab.folder / "operator.toml"
     profile.write_text(profile_text(url, client_id, secret, "ecc-root.pem"))
     return OperatorApi(profile)

@@ -124,8 +124,8 @@ class Both:
         )  # fmt: skip
         self.agent.session = session
         client = VtnClient(
-            url=self.vtn.parties.url, context=client_context(self.preset, chain, self.trust), fingerprints=pins,
-            timeout_s=5,
+            url=self.vtn.listeners["parties"].url, context=client_context(self.preset, chain, self.trust),
+            fingerprints=pins, timeout_s=5,
         )  # fmt: skip
         upstream = Upstream(session=session, carrier=client, listener=self.agent, now=clock.now)
         server = PushServer(

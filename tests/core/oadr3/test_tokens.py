@@ -1,6 +1,7 @@
 """Tokens: one algorithm, required claims, times judged by the caller's clock."""
 
 import base64
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from openadr_core.errors import UnknownPeer
+from openadr_core.oadr3.key_sets import verifying_key
 from openadr_core.oadr3.tokens import (
     REQUIRED_CLAIMS,
     Token,
+    TokenRules,
+    UnknownKey,
     new_signing_key,
+    refuse_other_channel,
     secret_hash,
     secret_matches,
     sign_token,
@@ -32,11 +37,12 @@ TOKEN = Token(
     issuer="vtn", audience="operator", client_id="c-1", scopes=("read_all", "write_events"),
     issued_at=NOW, expires_at=NOW + timedelta(hours=1), id="t-1",
 )  # fmt: skip
+RULES = TokenRules(issuer="vtn", audience="operator")
 CLAIMS: dict[str, Any] = {"iss": "vtn", "sub": "c-1", "aud": "operator", "iat": NOW, "exp": NOW + timedelta(hours=1)}
 
 
 def verified(text: str, now: datetime = NOW) -> Token:
-    return verify_token(text, {"k-1": KEY}, issuer="vtn", audience="operator", now=now)
+    return verify_token(text, {"k-1": verifying_key(KEY)}, RULES, now)
 
 
 def encoded(part: object) -> str:
@@ -69,7 +75,7 @@ def test_wrong_claims_are_refused(token: Token) -> None:
 
 
 def test_the_key_must_be_ours() -> None:
-    with pytest.raises(UnknownPeer, match="not ours"):
+    with pytest.raises(UnknownPeer, match="not known"):
         verified(sign_token(TOKEN, key_id="k-2", key_pem=KEY))
     with pytest.raises(UnknownPeer, match="Signature"):
         verified(sign_token(TOKEN, key_id="k-1", key_pem=new_signing_key()))
@@ -111,6 +117,12 @@ def test_rubbish_is_refused(text: str) -> None:
         verified(text)
 
 
+def test_a_token_that_nests_deep_is_rubbish_too() -> None:
+    head = base64.urlsafe_b64encode(b"[" * 3000).rstrip(b"=").decode()
+    with pytest.raises(UnknownPeer):
+        verified(f"{head}.{head}.AAAA")
+
+
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "", None, 5, "k-1' OR 1=1"])
 def test_a_key_id_is_only_a_name(kid: Any) -> None:
     forged = f"{encoded({'alg': 'ES256', 'kid': kid})}.{encoded({})}.AAAA"
@@ -123,3 +135,88 @@ def test_secrets_match_themselves_only() -> None:
     assert secret_matches("open sesame", stored)
     assert not secret_matches("open sesam", stored)
     assert "sesame" not in stored
+
+
+def signed(**claims: Any) -> str:
+    return jwt.encode({**CLAIMS, **claims}, KEY, algorithm="ES256", headers={"kid": "k-1"})
+
+
+@pytest.mark.parametrize(
+    ("claims", "client_id"),
+    [
+        ({"client_id": "a", "azp": "b"}, "a"),
+        ({"azp": "b"}, "b"),
+        ({}, "c-1"),
+        ({"client_id": "", "azp": 5}, "c-1"),
+        ({"client_id": "a" * 129}, "c-1"),
+        ({"client_id": "a\0"}, "c-1"),
+    ],
+)
+def test_the_first_claim_that_names_a_client_counts(claims: dict[str, Any], client_id: str) -> None:
+    """R5.1: client_id, azp, sub."""
+    assert verified(signed(**claims)).client_id == client_id
+
+
+def test_which_claim_names_the_client_is_a_rule_of_the_operators() -> None:
+    rules = replace(RULES, client_claims=("appid",))
+    keys = {"k-1": verifying_key(KEY)}
+    assert verify_token(signed(appid="x"), keys, rules, NOW).client_id == "x"
+    with pytest.raises(UnknownPeer, match="appid"):
+        verify_token(signed(), keys, rules, NOW)
+
+
+@pytest.mark.parametrize(
+    ("claims", "scopes"),
+    [
+        ({"scope": "read_all  write_events"}, ("read_all", "write_events")),
+        ({"scp": ["read_all"], "roles": ["write_events", 5]}, ("read_all", "write_events")),
+        ({"scope": "openid", "scp": "read_all"}, ("openid", "read_all")),
+        ({"scope": 5, "roles": {"read_all": True}}, ()),
+        ({}, ()),
+    ],
+)
+def test_scopes_are_words_or_lists(claims: dict[str, Any], scopes: tuple[str, ...]) -> None:
+    """R6.3."""
+    rules = replace(RULES, scope_claims=("scope", "scp", "roles"))
+    assert verify_token(signed(**claims), {"k-1": verifying_key(KEY)}, rules, NOW).scopes == scopes
+
+
+def test_a_token_is_not_good_before_it_says() -> None:
+    assert verified(signed(nbf=NOW + timedelta(seconds=20)))
+    with pytest.raises(UnknownPeer, match="future"):
+        verified(signed(nbf=NOW + timedelta(minutes=1)))
+
+
+@pytest.mark.parametrize("moment", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**30, -(10**30), "soon", None, [], {}])
+def test_times_that_are_none_are_refused(moment: str, value: Any) -> None:
+    body = {**CLAIMS, "iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 60, moment: value}
+    with pytest.raises(UnknownPeer):
+        verified(jwt.encode(body, KEY, algorithm="ES256", headers={"kid": "k-1"}))
+
+
+def test_an_unknown_key_is_told_apart_so_that_it_can_be_asked_for() -> None:
+    with pytest.raises(UnknownKey):
+        verified(sign_token(TOKEN, key_id="k-2", key_pem=KEY))
+
+
+def test_a_bound_token_names_its_certificate_as_rfc_8705_does() -> None:
+    sha256 = hashlib.sha256(b"a certificate").hexdigest()
+    text = sign_token(replace(TOKEN, certificate_sha256=sha256), key_id="k-1", key_pem=KEY)
+    claims = jwt.decode(text, options={"verify_signature": False})
+    assert base64.urlsafe_b64decode(claims["cnf"]["x5t#S256"] + "=") == bytes.fromhex(sha256)
+    assert verified(text).certificate_sha256 == sha256
+
+
+@pytest.mark.parametrize("cnf", [{}, {"jkt": "x"}, {"x5t#S256": 5}, {"x5t#S256": "short"}, {"x5t#S256": "é"}, "x", []])
+def test_a_binding_that_cannot_be_checked_is_none_to_pass(cnf: Any) -> None:
+    with pytest.raises(UnknownPeer):
+        verified(signed(cnf=cnf))
+
+
+def test_what_is_bound_comes_by_its_own_channel_alone() -> None:
+    for bound_to, shown in ((None, None), (None, "ab"), ("ab", "ab")):
+        refuse_other_channel(bound_to, shown)
+    for shown in (None, "cd", ""):
+        with pytest.raises(UnknownPeer):
+            refuse_other_channel("ab", shown)

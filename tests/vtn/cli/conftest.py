@@ -48,8 +48,8 @@ def free_ports(count: int) -> list[int]:
 
 def init(folder: Path) -> Path:
     """A VTN's folder on free ports; its settings file."""
-    names = ("--parties-port", "--operator-port", "--console-port")
-    ports = [text for name, port in zip(names, free_ports(3), strict=True) for text in (name, str(port))]
+    names = ("--parties-port", "--operator-port", "--oadr3-port", "--console-port")
+    ports = [text for name, port in zip(names, free_ports(len(names)), strict=True) for text in (name, str(port))]
     result = command("init", str(folder), *ports)
     assert result.exit_code == 0, result.output
     return folder / "vtn.toml"

@@ -17,13 +17,15 @@ from openadr_core.errors import RuleBroken
 from openadr_core.model.availability import OptRules
 from openadr_core.model.event import DrEvent
 from openadr_core.oadr3.subscriptions import Watch
-from openadr_core.oadr3.tokens import new_signing_key
+from openadr_core.oadr3.tokens import TokenRules, new_signing_key
 from openadr_core.sep2.mrid import PenForm
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
+from openadr_core.shell.throttle import Throttle
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
-from openadr_vtn.application.handlers.clients import TokenRules, add_client, open_keyring
+from openadr_vtn.application.handlers.clients import add_client
 from openadr_vtn.application.handlers.sep2_groups import Maker
+from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import SigningKey
 from openadr_vtn.application.viewers import Viewers
@@ -32,11 +34,10 @@ from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.access import Desk
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.app import operator_app
-from openadr_vtn.http.throttle import Throttle
 from tests.vtn.samples import a_party
 
 SECRET = "open sesame"  # noqa: S105  # a test's own
-RULES = TokenRules(issuer="VTN", audience="VTN/operator", lifetime=timedelta(hours=1))
+RULES = TokenRules(issuer="VTN", audience="VTN/operator")
 FAILURES_PER_MINUTE = 20
 
 
@@ -146,6 +147,10 @@ async def running_desk(
     heard: dict[str, datetime] = {}
     doubt = Event()
     echoes = Echoes()
+    tokens = OwnTokens(
+        store=store, keyring=await open_keyring(store, a_key(clock), clock.now()), rules=RULES,
+        lifetime=timedelta(hours=1),
+    )  # fmt: skip
     desk = Desk(
         store=store,
         now=clock.now,
@@ -153,10 +158,10 @@ async def running_desk(
         rails=GuardRails(event_max_w=10e6, step_max_w=6e6),
         opt_rules=OptRules(),
         poll_interval=timedelta(seconds=10),
-        keyring=await open_keyring(store, a_key(clock), clock.now()),
+        judge=tokens,
+        tokens=tokens,
         maker=Maker(pen=28547, pen_form=PenForm.DECIMAL, new_unique=lambda: next(numbers)),
         is_time_in_doubt=doubt.is_set,
-        token_rules=RULES,
         token_throttle=Throttle(FAILURES_PER_MINUTE),
         viewers=Viewers(store, strict_targets=strict_targets),
         horizon=Horizon(store),

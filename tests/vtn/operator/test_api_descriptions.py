@@ -33,7 +33,11 @@ def described() -> set[tuple[str, str, str]]:
 def test_every_route_is_described_with_its_scope() -> None:
     served = {(method, path.replace("parties/x", "parties/{party}"), scope) for method, path, scope in ROUTES}
     served = {(method, path.replace("/x", "/{id}"), scope) for method, path, scope in served}
-    tokens = {("GET", f"{OADR3}/auth/server", ""), ("POST", f"{OADR3}/auth/token", "")}
+    tokens = {
+        ("GET", f"{OADR3}/auth/server", ""),
+        ("POST", f"{OADR3}/auth/token", ""),
+        ("GET", f"{OADR3}/auth/keys", ""),
+    }
     assert described() == served | tokens
 
 
@@ -51,6 +55,7 @@ async def test_answers_are_as_described(desk: DeskBench) -> None:
         ("operator", f"{OADR3}/subscriptions/{subscription_id}", "subscription"),
         ("operator", f"{OADR3}/nothing", "problem"),
         ("operator", f"{OADR3}/auth/server", "authServer"),
+        ("operator", f"{OADR3}/auth/keys", "keySet"),
         ("admin", f"{ADMIN}/events/{event_id}", "eventDetail"),
         ("admin", f"{ADMIN}/parties/one", "partyDetail"),
     ):

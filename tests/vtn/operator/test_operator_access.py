@@ -173,10 +173,15 @@ async def test_token_errors_are_those_of_rfc_6749(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def said_by(answer: httpx.Response) -> dict[str, Any]:
+    """All but the id of the refusal."""
+    return {name: value for name, value in answer.json().items() if name != "instance"}
+
+
 async def test_wrong_secret_and_unknown_client_look_the_same(desk: DeskBench) -> None:
     wrong = await desk.token(client_secret="wrong")  # noqa: S106
     unknown = await desk.token("nobody")
-    assert wrong.content == unknown.content
+    assert said_by(wrong) == said_by(unknown)
 
 
 async def test_http_basic_is_taken_too(desk: DeskBench) -> None:
@@ -278,7 +283,7 @@ async def test_a_nul_in_a_query_or_a_client_id_ends_at_the_gate(desk: DeskBench)
         "vens?%00=1",
     ):
         assert "NUL" in assert_problem(await desk.http.get(f"{OADR3}/{query}"), 400)["detail"]
-    assert (await desk.token("chief\0")).content == (await desk.token("nobody")).content
+    assert said_by(await desk.token("chief\0")) == said_by(await desk.token("nobody"))
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import GuardTripped
 from openadr_core.model.event import Signal, SignalInterval, SignalKind
+from openadr_core.shell.throttle import ADDRESSES_MAX, Throttle
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
 from openadr_vtn.domain.performance import SLOTS_MAX, asked_at, target_steps, together
 from openadr_vtn.domain.reporting import Delivered
-from openadr_vtn.http.throttle import ADDRESSES_MAX, Throttle
 from tests.vtn.samples import HOUR, an_event
 
 MINUTE = timedelta(minutes=1)
@@ -83,16 +83,16 @@ def test_a_bucket_fills_again() -> None:
     throttle = Throttle(60)
     for _ in range(60):
         assert throttle.wait_s("a", 0.0) == 0.0
-        throttle.failed("a", 0.0)
+        throttle.count("a", 0.0)
     assert throttle.wait_s("a", 0.0) == pytest.approx(1.0)
     assert throttle.wait_s("b", 0.0) == 0.0
     assert throttle.wait_s("a", 1.0) == 0.0
-    throttle.failed("a", 1.0)
+    throttle.count("a", 1.0)
     assert throttle.wait_s("a", 1.0) > 0
 
 
 def test_a_flood_of_addresses_costs_no_memory() -> None:
     throttle = Throttle(60)
     for number in range(ADDRESSES_MAX + 100):
-        throttle.failed(str(number), 0.0)
+        throttle.count(str(number), 0.0)
     assert len(throttle._buckets) == ADDRESSES_MAX

@@ -1,18 +1,13 @@
-"""How often one address may fail: token buckets, and no more of them than we can afford.
-
-Who does not fail is never held up: Stop must wait neither behind a script that asks often nor behind one
-with a wrong secret at the same address. That is why credentials are looked at first. A wrong secret costs
-one row and one digest, throttled or not, and 256 random bits are guessed no sooner by asking more often.
-"""
+"""How often one address may do a thing: token buckets, and no more of them than we can afford."""
 
 from collections import OrderedDict
 
 ADDRESSES_MAX = 10_000
-"""Buckets that are kept. The one that failed longest ago goes first; it comes back full, which costs us one burst."""
+"""Buckets that are kept. The one used longest ago goes first; it comes back full, which costs us one burst."""
 
 
 class Throttle:
-    """So many failures a minute from one address, in bursts of as many."""
+    """So many a minute from one address, in bursts of as many."""
 
     def __init__(self, per_minute: int) -> None:
         self._burst = float(per_minute)
@@ -20,11 +15,11 @@ class Throttle:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, address: str, now_s: float) -> float:
-        """How long this address must wait before its failures are answered again; zero if it need not."""
+        """How long this address must wait for its next; zero if it need not."""
         return max(0.0, (1 - self._left(address, now_s)) / self._per_s)
 
-    def failed(self, address: str, now_s: float) -> None:
-        """Count a failure."""
+    def count(self, address: str, now_s: float) -> None:
+        """One more."""
         left = self._left(address, now_s) - 1
         self._buckets.pop(address, None)
         self._buckets[address] = (left, now_s)

@@ -131,7 +131,7 @@ def rotate_key(config: Path, *, revoke: bool) -> None:
     from openadr_vtn.cli import client_store  # noqa: PLC0415  # a second of imports that other commands do not need
 
     fresh, *earlier = asyncio.run(client_store.rotate_signing_key(load(config), revoke=revoke))
-    click.echo(f"Tokens are signed with {fresh.id}; {len(earlier)} earlier keys still count.")
+    click.echo(f"Tokens are signed with {fresh.id}. Earlier keys that still count: {len(earlier)}")
 
 
 def profile_text(url: str, client_id: str, secret: str, trust: str) -> str:

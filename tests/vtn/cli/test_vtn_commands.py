@@ -303,6 +303,36 @@ def test_a_client_that_may_only_stop(utility: Utility) -> None:
     assert (again.exit_code, "there is no client" in again.output) == (1, True)
 
 
+def test_a_ven_gets_a_client_and_a_token_over_the_listener_for_openadr_3(utility: Utility) -> None:
+    config = ("--config", str(utility.folder / "vtn.toml"))
+    minted = command(
+        "certificate", "mint", "--profile", "openadr-ecc-ven", "--name", "acme", "--authorities",
+        str(utility.folder / "certs"), "--out", str(utility.folder / "vens"),
+    )  # fmt: skip
+    assert minted.exit_code == 0, minted.output
+    chain = Chain(certificate=utility.folder / "vens" / "acme.pem", key=utility.folder / "vens" / "acme.key")
+    made = command("client", "create", "acme", "--role", "ven", "--certificate", str(chain.certificate), *config)
+    client_id, secret = (line.split()[1] for line in made.output.splitlines())
+    context = client_context("oadr3", chain, [utility.folder / "certs" / "openadr-ecc-root.pem"])
+    with httpx.Client(base_url=utility.ready["oadr3"], verify=context, trust_env=False) as http:
+
+        def token(secret: str) -> httpx.Response:
+            asked = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+            return http.post("/openadr3/3.1.0/auth/token", data=asked)
+
+        bearer = {"Authorization": f"Bearer {token(secret).json()['access_token']}"}
+        assert http.get("/openadr3/3.1.0/events", headers=bearer).json() == []
+        assert http.post("/openadr3/3.1.0/programs", json={"programName": "x"}, headers=bearer).status_code == 403
+        rotated = command("client", "rotate", client_id, "--grace-hours", "0", *config).output.split()[-1]
+        assert (token(secret).status_code, token(rotated).status_code) == (401, 200)
+    (row,) = [line for line in command("client", "list", *config).output.splitlines() if line.startswith("acme ")]
+    assert ("ven" in row.split(), row.split()[-1]) == (True, client_id)
+    assert "still count: 1" in command("client", "rotate-key", *config).output
+    assert "still count: 0" in command("client", "rotate-key", "--revoke", *config).output
+    wrong = command("client", "create", "x", "--role", "ven", "--scope", "stop", *config)
+    assert (wrong.exit_code, "role ven has no scope stop" in wrong.output) == (1, True)
+
+
 def test_the_console_opens_with_the_address_that_was_printed(utility: Utility) -> None:
     with httpx.Client(trust_env=False, follow_redirects=True) as http:
         assert http.get(utility.ready["console"].partition("?")[0]).status_code == 401

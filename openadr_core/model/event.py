@@ -135,6 +135,7 @@ class DrEvent:
     duration: timedelta | None
     """None: open-ended, active until cancelled."""
     signals: tuple[Signal, ...]
+    """None: an event of OpenADR 3 that no other protocol can tell (``not_read`` says why)."""
     created_at: datetime
     modified_at: datetime
     priority: int | None = None
@@ -155,7 +156,7 @@ class DrEvent:
     comment: str = ""
     modification_reason: str = ""
     not_read: tuple[str, ...] = ()
-    """Signals of the message that this side has no word for, each with the reason: the others stand without them."""
+    """What of the message has no word here, each with the reason: the rest stands without it."""
     cancelled_at: datetime | None = None
 
     @property

@@ -9,7 +9,7 @@ _PER = {Measure.CURRENCY_PER_KW: "/kW", Measure.CURRENCY_PER_KWH: "/kWh", Measur
 
 def asked_text(event: DrEvent) -> str:
     """Each signal with its values from the first to the last; what is the same throughout is said once."""
-    return ", ".join(map(_signal_text, event.signals))
+    return ", ".join(map(_signal_text, event.signals)) or "OpenADR 3 only"
 
 
 def _signal_text(signal: Signal) -> str:

@@ -1,4 +1,4 @@
-"""Where the intervals of an OpenADR 3 event lie in time, as a VEN reads them (User Guide 7.2 to 7.4).
+"""Where the intervals of an OpenADR 3 event lie in time, for both sides (User Guide 7.2 to 7.4).
 
 What a period says for the whole event holds for each interval, member by member, unless the
 interval says otherwise. An interval without an absolute start follows the one before it; the first
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from openadr_core.errors import RemoteProtocolError
-from openadr_core.oadr3.messages import Interval, IntervalPeriod, ValuesMap
+from openadr_core.oadr3.messages import EventRequest, Interval, IntervalPeriod, ValuesMap
 from openadr_core.oadr3.times import Length, Sentinel
 
 NOTHING = timedelta()
@@ -31,6 +31,11 @@ class Placed:
     ends_at: datetime | None
     """Exclusive; None for ever."""
     payloads: tuple[ValuesMap, ...] = ()
+
+    @property
+    def length(self) -> timedelta | None:
+        """None for ever."""
+        return None if self.ends_at is None else self.ends_at - self.starts_at
 
     def covers(self, now: datetime) -> bool:
         return self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
@@ -108,6 +113,13 @@ class Layout:
         index = placed.index + lap * len(self.first)
         number = index if self.implied else placed.id
         return replace(placed, index=index, id=number, starts_at=starts_at, ends_at=ends_at)
+
+
+def layout_of(request: EventRequest, *, obtained_at: datetime, draw: float = 0.0) -> Layout:
+    """The layout of an event as it was written: see :func:`lay_out`."""
+    return lay_out(
+        request.intervals, period=request.period, duration=request.duration, obtained_at=obtained_at, draw=draw
+    )
 
 
 def lay_out(

@@ -1,97 +1,75 @@
-"""When an event of OpenADR 3.1 is: its start, and its intervals with their lengths, back to back."""
+"""The intervals of an event back to back from its start, which is all the time that OpenADR 2.0b can tell."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-from openadr_core.errors import InvalidEvent
+from openadr_core.errors import InvalidEvent, RemoteProtocolError
 from openadr_core.limits import EVENT_INTERVALS_MAX
-from openadr_core.oadr3.messages import EventRequest, Interval, IntervalPeriod
-from openadr_core.oadr3.times import Length, Sentinel, moment_text
-
-Placed = tuple[timedelta | None, Interval]
-"""An interval and its length; None for ever."""
+from openadr_core.oadr3.layout import Layout, Placed, layout_of
+from openadr_core.oadr3.messages import EventRequest, IntervalPeriod
+from openadr_core.oadr3.times import Sentinel, moment_text
 
 
 def starts_now(request: EventRequest) -> bool:
     """Whether the event says "at once" instead of a moment."""
-    return _first_start(request) is Sentinel.NOW
-
-
-def place(request: EventRequest, now: datetime) -> tuple[datetime, list[Placed]]:
-    """The event's start, and its intervals with their lengths, back to back."""
-    if not request.intervals:
-        raise InvalidEvent("the event has no intervals")
-    start = _first_start(request)
-    if start is None:
-        raise InvalidEvent("neither the event nor its first interval says when it starts (intervalPeriod.start)")
-    starts_at = now.replace(microsecond=0) if isinstance(start, Sentinel) else start
-    placed: list[Placed] = []
-    at: datetime | None = starts_at
-    for index, interval in enumerate(request.intervals):
-        if at is None:
-            raise InvalidEvent(f"interval {index} would follow one that lasts for ever")
-        own = interval.period
-        if index and own and isinstance(own.start, datetime) and own.start != at:
-            # Interpretation: a 2.0b event has no gaps and no overlaps, so none are taken here.
-            raise InvalidEvent(
-                f"interval {index} starts at {moment_text(own.start)} and the one before ends at {moment_text(at)}: "
-                "intervals must follow each other"
-            )
-        length = _interval_length(index, interval, request.period)
-        placed.append((length, interval))
-        at = _end(at, length)
-    placed = _fitted(placed, request.duration)
-    if len(placed) > EVENT_INTERVALS_MAX:
-        raise InvalidEvent(f"the event has {len(placed)} intervals; {EVENT_INTERVALS_MAX} are the most")
-    _end(starts_at, sum((length for length, _ in placed if length), timedelta()))
-    return starts_at, placed
-
-
-def _first_start(request: EventRequest) -> datetime | Sentinel | None:
     own = request.intervals[0].period if request.intervals else None
     whole = request.period.start if request.period else None
     # OpenADR 3.1 User Guide 7.3: "at once" on the first interval means the event's own start, if it has one.
     if own is None or own.start is None or (own.start is Sentinel.NOW and whole is not None):
-        return whole
-    return own.start
+        return whole is Sentinel.NOW
+    return own.start is Sentinel.NOW
 
 
-def _interval_length(index: int, interval: Interval, whole: IntervalPeriod | None) -> timedelta | None:
-    own = interval.period.duration if interval.period else None
-    length = own if own is not None else (whole.duration if whole else None)
-    if length is None:
-        raise InvalidEvent(f"interval {index} has no duration, and the event has none for all")
-    if isinstance(length, Sentinel):
-        return None
-    if length <= timedelta():
-        raise InvalidEvent(f"interval {index} lasts no time; to cancel an event, delete it")
-    return length
+def span(request: EventRequest, now: datetime) -> tuple[datetime, datetime | None]:
+    """From when to when the event is, gaps included; the end is None for ever.
 
-
-def _end(at: datetime, length: timedelta | None) -> datetime | None:
+    Interpretation: an event that does not say when it is, is there from when it is written until it is deleted.
+    """
+    now = now.replace(microsecond=0)
     try:
-        return None if length is None else at + length
-    except OverflowError:
-        raise InvalidEvent("the event ends after year 9999; P9999Y means for ever") from None
+        layout = layout_of(request, obtained_at=now)
+    except RemoteProtocolError:
+        return now, None
+    return layout.starts_at or now, layout.ends_at
 
 
-def _fitted(placed: list[Placed], whole: Length | None) -> list[Placed]:
-    """OpenADR 3.1 User Guide 7.2: an event longer than its intervals repeats them, a shorter one cuts them."""
-    if whole is None:
-        return placed
-    if isinstance(whole, Sentinel):
-        if len(placed) > 1 and placed[-1][0] is not None:
-            raise InvalidEvent("intervals that repeat for ever are not carried: give the event an end")
-        return [*placed[:-1], (None, placed[-1][1])]
-    if whole <= timedelta():
+def place(request: EventRequest, now: datetime) -> tuple[Placed, ...]:
+    """The event's intervals; InvalidEvent says why they are none that follow each other from a start on."""
+    try:
+        layout = layout_of(request, obtained_at=now.replace(microsecond=0))
+    except RemoteProtocolError as error:
+        raise InvalidEvent(str(error)) from None
+    if layout.implied or not layout.first:
+        raise InvalidEvent("the event has no intervals")
+    placed = tuple(_in_order(layout))
+    if not placed:
         raise InvalidEvent("the event lasts no time; to cancel an event, delete it")
-    fitted: list[Placed] = []
-    left = whole
-    while left > timedelta() and len(fitted) <= EVENT_INTERVALS_MAX:
-        length, interval = placed[len(fitted) % len(placed)]
-        taken = left if length is None else min(length, left)
-        fitted.append((taken, interval))
-        left -= taken
-    return fitted
+    for before, after in pairwise(placed):
+        if before.ends_at is None or after.starts_at != before.ends_at:
+            ends = "lasts for ever" if before.ends_at is None else f"ends at {moment_text(before.ends_at)}"
+            raise InvalidEvent(
+                f"interval {after.index} starts at {moment_text(after.starts_at)} and the one before {ends}: "
+                "only intervals that follow each other can be told to 2.0b parties"
+            )
+    for one in placed:
+        if one.length is not None and one.length <= timedelta():
+            raise InvalidEvent(f"interval {one.index} lasts no time; to cancel an event, delete it")
+    return placed
+
+
+def _in_order(layout: Layout) -> list[Placed]:
+    if layout.lap is not None and layout.ends_at is None:
+        if len(layout.first) > 1:
+            raise InvalidEvent("intervals that repeat for ever cannot be told to 2.0b parties: give the event an end")
+        # One interval again and again is that interval for ever.
+        return [Placed(index=0, id=layout.first[0].id, starts_at=layout.first[0].starts_at, ends_at=None,
+                       payloads=layout.first[0].payloads)]  # fmt: skip
+    found: list[Placed] = []
+    while (placed := layout.nth(len(found))) is not None:
+        if len(found) == EVENT_INTERVALS_MAX:
+            raise InvalidEvent(f"the event has more intervals than can be told to 2.0b parties: {EVENT_INTERVALS_MAX}")
+        found.append(placed)
+    return found
 
 
 def randomisation(period: IntervalPeriod | None) -> timedelta:

@@ -12,6 +12,7 @@ a program (3.1 leaves their names to the parties):
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -36,8 +37,8 @@ from openadr_core.oadr3.attributes import (
 )
 from openadr_core.oadr3.messages import EventRequest, ProgramRequest
 from openadr_core.oadr3.opt_rules import CHOICES, opt_rules_of
-from openadr_core.oadr3.placing import place, randomisation
-from openadr_core.oadr3.signals import baseline_of, signals_of
+from openadr_core.oadr3.placing import place, randomisation, span
+from openadr_core.oadr3.signals import BaselineWords, Descriptors, baseline_of, signals_of
 
 ALWAYS, NEVER = "ALWAYS", "NEVER"
 ALLOWED, REFUSED = "ALLOWED", "REFUSED"
@@ -77,28 +78,26 @@ def event_of(
     modified_at: datetime,
     now: datetime,
 ) -> DrEvent:
-    """The event that a request writes; InvalidEvent names the interval and the rule that it breaks.
+    """The event that a request writes; ``now`` is what "at once" means, to the second.
 
-    ``now`` is what "at once" means, to the second.
+    Every event of OpenADR 3 is one (a VTN judges no content). What cannot be told to parties of other protocols is
+    left out, and ``not_read`` says why; without signals the event is for OpenADR 3 alone. InvalidEvent names an
+    attribute of ours that is wrong.
     """
     attributes = Attributes(request.attributes, error=InvalidEvent)
     if unknown := attributes.unknown(EVENT_ATTRIBUTES):
         raise InvalidEvent(f"attribute {unknown[0]}: is not known; {', '.join(EVENT_ATTRIBUTES)} are")
-    starts_at, placed = place(request, now)
-    lengths = [length for length, _ in placed]
-    descriptors = {
-        descriptor.payload_type: descriptor
-        for descriptor in (*program_request.payload_descriptors, *request.payload_descriptors)
-    }
-    return DrEvent(
+    baseline = BaselineWords.of(attributes, request.intervals)
+    start_after = attributes.length(START_AFTER)
+    starts_at, ends_at = span(request, now)
+    event = DrEvent(
         id=event_id,
         program_id=program.id,
         market_context=program.market_context,
         version=version,
         starts_at=starts_at,
-        duration=None if None in lengths else sum((length for length in lengths if length), NO_TIME),
-        signals=signals_of(placed, program, descriptors),
-        baseline=baseline_of(placed, starts_at, descriptors, attributes),
+        duration=None if ends_at is None else ends_at - starts_at,
+        signals=(),
         created_at=created_at,
         modified_at=modified_at,
         priority=request.priority,
@@ -107,18 +106,43 @@ def event_of(
         ramp_up=attributes.length(RAMP_UP, signed=True) or NO_TIME,
         recovery=attributes.length(RECOVERY) or NO_TIME,
         notification=attributes.length(NOTIFICATION) or NO_TIME,
-        start_after=_start_after(request, attributes),
+        start_after=start_after or NO_TIME,
         response_required=attributes.chosen(RESPONSE_REQUIRED, (ALWAYS, NEVER)) != NEVER,
         test=attributes.flag(TEST_EVENT) or False,
         comment=_first(attributes.text(VTN_COMMENT), request.name),
         modification_reason=attributes.text(MODIFICATION_REASON) or "",
     )
+    descriptors = descriptors_of(program_request, request)
+    try:
+        placed = place(request, now)
+        event = replace(event, start_after=_start_after(request, start_after))
+    except InvalidEvent as error:
+        return replace(event, not_read=(str(error),))
+    signals, not_said = signals_of(placed, program, descriptors)
+    if not signals:
+        return replace(event, not_read=not_said)
+    lengths = [one.length for one in placed]
+    try:
+        usual = baseline_of(placed, starts_at, descriptors, baseline)
+    except InvalidEvent as error:
+        usual, not_said = None, (*not_said, str(error))
+    return replace(
+        event,
+        duration=None if None in lengths else sum((length for length in lengths if length), NO_TIME),
+        signals=signals,
+        baseline=usual,
+        not_read=not_said,
+    )
 
 
-def _start_after(request: EventRequest, attributes: Attributes) -> timedelta:
+def descriptors_of(program: ProgramRequest, event: EventRequest) -> Descriptors:
+    """Those of the program hold for all its events; an event may have its own."""
+    return {one.payload_type: one for one in (*program.payload_descriptors, *event.payload_descriptors)}
+
+
+def _start_after(request: EventRequest, given: timedelta | None) -> timedelta:
     """The start tolerance: of 3.1's own randomizeStart, or of the attribute, which says the same more exactly."""
     spread = randomisation(request.period)
-    given = attributes.length(START_AFTER)
     if given is None:
         return spread
     if spread and spread != given:

@@ -135,6 +135,8 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
         f"{found['status']}, version {found['version']}, program {found['program']}, "
         f"{clock_text(found['starts_at'])} to {clock_text(found['ends_at']) or 'for ever'}"
     )
+    for reason in found["not_told_to_2_0b"]:
+        click.echo(f"not told to OpenADR 2.0b parties: {reason}")
     click.echo(f"target {kw_text(found['target_kw']) or '-'}, delivered {kw_text(found['delivered_kw']) or '-'}\n")
     show_table(
         ["PARTY", "ANSWER", "DELIVERED", "REPORTED UNTIL", "LATE", "MISSING"],

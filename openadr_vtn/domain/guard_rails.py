@@ -4,12 +4,11 @@ The VEN has an envelope of its own; these are the utility's, so that a slip (kW 
 operator's desk and not in the field.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openadr_core.errors import GuardTripped
-from openadr_core.model.event import DrEvent, SignalKind
-
-POWERS = {SignalKind.RELIEF, SignalKind.NET_POWER}
+from openadr_core.model.event import IN_KILOWATTS, DrEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,19 +22,22 @@ class GuardRails:
 def check_guard_rails(event: DrEvent, rails: GuardRails) -> None:
     """GuardTripped names the interval and the rail. What is no power to give or to hold has none."""
     for signal in event.signals:
-        if signal.kind not in POWERS:
-            continue
-        before_w: float | None = None
-        for index, interval in enumerate(signal.intervals):
-            value_w = interval.value
-            if abs(value_w) > rails.event_max_w:
-                raise GuardTripped(
-                    f"interval {index} of {signal.id} asks for {value_w / 1000:,.0f} kW; "
-                    f"guard.event_max_kw is {rails.event_max_w / 1000:,.0f}"
-                )
-            if before_w is not None and abs(value_w - before_w) > rails.step_max_w:
-                raise GuardTripped(
-                    f"interval {index} of {signal.id} is {abs(value_w - before_w) / 1000:,.0f} kW from the one before; "
-                    f"guard.step_max_kw is {rails.step_max_w / 1000:,.0f}"
-                )
-            before_w = value_w
+        if signal.kind in IN_KILOWATTS:
+            check_powers(signal.id, enumerate(interval.value for interval in signal.intervals), rails)
+
+
+def check_powers(asked: str, values_w: Iterable[tuple[int, float]], rails: GuardRails) -> None:
+    """The same for intervals by number, whoever is asked; ``asked`` is what they are called."""
+    before_w: float | None = None
+    for index, value_w in values_w:
+        if abs(value_w) > rails.event_max_w:
+            raise GuardTripped(
+                f"interval {index} of {asked} asks for {value_w / 1000:,.0f} kW; "
+                f"guard.event_max_kw is {rails.event_max_w / 1000:,.0f}"
+            )
+        if before_w is not None and abs(value_w - before_w) > rails.step_max_w:
+            raise GuardTripped(
+                f"interval {index} of {asked} is {abs(value_w - before_w) / 1000:,.0f} kW from the one before; "
+                f"guard.step_max_kw is {rails.step_max_w / 1000:,.0f}"
+            )
+        before_w = value_w

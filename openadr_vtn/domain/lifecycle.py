@@ -16,15 +16,48 @@ START_LATE_MAX = timedelta(seconds=60)
 
 
 def new_event(event: DrEvent, now: datetime) -> DrEvent:
-    """The event as it is first written, at version 0 (2.0b R4); InvalidEvent says why it cannot be."""
-    _check(event, now)
-    _check_start(event, now)
-    return replace(event, version=0, created_at=now, modified_at=now, cancelled_at=None)
+    """The event as it is first written, at version 0 (2.0b R4).
+
+    What 2.0b parties cannot be asked is for OpenADR 3 alone, and ``not_read`` says why.
+    """
+    return replace(_told(event, now), version=0, created_at=now, modified_at=now, cancelled_at=None)
+
+
+def rewritten(old: DrEvent, new: DrEvent, now: datetime) -> DrEvent:
+    """What ``new`` makes of an event that no 2.0b party was ever told: anything, at one version more."""
+    begun = new.starts_at == old.starts_at and bool(old.signals)
+    changed = replace(
+        _told(new, old.created_at if begun else now),
+        id=old.id,
+        version=old.version,
+        created_at=old.created_at,
+        modified_at=old.modified_at,
+        cancelled_at=None,
+    )
+    return old if changed == old else replace(changed, version=old.version + 1, modified_at=now)
+
+
+def _told(event: DrEvent, now: datetime) -> DrEvent:
+    """The event as far as 2.0b parties can be asked for it from now on."""
+    if not event.signals:
+        return _for_oadr3(event)
+    try:
+        _check(event, now)
+        _check_start(event, now)
+    except InvalidEvent as error:
+        return _for_oadr3(replace(event, not_read=(*event.not_read, str(error))))
+    return event
+
+
+def _for_oadr3(event: DrEvent) -> DrEvent:
+    """Without what only 2.0b has words for."""
+    return replace(event, signals=(), baseline=None, ramp_up=ZERO, recovery=ZERO, notification=ZERO, start_after=ZERO)
 
 
 def revised(old: DrEvent, new: DrEvent, now: datetime) -> DrEvent:
     """What ``new`` makes of ``old``: one version more (2.0b R5), or ``old`` itself where nothing differs.
 
+    InvalidEvent says what 2.0b parties, who were told of ``old``, cannot be told now.
     A pending or active event may change in anything but its past (R20).
     """
     _check_open(old, now)
@@ -63,7 +96,7 @@ def _check_open(event: DrEvent, now: datetime) -> None:
 
 def _check(event: DrEvent, now: datetime) -> None:
     if not event.signals:
-        raise InvalidEvent("an event has at least one signal")
+        raise InvalidEvent("; ".join(event.not_read) or "an event has at least one signal")
     _check_calendar(event)
     if event.ends_at is not None and event.ends_at <= now:
         raise InvalidEvent(f"the event would end at {event.ends_at:%Y-%m-%d %H:%M:%S} UTC, which is past")

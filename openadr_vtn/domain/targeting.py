@@ -21,6 +21,9 @@ def is_for(event: DrEvent, program: Program, party: Party) -> bool:
         return False
     if not party.certificates:
         return Sight(granted=party.granted).sees(audience_of(event.targets))
+    if not event.signals:
+        # Nothing of it can be said in 2.0b.
+        return False
     if party.registration is not None and party.registration.report_only:
         return False
     return party.is_addressed_by(program.targets) and party.share_of(event.targets) is not None

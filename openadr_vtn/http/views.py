@@ -106,6 +106,7 @@ def event_view_json(view: EventView) -> Object:
         "priority": event.priority,
         "targets": list(names_of(event.targets)),
         "asks": asked_text(event),
+        "not_told_to_2_0b": list(event.not_read),
         "starts_at": moment_text(event.starts_at),
         "ends_at": _moment(event.ends_at),
         "created_at": moment_text(event.created_at),

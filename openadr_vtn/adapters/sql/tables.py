@@ -79,6 +79,7 @@ class EventColumns(Row):
     test: bool
     comment: str = Field(sa_type=Text)
     modification_reason: str = Field(sa_type=Text)
+    not_read: list[str] = Field(sa_type=JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     modified_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(sa_type=UtcDateTime)

@@ -17,7 +17,10 @@ from openadr_vtn.domain.targeting import is_for
 
 async def check_admission(uow: UnitOfWork, event: DrEvent, program: Program, now: datetime) -> None:
     """InvalidEvent names the party, and the event that is in the way or how much it would be."""
-    others = [stored.event for stored in await uow.events.current(now) if stored.event.id != event.id]
+    if not event.signals:
+        return
+    current = [stored.event for stored in await uow.events.current(now)]
+    others = [one for one in current if one.id != event.id and one.signals]
     sizes = {other.id: bytes_at_most(other) for other in (*others, event)}
     in_the_way = [] if program.overlap_allowed else [other for other in others if _may_collide(event, other)]
     # Nearly always all events together are less than one party may be told, and none is in the way.

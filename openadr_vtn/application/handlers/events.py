@@ -10,13 +10,14 @@ from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.messages import EventRequest
 from openadr_core.oadr3.names import Operation
 from openadr_core.oadr3.placing import starts_now
-from openadr_core.oadr3.translate import event_of
+from openadr_core.oadr3.signals import powers_asked
+from openadr_core.oadr3.translate import descriptors_of, event_of
 from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.object_changes import note_events
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
-from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails
-from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
+from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails, check_powers
+from openadr_vtn.domain.lifecycle import cancelled, new_event, revised, rewritten
 
 PAGE = 50
 NOTE = "note event"
@@ -51,7 +52,7 @@ async def create_event(
             return known
         program = await _program(uow, request.program_id)
         event = new_event(_translated(request, program, event_id=event_id, version=0, created_at=now, now=now), now)
-        check_guard_rails(event, rails)
+        _check_rails(event, request, program, rails)
         await check_admission(uow, event, program.program, now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.add(stored)
@@ -79,7 +80,8 @@ async def replace_event(
 ) -> StoredEvent:
     """The event at its next version, owed anew; at the one it has, if nothing that parties act on differs.
 
-    WrongState if it is over; InvalidEvent if its past would change.
+    Of an event that 2.0b parties were told: WrongState if it is over; InvalidEvent if its past would change, or if
+    they cannot be told what it becomes.
     """
     async with store.unit_of_work() as uow:
         before = await live_event(uow, event_id)
@@ -93,10 +95,11 @@ async def replace_event(
             request, program, event_id=event_id, version=before.event.version, created_at=before.event.created_at,
             now=at_once,
         )  # fmt: skip
-        event = revised(before.event, wanted, now)
+        revise = revised if await _is_told(uow, before.event) else rewritten
+        event = revise(before.event, wanted, now)
         if event == before.event:
             return await _reworded(uow, before, request.document, actor=actor, now=now)
-        check_guard_rails(event, rails)
+        _check_rails(event, request, program, rails)
         await check_admission(uow, event, program.program, now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.replace(stored)
@@ -154,6 +157,26 @@ async def cancel_in(
         done.append(after)
     await note_events(uow, Operation.DELETE, done, now)
     return done
+
+
+async def _is_told(uow: UnitOfWork, event: DrEvent) -> bool:
+    """Whether anybody who speaks 2.0b was ever owed it."""
+    if not event.signals:
+        return False
+    for party_id in {row.party_id for row in await uow.deliveries.of_event(event.id)}:
+        party = await uow.parties.by_id(party_id)
+        if party is not None and party.certificates:
+            return True
+    return False
+
+
+def _check_rails(event: DrEvent, request: EventRequest, program: StoredProgram, rails: GuardRails) -> None:
+    """What is for OpenADR 3 alone is no less dangerous."""
+    check_guard_rails(event, rails)
+    descriptors = descriptors_of(decode_program(program.document.encode()), request)
+    for payload_type, values_w in powers_asked(request.intervals, descriptors):
+        if payload_type not in {signal.id for signal in event.signals}:
+            check_powers(payload_type, values_w, rails)
 
 
 async def _known(uow: UnitOfWork, actor: str, repeat: RepeatKey) -> StoredEvent | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openadr_core.errors import InvalidEvent, RuleBroken, SchemaViolation
+from openadr_core.errors import RuleBroken, SchemaViolation
 from openadr_core.limits import EVENT_INTERVALS_MAX
 from openadr_core.model.event import DrEvent, EventStatus, SignalInterval, SignalKind
 from openadr_core.model.program import ReliefSign
@@ -78,9 +78,10 @@ def test_the_sign_is_the_programs() -> None:
     assert signal.intervals[0].value == -5_000_000.0
 
 
-def test_without_a_sign_a_relative_event_is_refused() -> None:
-    with pytest.raises(InvalidEvent, match="RELIEF_SIGN"):
-        translated(event_body(), relief_program(None))
+def test_without_a_sign_a_relative_event_is_not_told_to_2_0b() -> None:
+    event = translated(event_body(), relief_program(None))
+    assert event.signals == ()
+    assert "RELIEF_SIGN" in event.not_read[0]
 
 
 def test_levels_and_setpoints() -> None:
@@ -151,9 +152,8 @@ def test_an_event_as_long_as_it_says(lengths: list[int], whole: int) -> None:
     for interval, length in zip(intervals, lengths, strict=True):
         interval["intervalPeriod"] = {"duration": length_text(timedelta(seconds=length))}
     body = event_body(intervals=intervals, duration=length_text(timedelta(seconds=whole)))
-    try:
-        event = translated(body)
-    except InvalidEvent:
+    event = translated(body)
+    if not event.signals:
         assert whole / sum(lengths) * len(lengths) > EVENT_INTERVALS_MAX - len(lengths)
         return
     assert event.duration == timedelta(seconds=whole)
@@ -167,8 +167,11 @@ def test_an_event_as_long_as_it_says(lengths: list[int], whole: int) -> None:
     [
         ({"intervals": []}, "no intervals"),
         ({"intervals": None}, "no intervals"),
-        ({"intervals": [{"id": 0, "payloads": []}]}, "asks for nothing"),
-        ({"intervals": [{"id": 0, "payloads": [{"type": "GHG", "values": [0.2]}]}]}, "GHG is not carried"),
+        ({"intervals": [{"id": 0, "payloads": []}]}, "the intervals have no payloads"),
+        (
+            {"intervals": [{"id": 0, "payloads": [{"type": "GHG", "values": [0.2]}]}]},
+            "GHG cannot be told to 2.0b parties",
+        ),
         ({"intervals": simple(4)}, "interval 0: SIMPLE is 4; it must be from 0 to 3"),
         ({"intervals": simple(1, 1.5)}, "interval 1: SIMPLE is 1.5; it must be a whole number"),
         ({"intervals": [{"id": 0, "payloads": [{"type": "SIMPLE", "values": [1, 2]}]}]}, "exactly one number"),
@@ -176,21 +179,57 @@ def test_an_event_as_long_as_it_says(lengths: list[int], whole: int) -> None:
         ({"intervals": [*simple(1), {"id": 1, "payloads": []}]}, "interval 1 has 0 payloads"),
         ({"payloadDescriptors": []}, "has no unit"),
         ({"payloadDescriptors": [{**KW[0], "units": "KWH"}]}, "has the unit KWH"),
-        ({"intervalPeriod": {"duration": "PT1M"}}, "when it starts"),
+        ({"intervalPeriod": {"duration": "PT1M"}}, "has no start, and the event has none"),
         ({"intervalPeriod": {"start": "0001-01-01"}}, "interval 0 has no duration"),
         ({"intervalPeriod": {"start": "0001-01-01", "duration": "PT0S"}}, "delete it"),
         ({"duration": "PT0S"}, "delete it"),
+        ({"intervals": simple(1, 2, duration="P9999Y")}, "interval 1 follows one that lasts for ever"),
+        ({"intervals": simple(1, 2, start="2030-07-01T19:00:00Z")}, "only intervals that follow each other"),
+        ({"intervals": simple(*[1] * (EVENT_INTERVALS_MAX + 1))}, "has more intervals than"),
+        ({"intervals": simple(1), "duration": "P999999D"}, "has more intervals than"),
         ({"intervals": simple(1, 2), "duration": "P9999Y"}, "repeat for ever"),
-        ({"intervals": simple(1, 2, duration="P9999Y")}, "interval 1 would follow one that lasts for ever"),
-        ({"intervals": simple(1, 2, start="2030-07-01T19:00:00Z")}, "must follow each other"),
-        ({"intervals": simple(*[1] * (EVENT_INTERVALS_MAX + 1))}, "are the most"),
-        ({"intervals": simple(1), "duration": "P999999D"}, "are the most"),
-        ({"intervalPeriod": {"start": "9999-12-31T00:00:00Z", "duration": "P2D"}}, "after year 9999"),
+        (
+            {"intervalPeriod": {"start": "0001-01-01", "duration": "PT1H", "randomizeStart": "P9999Y"}},
+            "randomizeStart cannot be for ever",
+        ),
     ],
 )
-def test_refused_with_a_reason(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(InvalidEvent, match=reason):
-        translated(event_body(**changes))
+def test_what_2_0b_cannot_be_told_is_kept_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    """OpenADR 3.1 Definition: a VTN does not judge what an event says."""
+    event = translated(event_body(**changes))
+    assert event.signals == ()
+    assert reason in "; ".join(event.not_read)
+
+
+def test_what_2_0b_has_words_for_is_told_without_the_rest() -> None:
+    payloads = [{"type": "SIMPLE", "values": [1]}, {"type": "ALERT_FIRE", "values": ["smoke in the valley"]}]
+    event = translated(event_body(intervals=[{"id": 0, "payloads": payloads}]))
+    assert [signal.kind for signal in event.signals] == [SignalKind.LEVEL]
+    assert event.not_read == ("payload type ALERT_FIRE cannot be told to 2.0b parties",)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=50), st.integers(1, 50))
+def test_the_prices_of_an_interval_share_it_evenly(prices: list[float], step_s: int) -> None:
+    """User Guide 7.3: 24 prices in an interval of a day are a price an hour."""
+    body = event_body(
+        intervalPeriod={"start": "2030-07-02T00:00:00Z", "duration": f"PT{step_s * len(prices)}S"},
+        payloadDescriptors=[{"payloadType": "PRICE", "units": "KWH", "currency": "USD"}],
+        intervals=[{"id": 0, "payloads": [{"type": "PRICE", "values": prices}]}],
+    )
+    (signal,) = translated(body).signals
+    assert [(one.duration, one.value) for one in signal.intervals] == [
+        (timedelta(seconds=step_s), price) for price in prices
+    ]
+
+
+def test_an_event_is_as_long_as_it_is_whoever_can_be_told() -> None:
+    """Gaps are within the event; without a word of time, an event is there until it is deleted."""
+    apart = simple(1, 2)
+    apart[1]["intervalPeriod"] = {"start": "2030-07-02T00:00:00Z", "duration": "PT1H"}
+    event = translated(event_body(intervals=apart))
+    assert (event.starts_at, event.ends_at) == (NOW.replace(microsecond=0), datetime(2030, 7, 2, 1, tzinfo=UTC))
+    timeless = translated(event_body(intervalPeriod=None, intervals=None))
+    assert (timeless.starts_at, timeless.ends_at) == (NOW.replace(microsecond=0), None)
 
 
 @pytest.mark.parametrize(

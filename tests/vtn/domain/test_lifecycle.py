@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import InvalidEvent, WrongState
 from openadr_core.model.event import DrEvent, EventStatus, Signal, SignalInterval, SignalKind
-from openadr_vtn.domain.lifecycle import cancelled, new_event, revised
+from openadr_vtn.domain.lifecycle import cancelled, new_event, revised, rewritten
 from tests.vtn.samples import HOUR, an_event
 
 MINUTE = timedelta(minutes=1)
@@ -36,7 +36,6 @@ def test_a_new_event_is_version_nought_and_stamped(now: datetime) -> None:
 @pytest.mark.parametrize(
     ("breaks", "says"),
     [
-        (lambda event: replace(event, signals=()), "at least one signal"),
         (lambda event: replace(event, starts_at=NOW - HOUR), "which is past"),
         (lambda event: replace(event, starts_at=NOW + HOUR, duration=timedelta(0)), "longer than nothing"),
         (lambda event: replace(event, duration=HOUR + MINUTE), "do not add up"),
@@ -53,9 +52,26 @@ def test_a_new_event_is_version_nought_and_stamped(now: datetime) -> None:
         (lambda event: with_lengths(event, timedelta(seconds=0.5)), "interval 0 of signal s-0: 2.0b knows no"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(breaks: Callable[[DrEvent], DrEvent], says: str) -> None:
-    with pytest.raises(InvalidEvent, match=says):
-        new_event(breaks(an_event(NOW)), NOW)
+def test_what_cannot_be_told_is_named(breaks: Callable[[DrEvent], DrEvent], says: str) -> None:
+    """Nothing of it reaches a 2.0b party; OpenADR 3 takes whatever it is."""
+    kept = new_event(breaks(an_event(NOW)), NOW)
+    assert kept.signals == ()
+    assert says in kept.not_read[0]
+    told = new_event(an_event(NOW + HOUR), NOW)
+    if "past" not in says:
+        with pytest.raises(InvalidEvent, match=says):
+            revised(told, breaks(replace(told, starts_at=NOW)), NOW)
+
+
+def test_what_nobody_was_told_may_become_anything(now: datetime) -> None:
+    only_3 = new_event(replace(an_event(now - HOUR), signals=(), not_read=("a gap",)), now)
+    told = rewritten(only_3, an_event(now + HOUR), now + MINUTE)
+    assert (told.version, bool(told.signals), told.created_at) == (1, True, now)
+    again = rewritten(told, replace(an_event(now + HOUR), starts_at=now - 2 * HOUR), now + MINUTE)
+    assert (again.version, again.signals) == (2, ())
+    assert "which is past" in again.not_read[0]
+    begun = new_event(an_event(now), now)
+    assert rewritten(begun, replace(begun, comment="later"), now + 2 * MINUTE).signals == begun.signals
 
 
 def with_lengths(event: DrEvent, *lengths: timedelta | None) -> DrEvent:

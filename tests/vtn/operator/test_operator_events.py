@@ -114,6 +114,7 @@ async def test_a_document_that_asks_the_same_is_kept_and_owed_to_nobody(desk: De
 
 
 async def test_what_was_asked_until_now_cannot_change(desk: DeskBench) -> None:
+    await desk.add_party("one")
     program_id = await desk.create_program()
     event_id = await desk.create_event(program_id)
     desk.clock.advance(30)
@@ -124,7 +125,8 @@ async def test_what_was_asked_until_now_cannot_change(desk: DeskBench) -> None:
     assert "ended at" in assert_problem(over, 409)["detail"]
 
 
-async def test_no_event_begins_in_the_past(desk: DeskBench) -> None:
+async def test_no_event_begins_in_the_past_for_2_0b(desk: DeskBench) -> None:
+    await desk.add_party("one")
     program_id = await desk.create_program()
     now = desk.clock.now().replace(microsecond=0)
 
@@ -132,7 +134,7 @@ async def test_no_event_begins_in_the_past(desk: DeskBench) -> None:
         return {"start": (now + timedelta(seconds=after_s)).isoformat(), "duration": "PT1H"}
 
     late = await desk.post_event(program_id, intervalPeriod=starting(-62))
-    assert "would start at" in assert_problem(late, 400)["detail"]
+    assert await desk.owed(late.json()["id"]) == []
     assert (await desk.post_event(program_id, intervalPeriod=starting(-55))).status_code == 201, "clocks differ"
 
     pending = await desk.create_event(program_id, intervalPeriod=starting(300))
@@ -188,7 +190,36 @@ async def test_to_delete_is_to_cancel(desk: DeskBench) -> None:
             },
             "interval 1 of DISPATCH_SETPOINT_RELATIVE is 7,000 kW from the one before; guard.step_max_kw is 6,000",
         ),
-        ({"intervals": [{"id": 0, "payloads": [{"type": "GHG", "values": [1]}]}]}, "GHG is not carried"),
+        (
+            {
+                "intervals": [
+                    {"id": 0, "payloads": [{"type": "DISPATCH_SETPOINT", "values": [1]}]},
+                    {
+                        "id": 1,
+                        "payloads": [{"type": "DISPATCH_SETPOINT", "values": [9000]}],
+                        "intervalPeriod": {"start": "2045-01-01T00:00:00Z"},
+                    },
+                ]
+            },
+            "interval 1 of DISPATCH_SETPOINT is 8,999 kW from the one before; guard.step_max_kw is 6,000",
+        ),
+        ({"priority": -1}, "priority: must be from 0"),
+    ],
+)
+async def test_a_slip_is_told_with_its_place_and_stores_nothing(
+    desk: DeskBench, changes: dict[str, object], reason: str
+) -> None:
+    program_id = await desk.create_program()
+    answer = await desk.post_event(program_id, **changes)  # type: ignore[arg-type]
+    assert reason in assert_problem(answer, 400)["detail"]
+    assert (await desk.http.get(f"{OADR3}/events")).json() == []
+    assert desk.done == [("create program", program_id)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"intervals": [{"id": 0, "payloads": [{"type": "GHG", "values": [1]}]}]}, "GHG cannot be told"),
         ({"intervalPeriod": {"start": "2020-01-01T00:00:00Z", "duration": "PT1H"}}, "is past"),
         (
             {"intervalPeriod": {"start": "9999-12-31T22:00:00Z", "duration": "PT1H", "randomizeStart": "PT2H"}},
@@ -202,19 +233,36 @@ async def test_to_delete_is_to_cancel(desk: DeskBench) -> None:
             {"intervalPeriod": {"start": "0001-01-01", "duration": "PT1H", "randomizeStart": LONGEST}},
             "after year 9999",
         ),
-        ({"intervalPeriod": {"start": "0001-01-01", "duration": LONGEST}}, "after year 9999"),
         ({"payloadDescriptors": None}, "has no unit"),
-        ({"priority": -1}, "priority: must be from 0"),
+        ({"intervals": None, "reportDescriptors": [{"payloadType": "USAGE"}]}, "has no intervals"),
+        ({"intervals": None, "intervalPeriod": None}, "has no intervals"),
     ],
 )
-async def test_a_slip_is_told_with_its_place_and_stores_nothing(
+async def test_what_only_openadr_3_can_say_is_kept_and_owed_to_no_party_of_2_0b(
     desk: DeskBench, changes: dict[str, object], reason: str
 ) -> None:
+    await desk.add_party("one")
     program_id = await desk.create_program()
-    answer = await desk.post_event(program_id, **changes)  # type: ignore[arg-type]
-    assert reason in assert_problem(answer, 400)["detail"]
-    assert (await desk.http.get(f"{OADR3}/events")).json() == []
-    assert desk.done == [("create program", program_id)]
+    event_id = await desk.create_event(program_id, **changes)
+    assert await desk.owed(event_id) == []
+    seen = (await desk.http.get(f"{ADMIN}/events/{event_id}")).json()
+    assert seen["asks"] == "OpenADR 3 only"
+    assert reason in seen["not_told_to_2_0b"][0]
+    put = await desk.http.put(f"{OADR3}/events/{event_id}", json=relief_event(program_id))
+    assert put.status_code == 200, put.text
+    assert await desk.owed(event_id) == [("id-one", 1, False)]
+    gone = await desk.http.delete(f"{OADR3}/events/{event_id}")
+    assert gone.status_code == 200
+
+
+async def test_what_was_told_to_2_0b_stays_what_it_can_be_told(desk: DeskBench) -> None:
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    ghg = relief_event(program_id, intervals=[{"id": 0, "payloads": [{"type": "GHG", "values": [1]}]}])
+    refused = await desk.http.put(f"{OADR3}/events/{event_id}", json=ghg)
+    assert "GHG cannot be told" in assert_problem(refused, 400)["detail"]
+    assert (await desk.event(event_id)).version == 0
 
 
 async def test_an_event_of_no_program(desk: DeskBench) -> None:

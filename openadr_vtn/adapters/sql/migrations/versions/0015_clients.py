@@ -16,3 +16,9 @@ def upgrade() -> None:
     op.create_index("ix_api_client_certificate_sha256", "api_client", ["certificate_sha256"], unique=True)
     op.add_column("api_client", sa.Column("previous_secret_hash", sa.String(), nullable=False, server_default=""))
     op.add_column("api_client", sa.Column("previous_until", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_index("ix_api_client_certificate_sha256", "api_client")
+    for column in ("role", "certificate_sha256", "previous_secret_hash", "previous_until"):
+        op.drop_column("api_client", column)

@@ -139,7 +139,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     metrics = VtnMetrics(registry)
     directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
-    notifiers = Notifiers(settings.webhooks, store, clock.now, _witness(metrics))
+    notifiers = Notifiers(settings.webhooks, settings.mqtt, store, now=clock.now, witness=_witness(metrics))
     metrics.watch("notifications", lambda: notifiers.sender.in_flight)
     desk = await _desk(settings, store, clock, metrics, directory, notifiers=notifiers)
     # A key of this run's own: sessions end with the process.
@@ -300,6 +300,7 @@ async def _desk(
         horizon=Horizon(store),
         saw=directory.saw,
         callbacks=notifiers.callbacks,
+        broker=notifiers.broker,
         wrote=wrote,
     )
 

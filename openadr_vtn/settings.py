@@ -102,6 +102,41 @@ class WebhookSettings(Table):
     """What happened longer ago is forgotten, and who was told of it; dead letters too."""
 
 
+class MqttSettings(Table):
+    """The broker on which clients of OpenADR 3 are told of changes; without this table there is none."""
+
+    url: str = Field(pattern=r"^mqtts://[^/@:\s]+(:[0-9]{1,5})?$")
+    """Where we reach it. OpenADR 3.1 wants TLS."""
+    uris: tuple[str, ...] = ()
+    """Where clients reach it, if elsewhere."""
+    trust: tuple[Path, ...] = ()
+    """Authorities that sign the broker's certificate, besides those that this machine trusts."""
+    certificate: CertificateSettings | None = None
+    """Ours for the broker, if it asks for one."""
+    username: str | None = None
+    password: str | None = None
+    client_id: str = Field(default="openadr-vtn", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """Who we are at the broker, and in its access list."""
+    authentication: Literal["ANONYMOUS", "OAUTH2_BEARER_TOKEN", "CERTIFICATE"] = "OAUTH2_BEARER_TOKEN"
+    """What clients are told to authenticate with."""
+    client_username: str = "{clientID}"
+    """The user name that goes with a bearer token: these letters stand for the client's own id."""
+    client_authority: CertificateSettings | None = None
+    """Signs the certificates that are handed out to clients, for CERTIFICATE."""
+    client_days: Annotated[int, Field(ge=1, le=825)] = 30
+    """How long such a certificate is good."""
+
+    @property
+    def told_uris(self) -> tuple[str, ...]:
+        return self.uris or (self.url,)
+
+    @model_validator(mode="after")
+    def _an_authority_for_certificates(self) -> Self:
+        if self.authentication == "CERTIFICATE" and self.client_authority is None:
+            raise ValueError("client_authority is needed, for certificates to be handed out")
+        return self
+
+
 class OperatorSettings(Table):
     """Where the operator's systems and the command line connect: TLS with bearer tokens."""
 
@@ -283,6 +318,7 @@ class Settings(FileSettings):
     sep2: Sep2Settings | None = None
     push: PushSettings = PushSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    mqtt: MqttSettings | None = None
     console: ConsoleSettings = ConsoleSettings()
     store: StoreSettings = StoreSettings()
     reports: ReportSettings = ReportSettings()
@@ -328,6 +364,7 @@ def _placed(settings: Settings, folder: Path) -> Settings:
                 update={"trust": _files(folder, "webhooks.trust", settings.webhooks.trust)}
             ),
             "oadr3": _placed_oadr3(settings.oadr3, folder),
+            "mqtt": None if settings.mqtt is None else _placed_mqtt(settings.mqtt, folder),
             "store": store,
         }
     )
@@ -345,6 +382,14 @@ def _placed_oadr3(oadr3: Oadr3Settings, folder: Path) -> Oadr3Settings:
             "identity_provider": provider,
         }
     )
+
+
+def _placed_mqtt(mqtt: MqttSettings, folder: Path) -> MqttSettings:
+    pairs = {"certificate": mqtt.certificate, "client_authority": mqtt.client_authority}
+    placed: dict[str, object] = {
+        name: _chains(folder, f"mqtt.{name}", (pair,))[0] for name, pair in pairs.items() if pair is not None
+    }
+    return mqtt.model_copy(update={**placed, "trust": _files(folder, "mqtt.trust", mqtt.trust)})
 
 
 def _chains(folder: Path, table: str, certificates: tuple[CertificateSettings, ...]) -> tuple[CertificateSettings, ...]:

@@ -3,17 +3,23 @@
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
 
 from openadr_core.shell.outbound import Outbound, OutboundRules
-from openadr_core.shell.tls import client_context
+from openadr_core.shell.tls import Chain, client_context
+from openadr_vtn.adapters.broker_access import admission
 from openadr_vtn.adapters.callbacks import Webhooks
+from openadr_vtn.adapters.mqtt_notifier import BrokerAddress, MqttNotifier
 from openadr_vtn.adapters.webhook_sender import WebhookSender
+from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.ports import Store, Witness
 from openadr_vtn.domain.notification import RetryRules
-from openadr_vtn.settings import WebhookSettings
+from openadr_vtn.settings import MqttSettings, WebhookSettings
+
+MQTTS_PORT = 8883
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +27,15 @@ log = structlog.get_logger(__name__)
 class Notifiers:
     """ConfigError names a file that cannot be used."""
 
-    def __init__(self, webhooks: WebhookSettings, store: Store, now: Callable[[], datetime], witness: Witness) -> None:
+    def __init__(
+        self,
+        webhooks: WebhookSettings,
+        mqtt: MqttSettings | None,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        witness: Witness,
+    ) -> None:
         self._store = store
         self._now = now
         self._keep = timedelta(days=webhooks.keep_days)
@@ -41,13 +55,22 @@ class Notifiers:
             witness=witness,
             dice=random.Random(),  # noqa: S311  # jitter, no secrets
             at_once=webhooks.at_once,
-            broker_too=False,
+            broker_too=mqtt is not None,
+        )
+
+        self.broker = None if mqtt is None else Broker(uris=mqtt.told_uris, admission=admission(mqtt, now))
+        self.publisher = (
+            None if mqtt is None else MqttNotifier(store=store, address=_address(mqtt), now=now, holder=uuid4().hex)
         )
 
     def start(self) -> None:
         self.sender.start()
+        if self.publisher is not None:
+            self.publisher.start()
 
     async def close(self) -> None:
+        if self.publisher is not None:
+            await self.publisher.close()
         await self.sender.close()
         await self._outbound.close()
 
@@ -57,3 +80,16 @@ class Notifiers:
             forgotten = await uow.object_changes.forget(self._now() - self._keep)
         if forgotten:
             log.info("changes forgotten", changes=forgotten)
+
+
+def _address(mqtt: MqttSettings) -> BrokerAddress:
+    parts, ours = urlsplit(mqtt.url), mqtt.certificate
+    chain = None if ours is None else Chain(certificate=ours.certificate, key=ours.key)
+    return BrokerAddress(
+        host=parts.hostname or "",
+        port=parts.port or MQTTS_PORT,
+        tls=client_context("oadr3", chain, mqtt.trust, public=True),
+        client_id=mqtt.client_id,
+        username=mqtt.username,
+        password=mqtt.password,
+    )

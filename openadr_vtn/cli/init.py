@@ -141,6 +141,12 @@ attempts_max = 30
 # Days after which what happened is forgotten, and who was told.
 keep_days = 30
 
+# A broker on which clients of OpenADR 3 are told of changes too (docs/notifications.md):
+# [mqtt]
+# url = "mqtts://broker.example:8883"
+# trust = ["certs/broker-root.pem"]
+# authentication = "CERTIFICATE"
+
 [oadr3]
 # Where clients of OpenADR 3 connect, VENs and business logic: TLS with bearer tokens (openadr-vtn client create).
 host = "{listen}"

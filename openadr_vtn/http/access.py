@@ -16,6 +16,7 @@ from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_core.shell.http_armour import read_body
 from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.tls_peer import peer_of_transport
+from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.subscriptions import Callbacks
 from openadr_vtn.application.handlers.tokens import OwnTokens, TokenJudge
@@ -57,6 +58,8 @@ class Desk:
     """Asks addresses that clients name whether they are theirs."""
     maker: Maker
     """Of mRIDs (IEEE 2030.5)."""
+    broker: Broker | None
+    """On which changes are told; None: there is none."""
     wrote: Callable[[Caller, str, str], None]
     """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
     token_url: str = ""

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from openadr_vtn.http.access import DESK, Desk
 from openadr_vtn.http.admin_routes import admin_routes
+from openadr_vtn.http.notifier_routes import notifier_routes
 from openadr_vtn.http.oadr3_routes import oadr3_routes
 from openadr_vtn.http.opt_routes import opt_routes
 from openadr_vtn.http.party_routes import party_routes
@@ -25,7 +26,7 @@ def oadr3_app(desk: Desk) -> web.Application:
 
 
 def _oadr3() -> list[web.RouteDef]:
-    return [*token_routes(), *oadr3_routes(), *subscription_routes()]
+    return [*token_routes(), *oadr3_routes(), *subscription_routes(), *notifier_routes()]
 
 
 def _app(desk: Desk, routes: list[web.RouteDef]) -> web.Application:

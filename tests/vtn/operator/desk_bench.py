@@ -23,6 +23,7 @@ from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.http_armour import serve
 from openadr_core.shell.throttle import Throttle
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.handlers.clients import add_client
 from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
@@ -101,6 +102,12 @@ class DeskBench:
         return sorted((row.party_id, row.version, row.withdrawn) for row in rows)
 
 
+BROKER = Broker(
+    uris=("mqtts://broker.example:8883",),
+    admission=lambda client_id: {"method": "CERTIFICATE", "clientCert": client_id},
+)
+
+
 class Echoes:
     """Addresses that say our word back, but for those that do not."""
 
@@ -167,6 +174,7 @@ async def running_desk(
         horizon=Horizon(store),
         saw=lambda party_id, now: heard.update({party_id: now}),
         callbacks=echoes,
+        broker=BROKER,
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )
     running = await serve(operator_app(desk), host="127.0.0.1", port=0)

@@ -33,12 +33,13 @@ def described() -> set[tuple[str, str, str]]:
 def test_every_route_is_described_with_its_scope() -> None:
     served = {(method, path.replace("parties/x", "parties/{party}"), scope) for method, path, scope in ROUTES}
     served = {(method, path.replace("/x", "/{id}"), scope) for method, path, scope in served}
+    any_read = {("GET", f"{OADR3}/notifiers", "read_bl")}
     tokens = {
         ("GET", f"{OADR3}/auth/server", ""),
         ("POST", f"{OADR3}/auth/token", ""),
         ("GET", f"{OADR3}/auth/keys", ""),
     }
-    assert described() == served | tokens
+    assert described() == served | any_read | tokens
 
 
 async def test_answers_are_as_described(desk: DeskBench) -> None:
@@ -53,6 +54,8 @@ async def test_answers_are_as_described(desk: DeskBench) -> None:
         ("operator", f"{OADR3}/events/{event_id}", "event"),
         ("operator", f"{OADR3}/vens/id-one", "ven"),
         ("operator", f"{OADR3}/subscriptions/{subscription_id}", "subscription"),
+        ("operator", f"{OADR3}/notifiers", "notifiers"),
+        ("operator", f"{OADR3}/notifiers/mqtt/topics/events", "topics"),
         ("operator", f"{OADR3}/nothing", "problem"),
         ("operator", f"{OADR3}/auth/server", "authServer"),
         ("operator", f"{OADR3}/auth/keys", "keySet"),

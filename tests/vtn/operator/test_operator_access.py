@@ -35,6 +35,23 @@ ROUTES = [
         for one, methods in (("", ("GET", "POST")), ("/x", ("GET", "PUT", "DELETE")))
         for method in methods
     ),
+    *(
+        ("GET", f"{OADR3}/notifiers/mqtt/topics/{path}", scope)
+        for path, scope in (
+            ("programs", "read_all"),
+            ("programs/x", "read_all"),
+            ("programs/x/events", "read_all"),
+            ("events", "read_bl"),
+            ("reports", "read_bl"),
+            ("subscriptions", "read_bl"),
+            ("vens", "read_bl"),
+            ("resources", "read_bl"),
+            ("vens/x", "read_ven_objects"),
+            ("vens/x/events", "read_ven_objects"),
+            ("vens/x/programs", "read_ven_objects"),
+            ("vens/x/resources", "read_ven_objects"),
+        )
+    ),
     ("GET", f"{ADMIN}/parties", "read_all"),
     ("POST", f"{ADMIN}/parties", "manage_parties"),
     ("GET", f"{ADMIN}/parties/x", "read_all"),

@@ -52,11 +52,11 @@ from openadr_ven.console.server import Console
 from openadr_ven.console.view import Link
 from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.dispatch.guard import Envelope, OnBreach
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.domain.records import from_record
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.settings import Settings
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.own_certificate import OwnCertificate

@@ -23,6 +23,32 @@ def parse_object(body: bytes) -> tuple[dict[str, Json], str]:
     """The object in this body, and its text; MalformedMessage says why it is none."""
     if len(body) > JSON_BODY_MAX_BYTES:
         raise MalformedMessage(f"the body is longer than {JSON_BODY_MAX_BYTES} bytes")
+    value, text = _parsed(body)
+    if not isinstance(value, dict):
+        raise MalformedMessage("the body is not a JSON object")
+    _check(value, 1)
+    return value, text
+
+
+def list_items(body: bytes) -> list[str]:
+    """The objects of a list, each as its text; MalformedMessage says why it is no such list."""
+    value, text = _parsed(body)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise MalformedMessage("the body is not a list of JSON objects")
+    _check(value, 0)
+    decoder = json.JSONDecoder()
+    found = []
+    at = _past_space(text, text.index("[") + 1)
+    while text[at] != "]":
+        _, end = decoder.raw_decode(text, at)
+        found.append(text[at:end])
+        at = _past_space(text, end)
+        if text[at] == ",":
+            at = _past_space(text, at + 1)
+    return found
+
+
+def _parsed(body: bytes) -> tuple[Json, str]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -39,9 +65,6 @@ def parse_object(body: bytes) -> tuple[dict[str, Json], str]:
         raise MalformedMessage(f"the body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise MalformedMessage(f"the body nests deeper than {JSON_DEPTH_MAX} levels") from None
-    if not isinstance(value, dict):
-        raise MalformedMessage("the body is not a JSON object")
-    _check(value, 1)
     return value, text
 
 

@@ -64,7 +64,10 @@ class Heeding:
                     i.EventReceived() | i.EventChanged() | i.EventCancelled() | i.EventRefused() | i.EventContradicted()
                 ):
                     self._take_event(indication, taken, now)
-                case i.ReportRequested() | i.ReportCancelled() | i.ReportDelivered() | i.ReportRefused():
+                case (
+                    i.ReportRequested() | i.ReportCancelled() | i.ReportDelivered() | i.ReportRefused()
+                    | i.ReportNotOffered()
+                ):  # fmt: skip
                     self._take_report(indication, taken, now)
                 case i.OptTold():
                     self._take_told(indication, taken, now)
@@ -177,6 +180,9 @@ class Heeding:
                 taken.settled_batches.append(indication.batch)
                 text = f"{indication.code} {indication.description}".strip()
                 taken.notices.append(Notice(at=now, kind="report refused", text=text, alarm=True))
+            case i.ReportNotOffered():
+                text = f"{indication.what}: {indication.reason}"
+                taken.notices.append(Notice(at=now, kind="report not offered", text=text, event_id=indication.event_id))
 
     def _take_told(self, told: i.OptTold, taken: Taken, now: datetime) -> None:
         taken.opts_told.append(told)

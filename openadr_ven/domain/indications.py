@@ -114,6 +114,15 @@ class ReportRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportNotOffered:
+    """The VTN asks for a report that this fleet does not make, or not so; nobody is answered, so it must be shown."""
+
+    event_id: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OptTold:
     """The VTN answered what we said of our availability; with another code than 200 it does not take it."""
 
@@ -169,6 +178,7 @@ Indication = (
     | ReportCancelled
     | ReportDelivered
     | ReportRefused
+    | ReportNotOffered
     | OptTold
     | VtnRefused
     | StrangerRefused

@@ -29,8 +29,8 @@ from openadr_ven.adapters.sql.migrate import migrate as migrate_ven
 from openadr_ven.adapters.sql.store import SqlStore as VenStore
 from openadr_ven.adapters.sql.store import engine_of
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.protocols.oadr2 import Oadr2Session
-from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.seal import Seal, SealedCarrier
 from openadr_ven.transport.upstream import Upstream

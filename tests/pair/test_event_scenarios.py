@@ -20,8 +20,8 @@ from openadr_core.oadr2.market_context import ANY
 from openadr_core.oadr3.decode import decode_event
 from openadr_core.oadr3.times import moment_text
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.held import HeldEvent
-from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.application.handlers.events import cancel_events, create_event, replace_event
 from openadr_vtn.domain.guard_rails import GuardRails

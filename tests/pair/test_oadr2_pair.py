@@ -20,9 +20,9 @@ from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.market_context import normalised
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled
 from tests.vtn.protocols.vtn_bench import Bench, Ven
 from tests.vtn.samples import HOUR, a_peer, a_program
 

@@ -24,10 +24,10 @@ from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.http_armour import serve
 from openadr_core.shell.tls import Chain, PresetName, client_context, server_context
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.indications import EventCancelled, EventChanged, EventReceived, Indication, Registered
 from openadr_ven.domain.records import from_record
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.push_server import PushServer
 from openadr_ven.transport.upstream import Upstream

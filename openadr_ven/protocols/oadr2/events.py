@@ -1,19 +1,17 @@
 """What an oadrDistributeEvent means to a VEN: OpenADR 2.0b 1.7, rules 12 to 65, as one pure step."""
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from openadr_core.errors import OpenAdrError, TargetMismatch
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import OptType
-from openadr_core.model.program import ReliefSign
 from openadr_core.model.target import TargetKind
 from openadr_core.oadr2.codes import code_of
-from openadr_core.oadr2.market_context import ANY, normalised
 from openadr_core.oadr2.messages import DistributeEvent, Event
 from openadr_core.oadr2.translate import event_from_wire
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.indications import (
     EventCancelled,
     EventChanged,
@@ -27,21 +25,6 @@ from openadr_ven.protocols.oadr2.memory import Answer, KnownEvent, Memory, Paylo
 CANCELLED = "cancelled"
 PAYLOAD_ERRORS_MAX = 16
 """Of a VTN that pushes faster than we can say no."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolled:
-    """The programs and names under which events are for us."""
-
-    relief_signs: Mapping[str, ReliefSign | None]
-    """By market context, normalised: every program we take part in; ``*`` is any."""
-
-    def takes_part_in(self, market_context: str) -> bool:
-        return not {normalised(market_context), ANY}.isdisjoint(self.relief_signs)
-
-    def relief_sign(self, market_context: str) -> ReliefSign | None:
-        own = normalised(market_context)
-        return self.relief_signs[own if own in self.relief_signs else ANY]
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ from openadr_ven.domain.indications import (
 )
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
-from openadr_ven.protocols.oadr2.backoff import Backoff
+from openadr_ven.protocols.backoff import Backoff
 from openadr_ven.protocols.oadr2.events import take_events
 from openadr_ven.protocols.oadr2.memory import Answer, Exchange, Memory, PayloadError
 from openadr_ven.protocols.oadr2.opts import OptTeller

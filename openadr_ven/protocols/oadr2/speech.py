@@ -7,8 +7,8 @@ from openadr_core.errors import LocalProtocolError
 from openadr_core.model.report import ReportOffer
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.session import Role, turn_of
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.protocols.oadr2 import reports
-from openadr_ven.protocols.oadr2.events import Enrolled
 from openadr_ven.protocols.oadr2.memory import Exchange, Memory
 
 OK = "200"

@@ -12,7 +12,7 @@ from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.market_context import normalised
 from openadr_ven.domain.delivered import Delivered, delivered_over
-from openadr_ven.protocols.oadr2.events import Enrolled
+from openadr_ven.domain.enrolled import Enrolled
 from tests.ven.application.world import World, post, store_at
 from tests.ven.protocols.conversation import SETTINGS
 from tests.ven.protocols.scripted_vtn import CONTEXT, an_event

@@ -10,8 +10,8 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.market_context import normalised
 from openadr_ven.application.report_offers import offers_of
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, SessionSettings
-from openadr_ven.protocols.oadr2.events import Enrolled
 from tests.ven.protocols.scripted_vtn import (
     CONTEXT,
     ScriptedVtn,

@@ -16,7 +16,8 @@ from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2.market_context import normalised
 from openadr_core.oadr2.messages import DistributeEvent, Event
 from openadr_ven.domain import indications as i
-from openadr_ven.protocols.oadr2.events import Enrolled, take_events
+from openadr_ven.domain.enrolled import Enrolled
+from openadr_ven.protocols.oadr2.events import take_events
 from openadr_ven.protocols.oadr2.memory import Memory
 from tests.ven.protocols.scripted_vtn import CONTEXT, VEN_ID, an_event
 

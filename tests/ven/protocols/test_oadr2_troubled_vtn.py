@@ -11,8 +11,8 @@ from openadr_core.model.report import ReportRequest
 from openadr_core.oadr2 import messages as m
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import Batch
+from openadr_ven.protocols.backoff import STUMBLES_MAX
 from openadr_ven.protocols.oadr2 import Oadr2Session
-from openadr_ven.protocols.oadr2.backoff import STUMBLES_MAX
 from tests.ven.protocols.conversation import INTERVAL, a_session, answers, deliver, of, opt_in
 from tests.ven.protocols.scripted_vtn import VEN_ID, ScriptedVtn, a_report_request, an_event, talk
 from tests.ven.protocols.test_oadr2_ven_reports import readings_of

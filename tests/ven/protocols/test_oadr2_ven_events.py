@@ -11,8 +11,8 @@ from openadr_core.model.program import ReliefSign
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.market_context import ANY, normalised
 from openadr_ven.domain import indications as i
+from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.protocols.oadr2 import Oadr2Session
-from openadr_ven.protocols.oadr2.events import Enrolled
 from tests.ven.protocols.conversation import INTERVAL, NO_REQUEST, SETTINGS, a_session, answers, deliver, of, opt_in
 from tests.ven.protocols.scripted_vtn import (
     CONTEXT,

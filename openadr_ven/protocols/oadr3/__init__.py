@@ -1,0 +1,11 @@
+"""OpenADR 3 as a VEN: a core without sockets.
+
+``session`` is the conversation, ``asking`` what it says, ``memory`` what it remembers; ``lists`` reads
+pages, ``events`` and ``reports`` tell what they mean.
+"""
+
+from openadr_ven.protocols.oadr3.asking import Oadr3Settings
+from openadr_ven.protocols.oadr3.memory import Memory
+from openadr_ven.protocols.oadr3.session import Oadr3Session
+
+__all__ = ["Memory", "Oadr3Session", "Oadr3Settings"]

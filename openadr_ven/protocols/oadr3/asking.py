@@ -1,0 +1,119 @@
+"""What an OpenADR 3 VEN says, as requests: addresses, bodies, and the token that they carry."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote, urlencode
+
+from openadr_core.exchange import Request
+from openadr_core.oadr3.readings import AGGREGATED, OPERATING_STATE
+from openadr_ven.domain.enrolled import Enrolled
+from openadr_ven.protocols.oadr3.lists import PAGE, Pass
+from openadr_ven.protocols.oadr3.memory import State
+from openadr_ven.protocols.oadr3.reports import Post
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+OPTED_OUT, TAKES_PART = "RUNNING_OPTED_OUT", "RUNNING_NORMAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oadr3Settings:
+    url: str
+    """As people know the VTN."""
+    base: str = "/openadr3/3.1.0"
+    """What its addresses begin with."""
+    ven_name: str
+    client_id: str = ""
+    """Empty: the VTN wants no token (R1.4)."""
+    client_secret: str = ""
+    scope: str = ""
+    poll_interval: timedelta
+    poll_jitter: float = 0.0
+    enrolment_retry: timedelta
+    enrolled: Enrolled
+
+
+class Asking:
+    """Requests of one VEN."""
+
+    def __init__(self, settings: Oadr3Settings) -> None:
+        self._settings = settings
+        self.token = ""
+        """The bearer token; empty while there is none."""
+        self.token_url = ""
+        """Where to ask for one; empty until the VTN has said so."""
+
+    def discover(self) -> Request:
+        return Request(method="GET", path=f"{self._settings.base}/auth/server", headers={"accept": JSON})
+
+    def a_token(self) -> Request:
+        form = {
+            "grant_type": "client_credentials", "client_id": self._settings.client_id,
+            "client_secret": self._settings.client_secret,
+        }  # fmt: skip
+        if self._settings.scope:
+            form["scope"] = self._settings.scope
+        headers = {"content-type": FORM, "accept": JSON}
+        return Request(method="POST", path=self.token_url, body=urlencode(form).encode(), headers=headers)
+
+    def find_ven(self) -> Request:
+        return self._get(f"/vens?venName={self._name}&limit={PAGE}")
+
+    def make_ven(self) -> Request:
+        return self._send("POST", "/vens", {"objectType": "VEN_VEN_REQUEST", "venName": self._settings.ven_name})
+
+    def leave(self, ven_id: str) -> Request:
+        return self._send("DELETE", f"/vens/{ven_id}")
+
+    def page(self, pages: Pass) -> Request:
+        return self._get(pages.address, **pages.headers)
+
+    def event(self, event_id: str) -> Request:
+        return self._get(f"/events/{event_id}")
+
+    def state(self, state: State) -> Request:
+        """Our operating state in an event: how 3.1 opts out, and in again."""
+        word = OPTED_OUT if state.opted_out else TAKES_PART
+        body = {
+            "eventID": state.event_id,
+            "clientName": self._settings.ven_name,
+            "reportName": f"{state.event_id} {OPERATING_STATE}",
+            "payloadDescriptors": [{"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": OPERATING_STATE}],
+            "resources": [
+                {
+                    "resourceName": AGGREGATED,
+                    "intervals": [{"id": 0, "payloads": [{"type": OPERATING_STATE, "values": [word]}]}],
+                }
+            ],
+        }
+        if state.report_id:
+            return self._send("PUT", f"/reports/{state.report_id}", body)
+        return self._send("POST", "/reports", body)
+
+    def report(self, post: Post) -> Request:
+        return self._send("POST", "/reports", post.body)
+
+    def find_report(self, post: Post) -> Request:
+        return self._get(f"/reports?eventID={post.asked.known.id}&clientName={self._name}&limit={PAGE}")
+
+    @property
+    def _name(self) -> str:
+        return quote(self._settings.ven_name, safe="")
+
+    def _get(self, path: str, **headers: str) -> Request:
+        return Request(
+            method="GET", path=f"{self._settings.base}{path}", headers={**self._bearer, "accept": JSON, **headers}
+        )
+
+    def _send(self, method: str, path: str, body: object = None) -> Request:
+        headers = {**self._bearer, "accept": JSON}
+        if body is not None:
+            headers["content-type"] = JSON
+        text = json.dumps(body).encode() if body is not None else b""
+        return Request(method=method, path=f"{self._settings.base}{path}", body=text, headers=headers)
+
+    @property
+    def _bearer(self) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}

@@ -1,0 +1,489 @@
+"""The conversation of an OpenADR 3 VEN: what is asked next, and what an answer means.
+
+Order of business: a token; our ven; the programs; the events, page by page; then states and reports as they
+come up, and the events again at every poll. One exchange at a time. Whatever fails is tried again with a growing
+pause, for ever. A notification is a hint to poll now, and nothing more (security T18).
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
+from openadr_core.exchange import Request, Response
+from openadr_core.identity import Peer
+from openadr_core.model.opt import Opt, OptType
+from openadr_core.oadr2.http_rules import retry_after_s
+from openadr_core.oadr3.json_text import list_items, parse_object
+from openadr_ven.domain.held import Batch
+from openadr_ven.domain.indications import (
+    EventReceived,
+    Indication,
+    NotEnrolled,
+    OptTold,
+    Registered,
+    RegistrationLost,
+    VtnReachable,
+    VtnRefused,
+    VtnUnreachable,
+)
+from openadr_ven.domain.opts import OptOrder
+from openadr_ven.domain.records import to_record
+from openadr_ven.protocols.backoff import Backoff
+from openadr_ven.protocols.oadr3.asking import Asking, Oadr3Settings
+from openadr_ven.protocols.oadr3.events import gone, missing, take_events
+from openadr_ven.protocols.oadr3.lists import Pass
+from openadr_ven.protocols.oadr3.memory import Memory, State
+from openadr_ven.protocols.oadr3.reports import Post, ReportBook
+
+T = TypeVar("T")
+
+TOKEN_LEFT = timedelta(seconds=30)
+"""A token is renewed so long before its end."""
+TOKEN_S = 3600.0
+"""How long one is good whose answer does not say."""
+NO_SCHEDULES = "OpenADR 3 has no schedules: the VTN is told event by event"
+
+
+class Exchange(Enum):
+    """What the request under way is for."""
+
+    DISCOVER = auto()
+    TOKEN = auto()
+    FIND_VEN = auto()
+    MAKE_VEN = auto()
+    PROGRAMS = auto()
+    EVENTS = auto()
+    CHECK_EVENT = auto()
+    """Whether an event that a list of several pages has lost is gone, or had only moved between them."""
+    TELL_STATE = auto()
+    FIND_REPORT = auto()
+    """Whether a report whose answer was lost had come."""
+    REPORT = auto()
+    LEAVE = auto()
+
+
+class Oadr3Session:
+    """A VEN's side of one OpenADR 3 conversation; implements ``protocols.session.Session``."""
+
+    def __init__(
+        self, *, settings: Oadr3Settings, dice: random.Random, now: datetime, memory: Memory | None = None
+    ) -> None:
+        self._settings = settings
+        self._dice = dice
+        self._memory = memory or Memory()
+        self._due_at = self._poll_at = self._try_at = now
+        self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
+        self._under_way: Exchange | None = None
+        self._ask = Asking(settings)
+        self._token_until = now
+        self._is_known = False
+        """Our ven is there, or cannot be; since we started."""
+        self._has_looked = False
+        self._programs = Pass("/programs")
+        self._events = Pass("/events")
+        self._documents: Mapping[str, str] = {}
+        """Programs by id."""
+        self._reading: Exchange | None = None
+        self._lost: deque[str] = deque()
+        self._book = ReportBook()
+        self._post: Post | None = None
+        self._is_unsure = False
+        """Whether the report under way had come is not known."""
+        self._leaving = False
+        self._retried = False
+        self._indications: deque[Indication] = deque()
+        for known in self._memory.known:
+            self._book.know(known)
+            if known.event is not None and known.opt is None:
+                self._indicate(EventReceived(event=known.event, delay_fraction=known.delay_fraction))
+
+    @property
+    def memory(self) -> Memory:
+        return self._memory
+
+    def record(self) -> str:
+        return to_record(self._memory)
+
+    # -- what the agent tells ----------------------------------------------------------
+
+    def answer(self, opt: Opt) -> None:
+        known = self._memory.known_event(opt.event_id)
+        if known is None or known.version != opt.version:
+            return
+        self._memory = self._memory.with_known(replace(known, opt=opt))
+        is_out = opt.opt_type is OptType.OUT
+        before = self._memory.state_of(opt.event_id)
+        if (before is None and not is_out) or (before is not None and before.opted_out == is_out):
+            return  # who takes part says so by what it does
+        self._memory = self._memory.with_state(
+            State(event_id=opt.event_id, opted_out=is_out, report_id=before.report_id if before else "")
+        )
+
+    def retract(self, opt: Opt) -> None:
+        known = self._memory.known_event(opt.event_id)
+        if known is not None and known.opt == opt:
+            self._memory = self._memory.with_known(replace(known, opt=None))
+
+    def report(self, batch: Batch) -> None:
+        said = self._book.add(batch)
+        if said is not None:
+            self._indicate(said)
+
+    def opt(self, order: OptOrder) -> None:
+        self._indicate(OptTold(number=order.number, opt_id=order.opt_id, code="200", description=NO_SCHEDULES))
+
+    def unregister(self) -> None:
+        self._leaving = True
+
+    def register(self, *, now: datetime) -> None:
+        self._leaving, self._is_known = False, False
+        self._try_at = self._poll_at = now
+
+    def hint(self, *, now: datetime) -> None:
+        """Somebody says that something has changed: look now."""
+        self._poll_at = min(self._poll_at, now)
+
+    # -- the verbs of the shell --------------------------------------------------------
+
+    def indications(self) -> list[Indication]:
+        found = list(self._indications)
+        self._indications.clear()
+        return found
+
+    def next_wakeup(self) -> datetime | None:
+        if self._under_way is not None or (self._leaving and not self._memory.ven_id):
+            return None
+        if self._next_exchange(self._due_at) is not None:
+            return self._due_at
+        moments = [self._poll_at if self._is_known else self._try_at]
+        if (report_at := self._book.next_due_at(self._memory)) is not None:
+            moments.append(report_at)
+        return max(min(moments), self._due_at)
+
+    def next_request(self, *, now: datetime) -> Request | None:
+        if self._under_way is not None or now < self._due_at:
+            return None
+        exchange = self._next_exchange(now)
+        if exchange is None:
+            return None
+        self._under_way = exchange
+        return self._request(exchange)
+
+    def receive_request(self, request: Request, peer: Peer, *, now: datetime) -> Response:
+        """Nobody speaks to us in this protocol but by notifications, which are another listener's."""
+        del request, peer, now
+        return Response(status=HTTPStatus.FORBIDDEN)
+
+    def request_failed(self, *, now: datetime, reason: str) -> None:
+        exchange, self._under_way = self._under_way, None
+        self._is_unsure = self._is_unsure or exchange is Exchange.REPORT
+        self._reading = None
+        self._pause(now, reason)
+
+    def receive_response(self, response: Response, *, now: datetime) -> None:
+        exchange, self._under_way = self._under_way, None
+        if exchange is None:
+            raise LocalProtocolError("an answer to no request")
+        try:
+            self._understand(exchange, response, now)
+        except RemoteProtocolError as error:
+            self._reading = None
+            self._pause(now, f"the VTN's answer cannot be read: {error}")
+
+    # -- what is said next -------------------------------------------------------------
+
+    def _next_exchange(self, now: datetime) -> Exchange | None:
+        wants_token = bool(self._settings.client_id) and now >= self._token_until - TOKEN_LEFT
+        if self._leaving and not self._memory.ven_id:
+            return None
+        # The first that applies.
+        business = (
+            (None, not self._is_known and now < self._try_at),
+            (Exchange.TOKEN if self._ask.token_url else Exchange.DISCOVER, wants_token),
+            (Exchange.LEAVE, self._leaving),
+            (Exchange.MAKE_VEN if self._has_looked else Exchange.FIND_VEN, not self._is_known),
+            (self._reading, self._reading is not None),
+            (Exchange.CHECK_EVENT, bool(self._lost)),
+            (Exchange.TELL_STATE, self._untold() is not None),
+            (Exchange.PROGRAMS, now >= self._poll_at),
+            (Exchange.FIND_REPORT, self._is_unsure and self._post is not None),
+            (Exchange.REPORT, self._chosen_report(now) is not None),
+        )
+        return next((exchange for exchange, applies in business if applies), None)
+
+    def _request(self, exchange: Exchange) -> Request:
+        made: Mapping[Exchange, Callable[[], Request]] = {
+            Exchange.DISCOVER: self._ask.discover,
+            Exchange.TOKEN: self._ask.a_token,
+            Exchange.FIND_VEN: self._ask.find_ven,
+            Exchange.MAKE_VEN: self._ask.make_ven,
+            Exchange.PROGRAMS: lambda: self._page_request(exchange, self._programs),
+            Exchange.EVENTS: lambda: self._page_request(exchange, self._events),
+            Exchange.CHECK_EVENT: lambda: self._ask.event(self._lost[0]),
+            Exchange.TELL_STATE: lambda: self._ask.state(_there(self._untold())),
+            Exchange.FIND_REPORT: lambda: self._ask.find_report(_there(self._post)),
+            Exchange.REPORT: lambda: self._ask.report(_there(self._post)),
+            Exchange.LEAVE: lambda: self._ask.leave(self._memory.ven_id),
+        }
+        return made[exchange]()
+
+    def _page_request(self, exchange: Exchange, pages: Pass) -> Request:
+        if self._reading is not exchange:
+            pages.begin()
+            self._reading = exchange
+        return self._ask.page(pages)
+
+    def _untold(self) -> State | None:
+        """A state that the VTN is to hear of; of one that never opted out there is nothing to say."""
+        return next((state for state in self._memory.states if not state.told), None)
+
+    def _chosen_report(self, now: datetime) -> Post | None:
+        if self._post is None:
+            self._post = self._book.due(self._memory, ven_name=self._settings.ven_name, now=now)
+        return self._post
+
+    # -- what an answer means ----------------------------------------------------------
+
+    def _understand(self, exchange: Exchange, response: Response, now: datetime) -> None:
+        if exchange in {Exchange.DISCOVER, Exchange.TOKEN}:
+            self._authorised(exchange, response, now)
+            return
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._unauthorised(response, now)
+            return
+        if response.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE} or response.status >= 500:
+            self._reading = None
+            self._pause(now, said_by(response), at_least_s=retry_after_s(response))
+            return
+        self._retried = False
+        handlers: Mapping[Exchange, Callable[[Response, datetime], None]] = {
+            Exchange.FIND_VEN: self._looked_for_ven,
+            Exchange.MAKE_VEN: self._made_ven,
+            Exchange.PROGRAMS: self._page_of_programs,
+            Exchange.EVENTS: self._page_of_events,
+            Exchange.CHECK_EVENT: self._checked_event,
+            Exchange.TELL_STATE: self._told_state,
+            Exchange.FIND_REPORT: self._looked_for_report,
+            Exchange.REPORT: self._reported,
+            Exchange.LEAVE: self._left,
+        }
+        handlers[exchange](response, now)
+
+    def _authorised(self, exchange: Exchange, response: Response, now: datetime) -> None:
+        if exchange is Exchange.DISCOVER:
+            # Interpretation: a VTN that does not say where (it must, R6.1) is asked where 3.0.1 has it.
+            self._ask.token_url = f"{self._settings.base}/auth/token"
+            if response.status == HTTPStatus.OK:
+                members, _ = parse_object(response.body)
+                self._ask.token_url = _address(members.get("tokenURL"), self._settings.url) or self._ask.token_url
+            return
+        if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            self._not_enrolled(response, now)
+            return
+        if response.status != HTTPStatus.OK:
+            self._pause(now, said_by(response), at_least_s=retry_after_s(response))
+            return
+        members, _ = parse_object(response.body)
+        token, lasts = members.get("access_token"), members.get("expires_in", TOKEN_S)
+        if not isinstance(token, str) or not isinstance(lasts, int | float):
+            raise MalformedMessage("no access_token")
+        self._ask.token, self._token_until = token, now + timedelta(seconds=float(lasts))
+        if timedelta(seconds=float(lasts)) <= TOKEN_LEFT:
+            self._token_until = now + TOKEN_LEFT + timedelta(seconds=float(lasts) / 2)
+
+    def _unauthorised(self, response: Response, now: datetime) -> None:
+        """R6.2: the token is dropped and another asked for, once; then it is something else that is wrong."""
+        self._reading = None
+        self._ask.token, self._token_until = "", now
+        if self._retried or not self._settings.client_id:
+            self._not_enrolled(response, now)
+        self._retried = not self._retried
+
+    def _not_enrolled(self, response: Response, now: datetime) -> None:
+        self._is_known = False
+        self._try_at = now + self._settings.enrolment_retry * self._backoff.jitter()
+        self._indicate(NotEnrolled(code=str(response.status), description=said_by(response)))
+
+    def _looked_for_ven(self, response: Response, now: datetime) -> None:
+        del now
+        self._has_looked = True
+        if response.status == HTTPStatus.FORBIDDEN:
+            # A token that may only read what is for us: a VTN may work so.
+            self._settled("")
+            return
+        for text in self._listed(response):
+            members, _ = parse_object(text.encode())
+            if members.get("venName") == self._settings.ven_name:
+                self._settled(str(members.get("id", "")))
+                return
+
+    def _made_ven(self, response: Response, now: datetime) -> None:
+        if response.status == HTTPStatus.CREATED:
+            self._settled(str(parse_object(response.body)[0].get("id", "")))
+        elif response.status == HTTPStatus.CONFLICT:
+            # Interpretation: one ven for each client; it is ours, under a name that somebody else chose.
+            self._settled(self._memory.ven_id)
+            self._indicate(VtnRefused(what="ven", code="409", description=said_by(response)))
+        elif response.status == HTTPStatus.FORBIDDEN:
+            self._settled("")
+        else:
+            self._pause(now, said_by(response))
+
+    def _settled(self, ven_id: str) -> None:
+        self._is_known = True
+        renewed = ven_id == self._memory.ven_id
+        self._memory = replace(self._memory, ven_id=ven_id)
+        self._went_well()
+        self._indicate(
+            Registered(
+                ven_id=ven_id or self._settings.ven_name, vtn_id=self._settings.url, registration_id=ven_id,
+                renewed=renewed,
+            )
+        )  # fmt: skip
+
+    def _page_of_programs(self, response: Response, now: datetime) -> None:
+        del now
+        if self._page(self._programs, response):
+            self._documents = {str(parse_object(text.encode())[0].get("id")): text for text in self._programs.found}
+            self._reading = Exchange.EVENTS
+            self._events.begin()
+
+    def _page_of_events(self, response: Response, now: datetime) -> None:
+        if not self._page(self._events, response):
+            return
+        self._reading = None
+        before = {known.id: known.modified for known in self._memory.known}
+        self._memory, found = take_events(
+            self._memory, self._events.found, self._documents, enrolled=self._settings.enrolled, now=now,
+            dice=self._dice,
+        )  # fmt: skip
+        self._indications.extend(found)
+        for known in self._memory.known:
+            if before.get(known.id) != known.modified and known.event is not None:
+                self._indications.extend(self._book.heed(known))
+        lost = missing(self._memory, self._events.found)
+        if self._events.pages > 1:
+            # R7.10: what moved from one page to another between two reads was on neither.
+            self._lost = deque(lost)
+        else:
+            for event_id in lost:
+                self._gone(event_id, now)
+        self._poll_at = now + self._settings.poll_interval * (1 + self._dice.uniform(0.0, self._settings.poll_jitter))
+        self._went_well()
+
+    def _checked_event(self, response: Response, now: datetime) -> None:
+        event_id = self._lost.popleft()
+        if response.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+            self._gone(event_id, now)
+
+    def _gone(self, event_id: str, now: datetime) -> None:
+        self._memory, found = gone(self._memory, event_id, now=now, dice=self._dice)
+        self._indications.extend(found)
+        self._indications.extend(self._book.forget(event_id))
+        if self._post is not None and self._post.asked.known.id == event_id:
+            self._post, self._is_unsure = None, False
+
+    def _told_state(self, response: Response, now: datetime) -> None:
+        del now
+        state = self._untold()
+        if state is None:
+            return
+        report_id = state.report_id
+        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            report_id = str(parse_object(response.body)[0].get("id", report_id))
+        else:
+            self._indicate(
+                VtnRefused(what=f"state in {state.event_id}", code=str(response.status), description=said_by(response))
+            )
+        self._memory = self._memory.with_state(replace(state, told=True, report_id=report_id))
+
+    def _looked_for_report(self, response: Response, now: datetime) -> None:
+        del now
+        post, self._is_unsure = self._post, False
+        if post is None:
+            return
+        names = {parse_object(text.encode())[0].get("reportName") for text in self._listed(response)}
+        if post.name in names:
+            self._post = None
+            self._memory, said = self._book.done(self._memory, post)
+            self._indications.extend(said)
+
+    def _reported(self, response: Response, now: datetime) -> None:
+        del now
+        post, self._post = self._post, None
+        if post is None:
+            return
+        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            self._memory, said = self._book.done(self._memory, post)
+        else:
+            self._memory, said = self._book.refused(self._memory, post, str(response.status), said_by(response))
+        self._indications.extend(said)
+        self._went_well()
+
+    def _left(self, response: Response, now: datetime) -> None:
+        del response
+        for known in self._memory.known:
+            self._gone(known.id, now)
+        self._memory = replace(self._memory, ven_id="")
+        self._indicate(RegistrationLost(reason="we left", stays_away=True))
+
+    def _page(self, pages: Pass, response: Response) -> bool:
+        """Whether the list is complete."""
+        if response.status == HTTPStatus.NOT_MODIFIED:
+            return pages.unchanged()
+        if response.status != HTTPStatus.OK:
+            raise MalformedMessage(said_by(response))
+        return pages.took(response.body, response.headers.get("etag", ""))
+
+    def _listed(self, response: Response) -> list[str]:
+        if response.status != HTTPStatus.OK:
+            raise MalformedMessage(said_by(response))
+        return list_items(response.body)
+
+    # -- how it goes -------------------------------------------------------------------
+
+    def _went_well(self) -> None:
+        if failures := self._backoff.went_well():
+            self._indicate(VtnReachable(failures=failures))
+
+    def _pause(self, now: datetime, reason: str, *, at_least_s: float = 0.0) -> None:
+        self._due_at = now + timedelta(seconds=self._backoff.went_wrong(at_least_s=at_least_s))
+        self._indicate(VtnUnreachable(failures=self._backoff.failures, reason=reason, retry_at=self._due_at))
+
+    def _indicate(self, indication: Indication) -> None:
+        self._indications.append(indication)
+
+
+def _there(value: T | None) -> T:
+    if value is None:
+        raise LocalProtocolError("a request with nothing to say")
+    return value
+
+
+def said_by(response: Response) -> str:
+    """What a problem body, or an OAuth error, says to people; else the status."""
+    try:
+        members, _ = parse_object(response.body)
+    except MalformedMessage:
+        members = {}
+    told = members.get("detail") or members.get("error_description") or members.get("error") or members.get("title")
+    return f"HTTP {response.status}" + (f": {told[:200]}" if isinstance(told, str) else "")
+
+
+def _address(token_url: object, url: str) -> str:
+    """Where to ask for a token: a path on the VTN itself, or another server over TLS; empty if it is neither."""
+    if not isinstance(token_url, str):
+        return ""
+    parts, own = urlsplit(token_url), urlsplit(url)
+    if not parts.scheme and token_url.startswith("/"):
+        return token_url
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        return ""
+    return parts.path if parts.netloc == own.netloc else token_url

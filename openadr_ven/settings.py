@@ -5,7 +5,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -25,9 +25,19 @@ REASONS = {
 }
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
+T = TypeVar("T", bound=Table)
+
 Positive = Annotated[float, Field(gt=0)]
 PositiveWatts = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def plain_fingerprints(fingerprints: tuple[str, ...]) -> tuple[str, ...]:
+    """Without colons, in lower case; ValueError for what is none."""
+    plain = tuple(one.replace(":", "").lower() for one in fingerprints)
+    if any(len(one) != FINGERPRINT_HEX_CHARS or set(one) - set("0123456789abcdef") for one in plain):
+        raise ValueError("each is the SHA-256 of a certificate: 64 hex digits (openadr-ven fingerprint vtn.pem)")
+    return plain
 
 
 class VtnSettings(Table):
@@ -77,10 +87,55 @@ class VtnSettings(Table):
     @field_validator("fingerprints")
     @classmethod
     def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
-        plain = tuple(one.replace(":", "").lower() for one in fingerprints)
-        if any(len(one) != FINGERPRINT_HEX_CHARS or set(one) - set("0123456789abcdef") for one in plain):
-            raise ValueError("each is the SHA-256 of a certificate: 64 hex digits (openadr-ven fingerprint vtn.pem)")
-        return plain
+        return plain_fingerprints(fingerprints)
+
+
+class Oadr3VtnSettings(Table):
+    """With this table the agent speaks OpenADR 3 instead of 2.0b, and ``[vtn]`` is not needed."""
+
+    url: str
+    """``https://host[:port]``, without the path of the API."""
+    base: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = "/openadr3/3.1.0"
+    """The path of the API."""
+    ven_name: str = Field(min_length=1, max_length=128)
+    client_id: str = ""
+    """Empty: the VTN wants no token."""
+    client_secret_file: Path | None = None
+    scope: str = ""
+    """What to ask for; empty: all that we may."""
+    certificate: Path | None = None
+    """Ours, if the VTN asks for one."""
+    key: Path | None = None
+    trust: Path | None = None
+    """The authority that signed the VTN's certificate; without it, those that this machine trusts."""
+    fingerprints: tuple[str, ...] = ()
+    """SHA-256 of the VTN's certificates, if it shall be no other."""
+    profile: Literal["oadr3"] = "oadr3"
+    poll_interval_s: Annotated[float, Field(ge=1)] = 10.0
+    poll_jitter: Share = 0.1
+    timeout_s: Annotated[float, Field(ge=1)] = 10.0
+    enrolment_retry_s: Positive = 5.0
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if bool(self.client_id) != (self.client_secret_file is not None):
+            raise ValueError("client_id and client_secret_file go together")
+        return self
+
+    @field_validator("url")
+    @classmethod
+    def _over_tls(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("must be https://host[:port]; the path of the API is base")
+        return url.removesuffix("/")
+
+    @field_validator("fingerprints")
+    @classmethod
+    def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
+        return plain_fingerprints(fingerprints)
 
 
 class OptSettings(Table):
@@ -205,7 +260,9 @@ class Settings(FileSettings):
         env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    vtn: VtnSettings
+    vtn: VtnSettings | None = None
+    """OpenADR 2.0b; this table or ``[oadr3]``."""
+    oadr3: Oadr3VtnSettings | None = None
     envelope: EnvelopeSettings
     """Required: without an explicit choice of what may never be exceeded, the agent does not start."""
     fleet: FleetSettings
@@ -222,6 +279,19 @@ class Settings(FileSettings):
     store: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).")] = "sqlite:///ven.db"
     """``sqlite:///path`` or ``postgresql://user@host/database``."""
 
+    @model_validator(mode="after")
+    def _one_vtn(self) -> Self:
+        if (self.vtn is None) == (self.oadr3 is None):
+            raise ValueError("vtn, or oadr3: one of these tables says where the VTN is")
+        if self.push is not None and self.vtn is None:
+            raise ValueError("push goes with vtn: nobody pushes in OpenADR 3")
+        return self
+
+    @property
+    def vtn_url(self) -> str:
+        chosen = self.vtn or self.oadr3
+        return "" if chosen is None else chosen.url
+
 
 def load(path: Path) -> Settings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
@@ -231,20 +301,29 @@ def load(path: Path) -> Settings:
 
 def _placed(settings: Settings, folder: Path) -> Settings:
     """With every path made absolute against the file's folder, and each file seen to be there."""
-    files = {name: folder / getattr(settings.vtn, name) for name in ("certificate", "key", "trust")}
-    for name, file in files.items():
-        if not file.is_file():
-            raise ConfigError(f"vtn.{name}: {file} is not there")
     store = settings.store
     if store.startswith("sqlite:///"):
         store = f"sqlite:///{folder / store.removeprefix('sqlite:///')}"
     trust = settings.gateways.trust
     return settings.model_copy(
         update={
-            "vtn": settings.vtn.model_copy(update=files),
+            "vtn": _with_files(settings.vtn, "vtn", folder, ("certificate", "key", "trust")),
+            "oadr3": _with_files(
+                settings.oadr3, "oadr3", folder, ("certificate", "key", "trust", "client_secret_file")
+            ),
             "agent": settings.agent.model_copy(update={"ledger": folder / settings.agent.ledger}),
             "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
             "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),
             "store": store,
         }
     )
+
+
+def _with_files(table: T | None, place: str, folder: Path, names: tuple[str, ...]) -> T | None:
+    if table is None:
+        return None
+    files = {name: folder / file for name in names if (file := getattr(table, name)) is not None}
+    for name, file in files.items():
+        if not file.is_file():
+            raise ConfigError(f"{place}.{name}: {file} is not there")
+    return table.model_copy(update=files)

@@ -96,4 +96,4 @@ def _check(settings: Settings) -> None:
 
     devices = run_async(try_everything())
     reached = "polled" if settings.push is None else f"which pushes to {settings.push.address}"
-    click.echo(f"good: {devices} devices, VTN {settings.vtn.url}, {reached}, store {settings.store.split('@')[-1]}")
+    click.echo(f"good: {devices} devices, VTN {settings.vtn_url}, {reached}, store {settings.store.split('@')[-1]}")

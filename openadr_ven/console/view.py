@@ -29,8 +29,8 @@ class Link:
     pushed_at: str
     """Our own address, if the VTN comes to us; empty where we poll."""
     fingerprint: str
-    """Of our certificate, as OpenADR 2.0b writes it (10.5.1)."""
-    certificate_ends_at: datetime
+    """Of our certificate, as OpenADR 2.0b writes it (10.5.1); empty where we show none."""
+    certificate_ends_at: datetime | None
 
 
 def link_view(link: Link) -> View:
@@ -38,7 +38,7 @@ def link_view(link: Link) -> View:
         "vtn": link.vtn,
         "pushed_at": link.pushed_at or None,
         "fingerprint": link.fingerprint,
-        "certificate_ends_at": link.certificate_ends_at.isoformat(),
+        "certificate_ends_at": link.certificate_ends_at.isoformat() if link.certificate_ends_at else None,
     }
 
 

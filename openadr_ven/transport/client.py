@@ -50,6 +50,7 @@ class VtnClient:
     ) -> None:
         """``context`` is this client's own: the pinned ``fingerprints`` (SHA-256, hex) become part of it.
 
+        Without any, whoever the context trusts under the URL's name is the VTN (OpenADR 3).
         ``compressed`` offers the VTN to compress its answers; ``may_speak`` is asked before each request:
         False once our own certificate has ended (OpenADR 2.0b R516).
         """
@@ -61,7 +62,8 @@ class VtnClient:
         self._clock_s = clock_s
         self._ends_at_s = math.inf
         """When the certificate ends that the VTN has shown on the connection that is kept."""
-        context.sslobject_class = pinned(fingerprints, self._saw)
+        if fingerprints:
+            context.sslobject_class = pinned(fingerprints, self._saw)
         self._client = self._opened()
 
     async def exchange(self, request: Request) -> Response:

@@ -7,26 +7,32 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from openadr_core.errors import ConfigError
 from openadr_core.identity import peer_of
 from openadr_core.limits import CERTIFICATE_WARNING_DAYS
 from openadr_core.shell.tls import Chain, client_context, refuse_expired, server_context
-from openadr_ven.settings import Settings
+from openadr_ven.settings import Oadr3VtnSettings, VtnSettings
 
 
 class OwnCertificate:
     """ConfigError, when it is made, names a file that cannot be used or a certificate that ends within a day."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, chosen: VtnSettings | Oadr3VtnSettings, now: Callable[[], datetime], *, serves: bool = False
+    ) -> None:
+        """``serves``: it is shown to a VTN that comes to us too."""
         self._now = now
-        chosen = settings.vtn
+        if chosen.certificate is None or chosen.key is None:
+            raise ConfigError("a certificate goes with its key")
         chain = Chain(certificate=chosen.certificate, key=chosen.key)
+        trust = [] if chosen.trust is None else [chosen.trust]
         self.ends_at = refuse_expired([chain], now())[chain.certificate]
         der = x509.load_pem_x509_certificate(chain.certificate.read_bytes()).public_bytes(Encoding.DER)
         self.fingerprint = peer_of(der).fingerprint_20b
-        self.as_client: ssl.SSLContext = client_context(chosen.profile, chain, [chosen.trust])
+        self.as_client: ssl.SSLContext = client_context(chosen.profile, chain, trust, public=not trust)
         self.as_server: ssl.SSLContext | None = None
-        if settings.push is not None:
-            self.as_server = server_context(chosen.profile, [chain], [chosen.trust], every_suite=False)
+        if serves:
+            self.as_server = server_context(chosen.profile, [chain], trust, every_suite=False)
 
     def is_good(self) -> bool:
         """With one that has ended nothing may be said (OpenADR 2.0b R516)."""

@@ -183,6 +183,7 @@ def test_the_environment_overrides_the_file(ven: Ven, monkeypatch: pytest.Monkey
     monkeypatch.setenv("OPENADR_VEN_VTN__POLL_INTERVAL_S", "0.25")
     monkeypatch.setenv("OPENADR_VEN_ENVELOPE__EVENT_MAX_W", "7")
     settings = load(ven.config)
+    assert settings.vtn is not None
     assert settings.vtn.poll_interval_s == 0.25
     assert settings.envelope.event_max_w == 7
     assert settings.vtn.ven_name == "my-ven"
@@ -210,7 +211,9 @@ def test_check_says_what_is_missing_and_then_that_all_is_good(ven: Ven, fleet_fi
 def test_the_fingerprint_is_the_one_to_pin(ven: Ven, lab: Lab) -> None:
     certificate = lab.chain("openadr-ecc-vtn").certificate
     out, _ = ven.run("fingerprint", certificate, config=False)
-    assert load(ven.config).vtn.fingerprints[0] in out
+    vtn = load(ven.config).vtn
+    assert vtn is not None
+    assert vtn.fingerprints[0] in out
     assert re.search(r"OpenADR 2.0b +([0-9A-F]{2}:){9}[0-9A-F]{2}\n", out)
     _, error = ven.run("fingerprint", ven.config, config=False, status=WRONG_USE)
     assert "no PEM certificate" in error

@@ -6,10 +6,9 @@ settings, the certificates, the fleet and the store have proven good.
 
 import asyncio
 import random
-import secrets
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,20 +19,12 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import DBAPIError
 
-from openadr_core.errors import CertificateRejected, ConfigError
+from openadr_core.errors import ConfigError
 from openadr_core.model.availability import OptRules
-from openadr_core.model.party import SignatureRule
-from openadr_core.model.program import ReliefSign
-from openadr_core.oadr2.decode import LARGE, decode
 from openadr_core.oadr2.market_context import normalised
-from openadr_core.oadr2.signed import MessageSecurity
-from openadr_core.oadr2.xmldsig import signer_of
 from openadr_core.shell.clock import SystemClock
-from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
 from openadr_core.shell.watchdog import Alarm, Watchdog
-from openadr_core.xml.validate import Schema
-from openadr_ven.adapters.claims import StoredClaims
 from openadr_ven.adapters.command_ledger import CommandLedger
 from openadr_ven.adapters.fleet_source import KeptFleet, keep_state, open_fleet
 from openadr_ven.adapters.sql.migrate import migrate
@@ -44,24 +35,20 @@ from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.offering import kept_promises, look
 from openadr_ven.application.ports import Journal
-from openadr_ven.application.report_offers import offers_of, resources_of
+from openadr_ven.application.report_offers import resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
+from openadr_ven.bootstrap.oadr2 import speak_oadr2
+from openadr_ven.bootstrap.oadr3 import speak_oadr3
+from openadr_ven.bootstrap.speaking import Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
-from openadr_ven.console.view import Link
 from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.dispatch.guard import Envelope, OnBreach
-from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.held import FleetInUse, Notice
-from openadr_ven.domain.records import from_record
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
-from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
 from openadr_ven.settings import Settings
-from openadr_ven.transport.client import VtnClient
-from openadr_ven.transport.own_certificate import OwnCertificate
 from openadr_ven.transport.push_server import PushServer
-from openadr_ven.transport.seal import Seal, SealedCarrier, sealed_receiver
 from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
@@ -83,7 +70,7 @@ class Ven:
     upstream: Upstream
     server: PushServer | None
     """Where the VTN reaches us, if we do not poll."""
-    own: OwnCertificate
+    speaking: Speaking
     gateways: MqttGateways
     console: Console
     watchdog: Watchdog
@@ -118,8 +105,8 @@ class Ven:
         if self.server is not None:
             await self.server.start()
         self._remind()
-        pushed_at = None if self.settings.push is None else self.settings.push.address
-        log.info("ready", console=self.console.entrance, vtn=self.settings.vtn.url, pushed_at=pushed_at)
+        link = self.speaking.link
+        log.info("ready", console=self.console.entrance, vtn=link.vtn, pushed_at=link.pushed_at or None)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -138,8 +125,8 @@ class Ven:
 
     def _remind(self) -> None:
         """2.0b 10.4: of its own certificate's end an agent warns while there is time."""
-        if left := self.own.ends_soon():
-            text = f"{self.settings.vtn.certificate.name} ends in {left.days} days"
+        if left := self.speaking.ends_soon():
+            text = f"{self.speaking.certificate} ends in {left.days} days"
             self.agent.note(Notice(at=self.clock.now(), kind="certificate ends soon", text=text, alarm=True))
 
     async def _until(self, stop: asyncio.Event, failed: asyncio.Future[None]) -> None:
@@ -199,21 +186,15 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     reporter = Reporter(seen=seen, resources=Resources(fleet=fleet, names=resources), kept=_kept(settings), now=now)
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
-    schema = load_schema()
-    session = Oadr2Session(
-        settings=_session_settings(settings, resources),
-        decode=lambda body: decode(body, schema, limits=LARGE),
-        dice=dice,
-        now=now,
-        memory=None if record is None else from_record(Memory, record),
-    )
+    speaking = _speaking(settings, store, resources, record, clock=clock, dice=dice)
+    parts.push_async_callback(speaking.close)
     gateways = MqttGateways(_broker(settings), rng=dice, settle_by_caller=True)
     agent = Agent(
         settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference)),
         store=store,
         gateways=gateways,
         ledger=CommandLedger(settings.agent.ledger, fleet, fleet_sha256=kept.sha256),
-        session=session,
+        session=speaking.session,
         control=control,
         seen=seen,
         reporter=reporter,
@@ -221,15 +202,11 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         turn=asyncio.Lock(),
         now=now,
     )
-    own = OwnCertificate(settings, clock.now)
-    client = _client(settings, own, clock)
-    parts.push_async_callback(client.close)
-    seal = _seal(settings, store, schema, clock)
-    carrier = client if seal is None else SealedCarrier(client, seal)
-    upstream = Upstream(session=session, carrier=carrier, listener=agent, now=clock.now)
-    server = _push_server(settings, upstream, seal, own, lambda text: agent.impostor(text, now=clock.now()))
+    upstream = Upstream(session=speaking.session, carrier=speaking.carrier, listener=agent, now=clock.now)
+    server = speaking.listens(upstream, lambda text: agent.impostor(text, now=clock.now()))
     registry = new_registry()
-    CertificateGauge(registry, clock.now).watch("ven", settings.vtn.certificate.read_bytes())
+    if speaking.certificate is not None:
+        CertificateGauge(registry, clock.now).watch("ven", speaking.certificate.read_bytes())
     registry.register(AgentMetrics(agent))
     return Ven(
         settings=settings,
@@ -239,18 +216,34 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         agent=agent,
         upstream=upstream,
         server=server,
-        own=own,
+        speaking=speaking,
         gateways=gateways,
         console=Console(
             settings=settings.console,
             agent=agent,
             store=store,
             registry=registry,
-            link=_link(settings, own),
+            link=speaking.link,
             now=clock.now,
         ),
         watchdog=Watchdog(clock, _alarm(agent, ClockMetrics(registry, clock), clock)),
     )
+
+
+def _speaking(
+    settings: Settings,
+    store: SqlStore,
+    resources: tuple[str, ...],
+    record: str | None,
+    *,
+    clock: SystemClock,
+    dice: random.Random,
+) -> Speaking:
+    if settings.oadr3 is not None:
+        return speak_oadr3(settings, settings.oadr3, record=record, clock=clock, dice=dice)
+    if settings.vtn is None:
+        raise ConfigError("vtn: is missing")
+    return speak_oadr2(settings, settings.vtn, store=store, resources=resources, record=record, clock=clock, dice=dice)
 
 
 async def run(settings: Settings) -> None:
@@ -322,85 +315,6 @@ def _kept(settings: Settings) -> Kept:
         history=timedelta(days=settings.reports.history_days),
         undelivered=timedelta(days=settings.reports.undelivered_days),
     )
-
-
-def _session_settings(settings: Settings, resources: tuple[str, ...]) -> SessionSettings:
-    signs = {
-        normalised(context): None if program.relief_sign is None else ReliefSign(program.relief_sign)
-        for context, program in settings.programs.items()
-    }
-    return SessionSettings(
-        ven_name=settings.vtn.ven_name,
-        ven_id=settings.vtn.ven_id,
-        registration_id=settings.vtn.registration_id,
-        report_only=settings.vtn.report_only,
-        poll_jitter=settings.vtn.poll_jitter,
-        poll_interval=timedelta(seconds=settings.vtn.poll_interval_s),
-        enrolment_retry=timedelta(seconds=settings.vtn.enrolment_retry_s),
-        enrolled=Enrolled(relief_signs=signs),
-        offers=offers_of(resources, _kept(settings).history),
-        pushed=None
-        if settings.push is None
-        else Pushed(address=settings.push.address, vtn_sha256=frozenset(settings.vtn.fingerprints)),
-        xml_signature=settings.vtn.signatures is not SignatureRule.OFF,
-    )
-
-
-def _seal(settings: Settings, store: SqlStore, schema: Schema, clock: SystemClock) -> Seal | None:
-    """How messages are signed; None if they are not."""
-    chosen = settings.vtn
-    if chosen.signatures is SignatureRule.OFF:
-        return None
-    try:
-        signer = signer_of(chosen.certificate.read_bytes(), chosen.key.read_bytes())
-    except CertificateRejected as error:
-        raise ConfigError(f"vtn.key: {chosen.key}: {error}") from None
-    window = timedelta(seconds=chosen.signature_age_max_s)
-    security = MessageSecurity(
-        signers={signer.kind: signer},
-        claims=StoredClaims(store, window=window),
-        clock=clock.now,
-        new_nonce=lambda: secrets.token_hex(NONCE_BYTES),
-        window=window,
-    )
-    return Seal(
-        security=security, rule=chosen.signatures, certificates=chosen.fingerprints, schema=schema, now=clock.now
-    )
-
-
-def _client(settings: Settings, own: OwnCertificate, clock: SystemClock) -> VtnClient:
-    return VtnClient(
-        url=settings.vtn.url,
-        context=own.as_client,
-        fingerprints=settings.vtn.fingerprints,
-        timeout_s=settings.vtn.timeout_s,
-        compressed=settings.vtn.compressed,
-        may_speak=own.is_good,
-        clock_s=lambda: clock.now().timestamp(),
-    )
-
-
-def _link(settings: Settings, own: OwnCertificate) -> Link:
-    return Link(
-        vtn=settings.vtn.url,
-        pushed_at="" if settings.push is None else settings.push.address,
-        fingerprint=own.fingerprint,
-        certificate_ends_at=own.ends_at,
-    )
-
-
-def _push_server(
-    settings: Settings,
-    upstream: Upstream,
-    seal: Seal | None,
-    own: OwnCertificate,
-    refused: Callable[[str], Awaitable[None]],
-) -> PushServer | None:
-    chosen = settings.push
-    if chosen is None or own.as_server is None:
-        return None
-    receive = upstream.receive if seal is None else sealed_receiver(upstream.receive, seal, refused)
-    return PushServer(receive, host=chosen.host, port=chosen.port, tls=own.as_server, may_speak=own.is_good)
 
 
 def _broker(settings: Settings) -> BrokerAddress:

@@ -69,6 +69,8 @@ class Party:
     poll_interval: timedelta = timedelta(seconds=10)
     signatures: SignatureRule | None = None
     """The operator's choice for this party; None: the deployment's."""
+    enrolled_w: float | None = None
+    """The relief that its owner has signed up for, as the operator has written it down; None: nobody has."""
     client_id: str | None = None
     """The OAuth client that it is in OpenADR 3; None: it speaks other protocols alone."""
     resource_targets: tuple[str, ...] = ()

@@ -137,6 +137,9 @@ class Reports(Protocol):
     ) -> list[StoredReading]:
         """Those that start in ``[since, until)``, of every point and unit: the newest ``limit``, the newest first."""
 
+    async def newest_of(self, measurand: Measurand, since: datetime) -> dict[str, float]:
+        """By party: its newest reading of this since then, of all that is behind it, in watts."""
+
     async def sources(self, party_id: str) -> list[tuple[Measurand, str]]:
         """What there are readings of, with the label of the data source."""
 

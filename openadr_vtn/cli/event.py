@@ -11,6 +11,7 @@ from openadr_core.errors import ExchangeFailed, TimedOut
 from openadr_core.oadr3.payload_types import SIGNAL_KINDS
 from openadr_vtn.cli.csv_file import write_csv
 from openadr_vtn.cli.event_body import EventWish, event_body
+from openadr_vtn.cli.event_preview import show_preview
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.opt import scope_text
 from openadr_vtn.cli.plain_help import PlainGroup
@@ -53,10 +54,13 @@ def event() -> None:
     "--file", "document", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A whole OpenADR 3.1 event as JSON, instead of the options.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Make none: say whom it would reach, and with how much power.")
 @click.option("--key", help="Send the same again, under the key that an attempt without an answer showed.")
 @json_option
 @operator_option
-def create(*, api: OperatorApi, document: Path | None, key: str | None, as_json: bool, **wanted: Any) -> None:
+def create(
+    *, api: OperatorApi, document: Path | None, key: str | None, dry_run: bool, as_json: bool, **wanted: Any
+) -> None:
     r"""Create an event; parties are told at their next poll.
 
     docs/operator-events.md has every payload type, and what else --file can say.
@@ -69,6 +73,10 @@ def create(*, api: OperatorApi, document: Path | None, key: str | None, as_json:
       openadr-vtn event create --file event.json
     """
     body = _body(api, **wanted) if document is None else document.read_bytes()
+    if dry_run:
+        found = api.command("events/preview", json.loads(body))
+        show_json(found) if as_json else show_preview(found)
+        return
     made = create_once(api, body, key or secrets.token_hex(16))
     if as_json:
         show_json(made)

@@ -138,6 +138,19 @@ def poll_interval(api: OperatorApi, named: str, seconds: int) -> None:
     click.echo(f"{changed['name']} is asked to poll every {changed['poll_interval_s']} s.")
 
 
+@party.command("enrolled-power")
+@click.argument("named", metavar="PARTY")
+@click.argument("kilowatts", type=click.FloatRange(0))
+@operator_option
+def enrolled_power(api: OperatorApi, named: str, kilowatts: float) -> None:
+    """Write down what a party has signed up for.
+
+    In kW of relief: what `openadr-vtn event create --dry-run` counts.
+    """
+    changed = api.command(f"parties/{named}/enrolled-power", {"kw": kilowatts})
+    click.echo(f"{changed['name']} has signed up for {changed['enrolled_kw']:,.0f} kW.")
+
+
 @party.command("cancel-registration")
 @click.argument("named", metavar="PARTY")
 @operator_option

@@ -5,15 +5,17 @@
 
 from aiohttp import web
 
+from openadr_core.oadr3.decode import decode_event
 from openadr_vtn.application.handlers.compliance import event_compliance
 from openadr_vtn.application.handlers.events import note_event
 from openadr_vtn.application.handlers.observe import event_detail, event_ledger, event_views
+from openadr_vtn.application.handlers.preview import preview_event
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.domain.access import READ_ALL, STOP, WRITE_EVENTS, Caller
-from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
+from openadr_vtn.http.access import Desk, answered, body_fields, json_body, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.report_views import compliance_json
-from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, ledger_json, note_json
+from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, ledger_json, note_json, preview_json
 
 PAGE_MAX = 200
 
@@ -21,6 +23,7 @@ PAGE_MAX = 200
 def admin_routes() -> list[web.RouteDef]:
     return [
         web.get(f"{ADMIN}/events", scoped(READ_ALL, list_events)),
+        web.post(f"{ADMIN}/events/preview", scoped(WRITE_EVENTS, preview)),
         web.get(f"{ADMIN}/events/{{id}}", scoped(READ_ALL, event)),
         web.get(f"{ADMIN}/events/{{id}}/ledger", scoped(READ_ALL, ledger)),
         web.get(f"{ADMIN}/events/{{id}}/compliance", scoped(READ_ALL, compliance)),
@@ -37,6 +40,11 @@ async def list_events(request: web.Request, desk: Desk, _caller: Caller) -> web.
             limit=number_asked(request, "limit", 50, PAGE_MAX),
         )  # fmt: skip
     return answered([event_view_json(one) for one in views])
+
+
+async def preview(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    found = await preview_event(desk.store, decode_event(await json_body(request)), rails=desk.rails, now=desk.now())
+    return answered(preview_json(found))
 
 
 async def event(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:

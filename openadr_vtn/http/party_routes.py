@@ -24,6 +24,8 @@ from openadr_vtn.http.access import Desk, answered, body_fields, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.views import party_detail_json, party_json, party_view_json
 
+POWER_MAX_KW = 1e8
+"""A hundred gigawatts: more than any party has."""
 SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 
 
@@ -38,6 +40,7 @@ def party_routes() -> list[web.RouteDef]:
         web.post(f"{party}/replace-certificate", scoped(MANAGE_PARTIES, replace_certificate)),
         web.post(f"{party}/deny-certificate", scoped(MANAGE_PARTIES, deny_certificate)),
         web.post(f"{party}/poll-interval", scoped(MANAGE_PARTIES, change_poll_interval)),
+        web.post(f"{party}/enrolled-power", scoped(MANAGE_PARTIES, enrol_power)),
         web.post(f"{party}/signatures", scoped(MANAGE_PARTIES, choose_signatures)),
         web.post(f"{party}/cancel-registration", scoped(MANAGE_PARTIES, cancel_registration)),
         web.post(f"{party}/request-reregistration", scoped(MANAGE_PARTIES, request_reregistration)),
@@ -127,6 +130,19 @@ async def change_poll_interval(request: web.Request, desk: Desk, caller: Caller)
         new_id=desk.new_id, now=desk.now(),
     )  # fmt: skip
     desk.wrote(caller, "change poll interval", party.id)
+    return answered(party_json(party))
+
+
+async def enrol_power(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    wish = await body_fields(request, "kw")
+    power_kw = wish.optional("kw", wish.number)
+    if power_kw is not None and not 0 <= power_kw <= POWER_MAX_KW:
+        raise wish.wrong("kw", f"must be from 0 to {POWER_MAX_KW:g}")
+    party = await parties.enrol_power(
+        desk.store, request.match_info["party"], None if power_kw is None else power_kw * 1000, actor=caller.actor,
+        now=desk.now(),
+    )  # fmt: skip
+    desk.wrote(caller, "enrol power", party.id)
     return answered(party_json(party))
 
 

@@ -16,6 +16,7 @@ from openadr_vtn.application.handlers.observe import (
     PartyPerformance,
     PartyView,
 )
+from openadr_vtn.application.handlers.preview import Preview
 from openadr_vtn.application.ports import AuditEntry
 from openadr_vtn.http.opt_views import qualification_view_json
 
@@ -35,6 +36,7 @@ def party_json(party: Party) -> Object:
         "report_only": registration.report_only if registration else None,
         "signatures": party.signatures.value if party.signatures else None,
         "poll_interval_s": whole_s(party.poll_interval),
+        "enrolled_kw": _kw(party.enrolled_w),
         "certificates": [
             {
                 "fingerprint": certificate.fingerprint_20b,
@@ -137,6 +139,32 @@ def event_detail_json(detail: EventDetail) -> Object:
         "notes": [note_json(entry) for entry in detail.notes],
         "qualifications": [qualification_view_json(one) for one in detail.qualifications],
     }  # fmt: skip
+
+
+def preview_json(preview: Preview) -> Object:
+    event, reached = preview.event, preview.reached
+    return {
+        "program": preview.program_name,
+        "asks": asked_text(event),
+        "starts_at": moment_text(event.starts_at),
+        "ends_at": _moment(event.ends_at),
+        "not_told_to_2_0b": list(event.not_read),
+        "parties": [
+            {
+                "party_id": one.party.id,
+                "party": one.party.name,
+                "speaks": "OpenADR 3" if not one.party.certificates else "OpenADR 2.0b",
+                "last_seen_at": _moment(one.last_seen_at),
+                "offline": one.is_offline,
+                "enrolled_kw": _kw(one.enrolled_w),
+                "available_kw": _kw(one.available_w),
+            }
+            for one in reached
+        ],
+        "offline": sum(one.is_offline for one in reached),
+        "enrolled_kw": _kw(sum(one.enrolled_w or 0.0 for one in reached)),
+        "available_kw": _kw(sum(one.available_w or 0.0 for one in reached)),
+    }
 
 
 def note_json(entry: AuditEntry) -> Object:

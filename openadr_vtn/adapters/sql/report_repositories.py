@@ -124,6 +124,14 @@ class SqlReports(Repository):
         )
         return [stored_reading_of(row) for row in await self._rows(query.limit(limit))]
 
+    async def newest_of(self, measurand: Measurand, since: datetime) -> dict[str, float]:
+        query = select(READING.c.party_id, READING.c.value).where(
+            READING.c.measurand == measurand.value, READING.c.source == "", READING.c.unit == WATT,
+            READING.c.starts_at >= since,
+        )  # fmt: skip
+        rows = await self._rows(query.order_by(READING.c.starts_at))
+        return {str(row["party_id"]): float(row["value"]) for row in rows}
+
     async def sources(self, party_id: str) -> list[tuple[Measurand, str]]:
         found = await self._heads(READING, party_id, "measurand", "source")
         return [(Measurand(measurand), source) for measurand, source in found]

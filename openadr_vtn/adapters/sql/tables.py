@@ -114,6 +114,7 @@ class PartyRow(Row, table=True):
     targets: list[str] = Field(sa_column=_json())
     poll_interval_s: float
     signatures: str | None
+    enrolled_w: float | None
     client_id: str | None = Field(unique=True, index=True)
     document: str = Field(sa_column=_text())
     modified_at: datetime | None = Field(sa_column=_moment(null=True))

@@ -50,10 +50,7 @@ async def create_event(
     async with store.unit_of_work() as uow:
         if repeat is not None and (known := await _known(uow, actor, repeat)) is not None:
             return known
-        program = await _program(uow, request.program_id)
-        event = new_event(_translated(request, program, event_id=event_id, version=0, created_at=now, now=now), now)
-        _check_rails(event, request, program, rails)
-        await check_admission(uow, event, program.program, now)
+        event, program = await drafted(uow, request, event_id=event_id, rails=rails, now=now)
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.add(stored)
         await note_events(uow, Operation.CREATE, [stored], now)
@@ -62,6 +59,17 @@ async def create_event(
         if repeat is not None:
             await uow.receipts.add(actor, repeat.key, f"{repeat.digest} {event_id}", now)
     return stored
+
+
+async def drafted(
+    uow: UnitOfWork, request: EventRequest, *, event_id: str, rails: GuardRails, now: datetime
+) -> tuple[DrEvent, StoredProgram]:
+    """The event as it would be stored, once all that may be wrong with it has been looked at."""
+    program = await _program(uow, request.program_id)
+    event = new_event(_translated(request, program, event_id=event_id, version=0, created_at=now, now=now), now)
+    _check_rails(event, request, program, rails)
+    await check_admission(uow, event, program.program, now)
+    return event, program
 
 
 async def note_event(store: Store, event_id: str, text: str, *, actor: str, now: datetime) -> AuditEntry:

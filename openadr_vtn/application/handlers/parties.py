@@ -113,6 +113,16 @@ async def change_poll_interval(
     return party
 
 
+async def enrol_power(store: Store, named: str, power_w: float | None, *, actor: str, now: datetime) -> Party:
+    """Write down what power its owner has signed up for; None: nobody knows."""
+    async with store.unit_of_work() as uow:
+        party = replace(await party_named(uow, named), enrolled_w=power_w)
+        await uow.parties.save(party)
+        detail = "unknown" if power_w is None else f"{power_w:g} W"
+        await uow.audit.append(_entry(now, actor, "enrol power", party, detail))
+    return party
+
+
 async def refuse_party(store: Store, named: str, *, actor: str, reason: str, now: datetime) -> Party:
     """Shut a party out, at once; its registration ends."""
     async with store.unit_of_work() as uow:

@@ -92,6 +92,11 @@ def test_every_reading_is_exported_once(reported: Utility, tmp_path: Path) -> No
 def test_the_delivery_ledger_of_an_event_is_shown_and_exported(reported: Utility, tmp_path: Path) -> None:
     reported.run("program", "create", "peak", "--relief-sign", "POSITIVE")
     level = ("--payload-type", "SIMPLE", "--value", "1", "--duration", "1h")
+    preview = reported.run("event", "create", "--program", "peak", *level, "--dry-run")
+    assert "It would reach 1 parties with 0.00 MW enrolled" in preview
+    reported.run("party", "enrolled-power", "acme", "1500")
+    assert "1.50 MW enrolled" in reported.run("event", "create", "--program", "peak", *level, "--dry-run")
+    assert "no event yet" in reported.run("event", "list")
     event = reported.read("event", "create", "--program", "peak", *level)
     (row,) = reported.read("event", "ledger", event["id"])
     assert (row["party"], row["version"], row["notified_at"], row["opt"]) == ("acme", 0, None, None)

@@ -58,7 +58,11 @@ class Notifiers:
             broker_too=mqtt is not None,
         )
 
-        self.broker = None if mqtt is None else Broker(uris=mqtt.told_uris, admission=admission(mqtt, now))
+        self.broker = (
+            None
+            if mqtt is None
+            else Broker(publisher=mqtt.client_id, uris=mqtt.told_uris, admission=admission(mqtt, now))
+        )
         self.publisher = (
             None if mqtt is None else MqttNotifier(store=store, address=_address(mqtt), now=now, holder=uuid4().hex)
         )

@@ -11,6 +11,7 @@ from openadr_vtn.cli.control import control
 from openadr_vtn.cli.device import device
 from openadr_vtn.cli.event import event
 from openadr_vtn.cli.init import init
+from openadr_vtn.cli.mqtt import mqtt
 from openadr_vtn.cli.opt import opt
 from openadr_vtn.cli.party import party
 from openadr_vtn.cli.plain_help import PlainGroup
@@ -18,6 +19,7 @@ from openadr_vtn.cli.program import program
 from openadr_vtn.cli.report import report
 from openadr_vtn.cli.run import check, run
 from openadr_vtn.cli.stop import stop
+from openadr_vtn.cli.subscription import subscription
 
 CONFIG_STATUS = 2
 
@@ -56,5 +58,21 @@ def main() -> None:
     """
 
 
-for command in (init, run, check, certificate, client, party, program, event, opt, report, device, control, stop):
+for command in (
+    init,
+    run,
+    check,
+    certificate,
+    client,
+    party,
+    program,
+    event,
+    opt,
+    report,
+    device,
+    control,
+    subscription,
+    mqtt,
+    stop,
+):
     main.add_command(command)

@@ -18,13 +18,16 @@ from openadr_core.shell.clock import steady_s
 from openadr_core.shell.console import ASSETS, ASSETS_PREFIX
 from openadr_core.shell.console.gate import GATE, Gate, guarded
 from openadr_vtn.application.handlers.availability_views import availability_views, schedule_views
+from openadr_vtn.application.handlers.notice_views import subscription_views
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.handlers.report_views import reports_of_party
 from openadr_vtn.application.handlers.stop import stop
+from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.console.fresh import FreshAnswers
 from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
+from openadr_vtn.http.notice_views import subscription_view_json
 from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json
 from openadr_vtn.http.report_views import reports_json
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
@@ -32,6 +35,7 @@ from openadr_vtn.http.views import audit_json, event_detail_json, event_view_jso
 FORM_MAX_BYTES = 4096
 EVENTS_SHOWN = 50
 AUDIT_SHOWN = 40
+SUBSCRIPTIONS_SHOWN = 200
 SCHEDULES_SHOWN = 100
 AHEAD = timedelta(days=1)
 DEFAULT_OPT_RULES = OptRules()
@@ -81,12 +85,14 @@ def console_app(
             web.get("/", events_page),
             web.get("/parties", parties_page),
             web.get("/availability", availability_page),
+            web.get("/subscriptions", subscriptions_page),
             web.get("/audit", audit_page),
             web.get("/events/{id}", event_page),
             web.get("/parties/{id}", party_page),
             web.get("/data/events.json", events_data),
             web.get("/data/parties.json", parties_data),
             web.get("/data/availability.json", availability_data),
+            web.get("/data/subscriptions.json", subscriptions_data),
             web.get("/data/audit.json", audit_data),
             web.get("/data/events/{id}.json", event_data),
             web.get("/data/parties/{id}.json", party_data),
@@ -108,6 +114,10 @@ async def parties_page(request: web.Request) -> web.Response:
 
 async def availability_page(request: web.Request) -> web.Response:
     return _page(request, "availability.html")
+
+
+async def subscriptions_page(request: web.Request) -> web.Response:
+    return _page(request, "subscriptions.html")
 
 
 async def audit_page(request: web.Request) -> web.Response:
@@ -155,6 +165,14 @@ async def availability_data(request: web.Request) -> web.Response:
             "parties": [availability_view_json(one) for one in parties],
             "schedules": [schedule_view_json(one) for one in schedules],
         }
+
+    return await _data(request, read)
+
+
+async def subscriptions_data(request: web.Request) -> web.Response:
+    async def read(view: UnitOfWork, _now: datetime) -> object:
+        found = await subscription_views(view, Page(limit=SUBSCRIPTIONS_SHOWN))
+        return [subscription_view_json(one) for one in found]
 
     return await _data(request, read)
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from openadr_vtn.http.access import DESK, Desk
 from openadr_vtn.http.admin_routes import admin_routes
+from openadr_vtn.http.notice_routes import notice_routes
 from openadr_vtn.http.notifier_routes import notifier_routes
 from openadr_vtn.http.oadr3_routes import oadr3_routes
 from openadr_vtn.http.opt_routes import opt_routes
@@ -16,7 +17,7 @@ from openadr_vtn.http.token_routes import token_routes
 
 
 def operator_app(desk: Desk) -> web.Application:
-    admin = [*admin_routes(), *party_routes(), *opt_routes(), *report_routes(), *sep2_admin_routes()]
+    admin = [*admin_routes(), *party_routes(), *opt_routes(), *report_routes(), *sep2_admin_routes(), *notice_routes()]
     return _app(desk, [*_oadr3(), *admin])
 
 

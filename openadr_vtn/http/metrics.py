@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from openadr_core.model.event import EventStatus
 from openadr_core.model.party import PartyState
 from openadr_vtn.application.ports import Notice, Store
+from openadr_vtn.domain.notification import NotificationState
 
 
 class VtnMetrics:
@@ -40,6 +41,20 @@ class VtnMetrics:
         self._unanswered = Gauge(
             "openadr_vtn_deliveries_unanswered", "Parties that owe an answer to a current event", registry=registry
         )
+
+        self._notifications = Gauge(
+            "openadr_vtn_notifications", "Notifications of webhooks that wait, and that were given up", ["state"],
+            registry=registry,
+        )  # fmt: skip
+        self._unpublished = Gauge(
+            "openadr_vtn_changes_unpublished", "Changes that the MQTT broker has not acknowledged", registry=registry
+        )
+
+    def notify(self, *, waiting: int, dead: int, unpublished: int) -> None:
+        """How much there is to tell, as it is now."""
+        self._notifications.labels("waiting").set(waiting)
+        self._notifications.labels("dead").set(dead)
+        self._unpublished.set(unpublished)
 
     def wrote(self, command: str) -> None:
         self._commands.labels(command).inc()
@@ -84,5 +99,10 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
         events = Tally(stored.event.status_at(now) for stored in await view.events.current(now))
         late = await view.reports.count_late(now)
         unanswered = await view.deliveries.count_unanswered(now)
+        metrics.notify(
+            waiting=await view.notifications.count(NotificationState.WAITING),
+            dead=await view.notifications.count(NotificationState.DEAD),
+            unpublished=await view.object_changes.count_unpublished(),
+        )
     metrics.certificates_end(ends, now)
     metrics.refresh(parties, events, late=late, unanswered=unanswered)

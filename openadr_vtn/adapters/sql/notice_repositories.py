@@ -42,6 +42,10 @@ class SqlObjectChanges(Repository):
         query = select(CHANGE).where(CHANGE.c.published_at.is_(None)).order_by(CHANGE.c.number).limit(limit)
         return [_change_of(row) for row in await self._rows(query)]
 
+    async def count_unpublished(self) -> int:
+        row = await self._row(select(func.count().label("rows")).where(CHANGE.c.published_at.is_(None)))
+        return 0 if row is None else int(row["rows"])
+
     async def mark_spread(self, numbers: Collection[int], now: datetime) -> None:
         await self._run(update(CHANGE).where(CHANGE.c.number.in_(sorted(numbers))).values(spread_at=now))
 

@@ -21,17 +21,18 @@ from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.console.fresh import ANSWERS_MAX, FreshAnswers
 from openadr_vtn.console.routes import console_app
 from openadr_vtn.http.health_routes import Health
-from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_program, a_status, a_stored_event, an_offer
+from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_program, a_status, a_stored_event, a_subscription, an_offer
 
 ASSETS = Path(__file__).resolve().parents[3] / "openadr_vtn" / "console" / "assets"
 TOKEN = "let-me-in"  # noqa: S105  # a test's own
 PARTY = "/parties/id-%3Cb%3Even%3C%2Fb%3E"
-PAGES = ["/", "/parties", PARTY, "/availability", "/audit", "/events/event-1"]
+PAGES = ["/", "/parties", PARTY, "/availability", "/subscriptions", "/audit", "/events/event-1"]
 DATA = [
     "/data/events.json",
     "/data/parties.json",
     f"/data{PARTY}.json",
     "/data/availability.json",
+    "/data/subscriptions.json",
     "/data/audit.json",
     "/data/events/event-1.json",
 ]
@@ -51,6 +52,7 @@ async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqlStore]:
         await uow.programs.add(a_program(clock.now()))
         await uow.events.add(a_stored_event(clock.now()))
         await uow.parties.add(a_party(clock.now(), "<b>ven</b>"))
+        await uow.subscriptions.add(a_subscription(clock.now()))
     yield store
     await store.close()
 

@@ -103,6 +103,7 @@ class DeskBench:
 
 
 BROKER = Broker(
+    publisher="openadr-vtn",
     uris=("mqtts://broker.example:8883",),
     admission=lambda client_id: {"method": "CERTIFICATE", "clientCert": client_id},
 )

@@ -97,6 +97,11 @@ ROUTES = [
     ("POST", f"{ADMIN}/sep2/controls/x/cancel", "write_events"),
     ("GET", f"{ADMIN}/sep2/rates", "read_all"),
     ("PUT", f"{ADMIN}/sep2/rates/x", "manage_parties"),
+    ("GET", f"{ADMIN}/subscriptions", "read_all"),
+    ("GET", f"{ADMIN}/subscriptions/x", "read_all"),
+    ("GET", f"{ADMIN}/subscriptions/x/dead-letters", "read_all"),
+    ("POST", f"{ADMIN}/subscriptions/x/replay", "manage_parties"),
+    ("GET", f"{ADMIN}/mqtt/access-list", "read_all"),
     ("POST", f"{ADMIN}/stop", "stop"),
     ("GET", f"{ADMIN}/audit", "read_all"),
 ]

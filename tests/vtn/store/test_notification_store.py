@@ -128,6 +128,7 @@ async def test_changes_are_spread_and_published_once_and_forgotten_with_their_no
     async with store.view() as view:
         one, two = await view.object_changes.unspread(9)
         assert [change.number for change in await view.object_changes.unpublished(1)] == [one.number]
+        assert await view.object_changes.count_unpublished() == 2
         assert await view.object_changes.by_numbers([two.number, 99]) == {two.number: two}
     async with store.unit_of_work() as uow:
         await uow.object_changes.mark_spread([one.number], now)

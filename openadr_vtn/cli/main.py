@@ -20,6 +20,7 @@ from openadr_vtn.cli.report import report
 from openadr_vtn.cli.run import check, run
 from openadr_vtn.cli.stop import stop
 from openadr_vtn.cli.subscription import subscription
+from openadr_vtn.cli.ven import ven
 
 CONFIG_STATUS = 2
 
@@ -68,6 +69,7 @@ for command in (
     program,
     event,
     opt,
+    ven,
     report,
     device,
     control,

@@ -382,3 +382,15 @@ def test_an_address_in_use_is_named(utility: Utility, tmp_path: Path) -> None:
         env={**os.environ, "OPENADR_VTN_PARTIES__PORT": port}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (taken.returncode, f"parties.port: 127.0.0.1:{port}" in taken.stderr) == (2, True), taken.stderr
+
+
+def test_a_ven_is_made_granted_shown_and_removed(utility: Utility) -> None:
+    made = utility.read("ven", "create", "house-12", "--client", "ven-12", "--target", "north")
+    assert (made["clientID"], made["targets"]) == ("ven-12", ["north"])
+    utility.run("ven", "grant", "house-12", "--target", "south")
+    shown = json.loads(utility.run("ven", "show", made["id"]))
+    assert (shown["targets"], shown["resources"]) == (["south"], [])
+    assert [one["venName"] for one in utility.read("ven", "list", "--target", "south")] == ["house-12"]
+    assert "house-12" in utility.run("ven", "list")
+    utility.run("ven", "remove", "house-12")
+    assert "there is no ven house-12" in utility.run("ven", "show", "house-12", status=1)

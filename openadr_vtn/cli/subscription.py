@@ -48,7 +48,10 @@ def list_subscriptions(api: OperatorApi, *, as_json: bool) -> None:
 @json_option
 @operator_option
 def show(api: OperatorApi, subscription_id: str, *, as_json: bool) -> None:
-    """Show one subscription: what it watches, where it is told, how that goes."""
+    """Show one subscription.
+
+    What it watches, where it is told, and how that goes.
+    """
     one = api.admin(f"subscriptions/{subscription_id}")
     if as_json:
         show_json(one)
@@ -66,7 +69,10 @@ def show(api: OperatorApi, subscription_id: str, *, as_json: bool) -> None:
 @json_option
 @operator_option
 def list_dead_letters(api: OperatorApi, subscription_id: str, *, as_json: bool) -> None:
-    """List what was given up for a subscription, the first first, with the reason."""
+    """List what was given up for a subscription.
+
+    The first first, with the reason.
+    """
     found = _all(api, f"subscriptions/{subscription_id}/dead-letters")
     if as_json:
         show_json(found)
@@ -89,7 +95,10 @@ def list_dead_letters(api: OperatorApi, subscription_id: str, *, as_json: bool) 
 @click.option("--number", type=click.IntRange(min=1), help="Only this one, as dead-letters numbers it.")
 @operator_option
 def replay(api: OperatorApi, subscription_id: str, number: int | None) -> None:
-    """Send dead letters again, in their order and before what waits."""
+    """Send dead letters again.
+
+    In their order, and before what waits.
+    """
     body: dict[str, Any] = {} if number is None else {"number": number}
     answer = api.command(f"subscriptions/{subscription_id}/replay", body)
     click.echo(f"To be sent again: {answer['replayed']}")

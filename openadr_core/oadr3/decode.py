@@ -4,9 +4,10 @@ from typing import Any, TypeGuard
 
 from openadr_core.errors import SchemaViolation
 from openadr_core.model.unit import PowerAttributes
-from openadr_core.oadr3.fields import Fields
+from openadr_core.oadr3.fields import INT32_MAX, Fields
 from openadr_core.oadr3.json_text import Json, parse_object, without_members
 from openadr_core.oadr3.messages import (
+    DIRECT_READ,
     EventRequest,
     Interval,
     IntervalPeriod,
@@ -15,6 +16,7 @@ from openadr_core.oadr3.messages import (
     ProgramRequest,
     ReportDescriptor,
     ReportIntervals,
+    ReportPayloadDescriptor,
     Value,
     ValuesMap,
 )
@@ -31,6 +33,9 @@ def decode_program(body: bytes) -> ProgramRequest:
     """A program; MalformedMessage or SchemaViolation says what is wrong, and where."""
     members, text = parse_object(body)
     program = Fields.of(members, "")
+    period_of(program)
+    for description in program.objects("programDescriptions"):
+        description.required("URL", description.url)
     return ProgramRequest(
         name=program.required("programName", program.name),
         document=without_members(text, SERVER_MEMBERS),
@@ -48,13 +53,13 @@ def decode_event(body: bytes) -> EventRequest:
         program_id=event.required("programID", event.identifier),
         document=without_members(text, SERVER_MEMBERS),
         name=event.optional("eventName", event.text) or "",
-        duration=event.optional("duration", event.parsed(parse_length)),
-        priority=event.optional("priority", event.natural),
+        duration=event.given("duration", event.parsed(parse_length)),
+        priority=_priority(event),
         targets=event.names("targets"),
         payload_descriptors=_payload_descriptors(event),
         report_descriptors=tuple(_report_descriptor(one) for one in event.objects("reportDescriptors")),
         period=period_of(event),
-        intervals=tuple(interval_of(interval) for interval in event.objects("intervals")),
+        intervals=event.given("intervals", event.list_of(interval_of)) or (),
         attributes=tuple(values_map(attribute) for attribute in event.objects("attributes")),
     )
 
@@ -64,7 +69,7 @@ def interval_of(interval: Fields) -> Interval:
     if interval.members.get("payloads") is None:
         raise interval.wrong("payloads", "is missing")
     return Interval(
-        id=interval.required("id", interval.integer),
+        id=interval.required("id", interval.int32),
         payloads=tuple(values_map(payload) for payload in interval.objects("payloads")),
         period=period_of(interval),
     )
@@ -72,13 +77,13 @@ def interval_of(interval: Fields) -> Interval:
 
 def period_of(holder: Fields) -> IntervalPeriod | None:
     """The intervalPeriod of an event, of an interval or of a resource's report."""
-    period = holder.optional("intervalPeriod", holder.object)
+    period = holder.given("intervalPeriod", holder.object)
     if period is None:
         return None
     return IntervalPeriod(
-        start=period.optional("start", period.parsed(parse_start)),
-        duration=period.optional("duration", period.parsed(parse_length)),
-        randomize_start=period.optional("randomizeStart", period.parsed(parse_length)),
+        start=period.given("start", period.parsed(parse_start)),
+        duration=period.given("duration", period.parsed(parse_length)),
+        randomize_start=period.given("randomizeStart", period.parsed(parse_length)),
     )
 
 
@@ -90,7 +95,9 @@ def _payload_descriptors(holder: Fields) -> tuple[PayloadDescriptor, ...]:
         if kind not in {EVENT_DESCRIPTOR, REPORT_DESCRIPTOR}:
             raise descriptor.wrong("objectType", f"must be {EVENT_DESCRIPTOR} or {REPORT_DESCRIPTOR}")
         payload_type = descriptor.required("payloadType", descriptor.name)
-        units = descriptor.optional("units", descriptor.text)
+        units = descriptor.optional("units", descriptor.name)
+        if kind == REPORT_DESCRIPTOR:
+            report_payload_descriptor(descriptor)
         if kind == EVENT_DESCRIPTOR:
             found.append(
                 PayloadDescriptor(
@@ -112,17 +119,37 @@ def _report_descriptor(descriptor: Fields) -> ReportDescriptor:
         "frequency": "frequency",
         "repeat": "repeat",
     }
-    said: dict[str, Any] = {name: descriptor.optional(member, descriptor.integer) for name, member in numbers.items()}
-    said |= {name: descriptor.optional(name, descriptor.boolean) for name in ("aggregate", "historical")}
+    said: dict[str, Any] = {name: descriptor.given(member, descriptor.int32) for name, member in numbers.items()}
+    said |= {name: descriptor.given(name, descriptor.boolean) for name in ("aggregate", "historical")}
     said |= {
         "reading_type": descriptor.optional("readingType", descriptor.name),
-        "report_intervals": descriptor.optional("reportIntervals", descriptor.one_of(ReportIntervals)),
+        "report_intervals": descriptor.given("reportIntervals", descriptor.one_of(ReportIntervals)),
     }
     return ReportDescriptor(
         payload_type=descriptor.required("payloadType", descriptor.name),
-        units=descriptor.optional("units", descriptor.text),
+        units=descriptor.optional("units", descriptor.name),
         targets=descriptor.names("targets"),
         **{name: value for name, value in said.items() if value is not None},
+    )
+
+
+def _priority(event: Fields) -> int | None:
+    """0 is the highest. Interpretation: the standard has no lowest; beyond what a database holds all are as low."""
+    priority = event.optional("priority", event.natural)
+    return None if priority is None else min(priority, INT32_MAX)
+
+
+def report_payload_descriptor(descriptor: Fields) -> ReportPayloadDescriptor:
+    """What the payloads of one type of a report are measured in; an absent member is the standard's default."""
+    confidence = descriptor.optional("confidence", descriptor.integer)
+    if confidence is not None and not 0 <= confidence <= 100:
+        raise descriptor.wrong("confidence", "must be from 0 to 100")
+    return ReportPayloadDescriptor(
+        payload_type=descriptor.required("payloadType", descriptor.name),
+        reading_type=descriptor.optional("readingType", descriptor.name) or DIRECT_READ,
+        units=descriptor.optional("units", descriptor.name),
+        accuracy=descriptor.optional("accuracy", descriptor.number),
+        confidence=confidence,
     )
 
 

@@ -1,8 +1,12 @@
 """Bytes of a request's body to a report, as the VEN wrote it; what it measured is :mod:`.readings`."""
 
-from typing import Any
-
-from openadr_core.oadr3.decode import REPORT_DESCRIPTOR, SERVER_MEMBERS, interval_of, period_of
+from openadr_core.oadr3.decode import (
+    REPORT_DESCRIPTOR,
+    SERVER_MEMBERS,
+    interval_of,
+    period_of,
+    report_payload_descriptor,
+)
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object, without_members
 from openadr_core.oadr3.messages import ReportPayloadDescriptor, ReportRequest, ResourceReport
@@ -40,14 +44,4 @@ def _descriptor(descriptor: Fields) -> ReportPayloadDescriptor:
     """An absent objectType is taken for the only one there can be: the User Guide's samples leave it out."""
     if (descriptor.optional("objectType", descriptor.text) or REPORT_DESCRIPTOR) != REPORT_DESCRIPTOR:
         raise descriptor.wrong("objectType", f"must be {REPORT_DESCRIPTOR}")
-    confidence = descriptor.optional("confidence", descriptor.integer)
-    if confidence is not None and not 0 <= confidence <= 100:
-        raise descriptor.wrong("confidence", "must be from 0 to 100")
-    said: dict[str, Any] = {"reading_type": descriptor.optional("readingType", descriptor.name)}
-    return ReportPayloadDescriptor(
-        payload_type=descriptor.required("payloadType", descriptor.name),
-        units=descriptor.optional("units", descriptor.text),
-        accuracy=descriptor.optional("accuracy", descriptor.number),
-        confidence=confidence,
-        **{name: value for name, value in said.items() if value is not None},
-    )
+    return report_payload_descriptor(descriptor)

@@ -17,6 +17,10 @@ NAME_MAX_CHARS = 128
 TEXT_MAX_CHARS = 8000
 """OpenADR 3.1 bounds URLs by this; other free texts have no bound of their own there."""
 
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-\[\]_a-z~%]+", re.ASCII)
+"""RFC 3986: a scheme, and characters that a URI may have."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -27,7 +31,7 @@ def is_identifier(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """An object inside a message. A member that is null counts as absent."""
+    """An object inside a message. A member that may be null counts as absent then."""
 
     members: dict[str, Json]
     place: str
@@ -49,6 +53,12 @@ class Fields:
 
     def optional(self, name: str, read: Callable[[str], T]) -> T | None:
         return None if self.members.get(name) is None else read(name)
+
+    def given(self, name: str, read: Callable[[str], T]) -> T | None:
+        """A member that may be absent, but not null."""
+        if name in self.members and self.members[name] is None:
+            raise self.wrong(name, "is null; leave it out")
+        return self.optional(name, read)
 
     def text(self, name: str) -> str:
         value = self.members[name]
@@ -79,8 +89,21 @@ class Fields:
 
     def natural(self, name: str) -> int:
         value = self.integer(name)
-        if not 0 <= value < 2**31:
-            raise self.wrong(name, "must be from 0 to 2147483647")
+        if value < 0:
+            raise self.wrong(name, "must be 0 or more")
+        return value
+
+    def int32(self, name: str) -> int:
+        value = self.integer(name)
+        if not INT32_MIN <= value <= INT32_MAX:
+            raise self.wrong(name, f"must be from {INT32_MIN} to {INT32_MAX}")
+        return value
+
+    def url(self, name: str) -> str:
+        """An absolute URI."""
+        value = self.text(name)
+        if not _URL.fullmatch(value):
+            raise self.wrong(name, "is not an absolute URI")
         return value
 
     def number(self, name: str) -> float:
@@ -139,6 +162,10 @@ class Fields:
 
     def objects(self, name: str) -> Iterator["Fields"]:
         return (Fields.of(item, place) for item, place in self.items(name))
+
+    def list_of(self, read: Callable[["Fields"], T]) -> Callable[[str], tuple[T, ...]]:
+        """A reader of a list of objects, each read by ``read``."""
+        return lambda name: tuple(read(item) for item in self.objects(name))
 
     def names(self, name: str) -> tuple[str, ...]:
         """A list of texts of 1 to 128 characters."""

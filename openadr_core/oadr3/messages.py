@@ -15,6 +15,9 @@ class Point:
 
 Value = bool | int | float | str | Point
 
+DIRECT_READ = "DIRECT_READ"
+"""readingType where none is said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesMap:
@@ -68,7 +71,7 @@ class ReportDescriptor:
     """What an event asks to be told; the defaults are the standard's."""
 
     payload_type: str
-    reading_type: str = "DIRECT_READ"
+    reading_type: str = DIRECT_READ
     units: str | None = None
     targets: tuple[str, ...] = ()
     aggregate: bool = False
@@ -146,7 +149,7 @@ class ResourceRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPayloadDescriptor:
     payload_type: str
-    reading_type: str = "DIRECT_READ"
+    reading_type: str = DIRECT_READ
     units: str | None = None
     accuracy: float | None = None
     confidence: int | None = None

@@ -119,7 +119,7 @@ def test_a_period_of_an_interval_overrides_member_by_member() -> None:
 
 def test_the_start_may_stand_in_the_first_interval() -> None:
     event = translated(
-        event_body(intervalPeriod=None, intervals=simple(1, start="2030-07-02T00:00:00+02:00", duration="PT1H"))
+        event_body(intervalPeriod={}, intervals=simple(1, start="2030-07-02T00:00:00+02:00", duration="PT1H"))
     )
     assert event.starts_at == datetime(2030, 7, 1, 22, tzinfo=UTC)
 
@@ -166,7 +166,6 @@ def test_an_event_as_long_as_it_says(lengths: list[int], whole: int) -> None:
     ("changes", "reason"),
     [
         ({"intervals": []}, "no intervals"),
-        ({"intervals": None}, "no intervals"),
         ({"intervals": [{"id": 0, "payloads": []}]}, "the intervals have no payloads"),
         (
             {"intervals": [{"id": 0, "payloads": [{"type": "GHG", "values": [0.2]}]}]},
@@ -228,7 +227,7 @@ def test_an_event_is_as_long_as_it_is_whoever_can_be_told() -> None:
     apart[1]["intervalPeriod"] = {"start": "2030-07-02T00:00:00Z", "duration": "PT1H"}
     event = translated(event_body(intervals=apart))
     assert (event.starts_at, event.ends_at) == (NOW.replace(microsecond=0), datetime(2030, 7, 2, 1, tzinfo=UTC))
-    timeless = translated(event_body(intervalPeriod=None, intervals=None))
+    timeless = translated(event_body(intervalPeriod={}, intervals=[]))
     assert (timeless.starts_at, timeless.ends_at) == (NOW.replace(microsecond=0), None)
 
 
@@ -236,8 +235,9 @@ def test_an_event_is_as_long_as_it_is_whoever_can_be_told() -> None:
     ("changes", "reason"),
     [
         ({"programID": None}, "^programID: is missing"),
+        ({"intervals": None}, "^intervals: is null"),
         ({"programID": "no/slash"}, "^programID: must be"),
-        ({"priority": -1}, "^priority: must be from 0"),
+        ({"priority": -1}, "^priority: must be 0 or more"),
         ({"priority": 1.0}, "^priority: is not a whole number"),
         ({"priority": True}, "^priority: is not a whole number"),
         ({"targets": "ven-1"}, "^targets: is not a list"),

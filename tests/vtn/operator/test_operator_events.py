@@ -203,7 +203,7 @@ async def test_to_delete_is_to_cancel(desk: DeskBench) -> None:
             },
             "interval 1 of DISPATCH_SETPOINT is 8,999 kW from the one before; guard.step_max_kw is 6,000",
         ),
-        ({"priority": -1}, "priority: must be from 0"),
+        ({"priority": -1}, "priority: must be 0 or more"),
     ],
 )
 async def test_a_slip_is_told_with_its_place_and_stores_nothing(
@@ -234,8 +234,8 @@ async def test_a_slip_is_told_with_its_place_and_stores_nothing(
             "after year 9999",
         ),
         ({"payloadDescriptors": None}, "has no unit"),
-        ({"intervals": None, "reportDescriptors": [{"payloadType": "USAGE"}]}, "has no intervals"),
-        ({"intervals": None, "intervalPeriod": None}, "has no intervals"),
+        ({"intervals": [], "reportDescriptors": [{"payloadType": "USAGE"}]}, "has no intervals"),
+        ({"intervals": [], "intervalPeriod": {}}, "has no intervals"),
     ],
 )
 async def test_what_only_openadr_3_can_say_is_kept_and_owed_to_no_party_of_2_0b(

@@ -7,8 +7,8 @@ from typing import Any
 
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
-from openadr_core.oadr3.json_text import without_members
 from openadr_core.oadr3.names import ObjectKind
+from openadr_core.oadr3.target_types import with_shown
 from openadr_core.oadr3.times import length_text, moment_text
 
 NOTHING: Mapping[str, Any] = {}
@@ -55,8 +55,7 @@ def shown_text(
     """An object with targets, as it is told to one that may know these of them: verbatim, if that is all."""
     if len(shown) == len(targets):
         return object_text(kind, object_id, created_at, modified_at, document)
-    rest = without_members(document, frozenset({"targets"}))
-    return object_text(kind, object_id, created_at, modified_at, rest, members={"targets": list(shown)})
+    return object_text(kind, object_id, created_at, modified_at, with_shown(document, shown))
 
 
 def list_text(objects: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ no text may hold. Two readers of one such message can see two messages, so it is
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import NoReturn
 
@@ -70,18 +71,45 @@ def _parsed(body: bytes) -> tuple[Json, str]:
 
 def without_members(text: str, dropped: frozenset[str]) -> str:
     """The object that ``parse_object`` has read from this text, its members as they were written, but for some."""
+    return "{" + ",".join(member for name, _, member in _members(text) if name not in dropped) + "}"
+
+
+def members_of(text: str) -> dict[str, str]:
+    """The members of the object in this text by name, each value as it was written."""
+    return {name: value for name, value, _ in _members(text)}
+
+
+def elements_of(text: str) -> list[str]:
+    """The elements of the array in this text, as they were written."""
     decoder = json.JSONDecoder()
-    kept = []
+    found = []
+    at = _past_space(text, text.index("[") + 1)
+    while text[at] != "]":
+        _, end = decoder.raw_decode(text, at)
+        found.append(text[at:end])
+        at = _past_space(text, end)
+        if text[at] == ",":
+            at = _past_space(text, at + 1)
+    return found
+
+
+def object_of(members: Mapping[str, str]) -> str:
+    """The text of an object whose values are texts already."""
+    return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in members.items()) + "}"
+
+
+def _members(text: str) -> Iterator[tuple[str, str, str]]:
+    """Name, value, and both as they were written."""
+    decoder = json.JSONDecoder()
     at = _past_space(text, text.index("{") + 1)
     while text[at] != "}":
         name, end = decoder.raw_decode(text, at)
-        _, value_end = decoder.raw_decode(text, _past_space(text, _past_space(text, end) + 1))
-        if name not in dropped:
-            kept.append(text[at:value_end])
+        value_at = _past_space(text, _past_space(text, end) + 1)
+        _, value_end = decoder.raw_decode(text, value_at)
+        yield name, text[value_at:value_end], text[at:value_end]
         at = _past_space(text, value_end)
         if text[at] == ",":
             at = _past_space(text, at + 1)
-    return "{" + ",".join(kept) + "}"
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from openadr_core.errors import SchemaViolation
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object, without_members
 from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_core.oadr3.target_types import with_shown
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -76,10 +77,7 @@ def notification_text(kind: ObjectKind, operation: Operation, document: str, tar
 
 def with_targets(document: str, targets: tuple[str, ...]) -> str:
     """The object with these for its targets, the other members as they were written."""
-    if "targets" not in json.loads(document):
-        return document
-    rest = without_members(document, frozenset({"targets"})).removesuffix("}")
-    return f'{rest}, "targets": {json.dumps(list(targets))}}}'
+    return with_shown(document, targets) if "targets" in json.loads(document) else document
 
 
 def _watch(fields: Fields) -> Watch:

@@ -1,12 +1,13 @@
 """From what happened to what waits for whom: a change is written out to every webhook that is to hear of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from openadr_core.model.party import Party
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.oadr3.subscriptions import notification_text
+from openadr_core.oadr3.v301 import is_of_3_0_1, notification_of_3_0_1
 from openadr_vtn.application.ports import UnitOfWork
 from openadr_vtn.domain.notification import Notification, StreamState
 from openadr_vtn.domain.object_change import ObjectChange
@@ -14,6 +15,8 @@ from openadr_vtn.domain.subscription import Hearer, Subscription, hearers_of, he
 
 Granted = Mapping[str, frozenset[str]]
 """The targets that vens were granted, by client id."""
+Worded = tuple[Callable[..., str], int, tuple[str, ...] | None]
+"""A change as one receiver hears it: in which version's words, and with which targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ async def streams_of(view: UnitOfWork, subscription_ids: Sequence[str], granted:
     known = await view.subscriptions.by_ids(ids)
     states = await view.notifications.streams(ids)
     changes = await view.object_changes.by_numbers(one.change_number for one in waiting)
-    bodies: dict[tuple[int, tuple[str, ...] | None], bytes] = {}
+    bodies: dict[Worded, bytes] = {}
     parcels: dict[str, list[Parcel]] = {}
     for one in waiting:
         parcel = _parcel(one, known[one.subscription_id], changes[one.change_number], granted, bodies)
@@ -87,7 +90,7 @@ def _parcel(
     subscription: Subscription,
     change: ObjectChange,
     granted: Granted,
-    bodies: dict[tuple[int, tuple[str, ...] | None], bytes],
+    bodies: dict[Worded, bytes],
 ) -> Parcel:
     """What is seen is looked at again: the ven may have lost what it was granted when the change was written out."""
     hearer = Hearer(
@@ -98,9 +101,10 @@ def _parcel(
     body = b""
     if hears(hearer, change, granted):
         shown = shown_targets(hearer, change, granted)
-        key = change.number, shown
+        word = notification_of_3_0_1 if is_of_3_0_1(subscription.document) else notification_text
+        key = word, change.number, shown
         if key not in bodies:
-            bodies[key] = notification_text(change.kind, change.operation, change.document, shown).encode()
+            bodies[key] = word(change.kind, change.operation, change.document, shown).encode()
         body = bodies[key]
     return Parcel(
         notification=notification, url=watch.callback_url, token=watch.bearer_token, secret=subscription.secret,

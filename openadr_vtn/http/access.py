@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
+from multidict import MultiDict, MultiMapping
 
 from openadr_core.errors import MalformedMessage, SchemaViolation, UnknownPeer
 from openadr_core.limits import JSON_BODY_MAX_BYTES
@@ -67,6 +68,10 @@ class Desk:
 
 DESK = web.AppKey("desk", Desk)
 
+BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
+QUERY: web.RequestKey[MultiDict[str]] = web.RequestKey("query", MultiDict)
+"""What a request says in the words of OpenADR 3.1, where it was made in another version's."""
+
 ScopedHandler = Callable[[web.Request, Desk, Caller], Awaitable[web.Response]]
 PlainHandler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -95,6 +100,8 @@ def shown_certificate(request: web.Request) -> str | None:
 
 async def json_body(request: web.Request) -> bytes:
     """The body, if it is said to be JSON."""
+    if BODY in request:
+        return request[BODY]
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
     return await read_body(request, max_bytes=JSON_BODY_MAX_BYTES)
@@ -121,9 +128,15 @@ def json_response(text: str, status: int = 200, headers: Mapping[str, str] | Non
     return web.Response(text=text, status=status, content_type="application/json", headers=headers)
 
 
+def query_of(request: web.Request) -> MultiMapping[str]:
+    """In the words of OpenADR 3.1."""
+    translated = request.get(QUERY)
+    return request.query if translated is None else translated
+
+
 def number_asked(request: web.Request, name: str, default: int, most: int) -> int:
     """A whole number of the query, from 0 to ``most``."""
-    text = request.query.get(name)
+    text = query_of(request).get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
@@ -133,13 +146,13 @@ def number_asked(request: web.Request, name: str, default: int, most: int) -> in
 
 def names_asked(request: web.Request, name: str) -> tuple[str, ...]:
     """A list in the query, as ``a=x&a=y`` or as ``a=x,y``."""
-    return tuple(item for text in request.query.getall(name, []) for item in text.split(",") if item)
+    return tuple(item for text in query_of(request).getall(name, []) for item in text.split(",") if item)
 
 
 def moment_asked(request: web.Request, name: str, default: datetime) -> datetime:
     """A moment of the query; 3.1's beginning of time is the default too."""
     try:
-        at = parse_start(request.query[name]) if name in request.query else Sentinel.NOW
+        at = parse_start(query_of(request)[name]) if name in query_of(request) else Sentinel.NOW
     except ValueError as error:
         raise MalformedMessage(f"{name}: {error}") from None
     if isinstance(at, Sentinel):

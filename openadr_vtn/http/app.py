@@ -7,6 +7,7 @@ from openadr_vtn.http.admin_routes import admin_routes
 from openadr_vtn.http.notice_routes import notice_routes
 from openadr_vtn.http.notifier_routes import notifier_routes
 from openadr_vtn.http.oadr3_routes import oadr3_routes
+from openadr_vtn.http.oadr301_routes import oadr301_routes
 from openadr_vtn.http.opt_routes import opt_routes
 from openadr_vtn.http.party_routes import party_routes
 from openadr_vtn.http.problem import problems
@@ -27,7 +28,8 @@ def oadr3_app(desk: Desk) -> web.Application:
 
 
 def _oadr3() -> list[web.RouteDef]:
-    return [*token_routes(), *oadr3_routes(), *subscription_routes(), *notifier_routes()]
+    newer = [*oadr3_routes(), *subscription_routes(), *notifier_routes()]
+    return [*token_routes(), *newer, *oadr301_routes()]
 
 
 def _app(desk: Desk, routes: list[web.RouteDef]) -> web.Application:

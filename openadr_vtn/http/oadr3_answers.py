@@ -17,7 +17,7 @@ from openadr_vtn.application.handlers.seen import Listed
 from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.viewers import Viewer
 from openadr_vtn.domain.access import Caller
-from openadr_vtn.http.access import Desk, json_response, names_asked, number_asked
+from openadr_vtn.http.access import Desk, json_response, names_asked, number_asked, query_of
 
 PAGE_MAX = 50
 """OpenADR 3.1: the most that a list answers at once."""
@@ -97,18 +97,18 @@ async def viewer_of(desk: Desk, caller: Caller) -> Viewer:
 
 def id_named(request: web.Request) -> str:
     """The id in the address; MalformedMessage for what no id looks like."""
-    return _identifier("id", request.match_info["id"])
+    return identifier("id", request.match_info["id"])
 
 
 def id_asked(request: web.Request, name: str) -> str | None:
     """An id of the query."""
-    text = request.query.get(name)
-    return None if text is None else _identifier(name, text)
+    text = query_of(request).get(name)
+    return None if text is None else identifier(name, text)
 
 
 def name_asked(request: web.Request, name: str) -> str | None:
     """A name of the query."""
-    text = request.query.get(name)
+    text = query_of(request).get(name)
     if text is not None and not 1 <= len(text) <= NAME_MAX_CHARS:
         raise MalformedMessage(f"{name}: must have 1 to {NAME_MAX_CHARS} characters")
     return text
@@ -122,13 +122,13 @@ def targets_asked(request: web.Request) -> tuple[str, ...]:
 
 
 def flag_asked(request: web.Request, name: str) -> bool | None:
-    asked = request.query.get(name)
+    asked = query_of(request).get(name)
     if asked not in {None, "true", "false"}:
         raise MalformedMessage(f"{name}: must be true or false")
     return None if asked is None else asked == "true"
 
 
-def _identifier(name: str, text: str) -> str:
+def identifier(name: str, text: str) -> str:
     if not is_identifier(text):
         raise MalformedMessage(f"{name}: must be 1 to 128 letters, digits, '_' or '-'")
     return text

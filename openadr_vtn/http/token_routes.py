@@ -13,7 +13,7 @@ from openadr_core.shell.clock import steady_s
 from openadr_core.shell.http_armour import read_body
 from openadr_vtn.application.handlers.tokens import Credentials, OwnTokens
 from openadr_vtn.http.access import DESK, Desk, json_response, shown_certificate
-from openadr_vtn.http.addresses import OADR3
+from openadr_vtn.http.addresses import OADR3, OADR301
 from openadr_vtn.http.problem import new_instance, problem_response
 
 BODY_MAX_BYTES = 4096
@@ -25,6 +25,7 @@ def token_routes() -> list[web.RouteDef]:
         web.get(f"{OADR3}/auth/server", auth_server),
         web.post(f"{OADR3}/auth/token", token),
         web.get(f"{OADR3}/auth/keys", keys),
+        web.post(f"{OADR301}/auth/token", token_3_0_1),
     ]
 
 
@@ -49,11 +50,21 @@ async def keys(request: web.Request) -> web.Response:
 
 
 async def token(request: web.Request) -> web.Response:
+    return await _token(request, wrong=401)
+
+
+async def token_3_0_1(request: web.Request) -> web.Response:
+    """OpenADR 3.0.1 answers wrong credentials with 403."""
+    return await _token(request, wrong=403)
+
+
+async def _token(request: web.Request, *, wrong: int) -> web.Response:
+    """``wrong``: the status of an answer to credentials that are."""
     desk = request.app[DESK]
     try:
         response = json_response(await _issued(request, desk, _own_tokens(desk)))
     except _Refused as refused:
-        response = _refusal(request, desk, refused)
+        response = _refusal(request, desk, refused, wrong)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -65,11 +76,12 @@ def _own_tokens(desk: Desk) -> OwnTokens:
     return desk.tokens
 
 
-def _refusal(request: web.Request, desk: Desk, refused: _Refused) -> web.Response:
+def _refusal(request: web.Request, desk: Desk, refused: _Refused, wrong: int) -> web.Response:
     """Who guesses is told to wait; the throttle has no word in what becomes of the right secret.
 
     Interpretation: OpenADR 3.1 wants a problem of every refusal, RFC 6749 its own members: it is both.
     """
+    status = wrong if refused.status == 401 else refused.status
     if refused.status == 401:
         address = request.remote or ""
         wait_s = desk.token_throttle.wait_s(address, steady_s())
@@ -80,9 +92,9 @@ def _refusal(request: web.Request, desk: Desk, refused: _Refused) -> web.Respons
             return response
         desk.token_throttle.count(address, steady_s())
     answer = {"error": refused.error, "error_description": str(refused)}
-    problem = json.loads(Problem(status=refused.status, detail=str(refused), instance=new_instance()).body())
-    response = json_response(json.dumps(answer | problem), refused.status)
-    if refused.status == 401:
+    problem = json.loads(Problem(status=status, detail=str(refused), instance=new_instance()).body())
+    response = json_response(json.dumps(answer | problem), status)
+    if status == 401:
         response.headers["WWW-Authenticate"] = "Basic"
     return response
 

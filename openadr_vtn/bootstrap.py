@@ -300,6 +300,7 @@ async def _desk(
         horizon=Horizon(store),
         saw=directory.saw,
         callbacks=notifiers.callbacks,
+        reads=notifiers.reads,
         broker=notifiers.broker,
         wrote=wrote,
     )

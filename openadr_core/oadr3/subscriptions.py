@@ -70,8 +70,13 @@ def without_tokens(document: str) -> str:
 
 def notification_text(kind: ObjectKind, operation: Operation, document: str, targets: tuple[str, ...] | None) -> str:
     """A notification; ``targets`` are those that the receiver may know, None if the object is shown as it is."""
-    shown = document if targets is None else with_targets(document, targets)
-    told = "" if targets is None else f', "targets": {json.dumps(list(targets))}'
+    shown, told = document, ""
+    if targets is not None:
+        own = json.loads(document).get("targets") or []
+        known = [target for target in own if target in targets]
+        if known != own:
+            shown = with_targets(document, tuple(known))
+        told = f', "targets": {json.dumps(known)}'
     return f'{{"objectType": "{kind}", "operation": "{operation}", "object": {shown}{told}}}'
 
 

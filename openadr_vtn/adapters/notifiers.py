@@ -16,6 +16,7 @@ from openadr_vtn.adapters.mqtt_notifier import BrokerAddress, MqttNotifier
 from openadr_vtn.adapters.webhook_sender import WebhookSender
 from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.ports import Store, Witness
+from openadr_vtn.application.reads import Reads
 from openadr_vtn.domain.notification import RetryRules
 from openadr_vtn.settings import MqttSettings, WebhookSettings
 
@@ -58,6 +59,7 @@ class Notifiers:
             broker_too=mqtt is not None,
         )
 
+        self.reads = Reads(store, now, self.sender.poke)
         self.broker = (
             None
             if mqtt is None

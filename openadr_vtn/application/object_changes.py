@@ -23,7 +23,11 @@ async def note_events(uow: UnitOfWork, operation: Operation, stored: Iterable[St
 
 
 async def note_ven(uow: UnitOfWork, operation: Operation, party: Party, now: datetime) -> None:
-    change = ObjectChange(
+    await uow.object_changes.record([ven_change(operation, party, now)])
+
+
+def ven_change(operation: Operation, party: Party, now: datetime) -> ObjectChange:
+    return ObjectChange(
         kind=ObjectKind.VEN,
         object_id=party.id,
         operation=operation,
@@ -32,32 +36,35 @@ async def note_ven(uow: UnitOfWork, operation: Operation, party: Party, now: dat
         client_id=client_id_of(party),
         targets=party.targets,
     )
-    await uow.object_changes.record([change])
 
 
 async def note_resources(
     uow: UnitOfWork, operation: Operation, stored: Iterable[StoredResource], party: Party, now: datetime
 ) -> None:
     """Of one party."""
-    changes = [
-        ObjectChange(
-            kind=ObjectKind.RESOURCE,
-            object_id=one.id,
-            operation=operation,
-            document=stored_resource_text(one, party),
-            at=now,
-            client_id=client_id_of(party),
-            targets=one.targets,
-        )
-        for one in stored
-    ]
-    await uow.object_changes.record(changes)
+    await uow.object_changes.record([resource_change(operation, one, party, now) for one in stored])
+
+
+def resource_change(operation: Operation, stored: StoredResource, party: Party, now: datetime) -> ObjectChange:
+    return ObjectChange(
+        kind=ObjectKind.RESOURCE,
+        object_id=stored.id,
+        operation=operation,
+        document=stored_resource_text(stored, party),
+        at=now,
+        client_id=client_id_of(party),
+        targets=stored.targets,
+    )
 
 
 async def note_report(
     uow: UnitOfWork, operation: Operation, stored: StoredReport, program_id: str, now: datetime
 ) -> None:
-    change = ObjectChange(
+    await uow.object_changes.record([report_change(operation, stored, program_id, now)])
+
+
+def report_change(operation: Operation, stored: StoredReport, program_id: str, now: datetime) -> ObjectChange:
+    return ObjectChange(
         kind=ObjectKind.REPORT,
         object_id=stored.id,
         operation=operation,
@@ -66,7 +73,6 @@ async def note_report(
         program_id=program_id,
         client_id=stored.client_id,
     )
-    await uow.object_changes.record([change])
 
 
 def stored_resource_text(stored: StoredResource, party: Party) -> str:

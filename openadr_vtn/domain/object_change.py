@@ -21,5 +21,7 @@ class ObjectChange:
     client_id: str = ""
     """Of vens, resources, reports and subscriptions: whose they are. Programs and events are nobody's."""
     targets: tuple[str, ...] = ()
+    reader_id: str = ""
+    """Of a READ: the client that has read."""
     number: int = 0
     """Grows with each; given by the store."""

@@ -61,8 +61,11 @@ def hears(hearer: Hearer, change: ObjectChange, granted: Mapping[str, frozenset[
 
     Interpretation: 3.1 says that a subscription's program limits the events and reports that are told of. It
     limits programs and subscriptions too, which have one; vens and resources are of no program. Its targets limit
-    what has targets; reports and subscriptions have none.
+    what has targets; reports and subscriptions have none. What a client reads it is not told of: a receiver that looks
+    an object up when it hears of it would hear of that, for ever.
     """
+    if change.operation is Operation.READ and change.reader_id == hearer.client_id:
+        return False
     if hearer.program_id is not None and change.kind not in OF_NO_PROGRAM and change.program_id != hearer.program_id:
         return False
     if change.kind in TARGETED:

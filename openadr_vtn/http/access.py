@@ -23,6 +23,7 @@ from openadr_vtn.application.handlers.subscriptions import Callbacks
 from openadr_vtn.application.handlers.tokens import OwnTokens, TokenJudge
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import Store
+from openadr_vtn.application.reads import Reads
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
@@ -59,6 +60,7 @@ class Desk:
     """Asks addresses that clients name whether they are theirs."""
     maker: Maker
     """Of mRIDs (IEEE 2030.5)."""
+    reads: Reads
     broker: Broker | None
     """On which changes are told; None: there is none."""
     wrote: Callable[[Caller, str, str], None]

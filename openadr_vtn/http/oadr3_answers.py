@@ -59,6 +59,7 @@ class Look:
         tag = tag or _tag([text, str(found.total)])
         if self._is_known(tag):
             return _unchanged(tag)
+        await self.desk.reads.note(found.items, self.viewer.client_id)
         headers = {"ETag": tag, "X-Total-Count": str(found.total), **KEEP}
         if link := self._link(page, found.total):
             headers["Link"] = link
@@ -71,7 +72,10 @@ class Look:
             return _unchanged(tag)
         text = await read()
         tag = tag or _tag([text])
-        return _unchanged(tag) if self._is_known(tag) else json_response(text, headers={"ETag": tag, **KEEP})
+        if self._is_known(tag):
+            return _unchanged(tag)
+        await self.desk.reads.note([text], self.viewer.client_id)
+        return json_response(text, headers={"ETag": tag, **KEEP})
 
     def _is_known(self, tag: str) -> bool:
         known = self.request.headers.get("If-None-Match", "")

@@ -172,6 +172,7 @@ def _change_row(change: ObjectChange) -> dict[str, Any]:
         "operation": change.operation.value,
         "program_id": change.program_id,
         "client_id": change.client_id,
+        "reader_id": change.reader_id,
         "targets": list(change.targets),
         "document": change.document,
         "at": change.at,
@@ -187,6 +188,7 @@ def _change_of(row: Columns) -> ObjectChange:
         at=row["at"],
         program_id=row["program_id"],
         client_id=row["client_id"],
+        reader_id=row["reader_id"],
         targets=tuple(row["targets"]),
         number=row["number"],
     )

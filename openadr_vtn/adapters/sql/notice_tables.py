@@ -20,6 +20,7 @@ class ObjectChangeRow(Row, table=True):
     operation: str
     program_id: str
     client_id: str
+    reader_id: str
     targets: list[str] = Field(sa_type=JSON)
     document: str = Field(sa_type=Text)
     at: datetime = Field(sa_column=Column(UtcDateTime(), nullable=False, index=True))

@@ -96,3 +96,9 @@ def test_only_watches_for_the_kind_and_the_operation_are_found(now: datetime) ->
     assert (hearer.position, hearer.client_id, hearer.program_id, hearer.targets) == (0, "client-sub-1", "p", ("a",))
     assert hearers_in(subscription, ObjectKind.EVENT, Operation.READ) == []
     assert hearers_in(subscription, ObjectKind.VEN, Operation.UPDATE) == []
+
+
+def test_nobody_is_told_of_its_own_reading(now: datetime) -> None:
+    read = replace(a_change(now), operation=Operation.READ, reader_id="chief")
+    assert not hears(BUSINESS, read, GRANTED)
+    assert hears(VEN_A, read, GRANTED)

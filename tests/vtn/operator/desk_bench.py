@@ -29,6 +29,7 @@ from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import SigningKey
+from openadr_vtn.application.reads import Reads
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.domain.guard_rails import GuardRails
@@ -175,6 +176,7 @@ async def running_desk(
         horizon=Horizon(store),
         saw=lambda party_id, now: heard.update({party_id: now}),
         callbacks=echoes,
+        reads=Reads(store, clock.now, lambda: None),
         broker=BROKER,
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )

@@ -201,3 +201,49 @@ async def test_what_happens_to_objects_is_in_the_outbox_whoever_listens(desk: De
         (ObjectKind.EVENT, Operation.CREATE),
         (ObjectKind.EVENT, Operation.DELETE),
     ]
+
+
+async def reads_of(desk: DeskBench, object_id: str) -> list[tuple[ObjectKind, str]]:
+    async with desk.store.view() as view:
+        changes = await view.object_changes.of_object(object_id)
+    return [(one.kind, one.reader_id) for one in changes if one.operation is Operation.READ]
+
+
+async def test_that_objects_are_read_is_noted_while_somebody_watches_for_it(desk: DeskBench) -> None:
+    program = await desk.create_program(targets=["zone-1", "zone-2"])
+    event = await desk.create_event(program)
+    await desk.http.get(f"{OADR3}/programs/{program}")
+    assert await reads_of(desk, program) == [], "nobody watches yet"
+    watch = {"objects": ["PROGRAM", "EVENT", "SUBSCRIPTION"], "operations": ["READ"], "callbackUrl": URL}
+    own = (await created(desk, objectOperations=[watch]))["id"]
+    await as_ven(desk, "ven-1")
+    answer = await desk.http.get(f"{OADR3}/events/{event}")
+    again = await desk.http.get(f"{OADR3}/events/{event}", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (answer.status_code, again.status_code) == (200, 304)
+    assert await reads_of(desk, event) == [(ObjectKind.EVENT, "ven-1")], "what was not sent was not read"
+    assert_problem(await desk.http.get(f"{OADR3}/programs/{program}"), 404)
+    await desk.authorise("chief")
+    await desk.http.get(f"{OADR3}/programs")
+    assert await reads_of(desk, program) == [(ObjectKind.PROGRAM, "chief")]
+    await desk.http.get(f"{PATH}/{own}")
+    assert await reads_of(desk, own) == [(ObjectKind.SUBSCRIPTION, "chief")]
+    await desk.http.delete(f"{PATH}/{own}")
+    await desk.http.get(f"{OADR3}/events/{event}")
+    assert len(await reads_of(desk, event)) == 1, "nobody watches any more"
+
+
+async def test_reads_of_vens_resources_and_reports_are_told_whole(desk: DeskBench) -> None:
+    watch = {"objects": ["VEN", "RESOURCE", "REPORT"], "operations": ["READ"], "callbackUrl": URL}
+    await created(desk, objectOperations=[watch])
+    event = await desk.create_event(await desk.create_program())
+    await as_ven(desk, "ven-1")
+    ven = (await desk.http.post(f"{OADR3}/vens", json={"objectType": "VEN_VEN_REQUEST", "venName": "v"})).json()["id"]
+    told = {"objectType": "VEN_RESOURCE_REQUEST", "resourceName": "r"}
+    resource = (await desk.http.post(f"{OADR3}/resources", json=told)).json()["id"]
+    report = {"eventID": event, "clientName": "v", "resources": []}
+    report_id = (await desk.http.post(f"{OADR3}/reports", json=report)).json()["id"]
+    for path in ("vens", "resources", "reports"):
+        assert (await desk.http.get(f"{OADR3}/{path}")).status_code == 200
+    assert await reads_of(desk, ven) == [(ObjectKind.VEN, "ven-1")]
+    assert await reads_of(desk, resource) == [(ObjectKind.RESOURCE, "ven-1")]
+    assert await reads_of(desk, report_id) == [(ObjectKind.REPORT, "ven-1")]

@@ -90,6 +90,26 @@ class VtnSettings(Table):
         return plain_fingerprints(fingerprints)
 
 
+class WebhookSettings(Table):
+    """Where a VTN of OpenADR 3 tells us of changes; polling goes on behind it."""
+
+    address: str
+    """How the VTN reaches us: ``https://host[:port]/path``."""
+    certificate: Path
+    """What we show there: one that the VTN trusts for the host of the address."""
+    key: Path
+    host: str = "0.0.0.0"  # noqa: S104  # the VTN comes from outside, and shows our token
+    port: Annotated[int, Field(ge=0, le=65535)] = 8443
+
+    @field_validator("address")
+    @classmethod
+    def _over_tls(cls, address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be https://host[:port]/path")
+        return address
+
+
 class Oadr3VtnSettings(Table):
     """With this table the agent speaks OpenADR 3 instead of 2.0b, and ``[vtn]`` is not needed."""
 
@@ -110,6 +130,10 @@ class Oadr3VtnSettings(Table):
     """The authority that signed the VTN's certificate; without it, those that this machine trusts."""
     fingerprints: tuple[str, ...] = ()
     """SHA-256 of the VTN's certificates, if it shall be no other."""
+    webhook: WebhookSettings | None = None
+    """None: the VTN does not come to us."""
+    broker: bool = True
+    """Listen to the VTN's MQTT broker, if it has one."""
     profile: Literal["oadr3"] = "oadr3"
     poll_interval_s: Annotated[float, Field(ge=1)] = 10.0
     poll_jitter: Share = 0.1
@@ -287,11 +311,6 @@ class Settings(FileSettings):
             raise ValueError("push goes with vtn: nobody pushes in OpenADR 3")
         return self
 
-    @property
-    def vtn_url(self) -> str:
-        chosen = self.vtn or self.oadr3
-        return "" if chosen is None else chosen.url
-
 
 def load(path: Path) -> Settings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
@@ -308,15 +327,21 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "vtn": _with_files(settings.vtn, "vtn", folder, ("certificate", "key", "trust")),
-            "oadr3": _with_files(
-                settings.oadr3, "oadr3", folder, ("certificate", "key", "trust", "client_secret_file")
-            ),
+            "oadr3": _placed_oadr3(settings.oadr3, folder),
             "agent": settings.agent.model_copy(update={"ledger": folder / settings.agent.ledger}),
             "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
             "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),
             "store": store,
         }
     )
+
+
+def _placed_oadr3(table: Oadr3VtnSettings | None, folder: Path) -> Oadr3VtnSettings | None:
+    placed = _with_files(table, "oadr3", folder, ("certificate", "key", "trust", "client_secret_file"))
+    if placed is None:
+        return None
+    webhook = _with_files(placed.webhook, "oadr3.webhook", folder, ("certificate", "key"))
+    return placed.model_copy(update={"webhook": webhook})
 
 
 def _with_files(table: T | None, place: str, folder: Path, names: tuple[str, ...]) -> T | None:

@@ -8,7 +8,7 @@ import asyncio
 import random
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,7 +40,7 @@ from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
 from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
-from openadr_ven.bootstrap.speaking import Speaking
+from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
 from openadr_ven.dispatch.capability import CapabilityModel
@@ -48,7 +48,6 @@ from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
 from openadr_ven.settings import Settings
-from openadr_ven.transport.push_server import PushServer
 from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
@@ -68,8 +67,8 @@ class Ven:
     clock: SystemClock
     agent: Agent
     upstream: Upstream
-    server: PushServer | None
-    """Where the VTN reaches us, if we do not poll."""
+    listening: Sequence[Listening]
+    """Where the VTN reaches us by itself."""
     speaking: Speaking
     gateways: MqttGateways
     console: Console
@@ -102,8 +101,8 @@ class Ven:
         )
         scheduler.start()
         await self.console.start()
-        if self.server is not None:
-            await self.server.start()
+        for part in self.listening:
+            await part.start()
         self._remind()
         link = self.speaking.link
         log.info("ready", console=self.console.entrance, vtn=link.vtn, pushed_at=link.pushed_at or None)
@@ -119,8 +118,8 @@ class Ven:
                     task.cancel()
         finally:
             scheduler.shutdown(wait=False)
-            if self.server is not None:
-                await self.server.close()
+            for part in self.listening:
+                await part.close()
             await self.console.close()
 
     def _remind(self) -> None:
@@ -203,7 +202,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         now=now,
     )
     upstream = Upstream(session=speaking.session, carrier=speaking.carrier, listener=agent, now=clock.now)
-    server = speaking.listens(upstream, lambda text: agent.impostor(text, now=clock.now()))
+    listening = speaking.listens(upstream, lambda text: agent.impostor(text, now=clock.now()))
     registry = new_registry()
     if speaking.certificate is not None:
         CertificateGauge(registry, clock.now).watch("ven", speaking.certificate.read_bytes())
@@ -215,7 +214,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         clock=clock,
         agent=agent,
         upstream=upstream,
-        server=server,
+        listening=listening,
         speaking=speaking,
         gateways=gateways,
         console=Console(

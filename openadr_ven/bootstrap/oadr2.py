@@ -59,7 +59,13 @@ def speak_oadr2(
         close=client.close,
         own=own,
         certificate=vtn.certificate,
-        link=Link(vtn=vtn.url, pushed_at=pushed_at, fingerprint=own.fingerprint, certificate_ends_at=own.ends_at),
+        link=Link(
+            vtn=vtn.url,
+            protocol="OpenADR 2.0b",
+            pushed_at=pushed_at,
+            fingerprint=own.fingerprint,
+            certificate_ends_at=own.ends_at,
+        ),
         listens=lambda upstream, refused: _push_server(settings, upstream, seal, own, refused),
     )
 
@@ -121,9 +127,9 @@ def _push_server(
     seal: Seal | None,
     own: OwnCertificate,
     refused: Refused,
-) -> PushServer | None:
+) -> list[PushServer]:
     chosen = settings.push
     if chosen is None or own.as_server is None:
-        return None
+        return []
     receive = upstream.receive if seal is None else sealed_receiver(upstream.receive, seal, refused)
-    return PushServer(receive, host=chosen.host, port=chosen.port, tls=own.as_server, may_speak=own.is_good)
+    return [PushServer(receive, host=chosen.host, port=chosen.port, tls=own.as_server, may_speak=own.is_good)]

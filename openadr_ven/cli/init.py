@@ -14,37 +14,7 @@ TEMPLATE = """\
 
 store = "sqlite:///ven.db"            # or postgresql://user@host/database
 
-[vtn]
-url = "{url}"                         # https://host[:port]/[prefix/]; the OpenADR path is added
-certificate = "{certificate}"         # ours: PEM, then its authorities without the root
-key = "{key}"
-trust = "{trust}"                     # the authority that signed the VTN's certificate
-# SHA-256 of the VTN's certificates, which are two, an RSA and an ECC one: the agent talks to no other. The next
-# of each may stand beside them while the VTN changes them. `openadr-ven fingerprint vtn.pem` shows it.
-fingerprints = [{fingerprints}]
-ven_name = "{ven_name}"
-poll_interval_s = 10.0                # the VTN may ask for a longer one
-poll_jitter = 0.0                     # up to this share of it is waited besides, so that VENs drift apart
-enrolment_retry_s = 5.0               # before we try again to register, refused or cancelled
-# If they were agreed on with the utility before; without ven_id it gives us one, without registration_id we register:
-# ven_id = "ACME_1"
-# registration_id = "…"
-report_only = false                   # reports, and no events
-# XML signatures, besides TLS ("high security"). off: none. accept: sign, and verify what the VTN signs; unsigned
-# answers are taken too. require: what the VTN does not sign well is not acted on. docs/security-openadr20b.md
-signatures = "off"
-signature_age_max_s = 300             # how far the VTN's clock may be off, both ways
-profile = "modern-2.0b"               # or "certification-2.0b": exactly the two suites of the standard
-timeout_s = 10.0                      # how long an answer is waited for; the standard wants at least 5
-compressed = false                    # ask the VTN to compress its answers
-
-# With this table the agent does not poll: it registers this address, listens, and the VTN comes to it. Whoever is
-# not the VTN of the fingerprints above is refused. An agent on the VTN's own host and port needs another prefix.
-# [push]
-# address = "https://ven.example:8443/ven/"   # as the VTN reaches us; the OpenADR path is added
-# host = "0.0.0.0"                            # where we listen
-# port = 8443
-
+{vtn}
 # One table for each program that the fleet takes part in, named by its market context.
 # relief_sign: what a positive number means when an event asks for a change of load. POSITIVE: relief, less
 # load; NEGATIVE: more load. The utility must tell you; without it such events are refused.
@@ -100,15 +70,93 @@ format = "json"                       # or "console", for a person at a terminal
 """
 
 
+VTN_2_0B = """\
+[vtn]
+url = "{url}"                         # https://host[:port]/[prefix/]; the OpenADR path is added
+certificate = "{certificate}"         # ours: PEM, then its authorities without the root
+key = "{key}"
+trust = "{trust}"                     # the authority that signed the VTN's certificate
+# SHA-256 of the VTN's certificates, which are two, an RSA and an ECC one: the agent talks to no other. The next
+# of each may stand beside them while the VTN changes them. `openadr-ven fingerprint vtn.pem` shows it.
+fingerprints = [{fingerprints}]
+ven_name = "{ven_name}"
+poll_interval_s = 10.0                # the VTN may ask for a longer one
+poll_jitter = 0.0                     # up to this share of it is waited besides, so that VENs drift apart
+enrolment_retry_s = 5.0               # before we try again to register, refused or cancelled
+# If they were agreed on with the utility before; without ven_id it gives us one, without registration_id we register:
+# ven_id = "ACME_1"
+# registration_id = "…"
+report_only = false                   # reports, and no events
+# XML signatures, besides TLS ("high security"). off: none. accept: sign, and verify what the VTN signs; unsigned
+# answers are taken too. require: what the VTN does not sign well is not acted on. docs/security-openadr20b.md
+signatures = "off"
+signature_age_max_s = 300             # how far the VTN's clock may be off, both ways
+profile = "modern-2.0b"               # or "certification-2.0b": exactly the two suites of the standard
+timeout_s = 10.0                      # how long an answer is waited for; the standard wants at least 5
+compressed = false                    # ask the VTN to compress its answers
+
+# With this table the agent does not poll: it registers this address, listens, and the VTN comes to it. Whoever is
+# not the VTN of the fingerprints above is refused. An agent on the VTN's own host and port needs another prefix.
+# [push]
+# address = "https://ven.example:8443/ven/"   # as the VTN reaches us; the OpenADR path is added
+# host = "0.0.0.0"                            # where we listen
+# port = 8443
+"""
+
+VTN_3 = """\
+# OpenADR 3, instead of 2.0b (`openadr-ven init --protocol oadr2b` writes that table).
+[oadr3]
+url = "{url}"                         # https://host[:port]
+base = "/openadr3/3.1.0"              # the path of the VTN's API
+ven_name = "{ven_name}"
+# What the VTN's operator gave us; without both the VTN is asked without a token, as public ones are.
+client_id = "{ven_name}"
+client_secret_file = "client-secret"  # a file with nothing else in it, readable by us alone
+scope = ""                            # what to ask for; empty: all that we may
+# The authority that signed the VTN's certificate; without it, those that this machine trusts.
+{trust_line}
+# SHA-256 of the VTN's certificates, if it shall be no other. `openadr-ven fingerprint vtn.pem` shows it.
+fingerprints = [{fingerprints}]
+# If the VTN wants to see a certificate of ours (then tokens may be bound to it):
+# certificate = "{certificate}"
+# key = "{key}"
+poll_interval_s = 10.0
+poll_jitter = 0.1                     # up to this share of it is waited besides, so that VENs drift apart
+timeout_s = 10.0                      # how long an answer is waited for
+enrolment_retry_s = 5.0               # before we try again, where the VTN does not let us in
+broker = true                         # listen to the VTN's MQTT broker, if it has one
+
+# With this table the VTN tells us of changes by itself; we poll all the same, which may then be seldom.
+# [oadr3.webhook]
+# address = "https://ven.example:8443/hook"   # as the VTN reaches us
+# certificate = "hook.pem"                    # one that the VTN trusts for that host
+# key = "hook.key"
+# host = "0.0.0.0"                            # where we listen
+# port = 8443
+"""
+
+
 @click.command(short_help="Write settings that say what they mean.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--protocol",
+    type=click.Choice(["oadr2b", "oadr3"]),
+    default="oadr2b",
+    show_default=True,
+    help="What we speak with the VTN.",
+)
 @click.option("--vtn-url", default="https://localhost:8443", show_default=True, help="Where the VTN is.")
 @click.option(
     "--vtn-fingerprint", "fingerprints", multiple=True, help="SHA-256 of a certificate of the VTN's; repeat for more."
 )
 @click.option("--certificate", default="ven.pem", show_default=True, help="Our certificate (PEM).")
 @click.option("--key", default="ven.key", show_default=True, help="Its key.")
-@click.option("--trust", default="ca.pem", show_default=True, help="The authority of the VTN's certificate.")
+@click.option(
+    "--trust",
+    default="ca.pem",
+    show_default=True,
+    help="The authority of the VTN's certificate; with oadr3 empty for those that this machine trusts.",
+)
 @click.option("--name", "ven_name", default="my-ven", show_default=True, help="What the VTN shall call us.")
 @click.option(
     "--market-context", default="http://example.org/programs/relief", show_default=True, help="Of the first program."
@@ -116,6 +164,7 @@ format = "json"                       # or "console", for a person at a terminal
 def init(
     folder: Path,
     *,
+    protocol: str,
     vtn_url: str,
     fingerprints: tuple[str, ...],
     certificate: str,
@@ -129,14 +178,18 @@ def init(
     if path.exists():
         raise ConfigError(f"{path} is there already; nothing was changed")
     folder.mkdir(parents=True, exist_ok=True)
+    table = (VTN_2_0B if protocol == "oadr2b" else VTN_3).format(
+        url=vtn_url,
+        fingerprints=", ".join(f'"{one}"' for one in fingerprints),
+        certificate=certificate,
+        key=key,
+        trust=trust,
+        trust_line=f'trust = "{trust}"' if trust else '# trust = "ca.pem"',
+        ven_name=ven_name,
+    )
     path.write_text(
         TEMPLATE.format(
-            url=vtn_url,
-            fingerprints=", ".join(f'"{one}"' for one in fingerprints),
-            certificate=certificate,
-            key=key,
-            trust=trust,
-            ven_name=ven_name,
+            vtn=table,
             market_context=market_context,
             envelope=_envelope_text(),
             policies=", ".join(POLICIES),
@@ -144,7 +197,8 @@ def init(
         )
     )
     click.echo(f"{path} written.")
-    click.echo("Next: put the certificate, its key and the VTN's authority beside it,")
+    needed = "the certificate, its key and the VTN's authority" if protocol == "oadr2b" else "client-secret"
+    click.echo(f"Next: put {needed} beside it,")
     click.echo(f"then `openadr-ven fleet load FILE --config {path}` and `openadr-ven check --config {path}`.")
 
 

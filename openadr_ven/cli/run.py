@@ -89,11 +89,11 @@ def _left(end: datetime) -> str:
 def _check(settings: Settings) -> None:
     from openadr_ven import bootstrap  # noqa: PLC0415  # as above
 
-    async def try_everything() -> int:
+    async def try_everything() -> str:
         async with AsyncExitStack() as parts:
             ven = await bootstrap.build(settings, parts)
-            return ven.agent.seen.fleet.size
+            link = ven.speaking.link
+            reached = f"which comes to {link.pushed_at}" if link.pushed_at else "polled"
+            return f"{ven.agent.seen.fleet.size} devices, VTN {link.vtn} by {link.protocol}, {reached}"
 
-    devices = run_async(try_everything())
-    reached = "polled" if settings.push is None else f"which pushes to {settings.push.address}"
-    click.echo(f"good: {devices} devices, VTN {settings.vtn_url}, {reached}, store {settings.store.split('@')[-1]}")
+    click.echo(f"good: {run_async(try_everything())}, store {settings.store.split('@')[-1]}")

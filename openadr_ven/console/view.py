@@ -26,6 +26,8 @@ class Link:
     """How we and the VTN reach each other, and what the VTN's operator knows us by."""
 
     vtn: str
+    protocol: str
+    """What we speak with it, for people."""
     pushed_at: str
     """Our own address, if the VTN comes to us; empty where we poll."""
     fingerprint: str
@@ -36,6 +38,7 @@ class Link:
 def link_view(link: Link) -> View:
     return {
         "vtn": link.vtn,
+        "protocol": link.protocol,
         "pushed_at": link.pushed_at or None,
         "fingerprint": link.fingerprint,
         "certificate_ends_at": link.certificate_ends_at.isoformat() if link.certificate_ends_at else None,

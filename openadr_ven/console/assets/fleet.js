@@ -58,7 +58,7 @@ function headline(fleet) {
   document.getElementById("headline").textContent = fleet.event ? "Following an event" : "Nothing is asked of the fleet";
   document.getElementById("under").replaceChildren(pill(fleet.upstream, UPSTREAM[fleet.upstream] ?? "muted"), " at the VTN",
     node("span", { title: fleet.link.certificate_ends_at ? `we are ${fleet.link.fingerprint}, until ${fleet.link.certificate_ends_at.slice(0, 10)}` : "we show no certificate" },
-      fleet.link.pushed_at ? `, which reaches us at ${fleet.link.pushed_at}` : `, polled at ${fleet.link.vtn}`),
+      fleet.link.pushed_at ? `, which reaches us at ${fleet.link.pushed_at}` : `, polled at ${fleet.link.vtn}`, `, by ${fleet.link.protocol}`),
     ...(fleet.limited_by.length ? [` · limited by ${fleet.limited_by.join(", ")}`] : []));
 }
 

@@ -11,6 +11,7 @@ from openadr_core.oadr3.readings import AGGREGATED, OPERATING_STATE
 from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.protocols.oadr3.lists import PAGE, Pass
 from openadr_ven.protocols.oadr3.memory import State
+from openadr_ven.protocols.oadr3.notices import Webhook
 from openadr_ven.protocols.oadr3.reports import Post
 
 FORM = "application/x-www-form-urlencoded"
@@ -29,6 +30,10 @@ class Oadr3Settings:
     """Empty: the VTN wants no token (R1.4)."""
     client_secret: str = ""
     scope: str = ""
+    webhook: Webhook | None = None
+    """Where the VTN tells us of changes; None: it does not by webhook."""
+    uses_broker: bool = False
+    """Listen to the VTN's broker, if it has one."""
     poll_interval: timedelta
     poll_jitter: float = 0.0
     enrolment_retry: timedelta
@@ -92,11 +97,33 @@ class Asking:
             return self._send("PUT", f"/reports/{state.report_id}", body)
         return self._send("POST", "/reports", body)
 
+    def find_subscription(self) -> Request:
+        return self._get(f"/subscriptions?clientName={self._name}&limit={PAGE}")
+
+    def subscribe(self, watches: object, subscription_id: str) -> Request:
+        """Make our subscription, or give the one that is there these ``objectOperations``."""
+        body = {"clientName": self._settings.ven_name, "objectOperations": watches}
+        if subscription_id:
+            return self._send("PUT", f"/subscriptions/{subscription_id}", body)
+        return self._send("POST", "/subscriptions", body)
+
+    def thing(self, path: str) -> Request:
+        """What lies at this path of the API."""
+        return self._get(path)
+
     def report(self, post: Post) -> Request:
         return self._send("POST", "/reports", post.body)
 
     def find_report(self, post: Post) -> Request:
         return self._get(f"/reports?eventID={post.asked.known.id}&clientName={self._name}&limit={PAGE}")
+
+    @property
+    def client_id(self) -> str:
+        return self._settings.client_id
+
+    @property
+    def ven_name(self) -> str:
+        return self._settings.ven_name
 
     @property
     def _name(self) -> str:

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from openadr_core.exchange import Request, Response
@@ -36,18 +35,19 @@ from openadr_ven.domain.indications import (
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.backoff import Backoff
+from openadr_ven.protocols.oadr3.answers import TOKEN_LEFT, said_by, token_in, token_url_in
 from openadr_ven.protocols.oadr3.asking import Asking, Oadr3Settings
 from openadr_ven.protocols.oadr3.events import gone, missing, take_events
+from openadr_ven.protocols.oadr3.hearing import BrokerPlace, Hearing
 from openadr_ven.protocols.oadr3.lists import Pass
 from openadr_ven.protocols.oadr3.memory import Memory, State
+from openadr_ven.protocols.oadr3.notices import answer_to, is_hint
 from openadr_ven.protocols.oadr3.reports import Post, ReportBook
 
 T = TypeVar("T")
 
-TOKEN_LEFT = timedelta(seconds=30)
-"""A token is renewed so long before its end."""
-TOKEN_S = 3600.0
-"""How long one is good whose answer does not say."""
+HINTS_HEEDED_EVERY = timedelta(seconds=1)
+"""Whoever may give hints must not make us flood the VTN with requests."""
 NO_SCHEDULES = "OpenADR 3 has no schedules: the VTN is told event by event"
 
 
@@ -66,6 +66,8 @@ class Exchange(Enum):
     FIND_REPORT = auto()
     """Whether a report whose answer was lost had come."""
     REPORT = auto()
+    HEAR = auto()
+    """Have the VTN tell us of changes."""
     LEAVE = auto()
 
 
@@ -78,7 +80,7 @@ class Oadr3Session:
         self._settings = settings
         self._dice = dice
         self._memory = memory or Memory()
-        self._due_at = self._poll_at = self._try_at = now
+        self._due_at = self._poll_at = self._try_at = self._hints_from = now
         self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
         self._under_way: Exchange | None = None
         self._ask = Asking(settings)
@@ -96,6 +98,9 @@ class Oadr3Session:
         self._post: Post | None = None
         self._is_unsure = False
         """Whether the report under way had come is not known."""
+        self._hearing = Hearing(webhook=settings.webhook, uses_broker=settings.uses_broker, now=now)
+        self._hinted = False
+        """Something may have changed since the lists were begun."""
         self._leaving = False
         self._retried = False
         self._indications: deque[Indication] = deque()
@@ -147,8 +152,25 @@ class Oadr3Session:
         self._try_at = self._poll_at = now
 
     def hint(self, *, now: datetime) -> None:
-        """Somebody says that something has changed: look now."""
-        self._poll_at = min(self._poll_at, now)
+        """Somebody says that something has changed: look soon."""
+        self._hinted = True
+        self._poll_at = min(self._poll_at, max(now, self._hints_from))
+
+    @property
+    def broker(self) -> tuple[BrokerPlace, str] | None:
+        """Where to listen, and the bearer token that may let us in; None: nowhere, or not known yet."""
+        place = self._hearing.broker
+        return None if place is None else (place, self._ask.token)
+
+    def notified(self, request: Request, *, now: datetime) -> Response:
+        """The answer to whoever speaks to our webhook: a good notification is a hint, and nothing more (T18)."""
+        webhook = self._settings.webhook
+        if webhook is None:
+            return Response(status=HTTPStatus.NOT_FOUND)
+        answer = answer_to(request, webhook, self._hearing.secret, now)
+        if request.method == "POST" and answer.status == HTTPStatus.OK and is_hint(request.body):
+            self.hint(now=now)
+        return answer
 
     # -- the verbs of the shell --------------------------------------------------------
 
@@ -165,6 +187,8 @@ class Oadr3Session:
         moments = [self._poll_at if self._is_known else self._try_at]
         if (report_at := self._book.next_due_at(self._memory)) is not None:
             moments.append(report_at)
+        if self._is_known and (hearing_at := self._hearing.next_at) is not None:
+            moments.append(hearing_at)
         return max(min(moments), self._due_at)
 
     def next_request(self, *, now: datetime) -> Request | None:
@@ -215,6 +239,7 @@ class Oadr3Session:
             (Exchange.PROGRAMS, now >= self._poll_at),
             (Exchange.FIND_REPORT, self._is_unsure and self._post is not None),
             (Exchange.REPORT, self._chosen_report(now) is not None),
+            (Exchange.HEAR, self._hearing.is_due(now)),
         )
         return next((exchange for exchange, applies in business if applies), None)
 
@@ -230,6 +255,7 @@ class Oadr3Session:
             Exchange.TELL_STATE: lambda: self._ask.state(_there(self._untold())),
             Exchange.FIND_REPORT: lambda: self._ask.find_report(_there(self._post)),
             Exchange.REPORT: lambda: self._ask.report(_there(self._post)),
+            Exchange.HEAR: lambda: self._hearing.request(self._ask, self._memory.ven_id),
             Exchange.LEAVE: lambda: self._ask.leave(self._memory.ven_id),
         }
         return made[exchange]()
@@ -237,7 +263,7 @@ class Oadr3Session:
     def _page_request(self, exchange: Exchange, pages: Pass) -> Request:
         if self._reading is not exchange:
             pages.begin()
-            self._reading = exchange
+            self._reading, self._hinted = exchange, False
         return self._ask.page(pages)
 
     def _untold(self) -> State | None:
@@ -272,17 +298,14 @@ class Oadr3Session:
             Exchange.TELL_STATE: self._told_state,
             Exchange.FIND_REPORT: self._looked_for_report,
             Exchange.REPORT: self._reported,
+            Exchange.HEAR: self._arranged,
             Exchange.LEAVE: self._left,
         }
         handlers[exchange](response, now)
 
     def _authorised(self, exchange: Exchange, response: Response, now: datetime) -> None:
         if exchange is Exchange.DISCOVER:
-            # Interpretation: a VTN that does not say where (it must, R6.1) is asked where 3.0.1 has it.
-            self._ask.token_url = f"{self._settings.base}/auth/token"
-            if response.status == HTTPStatus.OK:
-                members, _ = parse_object(response.body)
-                self._ask.token_url = _address(members.get("tokenURL"), self._settings.url) or self._ask.token_url
+            self._ask.token_url = token_url_in(response, base=self._settings.base, url=self._settings.url)
             return
         if response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             self._not_enrolled(response, now)
@@ -290,13 +313,7 @@ class Oadr3Session:
         if response.status != HTTPStatus.OK:
             self._pause(now, said_by(response), at_least_s=retry_after_s(response))
             return
-        members, _ = parse_object(response.body)
-        token, lasts = members.get("access_token"), members.get("expires_in", TOKEN_S)
-        if not isinstance(token, str) or not isinstance(lasts, int | float):
-            raise MalformedMessage("no access_token")
-        self._ask.token, self._token_until = token, now + timedelta(seconds=float(lasts))
-        if timedelta(seconds=float(lasts)) <= TOKEN_LEFT:
-            self._token_until = now + TOKEN_LEFT + timedelta(seconds=float(lasts) / 2)
+        self._ask.token, self._token_until = token_in(response, now)
 
     def _unauthorised(self, response: Response, now: datetime) -> None:
         """R6.2: the token is dropped and another asked for, once; then it is something else that is wrong."""
@@ -375,7 +392,9 @@ class Oadr3Session:
         else:
             for event_id in lost:
                 self._gone(event_id, now)
-        self._poll_at = now + self._settings.poll_interval * (1 + self._dice.uniform(0.0, self._settings.poll_jitter))
+        self._hints_from = now + HINTS_HEEDED_EVERY
+        pause = self._settings.poll_interval * (1 + self._dice.uniform(0.0, self._settings.poll_jitter))
+        self._poll_at = self._hints_from if self._hinted else now + pause
         self._went_well()
 
     def _checked_event(self, response: Response, now: datetime) -> None:
@@ -427,6 +446,9 @@ class Oadr3Session:
         self._indications.extend(said)
         self._went_well()
 
+    def _arranged(self, response: Response, now: datetime) -> None:
+        self._indications.extend(self._hearing.receive(response, self._ask, now))
+
     def _left(self, response: Response, now: datetime) -> None:
         del response
         for known in self._memory.known:
@@ -465,25 +487,3 @@ def _there(value: T | None) -> T:
     if value is None:
         raise LocalProtocolError("a request with nothing to say")
     return value
-
-
-def said_by(response: Response) -> str:
-    """What a problem body, or an OAuth error, says to people; else the status."""
-    try:
-        members, _ = parse_object(response.body)
-    except MalformedMessage:
-        members = {}
-    told = members.get("detail") or members.get("error_description") or members.get("error") or members.get("title")
-    return f"HTTP {response.status}" + (f": {told[:200]}" if isinstance(told, str) else "")
-
-
-def _address(token_url: object, url: str) -> str:
-    """Where to ask for a token: a path on the VTN itself, or another server over TLS; empty if it is neither."""
-    if not isinstance(token_url, str):
-        return ""
-    parts, own = urlsplit(token_url), urlsplit(url)
-    if not parts.scheme and token_url.startswith("/"):
-        return token_url
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
-        return ""
-    return parts.path if parts.netloc == own.netloc else token_url

@@ -19,6 +19,7 @@ PAGES = ("/", "/events/event-1")
 DATA = ("/data/now.json", "/data/fleet.json", "/data/events/event-1.json")
 
 LINK = Link(
+    protocol="OpenADR 2.0b",
     vtn="https://vtn.example",
     pushed_at="https://ven.example/ven/",
     fingerprint="1F:2A",

@@ -189,6 +189,7 @@ async def test_it_shows_how_the_vtn_reaches_us_and_by_which_certificate(
     async with visitor.get(URL(console.entrance).with_path("/data/now.json").with_query({})) as answer:
         link = (await answer.json())["link"]
     assert link == {
+        "protocol": "OpenADR 2.0b",
         "vtn": "https://vtn.example",
         "pushed_at": "https://ven.example/ven/",
         "fingerprint": "1F:2A",

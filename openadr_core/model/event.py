@@ -76,6 +76,17 @@ class SignalKind(StrEnum):
     LOAD_SETPOINT = "load_setpoint"
     """A controller's own set point, in whatever it counts."""
 
+    IMPORT_LIMIT = "import_limit"
+    """The most that may be drawn from the grid: a bound, not a target. Only OpenADR 3 says it, and the next five."""
+    EXPORT_LIMIT = "export_limit"
+    """The most that may be fed into the grid."""
+    IMPORT_SUBSCRIPTION = "import_subscription"
+    """What may be drawn where no limit is said."""
+    EXPORT_SUBSCRIPTION = "export_subscription"
+    IMPORT_RESERVATION = "import_reservation"
+    """What was granted beyond the subscription."""
+    EXPORT_RESERVATION = "export_reservation"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalInterval:
@@ -83,6 +94,8 @@ class SignalInterval:
     """None: for ever (2.0b duration zero, 3.x ``P9999Y``)."""
     value: float
     """In the measure's own unit: watts, watt-hours, currency for each kWh, …"""
+    asks: bool = True
+    """False: a gap, in which nothing is asked (OpenADR 3 alone has them)."""
 
 
 IN_KILOWATTS = frozenset({SignalKind.RELIEF, SignalKind.NET_POWER})
@@ -125,6 +138,18 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Words for people, about the grid or the world (OpenADR 3 ``ALERT_*``)."""
+
+    kind: str
+    """The payload type."""
+    text: str
+    starts_at: datetime
+    ends_at: datetime | None
+    """Exclusive; None for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrEvent:
     id: str
     program_id: str
@@ -158,6 +183,9 @@ class DrEvent:
     not_read: tuple[str, ...] = ()
     """What of the message has no word here, each with the reason: the rest stands without it."""
     cancelled_at: datetime | None = None
+    lap: timedelta | None = None
+    """After how long its signals come again, until it ends; None if they do not (OpenADR 3 alone has this)."""
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def ends_at(self) -> datetime | None:

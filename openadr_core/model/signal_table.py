@@ -23,6 +23,7 @@ _PER_KWH = SignalRule(measures=frozenset({Measure.CURRENCY_PER_KWH}))
 _PER_KW = SignalRule(measures=frozenset({Measure.CURRENCY_PER_KW}))
 _NUMBER = SignalRule()
 _SHARE = SignalRule(least=0.0, most=1.0)
+_CAPACITY = SignalRule(measures=frozenset({Measure.REAL_POWER}), least=0.0)
 
 RULES: dict[SignalKind, SignalRule] = {
     SignalKind.LEVEL: SignalRule(least=0, most=3, whole=True),
@@ -49,8 +50,14 @@ RULES: dict[SignalKind, SignalRule] = {
     SignalKind.LOAD_LEVEL_OFFSET: SignalRule(whole=True),
     SignalKind.LOAD_PERCENT_OFFSET: _NUMBER,
     SignalKind.LOAD_SETPOINT: _NUMBER,
+    SignalKind.IMPORT_LIMIT: _CAPACITY,
+    SignalKind.EXPORT_LIMIT: _CAPACITY,
+    SignalKind.IMPORT_SUBSCRIPTION: _CAPACITY,
+    SignalKind.EXPORT_SUBSCRIPTION: _CAPACITY,
+    SignalKind.IMPORT_RESERVATION: _CAPACITY,
+    SignalKind.EXPORT_RESERVATION: _CAPACITY,
 }
-"""OpenADR 2.0b's table of signals (R9, R104), in the model's words."""
+"""OpenADR 2.0b's table of signals (R9, R104), in the model's words, and the capacities of OpenADR 3."""
 
 
 def unit_fault(signal: Signal) -> str:

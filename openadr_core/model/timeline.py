@@ -29,23 +29,36 @@ class Segment:
         return self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
 
 
-def segments(event: DrEvent, *, delay: timedelta = NO_DELAY) -> list[Segment]:
+def segments(event: DrEvent, *, delay: timedelta = NO_DELAY, now: datetime | None = None) -> list[Segment]:
     """The event's intervals in time order, the whole event shifted by ``delay`` (its drawn randomisation).
 
-    An event that is cancelled has none: how it is let go is the VEN's affair (ramped release).
+    Of signals that repeat, those of the round that ``now`` lies in; without it, of the first. An event that is
+    cancelled has none: how it is let go is the VEN's affair (ramped release).
     """
     if event.cancelled_at is not None:
         return []
     placed = []
+    starts_at = event.starts_at + delay
+    lap = 0 if event.lap is None or now is None else max((now - starts_at) // event.lap, 0)
+    later = NO_DELAY if event.lap is None else event.lap * lap
+    over_at = None if event.lap is None or event.ends_at is None else event.ends_at + delay
     for signal in event.signals:
-        at: datetime | None = event.starts_at + delay
-        for index, interval in enumerate(signal.intervals):
-            if at is None:
+        at: datetime | None = starts_at + later
+        for index, interval in enumerate(signal.intervals, lap * len(signal.intervals)):
+            if at is None or (over_at is not None and at >= over_at):
                 break
             end = None if interval.duration is None else at + interval.duration
-            placed.append(
-                Segment(event=event, signal=signal, index=index, value=interval.value, starts_at=at, ends_at=end)
-            )
+            if interval.asks:
+                placed.append(
+                    Segment(
+                        event=event,
+                        signal=signal,
+                        index=index,
+                        value=interval.value,
+                        starts_at=at,
+                        ends_at=end if over_at is None or end is None else min(end, over_at),
+                    )
+                )
             at = end
     return placed
 

@@ -31,6 +31,8 @@ class Placed:
     ends_at: datetime | None
     """Exclusive; None for ever."""
     payloads: tuple[ValuesMap, ...] = ()
+    uncut: timedelta | None = None
+    """How long it would be if the event did not end before it; None if the event does not."""
 
     @property
     def length(self) -> timedelta | None:
@@ -106,13 +108,16 @@ class Layout:
             ends_at = None if placed.ends_at is None else placed.ends_at + later
         except OverflowError:
             return None
+        uncut = placed.uncut
         if self.ends_at is not None:
             if starts_at >= self.ends_at:
                 return None
-            ends_at = self.ends_at if ends_at is None else min(ends_at, self.ends_at)
+            if ends_at is None or ends_at > self.ends_at:
+                uncut = placed.length
+                ends_at = self.ends_at
         index = placed.index + lap * len(self.first)
         number = index if self.implied else placed.id
-        return replace(placed, index=index, id=number, starts_at=starts_at, ends_at=ends_at)
+        return replace(placed, index=index, id=number, starts_at=starts_at, ends_at=ends_at, uncut=uncut)
 
 
 def layout_of(request: EventRequest, *, obtained_at: datetime, draw: float = 0.0) -> Layout:
@@ -157,16 +162,20 @@ def lay_out(
 def parts(placed: Placed, values: int) -> Iterator[tuple[datetime, datetime | None]]:
     """7.3: the equal sub-intervals of an interval whose one payload has so many values.
 
-    Interpretation: an interval without end cannot be divided, so its first value holds for ever.
+    Where the event ends first, those after its end are missing. Interpretation: an interval without
+    end cannot be divided, so its first value holds for ever.
     """
     if placed.ends_at is None or values < 2:
         yield placed.starts_at, placed.ends_at
         return
-    length = (placed.ends_at - placed.starts_at) / values
+    length = (placed.uncut or placed.ends_at - placed.starts_at) / values
     for index in range(values):
+        start = placed.starts_at + length * index
+        if start >= placed.ends_at and index:
+            return
         # The last one ends with the interval, whatever the division rounds to.
-        end = placed.ends_at if index == values - 1 else placed.starts_at + length * (index + 1)
-        yield placed.starts_at + length * index, end
+        is_last = index == values - 1
+        yield start, placed.ends_at if is_last else min(start + length, placed.ends_at)
 
 
 def is_cancelled(intervals: Sequence[Interval], period: IntervalPeriod | None) -> bool:

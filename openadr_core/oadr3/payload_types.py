@@ -41,6 +41,20 @@ SIGNAL_KINDS: dict[str, SignalKind] = {
 """Interpretation: CONTROL_LEVEL_OFFSET_PERCENT is not among them: the standard says both that lower is less load and
 that negative is more."""
 
+CAPACITIES: dict[str, SignalKind] = {
+    "IMPORT_CAPACITY_LIMIT": SignalKind.IMPORT_LIMIT,
+    "EXPORT_CAPACITY_LIMIT": SignalKind.EXPORT_LIMIT,
+    "IMPORT_CAPACITY_SUBSCRIPTION": SignalKind.IMPORT_SUBSCRIPTION,
+    "EXPORT_CAPACITY_SUBSCRIPTION": SignalKind.EXPORT_SUBSCRIPTION,
+    "IMPORT_CAPACITY_RESERVATION": SignalKind.IMPORT_RESERVATION,
+    "EXPORT_CAPACITY_RESERVATION": SignalKind.EXPORT_RESERVATION,
+}
+"""What bounds a site (User Guide 8.10); 2.0b has no word for it."""
+PRICE, EXPORT_PRICE = "PRICE", "EXPORT_PRICE"
+LOAD_SHAPE = "OLS"
+ALERT = "ALERT_"
+"""How the types begin that tell people something."""
+
 LABEL = "/"
 
 

@@ -32,7 +32,7 @@ def signals_of(
     placed: Sequence[Placed], program: Program, descriptors: Descriptors
 ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
     """One for each payload type that all parties have a word for, and why there is none for each of the others."""
-    types = [payload_type for payload_type in _types(placed) if payload_type != BASELINE]
+    types = [payload_type for payload_type in types_of(placed) if payload_type != BASELINE]
     if not types:
         return (), ("the intervals have no payloads",)
     if len(types) > EVENT_SIGNALS_MAX:
@@ -53,7 +53,7 @@ def powers_asked(
 
     A unit that is not said, or is none of power, counts as the largest that the type is usually in: kilowatts.
     """
-    for payload_type in _types(intervals):
+    for payload_type in types_of(intervals):
         if SIGNAL_KINDS.get(base_type(payload_type)) not in IN_KILOWATTS:
             continue
         descriptor = descriptors.get(payload_type)
@@ -89,7 +89,7 @@ class BaselineWords:
             starts_at=attributes.moment(BASELINE_START),
             resources=attributes.names(BASELINE_RESOURCE),
         )
-        if BASELINE not in _types(intervals) and words != cls(id=None, name=None, starts_at=None, resources=()):
+        if BASELINE not in types_of(intervals) and words != cls(id=None, name=None, starts_at=None, resources=()):
             raise InvalidEvent(f"the attributes of a baseline need payloads of type {BASELINE}")
         return words
 
@@ -98,7 +98,7 @@ def baseline_of(
     placed: Sequence[Placed], starts_at: datetime, descriptors: Descriptors, words: BaselineWords
 ) -> Baseline | None:
     """What the event says is usual; over its own time, unless the attributes say from when."""
-    if BASELINE not in _types(placed):
+    if BASELINE not in types_of(placed):
         return None
     unit = _quantity(BASELINE, POWER | ENERGY, descriptors.get(BASELINE))
     return Baseline(
@@ -113,21 +113,21 @@ def baseline_of(
     )
 
 
-def _types(intervals: Iterable[Interval | Placed]) -> list[str]:
+def types_of(intervals: Iterable[Interval | Placed]) -> list[str]:
     return list(dict.fromkeys(payload.type for interval in intervals for payload in interval.payloads))
 
 
 def _signal(
     payload_type: str, placed: Sequence[Placed], program: Program, descriptor: PayloadDescriptor | None
 ) -> Signal:
-    kind = _kind(payload_type, descriptor)
-    unit = _unit(payload_type, kind, descriptor)
+    kind = kind_of(payload_type, descriptor)
+    unit = unit_of(payload_type, kind, descriptor)
     scale = unit.scale if unit is not None and RULES[kind].scaled else "none"
-    sign = _sign(payload_type, kind, program)
+    sign = sign_of(payload_type, kind, program)
     intervals = []
     for one in placed:
         # User Guide 7.3: several values of a type that has one at a time are equal parts of their interval.
-        numbers = _numbers(one, payload_type) if RULES[kind].measures & MONEY else (_number(one, payload_type),)
+        numbers = numbers_of(one, payload_type) if RULES[kind].measures & MONEY else (_number(one, payload_type),)
         for number, (starts_at, ends_at) in zip(numbers, parts(one, len(numbers)), strict=False):
             value = from_scale(number, scale) * sign
             if fault := value_fault(kind, value):
@@ -142,7 +142,7 @@ def _signal(
     )
 
 
-def _kind(payload_type: str, descriptor: PayloadDescriptor | None) -> SignalKind:
+def kind_of(payload_type: str, descriptor: PayloadDescriptor | None) -> SignalKind:
     base = base_type(payload_type)
     if base not in SIGNAL_KINDS:
         raise InvalidEvent(f"payload type {payload_type} cannot be told to 2.0b parties")
@@ -151,7 +151,7 @@ def _kind(payload_type: str, descriptor: PayloadDescriptor | None) -> SignalKind
     return SIGNAL_KINDS[base]
 
 
-def _unit(payload_type: str, kind: SignalKind, descriptor: PayloadDescriptor | None) -> Unit | None:
+def unit_of(payload_type: str, kind: SignalKind, descriptor: PayloadDescriptor | None) -> Unit | None:
     measures = RULES[kind].measures
     if not measures:
         return None
@@ -187,7 +187,7 @@ def _wrong_unit(payload_type: str, written: str | None, known: Sequence[str]) ->
     return InvalidEvent(f"{payload_type} has {given}: say one of {', '.join(known)} as units in payloadDescriptors")
 
 
-def _sign(payload_type: str, kind: SignalKind, program: Program) -> int:
+def sign_of(payload_type: str, kind: SignalKind, program: Program) -> int:
     if kind is not SignalKind.RELIEF:
         return 1
     if program.relief_sign is None:
@@ -199,13 +199,13 @@ def _sign(payload_type: str, kind: SignalKind, program: Program) -> int:
 
 
 def _number(placed: Placed, payload_type: str) -> float:
-    numbers = _numbers(placed, payload_type)
+    numbers = numbers_of(placed, payload_type)
     if len(numbers) != 1:
         raise InvalidEvent(f"interval {placed.index}: {payload_type} needs exactly one number")
     return numbers[0]
 
 
-def _numbers(placed: Placed, payload_type: str) -> tuple[float, ...]:
+def numbers_of(placed: Placed, payload_type: str) -> tuple[float, ...]:
     payloads = [payload for payload in placed.payloads if payload.type == payload_type]
     if len(payloads) != 1:
         raise InvalidEvent(f"interval {placed.index} has {len(payloads)} payloads of type {payload_type}: it needs one")

@@ -66,7 +66,7 @@ def asks_at(
             continue
         ruling = [
             segment
-            for segment in segments(event, delay=one.delay)
+            for segment in segments(event, delay=one.delay, now=now)
             if segment.rules_at(now) and is_followed(segment.signal, priced=priced(event.market_context))
         ]
         if any(segment.signal.kind is not SignalKind.LEVEL for segment in ruling):
@@ -122,12 +122,12 @@ def filled(wanted_w: Sequence[float], total_w: float) -> tuple[float, ...]:
 
 
 def profile_w(ask: Ask, *, slot_s: float, asked: Callable[[Segment], float]) -> Floats:
-    """What the ask's signal wants from its start to its end, by slot: nothing for one that has no end.
+    """What the ask's signal wants from its start to its end, by slot: nothing for one that has no end, or repeats.
 
     ``asked`` tells the watts of a segment.
     """
     own = [one for one in segments(ask.held.event, delay=ask.held.delay) if one.signal.id == ask.segment.signal.id]
-    if not own or own[-1].ends_at is None:
+    if not own or own[-1].ends_at is None or ask.held.event.lap is not None:
         return np.zeros(0)
     starts_at, ends_at = own[0].starts_at, own[-1].ends_at
     middles = starts_at.timestamp() + slot_s * (0.5 + np.arange(round((ends_at - starts_at).total_seconds() / slot_s)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from openadr_core.model.event import DrEvent
+from openadr_core.model.event import Alert, DrEvent
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.qualification import Qualification
 from openadr_core.model.report import ReportRequest
@@ -113,6 +113,8 @@ class Heeding:
                 kind = "event received" if before is None else "event changed"
                 text = f"version {event.version}: {opt.opt_type.value} {opt.reason}".rstrip()
                 taken.notices.append(Notice(at=now, kind=kind, text=text, event_id=event.id))
+                known = () if before is None else before.event.alerts
+                taken.notices += [_alert(one, event.id, now) for one in event.alerts if one not in known]
             case i.EventCancelled():
                 held = self.held.get(indication.event.id)
                 if held is not None:
@@ -228,6 +230,13 @@ class Heeding:
                 notice("vtn identity refused", text, alarm=True)
             case i.VtnRefused():
                 notice("VTN refused", f"{indication.what}: {indication.code} {indication.description}".strip())
+
+
+def _alert(alert: Alert, event_id: str, now: datetime) -> Notice:
+    """OpenADR 3.1 User Guide 8.2: an alert is for people, and they must see it."""
+    until = "" if alert.ends_at is None else f" to {alert.ends_at:%Y-%m-%d %H:%M}"
+    text = f"{alert.kind}: {alert.text} ({alert.starts_at:%Y-%m-%d %H:%M}{until} UTC)"
+    return Notice(at=now, kind="alert", text=text, event_id=event_id, alarm=True)
 
 
 def _in_words(request: ReportRequest) -> str:

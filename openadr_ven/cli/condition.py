@@ -21,6 +21,7 @@ def condition() -> None:
 
     \b
     storm   batteries whose owners keep them for storms (storm_hold) stay full, whatever is asked
+    outage  the grid is back after it was away: capacity limits told before hold no more, the subscription does
     """  # noqa: D301  # click reads the backspace
 
 

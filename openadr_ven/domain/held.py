@@ -120,6 +120,8 @@ class Condition(StrEnum):
 
     STORM = "storm"
     """A severe storm is forecast: batteries held for their households stay full."""
+    OUTAGE = "outage"
+    """The grid was away until now: limits that were told before it say nothing any more (OpenADR 3.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

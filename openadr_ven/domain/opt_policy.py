@@ -20,6 +20,11 @@ FOLLOWED = (
     SignalKind.RELIEF, SignalKind.NET_POWER, SignalKind.BASELINE_SHARE, SignalKind.LEVEL, *PRICES,
 )  # fmt: skip
 """What dispatch can act on; of several in one event, the first that is here."""
+LIMITS = frozenset({
+    SignalKind.IMPORT_LIMIT, SignalKind.EXPORT_LIMIT, SignalKind.IMPORT_SUBSCRIPTION, SignalKind.EXPORT_SUBSCRIPTION,
+    SignalKind.IMPORT_RESERVATION, SignalKind.EXPORT_RESERVATION,
+})  # fmt: skip
+"""What bounds whatever the others ask."""
 
 NO_PRICE = "shown only: reference_price_per_kwh is not set for the program"
 
@@ -77,6 +82,10 @@ def _refusal(event: DrEvent, policy: OptPolicy, meets: Meets) -> tuple[str, str]
         return f"an eventID of more than {EVENT_ID_MAX_BYTES} bytes has no place in a command", "454"
     if not meets(event, None):
         return "no target of this event is here", "462"
+    if not event.signals:
+        # OpenADR 3: one that tells people something, or wants reports alone, asks nothing of devices.
+        asks = event.not_read and not event.alerts
+        return (f"this fleet cannot act on {'; '.join(event.not_read)}", "460") if asks else None
     # R510: a price is taken also where nothing is known to compare it with; then it is only shown.
     taken = _followed(event, policy) or [signal for signal in event.signals if signal.kind in PRICES]
     if not taken:
@@ -91,7 +100,7 @@ def _refusal(event: DrEvent, policy: OptPolicy, meets: Meets) -> tuple[str, str]
 
 def _followed(event: DrEvent, policy: OptPolicy) -> list[Signal]:
     priced = of_program(dict.fromkeys(policy.priced, True), event.market_context) or False
-    return [signal for signal in event.signals if is_followed(signal, priced=priced)]
+    return [signal for signal in event.signals if signal.kind in LIMITS or is_followed(signal, priced=priced)]
 
 
 def _left_aside(event: DrEvent, policy: OptPolicy) -> list[str]:

@@ -11,8 +11,9 @@ from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.layout import is_cancelled
+from openadr_core.oadr3.meaning import meaning_of
 from openadr_core.oadr3.messages import EventRequest
-from openadr_core.oadr3.translate import event_of, program_of
+from openadr_core.oadr3.translate import program_of
 from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.indications import (
     EventCancelled,
@@ -144,12 +145,11 @@ def _canonical(taken: _Taken, found: Listed, kept: KnownEvent) -> DrEvent:
     if not taken.enrolled.takes_part_in(program.market_context):
         raise NotForUs(f"the fleet takes part in no program {program.market_context}")
     sign = program.relief_sign or taken.enrolled.relief_sign(program.market_context)
-    event = event_of(
+    return meaning_of(
         found.request, replace(program, relief_sign=sign), request, event_id=found.id, version=kept.version,
-        created_at=kept.obtained_at, modified_at=taken.now, now=kept.obtained_at,
+        created_at=kept.obtained_at, modified_at=taken.now, obtained_at=kept.obtained_at,
+        draw=2.0 * kept.delay_fraction - 1.0,
     )  # fmt: skip
-    # Whom it is for, the VTN has decided by what it shows us; what is left of its targets are names of our own.
-    return replace(event, targets=())
 
 
 class NotForUs(OpenAdrError):

@@ -5,11 +5,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from openadr_core.model.event import Baseline, DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.event import Baseline, DrEvent, Signal, SignalInterval
 from openadr_core.model.program import ReliefSign
 from openadr_core.model.signal_table import RULES
 from openadr_core.model.target import DEVICE_CLASSES, TO, Target, TargetKind
 from openadr_core.model.unit import CURRENCIES, MONEY, POWER, Measure, PowerAttributes, Unit
+from openadr_core.oadr2.signals import BY_KIND
 from openadr_core.units import SI_EXPONENT
 
 NOW = datetime(2030, 7, 1, 18, 30, tzinfo=UTC)
@@ -47,7 +48,7 @@ def units(draw: st.DrawFn, measures: frozenset[Measure]) -> Unit:
 
 @st.composite
 def signals(draw: st.DrawFn, signal_id: str, lengths_s: list[int] | None) -> Signal:
-    kind = draw(st.sampled_from(sorted(SignalKind)))
+    kind = draw(st.sampled_from(sorted(BY_KIND)))
     rule = RULES[kind]
     return Signal(
         id=signal_id,

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 
 from openadr_core.limits import DISTRIBUTED_BYTES_MAX, DISTRIBUTED_EVENTS_MAX
-from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.event import DrEvent, Signal, SignalInterval
 from openadr_core.oadr2.encode import encode_event
+from openadr_core.oadr2.signals import BY_KIND
 from openadr_core.oadr2.translate import event_to_wire
 from openadr_vtn.domain.overlap import occupied_until, overlapping
 from openadr_vtn.domain.payload_size import bytes_at_most, fits
@@ -28,7 +29,7 @@ def test_no_event_is_larger_than_it_is_taken_for(event: DrEvent) -> None:
 def test_the_largest_single_event_fits_and_no_endless_number_of_them() -> None:
     """A day in steps of five minutes, of every kind that stands beside others."""
     steps = tuple(SignalInterval(duration=5 * MINUTE, value=-1.2345678901234567) for _ in range(288))
-    signals = tuple(Signal(id=kind, kind=kind, intervals=steps) for kind in SignalKind)
+    signals = tuple(Signal(id=kind, kind=kind, intervals=steps) for kind in BY_KIND)
     large = bytes_at_most(an_event(NOW, duration=24 * HOUR, signals=signals))
     assert fits(1, large)
     assert not fits(3, 3 * large)

@@ -29,6 +29,8 @@ from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
 
 LATEST_YEAR = 9000
+NUMBER_MAX_DIGITS = 19
+"""Of the greatest number that a database counts to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +103,11 @@ def shown_certificate(request: web.Request) -> str | None:
 
 
 async def json_body(request: web.Request) -> bytes:
-    """The body, if it is said to be JSON."""
+    """The body, if it is said to be JSON; MalformedMessage if there is none."""
     if BODY in request:
         return request[BODY]
+    if not request.can_read_body:
+        raise MalformedMessage("the body is missing")
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
     return await read_body(request, max_bytes=JSON_BODY_MAX_BYTES)
@@ -141,7 +145,7 @@ def number_asked(request: web.Request, name: str, default: int, most: int) -> in
     text = query_of(request).get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_MAX_DIGITS and int(text) <= most):
         raise MalformedMessage(f"{name}: must be a whole number from 0 to {most}")
     return int(text)
 

@@ -21,7 +21,8 @@ from openadr_vtn.http.access import Desk, json_response, names_asked, number_ask
 
 PAGE_MAX = 50
 """OpenADR 3.1: the most that a list answers at once."""
-SKIP_MAX = 10**9 - 1
+SKIP_MAX = 2**62
+"""The standard has no most; beyond this no database counts."""
 KEEP = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """To be kept by the client alone, and to be asked for again."""
 
@@ -120,7 +121,7 @@ def name_asked(request: web.Request, name: str) -> str | None:
 
 def targets_asked(request: web.Request) -> tuple[str, ...]:
     found = names_asked(request, "targets")
-    if any(len(target) > NAME_MAX_CHARS for target in found):
+    if "" in request.query.getall("targets", []) or any(len(target) > NAME_MAX_CHARS for target in found):
         raise MalformedMessage(f"targets: must have 1 to {NAME_MAX_CHARS} characters")
     return found
 

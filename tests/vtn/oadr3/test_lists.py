@@ -167,7 +167,8 @@ async def test_pages_are_whole_and_in_order(table: Table, objects: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "limit=51", "limit=-1", "skip=-1", "skip=x", "limit=", "targets=" + "x" * 129, "programID=a/b",
+        "limit=51", "limit=-1", "skip=-1", "skip=x", "limit=", "targets=" + "x" * 129, "targets=",
+        "skip=" + "9" * 19, "programID=a/b",
         "active=1", "eventID=%20",
     ],
 )  # fmt: skip
@@ -191,6 +192,7 @@ async def test_what_cannot_be_answered_says_why(table: Table, objects: str) -> N
     assert problem.headers["Content-Type"].startswith("application/problem+json")
     one = f"{objects}/{ids[objects]}"
     assert_problem(await table.bl.ask("PUT", one, content=b"{}", headers={"Content-Type": "text/plain"}), 415)
+    assert_problem(await table.bl.ask("PUT", one), 400)
     too_long = b" " * (JSON_BODY_MAX_BYTES + 1)
     assert_problem(await table.bl.ask("PUT", one, content=too_long, headers={"Content-Type": "application/json"}), 413)
 

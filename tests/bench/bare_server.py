@@ -1,4 +1,4 @@
-"""The limit to be measured against: an aiohttp handler on uvloop over mutual TLS that answers fixed bytes."""
+"""The limit to be measured against: an aiohttp handler on uvloop over TLS that answers fixed bytes."""
 
 import argparse
 import asyncio
@@ -13,16 +13,16 @@ from openadr_core.shell.tls import Chain, server_context
 
 
 async def serve(arguments: argparse.Namespace, body: bytes) -> None:
-    headers = {"Content-Type": "application/xml"}
+    headers = {"Content-Type": arguments.content_type}
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
         return web.Response(body=body, headers=headers)
 
     app = web.Application()
-    app.router.add_post("/OpenADR2/Simple/2.0b/OadrPoll", answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     chain = Chain(certificate=arguments.certificate, key=arguments.key)
-    tls = server_context("modern-2.0b", [chain], [arguments.trust])
+    tls = server_context("modern-2.0b", [chain], [arguments.trust], arguments.client_certificates)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
@@ -35,6 +35,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--certificate", "--key", "--trust", "--body"):
         parser.add_argument(name, required=True, type=Path)
+    parser.add_argument("--content-type", default="application/xml")
+    parser.add_argument("--client-certificates", default="required", choices=["required", "none"])
     arguments = parser.parse_args()
     uvloop.run(serve(arguments, arguments.body.read_bytes()))
 

@@ -43,7 +43,7 @@ from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.retention import forget_reports
-from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
+from openadr_vtn.application.handlers.tokens import KnownClients, OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import Notice, SigningKey, Store, Witness
 from openadr_vtn.application.viewers import Viewers
@@ -280,6 +280,7 @@ async def _desk(
     fresh = SigningKey(id=new_id(), pem=new_signing_key(), created_at=clock.now())
     tokens = OwnTokens(
         store=store,
+        clients=KnownClients(store),
         keyring=await open_keyring(store, fresh, clock.now()),
         rules=TokenRules(issuer=settings.vtn.id, audience=f"{settings.vtn.id}/operator"),
         lifetime=timedelta(seconds=settings.operator.token_lifetime_s),

@@ -13,7 +13,7 @@ from openadr_core.oadr3.key_sets import VerifyingKey, read_key_set
 from openadr_core.oadr3.tokens import TokenRules
 from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.tls import client_context
-from openadr_vtn.application.handlers.tokens import ProviderTokens
+from openadr_vtn.application.handlers.tokens import KnownClients, ProviderTokens
 from openadr_vtn.application.ports import Store
 from openadr_vtn.settings import Oadr3Settings
 
@@ -108,5 +108,5 @@ def open_provider(settings: Oadr3Settings, store: Store, now: Callable[[], datet
         client_claims=chosen.client_claims,
         scope_claims=chosen.scope_claims,
     )
-    tokens = ProviderTokens(store=store, keys=keys, rules=rules)
+    tokens = ProviderTokens(clients=KnownClients(store), keys=keys, rules=rules)
     return Provider(tokens=tokens, token_url=chosen.token_url, _keys=keys, _outbound=outbound)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -27,6 +27,7 @@ from openadr_vtn.application.reads import Reads
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails
+from openadr_vtn.http.kept_answers import KeptAnswers
 
 LATEST_YEAR = 9000
 NUMBER_MAX_DIGITS = 19
@@ -68,6 +69,7 @@ class Desk:
     wrote: Callable[[Caller, str, str], None]
     """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
     token_url: str = ""
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
 
 
 DESK = web.AppKey("desk", Desk)

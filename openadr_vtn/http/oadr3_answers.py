@@ -18,6 +18,7 @@ from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.viewers import Viewer
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.http.access import Desk, json_response, names_asked, number_asked, query_of
+from openadr_vtn.http.kept_answers import KeptAnswer
 
 PAGE_MAX = 50
 """OpenADR 3.1: the most that a list answers at once."""
@@ -52,18 +53,24 @@ class Look:
             skip=number_asked(self.request, "skip", 0, SKIP_MAX),
             limit=number_asked(self.request, "limit", PAGE_MAX, PAGE_MAX),
         )
-        tag = self.tag if self.kinds else ""
-        if self._is_known(tag):
-            return _unchanged(tag)
+        before = self.tag if self.kinds else ""
+        if self._is_known(before):
+            return _unchanged(before)
+        kept = self.desk.answers.get(before)
+        if kept is not None:
+            return json_response(kept.text, headers=kept.headers)
         found = await read(page)
         text = list_text(found.items)
-        tag = tag or _tag([text, str(found.total)])
+        tag = before or _tag([text, str(found.total)])
         if self._is_known(tag):
             return _unchanged(tag)
         await self.desk.reads.note(found.items, self.viewer.client_id)
         headers = {"ETag": tag, "X-Total-Count": str(found.total), **KEEP}
         if link := self._link(page, found.total):
             headers["Link"] = link
+        if before and before == self.tag:
+            # Nothing was written while it was read.
+            self.desk.answers.keep(before, KeptAnswer(text, headers))
         return json_response(text, headers=headers)
 
     async def one(self, read: Callable[[], Awaitable[str]]) -> web.Response:

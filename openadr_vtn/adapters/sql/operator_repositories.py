@@ -135,13 +135,16 @@ class SqlEvents(ObjectRepository):
 
 class SqlClients(Repository):
     async def add(self, client: ApiClient) -> None:
+        self._concerned.everybody = True
         await self._run(insert(CLIENT).values(_client_columns(client)))
 
     async def update(self, client: ApiClient) -> None:
+        self._concerned.everybody = True
         change = update(CLIENT).where(CLIENT.c.client_id == client.client_id).values(_client_columns(client))
         await self._change(change, "such client")
 
     async def remove(self, client_id: str) -> None:
+        self._concerned.everybody = True
         await self._change(delete(CLIENT).where(CLIENT.c.client_id == client_id), "such client")
 
     async def by_id(self, client_id: str) -> ApiClient | None:

@@ -21,6 +21,10 @@ from openadr_vtn.application.ports import ApiClient, SigningKey, Store
 from openadr_vtn.domain.access import Caller, granted, role_by, scopes_of, within
 
 KEYS_READ_AGAIN = timedelta(minutes=1)
+VERIFIED_MAX = 50_000
+"""Tokens in memory: half a kilobyte each."""
+CLIENTS_FRESH = timedelta(seconds=1)
+"""How long another process's word that a client is no more may take to be heard here."""
 
 
 class TokenJudge(Protocol):
@@ -50,10 +54,13 @@ class Keyring:
     def __init__(self, keys: Iterable[SigningKey], now: datetime) -> None:
         self._pems: dict[str, str] = {}
         self.public: Mapping[str, VerifyingKey] = {}
+        self._verified: dict[str, Token] = {}
+        """Tokens that were found good: their signature need not be looked at for every request."""
         self.replace(keys, now)
 
     def replace(self, keys: Iterable[SigningKey], now: datetime) -> None:
         """The newest first."""
+        self._verified.clear()
         self._pems = {key.id: key.pem for key in keys}
         self.public = {key_id: verifying_key(pem) for key_id, pem in self._pems.items()}
         self._read_at = now
@@ -64,6 +71,16 @@ class Keyring:
             async with store.view() as view:
                 self.replace(await view.keys.all(), now)
 
+    def verify(self, text: str, rules: TokenRules, now: datetime) -> Token:
+        """UnknownPeer if the token is not good."""
+        token = self._verified.get(text)
+        if token is None or now >= token.expires_at:
+            token = verify_token(text, self.public, rules, now)
+            if len(self._verified) >= VERIFIED_MAX:
+                self._verified.clear()
+            self._verified[text] = token
+        return token
+
     def sign(self, token: Token) -> str:
         """With the newest key."""
         key_id, key_pem = next(iter(self._pems.items()))
@@ -72,6 +89,28 @@ class Keyring:
     def key_set(self) -> str:
         """What others judge our tokens by: a JSON Web Key Set."""
         return key_set_text(self.public)
+
+
+class KnownClients:
+    """Clients in memory: of this process's own changes it hears at once, of another's within a second."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, ApiClient | None] = {}
+        self._changes = -1
+        self._read_at: datetime | None = None
+
+    async def by_id(self, client_id: str, now: datetime) -> ApiClient | None:
+        changes = self._store.changes()
+        if changes != self._changes or self._read_at is None or not timedelta() <= now - self._read_at < CLIENTS_FRESH:
+            self._known, self._changes, self._read_at = {}, changes, now
+        if client_id not in self._known:
+            async with self._store.view() as view:
+                client = await view.clients.by_id(client_id)
+            if self._store.changes() != changes:
+                return client
+            self._known[client_id] = client
+        return self._known[client_id]
 
 
 async def open_keyring(store: Store, fresh: SigningKey, now: datetime) -> Keyring:
@@ -89,6 +128,7 @@ class OwnTokens:
     """Tokens of this VTN's own."""
 
     store: Store
+    clients: KnownClients
     keyring: Keyring
     rules: TokenRules
     lifetime: timedelta
@@ -123,8 +163,8 @@ class OwnTokens:
     async def caller_of(self, text: str, *, shown: str | None, now: datetime) -> Caller:
         """A token is worth no more than its client has now: scopes that were taken away are gone at once."""
         await self.keyring.refresh(self.store, now)
-        token = verify_token(text, self.keyring.public, self.rules, now)
-        client = await _client_of(self.store, token, shown)
+        token = self.keyring.verify(text, self.rules, now)
+        client = await _client_of(self.clients, token, shown, now)
         if client is None:
             raise UnknownPeer("the token's client is no more")
         return _caller(client, token)
@@ -144,7 +184,7 @@ class KeySource(Protocol):
 class ProviderTokens:
     """Tokens of somebody else's identity provider."""
 
-    store: Store
+    clients: KnownClients
     keys: KeySource
     rules: TokenRules
 
@@ -157,7 +197,7 @@ class ProviderTokens:
             token = verify_token(text, self.keys.known(), self.rules, now)
         except UnknownKey:
             token = verify_token(text, await self.keys.ask(), self.rules, now)
-        client = await _client_of(self.store, token, shown)
+        client = await _client_of(self.clients, token, shown, now)
         if client is not None:
             return _caller(client, token)
         role = role_by(token.scopes)
@@ -181,11 +221,10 @@ def _is_proven(who: Credentials, client: ApiClient | None, now: datetime) -> boo
     return current or (previous and is_in_grace)
 
 
-async def _client_of(store: Store, token: Token, shown: str | None) -> ApiClient | None:
+async def _client_of(clients: KnownClients, token: Token, shown: str | None, now: datetime) -> ApiClient | None:
     """The client that the token names, where it is known here; UnknownPeer from another channel than theirs."""
     refuse_other_channel(token.certificate_sha256, shown)
-    async with store.view() as view:
-        client = await view.clients.by_id(token.client_id)
+    client = await clients.by_id(token.client_id, now)
     if client is not None:
         refuse_other_channel(client.certificate_sha256, shown)
     return client

@@ -26,7 +26,7 @@ from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.handlers.clients import add_client
 from openadr_vtn.application.handlers.sep2_groups import Maker
-from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
+from openadr_vtn.application.handlers.tokens import KnownClients, OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import SigningKey
 from openadr_vtn.application.reads import Reads
@@ -157,8 +157,8 @@ async def running_desk(
     doubt = Event()
     echoes = Echoes()
     tokens = OwnTokens(
-        store=store, keyring=await open_keyring(store, a_key(clock), clock.now()), rules=RULES,
-        lifetime=timedelta(hours=1),
+        store=store, clients=KnownClients(store), rules=RULES, lifetime=timedelta(hours=1),
+        keyring=await open_keyring(store, a_key(clock), clock.now()),
     )  # fmt: skip
     desk = Desk(
         store=store,

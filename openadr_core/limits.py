@@ -54,9 +54,9 @@ TLS_HANDSHAKE_WAIT_S = 10.0
 CONNECTIONS_MAX = 20_000
 """Where connections are counted: 30 kB each with TLS, so 600 MB."""
 
-CONNECTIONS_PER_ADDRESS_MAX = 1_000
-CONNECTIONS_PER_MINUTE_MAX = 1_000
-"""New ones from one address (security T36): a thousand VENs behind one line come back at once after an outage."""
+CONNECTIONS_PER_ADDRESS_MAX = 2_000
+CONNECTIONS_PER_MINUTE_MAX = 2_000
+"""New ones from one address (security T36): two thousand VENs behind one line come back at once after an outage."""
 
 TLS_SHUTDOWN_WAIT_S = 5.0
 """A peer that is told goodbye and does not answer holds its socket no longer (Python's own wait is 30 s)."""

@@ -63,6 +63,7 @@ from openadr_vtn.protocols.oadr2_push import Oadr2Pusher
 from openadr_vtn.protocols.oadr2_signatures import Signatures
 from openadr_vtn.settings import (
     ConsoleSettings,
+    Listener,
     Oadr3Settings,
     OperatorSettings,
     PartiesSettings,
@@ -409,7 +410,7 @@ async def _listen_to_all(
             try:
                 listeners[name] = await serve(
                     app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused,
-                    connections=where.connection_limits if isinstance(where, Oadr3Settings) else None,
+                    connections=where.connection_limits if isinstance(where, Listener) else None,
                     may_speak=certificates.may_speak_to_parties if name == "parties" else lambda: True,
                 )  # fmt: skip
             except OSError as error:

@@ -47,7 +47,24 @@ class VtnSettings(Table):
     """The vtnID in every 2.0b message. Some VENs compare it with the case of its letters, some do not."""
 
 
-class PartiesSettings(Table):
+class Listener(Table):
+    """Who may connect, before a handshake is paid for (security T36); whoever is beyond that is reset."""
+
+    connections_max: Annotated[int, Field(ge=1)] = CONNECTIONS_MAX
+    connections_per_address: Annotated[int, Field(ge=1)] = CONNECTIONS_PER_ADDRESS_MAX
+    connections_per_minute: Annotated[int, Field(ge=1)] = CONNECTIONS_PER_MINUTE_MAX
+    """New ones, from one address."""
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        return ConnectionLimits(
+            at_once=self.connections_max,
+            at_once_per_address=self.connections_per_address,
+            per_minute_per_address=self.connections_per_minute,
+        )
+
+
+class PartiesSettings(Listener):
     """Where VENs connect: OpenADR 2.0b over mutual TLS."""
 
     host: str = "127.0.0.1"
@@ -137,7 +154,7 @@ class MqttSettings(Table):
         return self
 
 
-class OperatorSettings(Table):
+class OperatorSettings(Listener):
     """Where the operator's systems and the command line connect: TLS with bearer tokens."""
 
     host: str = "127.0.0.1"
@@ -173,7 +190,7 @@ class IdentityProviderSettings(Table):
     """Authorities that sign its certificate, besides those that this machine trusts."""
 
 
-class Oadr3Settings(Table):
+class Oadr3Settings(Listener):
     """Where clients of OpenADR 3 connect, VENs and business logic: TLS, bearer tokens, a certificate if they like."""
 
     host: str = "127.0.0.1"
@@ -182,22 +199,10 @@ class Oadr3Settings(Table):
     """Without one nothing listens here: OpenADR 3 is served where operators connect alone."""
     client_trust: tuple[Path, ...] = ()
     """Authorities of client certificates. A client may show one, and is bound to it then; none is asked for without."""
-    connections_max: Annotated[int, Field(ge=1)] = CONNECTIONS_MAX
-    connections_per_address: Annotated[int, Field(ge=1)] = CONNECTIONS_PER_ADDRESS_MAX
-    connections_per_minute: Annotated[int, Field(ge=1)] = CONNECTIONS_PER_MINUTE_MAX
-    """New ones, from one address."""
     strict_targets: bool = False
     """Whether a VEN's lists hold programs and events with targets only if its query names them."""
     identity_provider: IdentityProviderSettings | None = None
     """If set, its tokens count here, and this VTN's own do not."""
-
-    @property
-    def connection_limits(self) -> ConnectionLimits:
-        return ConnectionLimits(
-            at_once=self.connections_max,
-            at_once_per_address=self.connections_per_address,
-            per_minute_per_address=self.connections_per_minute,
-        )
 
 
 class ConsoleSettings(Table):
@@ -260,7 +265,7 @@ class OptSettings(Table):
         )
 
 
-class Sep2Settings(Table):
+class Sep2Settings(Listener):
     """Where IEEE 2030.5 clients connect (CSIP, CSIP-AUS); without this table nobody listens for them."""
 
     host: str = "127.0.0.1"

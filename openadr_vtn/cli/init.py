@@ -103,6 +103,11 @@ signature_age_max_s = 300
 poll_interval_s = 10
 # Requests that are answered at a time; who comes beyond that is told to come again (HTTP 503, Retry-After).
 requests_max = 500
+# Connections at a time, from one address, and new ones a minute from one address: who is beyond that is reset at once.
+# [operator], [oadr3] and [sep2] have these too.
+connections_max = 20_000
+connections_per_address = 2_000
+connections_per_minute = 2_000
 # What our address has before /OpenADR2. A VEN on the same host and port must have another one.
 # prefix = "/vtn"
 
@@ -154,10 +159,6 @@ port = {oadr3_port}
 # Authorities of client certificates. A client may show one: its tokens are bound to it then (RFC 8705), and one that
 # is tied to a certificate must. Without this line none is asked for.
 client_trust = ["certs/openadr-rsa-root.pem", "certs/openadr-ecc-root.pem"]
-# Connections at a time, from one address, and new ones a minute from one address: beyond that they are reset at once.
-connections_max = 20000
-connections_per_address = 1000
-connections_per_minute = 1000
 # Whether the lists of an OpenADR 3 VEN hold programs and events with targets only if its query names them.
 strict_targets = false
 

@@ -86,6 +86,9 @@ CERTIFICATE = '{{ certificate = "vtn-{kind}.pem", key = "vtn-{kind}.key" }}'
 SETTINGS = """
 [parties]
 port = 0
+# Every VEN of a bench comes from one address.
+connections_per_address = 1_000_000
+connections_per_minute = 1_000_000
 trust = ["ecc-root.pem", "rsa-root.pem"]
 certificates = [{certificates}]
 

@@ -124,6 +124,19 @@ async def test_each_subscription_is_told_in_order(bench: Bench, now: datetime) -
     assert [notice.kind for notice in bench.notices] == ["notification delivered"] * 4
 
 
+async def test_a_subscription_of_3_0_1_hears_its_own_words(bench: Bench, now: datetime) -> None:
+    older = replace(a_subscription(now, "older"), document='{"clientName": "c", "openadrVersion": "3.0.1"}')
+    await bench.subscribe(older, a_subscription(now, "newer"))
+    program = replace(a_program(now), document='{"programName": "p", "targets": ["zone-a"]}')
+    async with bench.store.unit_of_work() as uow:
+        await uow.object_changes.record([program_change(Operation.UPDATE, program, now)])
+    await bench.settled(bench.sender())
+    assert bench.receivers.heard_by("older") == ["PUT program-1"]
+    assert bench.receivers.heard_by("newer") == ["UPDATE program-1"]
+    told = {whom: said["object"]["targets"] for whom, said in bench.receivers.told}
+    assert told == {"older": [{"type": "GROUP", "values": ["zone-a"]}], "newer": ["zone-a"]}
+
+
 async def test_a_ven_is_told_of_what_it_may_see_and_no_more_of_it(bench: Bench, now: datetime) -> None:
     def a_ven(name: str, *targets: str) -> Any:
         return replace(a_party(now, name), client_id=f"client-{name}", targets=targets)

@@ -41,8 +41,8 @@ SPREAD_TOGETHER = 50
 LOOKED_AT_TOGETHER = 100
 PARCELS_EACH = 16
 """Of one subscription, carried one after the other; so many may be carried twice if the process dies."""
-WRITTEN_EVERY_S = 0.05
-"""What comes back is written down together: a commit for each would cost more than the exchange."""
+WRITTEN_EVERY_S = 0.03
+"""What comes back meanwhile is written down together: a commit for each would cost more than the exchange."""
 STORE_RETRY_S = 1.0
 NOT_TO_BE_SEEN = "its client may not see this any more"
 
@@ -140,6 +140,8 @@ class WebhookSender:
             if not self._stopping:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._poked.wait(), wait_s)
+                if self._under_way:
+                    await asyncio.sleep(WRITTEN_EVERY_S)
 
     async def turn(self) -> float:
         """Do what can be done now; seconds until there may be more."""
@@ -263,7 +265,7 @@ class WebhookSender:
             return
         notifications = [one for carried in together for one in carried.notifications]
         async with self._store.unit_of_work() as uow:
-            known = await uow.subscriptions.by_ids({carried.state.subscription_id for carried in together})
+            known = await uow.subscriptions.which_are_there({carried.state.subscription_id for carried in together})
             states = [carried.state for carried in together if carried.state.subscription_id in known]
             await uow.notifications.save(notifications, states)
         del self._carried[: len(together)]
@@ -279,7 +281,7 @@ class WebhookSender:
     def _wait_s(self, now: datetime) -> float:
         """Until the next is due. For who is due and finds no room, the end of an exchange pokes."""
         if self._carried:
-            return WRITTEN_EVERY_S
+            return 0.0
         later = [at for one, at in self._due.items() if at > now and one not in self._under_way]
         duty = now if self._duty_until is None else self._duty_until - TERM / 2
         return max(0.0, (min([*later, duty]) - now).total_seconds())

@@ -42,6 +42,10 @@ class SqlSubscriptions(ObjectRepository):
         query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.id.in_(sorted(subscription_ids)))
         return {row["id"]: _subscription_of(row) for row in await self._rows(query)}
 
+    async def which_are_there(self, subscription_ids: Collection[str]) -> set[str]:
+        query = select(SUBSCRIPTION.c.id).where(SUBSCRIPTION.c.id.in_(sorted(subscription_ids)))
+        return {row["id"] for row in await self._rows(query)}
+
     async def page(self, of: SubscriptionFilter, page: Page) -> list[Subscription]:
         query = select(SUBSCRIPTION).where(_matches(of)).order_by(SUBSCRIPTION.c.created_at, SUBSCRIPTION.c.id)
         return [_subscription_of(row) for row in await self._rows(query.offset(page.skip).limit(page.limit))]

@@ -238,7 +238,10 @@ class Deliveries(Protocol):
         """Every version and party, by version, then by the time of entitlement."""
 
     async def count_unanswered(self, now: datetime) -> int:
-        """Answers that parties owe to the newest versions of events that are not over."""
+        """Answers that parties owe to the newest versions of events that are not over.
+
+        A ven of OpenADR 3, which no certificate makes a 2.0b party, owes none.
+        """
 
 
 class Errands(Protocol):

@@ -66,7 +66,9 @@ def show_party(api: OperatorApi, named: str, *, as_json: bool) -> None:
         ("venID", found["id"]),
         ("state", found["state"]),
         ("fingerprint", " ".join(certificates) or "(none)"),
+        ("client", found["client_id"] or "(none: it does not speak OpenADR 3)"),
         ("targets", " ".join(found["targets"]) or "(none)"),
+        ("resources", " ".join(_resource(one) for one in found["resources"]) or "(none)"),
         ("registered", clock_text(found["registered_at"]) or "no"),
         ("registrationID", current["id"] if current else "(none)"),
         ("signatures", found["signatures"] or "as vtn.toml says"),
@@ -265,8 +267,15 @@ def _certificate_state(certificate: dict[str, Any]) -> str:
 def _transport(party: dict[str, Any]) -> str | None:
     """How it is reached: it polls, or is pushed to, and whether that works."""
     push = party["push"]
+    if party["client_id"] is not None and party["transport"] is None:
+        return "OpenADR 3"
     failing = party["transport"] == "push" and push is not None and push["failures"]
     return "push, failing" if failing else party["transport"]
+
+
+def _resource(resource: dict[str, Any]) -> str:
+    granted = ",".join(resource["targets"])
+    return f"{resource['name']} ({granted})" if granted else str(resource["name"])
 
 
 def _reached(found: dict[str, Any]) -> list[tuple[str, str]]:

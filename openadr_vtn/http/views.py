@@ -29,6 +29,7 @@ def party_json(party: Party) -> Object:
         "id": party.id,
         "name": party.name,
         "state": party.state.value,
+        "client_id": party.client_id,
         "targets": list(party.targets),
         "first_seen_at": moment_text(party.first_seen_at),
         "registered_at": moment_text(registration.registered_at) if registration else None,
@@ -58,6 +59,7 @@ def party_view_json(view: PartyView) -> Object:
         "last_seen_at": _moment(view.last_seen_at),
         "reports": len(view.reports),
         "report_late_by_s": whole_s(view.late_by),
+        "resources": [{"id": one.id, "name": one.name, "targets": list(one.targets)} for one in view.resources],
         "transport": None if registration is None else "pull" if registration.pull else "push",
         "push": None
         if view.push is None

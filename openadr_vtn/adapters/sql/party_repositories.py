@@ -229,7 +229,8 @@ class SqlDeliveries(Repository):
         newest = (EVENT.c.id == DELIVERY.c.event_id) & (EVENT.c.version == DELIVERY.c.event_version)
         current = EVENT.c.over_at.is_(None) | (EVENT.c.over_at > now)
         query = select(func.count().label("rows")).select_from(EVENT.join(DELIVERY, newest))
-        row = await self._row(query.where(current, DELIVERY.c.answered_at.is_(None)))
+        answers = exists().where(CERTIFICATE.c.party_id == DELIVERY.c.party_id)
+        row = await self._row(query.where(current, DELIVERY.c.answered_at.is_(None), answers))
         return 0 if row is None else int(row["rows"])
 
     async def _deliveries(self, query: Select[Any]) -> list[Delivery]:

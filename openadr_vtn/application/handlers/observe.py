@@ -17,6 +17,7 @@ from openadr_vtn.application.handlers.availability_views import (
 from openadr_vtn.application.handlers.events import NOTE, PAGE
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.handlers.report_views import power_series
+from openadr_vtn.application.oadr3_ports import StoredResource
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.errand import Errand
@@ -45,6 +46,8 @@ class PartyView:
     """How long the latest of its reports has been due."""
     push: PushState | None
     """How the last push to it went, if it is pushed to."""
+    resources: tuple[StoredResource, ...]
+    """What is behind it, as OpenADR 3 knows it; the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +127,11 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
     last_seen = await uow.parties.last_seen()
     requests = await uow.reports.all_open_requests()
     pushes = await uow.pushes.of_parties(await uow.pushes.party_ids())
-    views = []
-    for party in await uow.parties.all():
+    parties, views = await uow.parties.all(), []
+    resources: dict[str, list[StoredResource]] = {}
+    for resource in await uow.resources.of_parties(party.id for party in parties):
+        resources.setdefault(resource.party_id, []).append(resource)
+    for party in parties:
         reports = requests.get(party.id, [])
         views.append(
             PartyView(
@@ -134,6 +140,7 @@ async def party_views(uow: UnitOfWork, now: datetime) -> list[PartyView]:
                 reports=tuple(reports),
                 late_by=latest_by(reports, now),
                 push=pushes.get(party.id),
+                resources=tuple(resources.get(party.id, ())),
             )
         )
     return sorted(views, key=lambda view: (view.party.state != "pending", view.party.name))
@@ -149,6 +156,7 @@ async def party_detail(uow: UnitOfWork, named: str, now: datetime) -> PartyDetai
         reports=tuple(reports),
         late_by=latest_by(reports, now),
         push=(await uow.pushes.of_parties([party.id])).get(party.id),
+        resources=tuple(await uow.resources.of_parties([party.id])),
     )
     return PartyDetail(view=view, waiting=tuple(await uow.errands.of_parties([party.id])))
 

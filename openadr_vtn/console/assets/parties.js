@@ -15,6 +15,7 @@ follow("/data/parties.json", (parties) => {
     ["Last seen", (party) => ago(party.last_seen_at)],
     ["Reports", (party) => !party.reports ? null : party.report_late_by_s ? node("span", { class: "bad" }, `late by ${span(party.report_late_by_s)}`) : node("span", { class: "good" }, "in time")],
     ["Targets", (party) => party.targets.join(", ") || null],
+    ["Resources", (party) => party.resources.map((one) => one.name).join(", ") || null],
     ["Fingerprint", (party) => party.certificates.at(-1)?.fingerprint, "plain"],
     ["Ends", ending],
     ["Subject", (party) => party.certificates.at(-1)?.subject],
@@ -23,6 +24,7 @@ follow("/data/parties.json", (parties) => {
 
 // How a party is reached; of one that is pushed to, whether that works.
 function reached(party) {
+  if (party.client_id && !party.transport) return node("span", { title: `client ${party.client_id}` }, "OpenADR 3");
   if (!party.push || !party.push.failures) return party.transport;
   return node("span", { class: "bad", title: party.push.outcome }, `push: ${party.push.outcome}`);
 }

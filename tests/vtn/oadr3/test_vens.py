@@ -2,6 +2,7 @@
 
 from openadr_core.model.party import PartyState
 from openadr_vtn.domain.access import READ_VEN_OBJECTS, Role
+from openadr_vtn.http.addresses import ADMIN
 from tests.vtn.oadr3.table import Table, bl_resource_request, resource_request, ven_request
 from tests.vtn.operator.test_operator_access import assert_problem
 
@@ -182,3 +183,18 @@ async def test_a_ven_goes_with_its_resources(table: Table) -> None:
         ("VEN", "CREATE", "ven-1"),
         ("VEN", "DELETE", "ven-1"),
     ]
+
+
+async def test_an_operator_sees_vens_beside_parties_of_20b(table: Table) -> None:
+    await table.desk.add_party("one")
+    ven = await table.ven.create("vens", ven_request())
+    await table.bl.create("resources", bl_resource_request(ven["id"], "ven-1", targets=["feeder-7"]))
+    seen = {one["name"]: one for one in (await table.desk.http.get(f"{ADMIN}/parties")).json()}
+    assert [seen[name]["client_id"] for name in ("one", "my house")] == [None, "ven-1"]
+    assert [one["name"] for one in seen["my house"]["resources"]] == ["battery"]
+    detail = (await table.desk.http.get(f"{ADMIN}/parties/{ven['id']}")).json()
+    assert detail["resources"] == seen["my house"]["resources"]
+    assert (detail["state"], detail["certificates"], detail["registration"]) == ("approved", [], None)
+    await table.desk.create_event(await table.desk.create_program())
+    async with table.desk.store.view() as view:
+        assert await view.deliveries.count_unanswered(table.desk.clock.now()) == 1, "3.x has no answer to owe"

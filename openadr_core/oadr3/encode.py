@@ -5,12 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand, Reading
 from openadr_core.oadr3.names import ObjectKind
 from openadr_core.oadr3.target_types import with_shown
 from openadr_core.oadr3.times import length_text, moment_text
 
+OPERATING_STATE = "OPERATING_STATE"
+OPT_STATES = {OptType.IN: "NORMAL", OptType.OUT: "IDLE_OPTED_OUT"}
+"""Interpretation: 3.1 has no word for an opt; its operating states have one for being out, and all others are in."""
 NOTHING: Mapping[str, Any] = {}
 REPORT_TYPES = {Measurand.USAGE: "DEMAND", Measurand.BASELINE: "BASELINE"}
 """Our measurands by the standard's report payload types."""
@@ -88,10 +92,22 @@ def resource_text(
 
 
 def report_text(
-    report_id: str, event_id: str, party: Party, series: Mapping[Measurand, list[Reading]], modified_at: datetime
+    report_id: str,
+    event_id: str,
+    modified_at: datetime,
+    *,
+    party: Party,
+    opt: Opt | None,
+    series: Mapping[Measurand, list[Reading]],
 ) -> str:
-    """What a party measured during an event, as a 3.1 report: one interval for each reading, in kW."""
+    """What a party said of an event in another protocol, as a 3.1 report.
+
+    Its answer is an operating state from when it was given on; then comes one interval for each reading, in kW.
+    """
     intervals: list[dict[str, Any]] = []
+    if opt is not None:
+        state = {"type": OPERATING_STATE, "values": [OPT_STATES[opt.opt_type]]}
+        intervals.append({"id": 0, "intervalPeriod": {"start": moment_text(opt.at)}, "payloads": [state]})
     for measurand, readings in series.items():
         for reading in readings:
             intervals.append(

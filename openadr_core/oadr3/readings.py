@@ -10,6 +10,7 @@ from math import isfinite
 from openadr_core.errors import RemoteProtocolError
 from openadr_core.limits import READING_MAX
 from openadr_core.model.report import EVERYTHING, DataPoint, DataSource, Measurand, Quality, Reading
+from openadr_core.oadr3.encode import OPERATING_STATE
 from openadr_core.oadr3.layout import Placed, lay_out, parts
 from openadr_core.oadr3.messages import EventRequest, ReportPayloadDescriptor, ReportRequest, ResourceReport, Value
 from openadr_core.oadr3.units import UNITS
@@ -18,7 +19,6 @@ from openadr_core.units import from_scale
 AGGREGATED = "AGGREGATED_REPORT"
 """The name of everything behind a ven."""
 DATA_QUALITY = "DATA_QUALITY"
-OPERATING_STATE = "OPERATING_STATE"
 OPTED_OUT = frozenset({"IDLE_OPTED_OUT", "RUNNING_OPTED_OUT"})
 
 MEASURANDS: Mapping[str, tuple[Measurand, str]] = {

@@ -65,7 +65,9 @@ class Look:
         if self._is_known(tag):
             return _unchanged(tag)
         await self.desk.reads.note(found.items, self.viewer.client_id)
-        headers = {"ETag": tag, "X-Total-Count": str(found.total), **KEEP}
+        headers = {"ETag": tag, **KEEP}
+        if found.is_all:
+            headers["X-Total-Count"] = str(found.total)
         if link := self._link(page, found.total):
             headers["Link"] = link
         if before and before == self.tag:

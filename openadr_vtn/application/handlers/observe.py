@@ -114,10 +114,11 @@ class EventDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReport:
-    """What a party measured during an event, as 3.1 reports it to the operator."""
+    """What a party said of an event and measured during it, as 3.1 reports it to the operator."""
 
     event: DrEvent
     party: Party
+    opt: Opt | None
     series: Mapping[Measurand, list[Reading]]
     until: datetime
 
@@ -222,7 +223,7 @@ async def event_reports(
     party_name: str | None = None,
     enough: int | None = None,
 ) -> list[EventReport]:
-    """What each party measured during each event that has begun, in the order of ``event_views``.
+    """What each party of 2.0b said of each event and measured during it, in the order of ``event_views``.
 
     The search ends when it has found ``enough``; without, all there are.
     """
@@ -236,12 +237,13 @@ async def event_reports(
     async for event in _events(uow, now, program_id, event_id):
         if enough is not None and len(found) >= enough:
             break
-        rows = await uow.deliveries.of_event(event.id)
+        rows, opts = await uow.deliveries.of_event(event.id), await effective_opts(uow, event.id)
         for party_id in dict.fromkeys(row.party_id for row in rows if not row.withdrawn and row.party_id in parties):
-            since, until = event.starts_at, _over_at(event, now)
+            since, until, opt = event.starts_at, _over_at(event, now), opts.get(party_id)
             series = {measurand: await power_series(uow, party_id, measurand, since, until) for measurand in SHOWN}
-            if any(series.values()):
-                found.append(EventReport(event=event, party=parties[party_id], series=series, until=until))
+            if opt is not None or any(series.values()):
+                until = until if opt is None else max(until, opt.at)
+                found.append(EventReport(event=event, party=parties[party_id], opt=opt, series=series, until=until))
     return found
 
 

@@ -104,15 +104,16 @@ async def reports_seen(
         written = await view.report_objects.page(of, page)
         total = await view.report_objects.count(of)
         derived: list[EventReport] = []
+        wanted = max(page.skip + page.limit - total, 0) + 1
         if viewer.is_business:
             derived = await event_reports(
                 view, now, program_id=program_id, event_id=event_id, party_name=client_name,
-                enough=max(page.skip + page.limit - total, 0) + 1,
+                enough=wanted,
             )  # fmt: skip
     skipped = max(page.skip - total, 0)
     shown = derived[skipped : skipped + page.limit - len(written)]
     texts = [stored_report_text(stored) for stored in written] + [_derived_text(one) for one in shown]
-    return Listed(items=texts, total=total + len(derived))
+    return Listed(items=texts, total=total + len(derived), is_all=len(derived) < wanted)
 
 
 def _may_see(viewer: Viewer, one: EventReport) -> bool:
@@ -121,7 +122,7 @@ def _may_see(viewer: Viewer, one: EventReport) -> bool:
 
 def _derived_text(one: EventReport) -> str:
     report_id = f"{one.event.id}{OF_PARTY}{one.party.id}"
-    return report_text(report_id, one.event.id, one.party, one.series, one.until)
+    return report_text(report_id, one.event.id, one.until, party=one.party, opt=one.opt, series=one.series)
 
 
 async def _event(uow: UnitOfWork, event_id: str, viewer: Viewer) -> StoredEvent:

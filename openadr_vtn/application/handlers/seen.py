@@ -24,6 +24,8 @@ class Listed(Generic[T]):
     items: Sequence[T]
     total: int
     """How many there are, on all pages."""
+    is_all: bool = True
+    """Whether that is all; else there are more, and nobody has counted them."""
 
 
 async def programs_seen(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from openadr_core.model.opt import OptType
+from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.report import Measurand, Quality, Reading
 from openadr_core.oadr3.times import moment_text
 from openadr_core.units import WATT
@@ -142,11 +142,29 @@ async def test_what_20b_parties_measured_stands_behind(table: Table) -> None:
     assert await table.bl.ids("reports") == [made["id"], derived]
     assert await table.bl.ids("reports?skip=1") == [derived]
     assert await table.bl.ids("reports?limit=1") == [made["id"]]
+    counted = [(await table.bl.ask("GET", f"reports?limit={limit}")).headers.get("X-Total-Count") for limit in (1, 2)]
+    assert counted == [None, "2"], "how much 2.0b parties said is counted by reading it"
     assert await table.bl.ids("reports?skip=2") == []
     report = await table.bl.read(f"reports/{derived}")
     assert report["resources"][0]["intervals"][0]["payloads"] == [{"type": "DEMAND", "values": [4.0]}]
     assert await table.ven.ids("reports") == [made["id"]]
     assert_problem(await table.ven.ask("GET", f"reports/{derived}"), 404)
+
+
+async def test_an_answer_of_a_20b_party_is_an_operating_state(table: Table) -> None:
+    await table.desk.add_party("one")
+    event_id = await table.desk.create_event(await table.desk.create_program())
+    assert await table.bl.read("reports") == []
+    for opt_type, state in ((OptType.OUT, "IDLE_OPTED_OUT"), (OptType.IN, "NORMAL")):
+        table.desk.clock.advance(1)
+        opt = Opt(event_id=event_id, version=0, opt_type=opt_type, at=table.desk.clock.now())
+        async with table.desk.store.unit_of_work() as uow:
+            await uow.opts.add("id-one", opt)
+        (report,) = await table.bl.read(f"reports?eventID={event_id}")
+        (interval,) = report["resources"][0]["intervals"]
+        assert interval["payloads"] == [{"type": "OPERATING_STATE", "values": [state]}]
+        assert interval["intervalPeriod"] == {"start": moment_text(opt.at)}
+        assert report["modificationDateTime"] == moment_text(opt.at)
 
 
 async def test_to_opt_out_by_operating_state_is_an_opt(table: Table) -> None:

@@ -43,8 +43,9 @@ from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.retention import forget_reports
-from openadr_vtn.application.handlers.tokens import KnownClients, OwnTokens, open_keyring
+from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
+from openadr_vtn.application.known_clients import KnownClients
 from openadr_vtn.application.ports import Notice, SigningKey, Store, Witness
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.console.routes import console_app

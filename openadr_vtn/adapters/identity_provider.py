@@ -13,7 +13,8 @@ from openadr_core.oadr3.key_sets import VerifyingKey, read_key_set
 from openadr_core.oadr3.tokens import TokenRules
 from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.tls import client_context
-from openadr_vtn.application.handlers.tokens import KnownClients, ProviderTokens
+from openadr_vtn.application.handlers.tokens import ProviderTokens
+from openadr_vtn.application.known_clients import KnownClients
 from openadr_vtn.application.ports import Store
 from openadr_vtn.settings import Oadr3Settings
 

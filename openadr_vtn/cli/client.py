@@ -113,7 +113,7 @@ def rotate(client_id: str, grace_hours: float, config: Path) -> None:
 @click.argument("client_id", metavar="ID")
 @config_option
 def remove(client_id: str, config: Path) -> None:
-    """Remove a client, by the id that list shows. Its tokens are refused at once."""
+    """Remove a client, by the id that list shows. Its tokens are refused within a second."""
     from openadr_vtn.cli import client_store  # noqa: PLC0415  # a second of imports that other commands do not need
 
     gone = asyncio.run(client_store.remove_client(load(config), client_id))

@@ -17,14 +17,13 @@ from openadr_core.oadr3.tokens import (
     sign_token,
     verify_token,
 )
+from openadr_vtn.application.known_clients import KnownClients
 from openadr_vtn.application.ports import ApiClient, SigningKey, Store
 from openadr_vtn.domain.access import Caller, granted, role_by, scopes_of, within
 
 KEYS_READ_AGAIN = timedelta(minutes=1)
 VERIFIED_MAX = 50_000
 """Tokens in memory: half a kilobyte each."""
-CLIENTS_FRESH = timedelta(seconds=1)
-"""How long another process's word that a client is no more may take to be heard here."""
 
 
 class TokenJudge(Protocol):
@@ -60,10 +59,12 @@ class Keyring:
 
     def replace(self, keys: Iterable[SigningKey], now: datetime) -> None:
         """The newest first."""
-        self._verified.clear()
-        self._pems = {key.id: key.pem for key in keys}
-        self.public = {key_id: verifying_key(pem) for key_id, pem in self._pems.items()}
         self._read_at = now
+        pems = {key.id: key.pem for key in keys}
+        if list(pems.items()) != list(self._pems.items()):
+            self._verified.clear()
+            self._pems = pems
+            self.public = {key_id: verifying_key(pem) for key_id, pem in pems.items()}
 
     async def refresh(self, store: Store, now: datetime) -> None:
         """Seldom: rubbish must cost no queries."""
@@ -89,28 +90,6 @@ class Keyring:
     def key_set(self) -> str:
         """What others judge our tokens by: a JSON Web Key Set."""
         return key_set_text(self.public)
-
-
-class KnownClients:
-    """Clients in memory: of this process's own changes it hears at once, of another's within a second."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._known: dict[str, ApiClient | None] = {}
-        self._changes = -1
-        self._read_at: datetime | None = None
-
-    async def by_id(self, client_id: str, now: datetime) -> ApiClient | None:
-        changes = self._store.changes()
-        if changes != self._changes or self._read_at is None or not timedelta() <= now - self._read_at < CLIENTS_FRESH:
-            self._known, self._changes, self._read_at = {}, changes, now
-        if client_id not in self._known:
-            async with self._store.view() as view:
-                client = await view.clients.by_id(client_id)
-            if self._store.changes() != changes:
-                return client
-            self._known[client_id] = client
-        return self._known[client_id]
 
 
 async def open_keyring(store: Store, fresh: SigningKey, now: datetime) -> Keyring:

@@ -265,6 +265,7 @@ class Agent:
             text = f"{liars} devices told of more power than they have, and are planned without for an hour"
             self.note(Notice(at=now, kind="devices quarantined", text=text, alarm=True))
         acknowledged = self.control.commands.acknowledged()
+        self.control.cut_off = self.upstream == "unreachable"
         tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
         metered = self.seen.unsaved()
         heard_until = self._gateways.mark()

@@ -6,7 +6,7 @@ all of that is in the Round as well: after a crash ``restore`` continues it.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from openadr_ven.application.accounting import Share
 from openadr_ven.application.asking import Ask, asks_at, profile_w
 from openadr_ven.application.books import Books, Engaged
 from openadr_ven.application.commands import Commands, lease_end
+from openadr_ven.application.limiting import Cap, binding, caps_at, within
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.opting import Opting
 from openadr_ven.application.owners import Bound, Owners
@@ -33,7 +34,7 @@ from openadr_ven.dispatch.plan import Plan, direction_of
 from openadr_ven.dispatch.policy import DEFAULT_POLICY
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
 from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
-from openadr_ven.domain.opt_policy import PRICES
+from openadr_ven.domain.opt_policy import LIMITS, PRICES
 from openadr_ven.domain.records import from_record, to_record
 from openadr_ven.fleet.aiming import Aim
 from openadr_ven.fleet.columns import Direction, Floats, Mask, Mode
@@ -106,6 +107,9 @@ class Control:
         self.opting = Opting(seen.fleet, fleet_name=settings.fleet_name, rules=settings.opt_rules)
         self.conditions: Mapping[Condition, datetime] = {}
         """What the fleet's operator says of the world, told before each round."""
+        self.cut_off = False
+        """Whether the VTN is out of reach, told before each round."""
+        self._caps: tuple[Cap, ...] = ()
         self.engaged: Engaged | None = None
         self.sequence = 0
         self.guard = GuardState()
@@ -149,7 +153,7 @@ class Control:
         """What the last round offered is safe."""
         self._unstored = None
 
-    def tick(self, held: Iterable[HeldEvent], *, now: datetime, frozen: bool = False) -> Tick:
+    def tick(self, held: Collection[HeldEvent], *, now: datetime, frozen: bool = False) -> Tick:
         """One round. While ``frozen`` (the time is in doubt), no event begins; the one under way goes on and ends."""
         self.sequence = max(self.sequence, int(self._seen.sequence.max(initial=0)))
         self.commands.seen(self._seen.held, self._seen.sequence)
@@ -161,10 +165,11 @@ class Control:
             rows_of=self.aim.rows,
             priced=lambda context: of_program(self._settings.reference, context) is not None,
         )
-        if frozen:
-            asks = tuple(ask for ask in asks if ask.held.event.id in self._following)
         if not self._warm(now):
             return self._idle()
+        asks += self._bounds(held, now)
+        if frozen:
+            asks = tuple(ask for ask in asks if ask.held.event.id in self._following)
         self._following = frozenset(ask.held.event.id for ask in asks)
         self._unstored = self._engage(asks[0] if asks else None, now) or self._unstored
         if self.engaged is None:
@@ -172,6 +177,32 @@ class Control:
             self.guard = admit(self._settings.envelope, self.guard, 0, now.timestamp()).state
             return self._idle()
         return self._round(asks, self.engaged, now)
+
+    # -- bounds ------------------------------------------------------------------------
+
+    def _bounds(self, held: Collection[HeldEvent], now: datetime) -> tuple[Ask, ...]:
+        """What bounds the fleet now, and of that what devices must be told something for."""
+        self._caps = caps_at(
+            held,
+            now,
+            rows_of=self.aim.rows,
+            act_on_tests=self._settings.act_on_tests,
+            void_before=self.conditions.get(Condition.OUTAGE),
+            cut_off=self.cut_off,
+        )
+        if not self._caps or not self._seen.has_measured_before(now):
+            return ()
+        engaged = self.engaged
+        # What devices would draw by themselves: what they draw, and what they were told to leave.
+        usual_w = self._seen.meter_before(now)
+        if engaged is not None:
+            usual_w = usual_w + self.commands.relief_w(engaged.baseline_w)
+        return binding(
+            self._caps,
+            now,
+            usual_w=lambda cap: _sum_w(usual_w, cap.rows),
+            engaged_by=None if engaged is None else engaged.held.event.id,
+        )
 
     # -- engagement --------------------------------------------------------------------
 
@@ -189,9 +220,9 @@ class Control:
             # Interpretation: events that follow each other without a pause share the baseline of the first;
             # what the devices take now is no baseline any more.
             baseline_w, taken_at = self.engaged.baseline_w, self.engaged.baseline_at
-        elif self._kept_baseline is not None and self._kept_baseline.event_id == ask.held.event.id:
+        elif (kept := self._kept_for(ask)) is not None:
             # We were away for longer than our leases; what the devices took meanwhile says nothing.
-            baseline_w, taken_at = _power_w(self._kept_baseline), self._kept_baseline.taken_at
+            baseline_w, taken_at = _power_w(kept), kept.taken_at
         else:
             taken_at = min(ask.since, now)
             if not self._seen.has_measured_before(taken_at):
@@ -201,8 +232,7 @@ class Control:
                     return None
             baseline_w = self._seen.meter_before(taken_at)
         engaged = self._engagement(ask.held, baseline_w, taken_at)
-        kept = self._kept_baseline
-        if kept is not None and kept.event_id == ask.held.event.id:
+        if (kept := self._kept_for(ask)) is not None:
             turns = self._turns_of(ask.held, kept)
         else:
             turns = self._plan_turns(ask, engaged, now)
@@ -215,7 +245,14 @@ class Control:
             ends_s=b"" if turns is None else turns.ends_s.tobytes(),
         )
 
+    def _kept_for(self, ask: Ask) -> Baseline | None:
+        """The baseline of before a restart; a bound, which comes and goes within its event, has a new one each time."""
+        kept, is_bound = self._kept_baseline, ask.segment.signal.kind in LIMITS
+        return None if kept is None or is_bound or kept.event_id != ask.held.event.id else kept
+
     def _plan_turns(self, ask: Ask, engaged: Engaged, now: datetime) -> Turns | None:
+        if ask.segment.signal.kind in LIMITS:
+            return None
         outlook = self._outlook((ask,), now)
         bound = self._bound((ask.held.event,), now)
         books = self._books(engaged, outlook, bound)
@@ -270,7 +307,9 @@ class Control:
         outlook = self._outlook(asks, now)
         bound = self._bound(tuple(ask.held.event for ask in asks) or (engaged.held.event,), now)
         books = self._books(engaged, outlook, bound)
-        wants = self._wants.of(asks, baseline_of=books.usual_w, book_of=books.books)
+        orders = [ask for ask in asks if ask.segment.signal.kind not in LIMITS]
+        wants = self._wants.of(orders, baseline_of=books.usual_w, book_of=books.books)
+        wants = within(asks, wants, self._caps, usual_w=books.usual_w)
         leads = direction_of(next((watts for watts in wants if watts), 0.0))
         # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.
         wanted_w = leads * sum(max(leads * watts, 0.0) for watts in wants)
@@ -447,6 +486,10 @@ def _after_absence(guard: GuardState, now: datetime) -> GuardState:
     now_ms = round(now.timestamp() * 1000)
     away_ms = 0 if guard.seen_ms is None else max(0, now_ms - guard.seen_ms)
     return replace(guard, seen_ms=now_ms, elapsed_ms=guard.elapsed_ms + away_ms)
+
+
+def _sum_w(power_w: Floats, rows: Mask | None) -> float:
+    return float((power_w if rows is None else power_w[rows]).sum())
 
 
 def _power_w(baseline: Baseline) -> Floats:

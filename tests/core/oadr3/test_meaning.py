@@ -34,11 +34,12 @@ def meaning(payload_type: str, *values: list[Any], draw: float = 0.0, **members:
         ],
         **members,
     }
+    text = json.dumps({name: said for name, said in body.items() if said is not None})
     program = decode_program(
         b'{"programName": "peak", "attributes": [{"type": "RELIEF_SIGN", "values": ["NEGATIVE"]}]}'
     )
     return meaning_of(
-        decode_event(json.dumps(body).encode()), program_of(program, "p"), program, event_id="e", version=0,
+        decode_event(text.encode()), program_of(program, "p"), program, event_id="e", version=0,
         created_at=NOON, modified_at=NOON, obtained_at=NOON, draw=draw,
     )  # fmt: skip
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from openadr_core.exchange import Request
-from openadr_core.oadr3.readings import AGGREGATED, OPERATING_STATE
+from openadr_core.oadr3.encode import OPERATING_STATE
+from openadr_core.oadr3.readings import AGGREGATED
 from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.protocols.oadr3.lists import PAGE, Pass
 from openadr_ven.protocols.oadr3.memory import State

@@ -65,6 +65,9 @@ class Subscriptions(Protocol):
 
     async def by_ids(self, subscription_ids: Collection[str]) -> dict[str, Subscription]: ...
 
+    async def of_client(self, client_id: str) -> list[Subscription]:
+        """The oldest first."""
+
     async def which_are_there(self, subscription_ids: Collection[str]) -> set[str]: ...
 
     async def page(self, of: SubscriptionFilter, page: Page) -> list[Subscription]:

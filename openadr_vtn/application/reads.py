@@ -30,6 +30,10 @@ class Reads:
         self._noted = noted
         self._watched: tuple[str, frozenset[ObjectKind]] = ("", frozenset())
 
+    async def are_watched(self) -> bool:
+        """Whether anybody asks to hear of them."""
+        return bool(await self._watched_now())
+
     async def note(self, texts: Iterable[str], reader_id: str) -> None:
         """These objects were sent to a client, as JSON texts. Where nobody watches for it, this costs nothing."""
         watched = await self._watched_now()

@@ -50,7 +50,7 @@ async def list_subscriptions(request: web.Request, desk: Desk, caller: Caller) -
         found = await subscriptions.subscriptions(desk.store, asked, page, viewer=viewer)
         return Listed(items=[_text(stored, viewer) for stored in found.items], total=found.total)
 
-    return await Look(request=request, desk=desk, viewer=viewer, kinds=WRITTEN).listed(read)
+    return await _look(request, desk, viewer).listed(read)
 
 
 async def create_subscription(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
@@ -71,7 +71,7 @@ async def subscription(request: web.Request, desk: Desk, caller: Caller) -> web.
     async def read() -> str:
         return _text(stored, viewer)
 
-    response = await Look(request=request, desk=desk, viewer=viewer, kinds=WRITTEN).one(read)
+    response = await _look(request, desk, viewer).one(read)
     return _with_secret(response, stored, viewer)
 
 
@@ -90,6 +90,11 @@ async def remove_subscription(request: web.Request, desk: Desk, caller: Caller) 
     stored = await subscriptions.remove_subscription(desk.store, id_named(request), viewer=viewer, now=desk.now())
     desk.wrote(caller, "remove subscription", stored.id)
     return json_response(_text(stored, viewer))
+
+
+def _look(request: web.Request, desk: Desk, viewer: Viewer) -> Look:
+    """Each client's answers are its own: they have its tokens in them, and nobody else's."""
+    return Look(request=request, desk=desk, viewer=viewer, kinds=WRITTEN, until=viewer.client_id)
 
 
 def _kinds_asked(request: web.Request) -> frozenset[ObjectKind]:

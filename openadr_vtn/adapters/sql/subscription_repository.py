@@ -42,6 +42,11 @@ class SqlSubscriptions(ObjectRepository):
         query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.id.in_(sorted(subscription_ids)))
         return {row["id"]: _subscription_of(row) for row in await self._rows(query)}
 
+    async def of_client(self, client_id: str) -> list[Subscription]:
+        query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.client_id == client_id)
+        found = await self._rows(query.order_by(SUBSCRIPTION.c.created_at, SUBSCRIPTION.c.id))
+        return [_subscription_of(row) for row in found]
+
     async def which_are_there(self, subscription_ids: Collection[str]) -> set[str]:
         query = select(SUBSCRIPTION.c.id).where(SUBSCRIPTION.c.id.in_(sorted(subscription_ids)))
         return {row["id"] for row in await self._rows(query)}

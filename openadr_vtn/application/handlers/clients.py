@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from openadr_core.errors import NotFound, RuleBroken
+from openadr_core.oadr3.names import Operation
 from openadr_core.oadr3.tokens import secret_hash
+from openadr_vtn.application.object_changes import subscription_change
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, Store, UnitOfWork
 from openadr_vtn.domain.access import SCOPES, Role
 
@@ -59,10 +61,16 @@ async def rotate_secret(store: Store, client_id: str, *, secret: str, grace: tim
 
 
 async def remove_client(store: Store, client_id: str, now: datetime) -> ApiClient:
-    """Shut a client out: the tokens it has are worth nothing from now on. NotFound if there is none."""
+    """Shut a client out: the tokens it has are worth nothing from now on. NotFound if there is none.
+
+    Its subscriptions go with it: it is told nothing more.
+    """
     async with store.unit_of_work() as uow:
         client = await _client(uow, client_id)
         await uow.clients.remove(client_id)
+        for subscription in await uow.subscriptions.of_client(client_id):
+            await uow.subscriptions.remove(subscription.id)
+            await uow.object_changes.record([subscription_change(Operation.DELETE, subscription, now)])
         await _record(uow, now, "remove client", client_id, client.name)
     return client
 

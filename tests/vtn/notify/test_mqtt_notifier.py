@@ -223,6 +223,7 @@ async def test_without_a_certificate_of_ours_nobody_is_let_in(broker: Broker, la
 async def test_what_the_broker_has_not_acknowledged_is_published_when_it_is_back(
     broker: Broker, store: SqlStore, now: datetime
 ) -> None:
+    """Scenario R5: the queue grows in the store while the broker is down, and drains in order."""
     await broker.stop()
     notifier = broker.notifier(store)
     notifier.start()

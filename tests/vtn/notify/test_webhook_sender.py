@@ -261,7 +261,7 @@ async def test_so_many_at_a_time_and_no_more(bench: Bench, now: datetime) -> Non
 
 
 async def test_what_was_carried_and_not_written_down_is_carried_again(bench: Bench, now: datetime) -> None:
-    """A process that is killed between the receiver's answer and its own note of it (scenario R5)."""
+    """A process that is killed between the receiver's answer and its own note of it."""
     await bench.subscribe(a_subscription(now, "one"))
     await bench.happen(Operation.CREATE, Operation.UPDATE)
     killed = bench.sender("killed")

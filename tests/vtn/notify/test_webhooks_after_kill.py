@@ -1,4 +1,4 @@
-"""A VTN that is killed while it tells a webhook tells it all when it is back: at least once, in order (R5)."""
+"""A VTN that is killed while it tells a webhook tells it all when it is back: at least once, in order."""
 
 import ssl
 import tomllib

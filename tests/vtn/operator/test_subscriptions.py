@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from openadr_core.oadr3.names import ObjectKind, Operation
+from openadr_vtn.application.handlers.clients import remove_client
 from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.http.addresses import OADR3
 from tests.vtn.operator.desk_bench import DeskBench
@@ -247,3 +248,35 @@ async def test_reads_of_vens_resources_and_reports_are_told_whole(desk: DeskBenc
     assert await reads_of(desk, ven) == [(ObjectKind.VEN, "ven-1")]
     assert await reads_of(desk, resource) == [(ObjectKind.RESOURCE, "ven-1")]
     assert await reads_of(desk, report_id) == [(ObjectKind.REPORT, "ven-1")]
+
+
+async def test_a_list_that_is_kept_in_memory_shows_nobody_elses_tokens(desk: DeskBench) -> None:
+    await created(desk)
+    own = await desk.http.get(PATH)
+    assert "s3cret" in own.text
+    await desk.add_client("deputy", *SCOPES[Role.BUSINESS])
+    await desk.authorise("deputy")
+    for _ in range(2):
+        others = await desk.http.get(PATH)
+        assert len(others.json()) == 1
+        assert "s3cret" not in others.text
+        assert others.headers["ETag"] != own.headers["ETag"]
+
+
+async def test_what_is_answered_from_memory_was_read_too(desk: DeskBench) -> None:
+    program = await desk.create_program()
+    watch = {"objects": ["PROGRAM"], "operations": ["READ"], "callbackUrl": URL}
+    await created(desk, objectOperations=[watch])
+    for _ in range(2):
+        assert (await desk.http.get(f"{OADR3}/programs")).status_code == 200
+    assert len(await reads_of(desk, program)) == 2
+
+
+async def test_a_client_that_is_shut_out_is_told_nothing_more(desk: DeskBench) -> None:
+    await as_ven(desk, "ven-1")
+    theirs = (await created(desk))["id"]
+    await desk.authorise("chief")
+    own = (await created(desk))["id"]
+    await remove_client(desk.store, "ven-1", desk.clock.now())
+    assert await listed(desk) == [own]
+    assert [operation for operation, _ in await changes_of(desk, theirs)] == [Operation.CREATE, Operation.DELETE]

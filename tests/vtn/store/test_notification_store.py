@@ -51,6 +51,7 @@ async def test_a_subscription_comes_back_as_it_was_written(store: SqlStore, now:
         assert await view.subscriptions.by_id("one") == newer
         assert await view.subscriptions.by_id("none") is None
         assert await view.subscriptions.by_ids(["one", "two", "none"]) == {"one": newer, "two": two}
+        assert await view.subscriptions.of_client("other") == [two]
         assert await view.subscriptions.which_are_there(["one", "none"]) == {"one"}
         assert await view.subscriptions.page(SubscriptionFilter(), Page()) == [newer, two]
         assert await view.subscriptions.page(SubscriptionFilter(), Page(skip=1)) == [two]

@@ -239,7 +239,7 @@ def _speaking(
     dice: random.Random,
 ) -> Speaking:
     if settings.oadr3 is not None:
-        return speak_oadr3(settings, settings.oadr3, record=record, clock=clock, dice=dice)
+        return speak_oadr3(settings, settings.oadr3, resources=resources, record=record, clock=clock, dice=dice)
     if settings.vtn is None:
         raise ConfigError("vtn: is missing")
     return speak_oadr2(settings, settings.vtn, store=store, resources=resources, record=record, clock=clock, dice=dice)

@@ -26,7 +26,13 @@ TOKEN_BYTES = 32
 
 
 def speak_oadr3(
-    settings: Settings, vtn: Oadr3VtnSettings, *, record: str | None, clock: SystemClock, dice: random.Random
+    settings: Settings,
+    vtn: Oadr3VtnSettings,
+    *,
+    resources: tuple[str, ...],
+    record: str | None,
+    clock: SystemClock,
+    dice: random.Random,
 ) -> Speaking:
     """ConfigError names a file that cannot be used."""
     session = Oadr3Session(
@@ -41,6 +47,7 @@ def speak_oadr3(
             poll_jitter=vtn.poll_jitter,
             enrolment_retry=timedelta(seconds=vtn.enrolment_retry_s),
             enrolled=enrolled(settings),
+            resources=resources,
             webhook=None
             if vtn.webhook is None
             else Webhook(address=vtn.webhook.address, bearer_token=secrets.token_urlsafe(TOKEN_BYTES)),

@@ -39,6 +39,17 @@ class Oadr3Settings:
     poll_jitter: float = 0.0
     enrolment_retry: timedelta
     enrolled: Enrolled
+    resources: tuple[str, ...] = ()
+    """Names of what we report on, for the VTN to know."""
+
+    @property
+    def resource(self) -> str:
+        """What a report that sums up nothing is of: the fleet."""
+        return self.resources[0] if self.resources else self.ven_name
+
+    @property
+    def is_of_3_0_1(self) -> bool:
+        return self.base.endswith("/3.0.1")
 
 
 class Asking:
@@ -64,11 +75,22 @@ class Asking:
         headers = {"content-type": FORM, "accept": JSON}
         return Request(method="POST", path=self.token_url, body=urlencode(form).encode(), headers=headers)
 
-    def find_ven(self) -> Request:
-        return self._get(f"/vens?venName={self._name}&limit={PAGE}")
+    def find_ven(self, *, by_name: bool) -> Request:
+        return self._get(f"/vens?venName={self._name}&limit={PAGE}" if by_name else f"/vens?limit={PAGE}")
 
     def make_ven(self) -> Request:
         return self._send("POST", "/vens", {"objectType": "VEN_VEN_REQUEST", "venName": self._settings.ven_name})
+
+    def find_resources(self, ven_id: str) -> Request:
+        if self._settings.is_of_3_0_1:
+            return self._get(f"/vens/{ven_id}/resources?limit={PAGE}")
+        return self._get(f"/resources?venID={ven_id}&limit={PAGE}")
+
+    def make_resource(self, name: str, ven_id: str) -> Request:
+        if self._settings.is_of_3_0_1:
+            return self._send("POST", f"/vens/{ven_id}/resources", {"resourceName": name})
+        body = {"objectType": "VEN_RESOURCE_REQUEST", "resourceName": name, "venID": ven_id}
+        return self._send("POST", "/resources", body)
 
     def leave(self, ven_id: str) -> Request:
         return self._send("DELETE", f"/vens/{ven_id}")
@@ -79,7 +101,7 @@ class Asking:
     def event(self, event_id: str) -> Request:
         return self._get(f"/events/{event_id}")
 
-    def state(self, state: State) -> Request:
+    def state(self, state: State, program_id: str) -> Request:
         """Our operating state in an event: how 3.1 opts out, and in again."""
         word = OPTED_OUT if state.opted_out else TAKES_PART
         body = {
@@ -95,8 +117,8 @@ class Asking:
             ],
         }
         if state.report_id:
-            return self._send("PUT", f"/reports/{state.report_id}", body)
-        return self._send("POST", "/reports", body)
+            return self._send("PUT", f"/reports/{state.report_id}", self._about(program_id, body))
+        return self._send("POST", "/reports", self._about(program_id, body))
 
     def find_subscription(self) -> Request:
         return self._get(f"/subscriptions?clientName={self._name}&limit={PAGE}")
@@ -113,10 +135,14 @@ class Asking:
         return self._get(path)
 
     def report(self, post: Post) -> Request:
-        return self._send("POST", "/reports", post.body)
+        return self._send("POST", "/reports", self._about(post.asked.known.program_id, post.body))
 
     def find_report(self, post: Post) -> Request:
         return self._get(f"/reports?eventID={post.asked.known.id}&clientName={self._name}&limit={PAGE}")
+
+    def _about(self, program_id: str, report: Mapping[str, object]) -> Mapping[str, object]:
+        """3.0.1 wants to be told of which program a report is."""
+        return {**report, "programID": program_id} if self._settings.is_of_3_0_1 else report
 
     @property
     def client_id(self) -> str:

@@ -1,7 +1,7 @@
 """What the VTN's list of events means to a VEN (R7, R2.7): new, changed, gone."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from openadr_core.oadr3.layout import is_cancelled
 from openadr_core.oadr3.meaning import meaning_of
 from openadr_core.oadr3.messages import EventRequest
 from openadr_core.oadr3.translate import program_of
+from openadr_core.oadr3.v301 import event_to_3_1, program_to_3_1
 from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.indications import (
     EventCancelled,
@@ -53,6 +54,24 @@ def listed(text: str) -> Listed:
         document=text,
         request=decode_event(text.encode()),
     )
+
+
+def as_3_1(texts: Iterable[str]) -> list[str]:
+    """Events of 3.0.1 as 3.1 writes them; what cannot be read stays as it is, and is refused where it is taken."""
+    return [_translated(text, event_to_3_1) for text in texts]
+
+
+def programs_by_id(texts: Iterable[str], *, is_of_3_0_1: bool) -> Mapping[str, str]:
+    """Documents, as 3.1 writes them."""
+    found = [_translated(text, program_to_3_1) if is_of_3_0_1 else text for text in texts]
+    return {_id_of(text): text for text in found}
+
+
+def _translated(text: str, translate: Callable[[str], str]) -> str:
+    try:
+        return translate(text)
+    except OpenAdrError:
+        return text
 
 
 @dataclass(slots=True)

@@ -40,7 +40,9 @@ class Pass:
         return self.skip // PAGE + 1
 
     def unchanged(self) -> bool:
-        """The page is as it was (304): whether the list is complete with it."""
+        """The page is as it was (304): whether the list is complete with it. MalformedMessage if we never had it."""
+        if self.skip not in self.kept:
+            raise MalformedMessage("304 to a page that was never read")
         return self._add(self.kept[self.skip][1])
 
     def took(self, body: bytes, tag: str) -> bool:

@@ -166,7 +166,7 @@ class ReportBook:
         ]
         return min(moments, default=None)
 
-    def due(self, memory: Memory, *, ven_name: str, now: datetime) -> Post | None:
+    def due(self, memory: Memory, *, ven_name: str, resource: str, now: datetime) -> Post | None:
         """The report that is to be sent now, the most overdue first."""
         ready = [
             (planned.due_at, asked.request_id, asked, planned)
@@ -176,7 +176,7 @@ class ReportBook:
         if not ready:
             return None
         _, _, asked, planned = min(ready, key=lambda one: one[:2])
-        return self._post(asked, planned, ven_name)
+        return self._post(asked, planned, ven_name, resource)
 
     def done(self, memory: Memory, post: Post) -> tuple[Memory, list[Indication]]:
         """The VTN has it: what it was made of need not be kept, unless a later report needs it too."""
@@ -237,7 +237,7 @@ class ReportBook:
             if one.r_id == asked.point
         ]
 
-    def _post(self, asked: Asked, planned: PlannedReport, ven_name: str) -> Post:
+    def _post(self, asked: Asked, planned: PlannedReport, ven_name: str, resource: str) -> Post:
         descriptor, readings = asked.descriptor, self._readings(asked)
         name = f"{asked.known.id} {descriptor.payload_type} {asked.place} {planned.number}"
         units = _units(descriptor)
@@ -250,7 +250,7 @@ class ReportBook:
             ],
             "resources": [
                 {
-                    "resourceName": AGGREGATED if descriptor.aggregate else ven_name,
+                    "resourceName": AGGREGATED if descriptor.aggregate else resource,
                     "intervals": [
                         _interval(placed, readings, descriptor.payload_type, units) for placed in planned.intervals
                     ],

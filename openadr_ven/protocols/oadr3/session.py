@@ -6,7 +6,7 @@ pause, for ever. A notification is a hint to poll now, and nothing more (securit
 """
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +26,6 @@ from openadr_ven.domain.indications import (
     Indication,
     NotEnrolled,
     OptTold,
-    Registered,
     RegistrationLost,
     VtnReachable,
     VtnRefused,
@@ -34,10 +33,11 @@ from openadr_ven.domain.indications import (
 )
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
-from openadr_ven.protocols.backoff import Backoff
+from openadr_ven.protocols.backoff import STUMBLES_MAX, Backoff
 from openadr_ven.protocols.oadr3.answers import TOKEN_LEFT, said_by, token_in, token_url_in
 from openadr_ven.protocols.oadr3.asking import Asking, Oadr3Settings
-from openadr_ven.protocols.oadr3.events import gone, missing, take_events
+from openadr_ven.protocols.oadr3.enrolling import Enrolling
+from openadr_ven.protocols.oadr3.events import as_3_1, gone, missing, programs_by_id, take_events
 from openadr_ven.protocols.oadr3.hearing import BrokerPlace, Hearing
 from openadr_ven.protocols.oadr3.lists import Pass
 from openadr_ven.protocols.oadr3.memory import Memory, State
@@ -56,8 +56,8 @@ class Exchange(Enum):
 
     DISCOVER = auto()
     TOKEN = auto()
-    FIND_VEN = auto()
-    MAKE_VEN = auto()
+    ENROL = auto()
+    """Find, or make, our ven and what is behind it."""
     PROGRAMS = auto()
     EVENTS = auto()
     CHECK_EVENT = auto()
@@ -69,6 +69,11 @@ class Exchange(Enum):
     HEAR = auto()
     """Have the VTN tell us of changes."""
     LEAVE = auto()
+
+
+BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+PASSED_OVER = {Exchange.TELL_STATE, Exchange.FIND_REPORT, Exchange.REPORT, Exchange.HEAR}
+"""What we can go on without, and say so."""
 
 
 class Oadr3Session:
@@ -85,9 +90,9 @@ class Oadr3Session:
         self._under_way: Exchange | None = None
         self._ask = Asking(settings)
         self._token_until = now
-        self._is_known = False
-        """Our ven is there, or cannot be; since we started."""
-        self._has_looked = False
+        self._ven = Enrolling(
+            vtn=settings.url, ven_name=settings.ven_name, resources=settings.resources, ven_id=self._memory.ven_id
+        )
         self._programs = Pass("/programs")
         self._events = Pass("/events")
         self._documents: Mapping[str, str] = {}
@@ -103,6 +108,8 @@ class Oadr3Session:
         """Something may have changed since the lists were begun."""
         self._leaving = False
         self._retried = False
+        self._stumbles: Counter[Exchange] = Counter()
+        """How often in a row the VTN has failed over what is asked."""
         self._indications: deque[Indication] = deque()
         for known in self._memory.known:
             self._book.know(known)
@@ -148,7 +155,8 @@ class Oadr3Session:
         self._leaving = True
 
     def register(self, *, now: datetime) -> None:
-        self._leaving, self._is_known = False, False
+        self._leaving = False
+        self._ven.begin_anew()
         self._try_at = self._poll_at = now
 
     def hint(self, *, now: datetime) -> None:
@@ -184,10 +192,10 @@ class Oadr3Session:
             return None
         if self._next_exchange(self._due_at) is not None:
             return self._due_at
-        moments = [self._poll_at if self._is_known else self._try_at]
+        moments = [self._poll_at if self._ven.is_known else self._try_at]
         if (report_at := self._book.next_due_at(self._memory)) is not None:
             moments.append(report_at)
-        if self._is_known and (hearing_at := self._hearing.next_at) is not None:
+        if self._ven.is_known and (hearing_at := self._hearing.next_at) is not None:
             moments.append(hearing_at)
         return max(min(moments), self._due_at)
 
@@ -229,16 +237,17 @@ class Oadr3Session:
             return None
         # The first that applies.
         business = (
-            (None, not self._is_known and now < self._try_at),
+            (None, not self._ven.is_known and now < self._try_at),
             (Exchange.TOKEN if self._ask.token_url else Exchange.DISCOVER, wants_token),
             (Exchange.LEAVE, self._leaving),
-            (Exchange.MAKE_VEN if self._has_looked else Exchange.FIND_VEN, not self._is_known),
+            (Exchange.ENROL, not self._ven.is_known),
             (self._reading, self._reading is not None),
             (Exchange.CHECK_EVENT, bool(self._lost)),
-            (Exchange.TELL_STATE, self._untold() is not None),
             (Exchange.PROGRAMS, now >= self._poll_at),
+            (Exchange.TELL_STATE, self._untold() is not None),
             (Exchange.FIND_REPORT, self._is_unsure and self._post is not None),
             (Exchange.REPORT, self._chosen_report(now) is not None),
+            (Exchange.ENROL, self._ven.lacks_resources),
             (Exchange.HEAR, self._hearing.is_due(now)),
         )
         return next((exchange for exchange, applies in business if applies), None)
@@ -247,12 +256,11 @@ class Oadr3Session:
         made: Mapping[Exchange, Callable[[], Request]] = {
             Exchange.DISCOVER: self._ask.discover,
             Exchange.TOKEN: self._ask.a_token,
-            Exchange.FIND_VEN: self._ask.find_ven,
-            Exchange.MAKE_VEN: self._ask.make_ven,
+            Exchange.ENROL: lambda: self._ven.request(self._ask),
             Exchange.PROGRAMS: lambda: self._page_request(exchange, self._programs),
             Exchange.EVENTS: lambda: self._page_request(exchange, self._events),
             Exchange.CHECK_EVENT: lambda: self._ask.event(self._lost[0]),
-            Exchange.TELL_STATE: lambda: self._ask.state(_there(self._untold())),
+            Exchange.TELL_STATE: self._state_request,
             Exchange.FIND_REPORT: lambda: self._ask.find_report(_there(self._post)),
             Exchange.REPORT: lambda: self._ask.report(_there(self._post)),
             Exchange.HEAR: lambda: self._hearing.request(self._ask, self._memory.ven_id),
@@ -266,13 +274,20 @@ class Oadr3Session:
             self._reading, self._hinted = exchange, False
         return self._ask.page(pages)
 
+    def _state_request(self) -> Request:
+        state = _there(self._untold())
+        known = self._memory.known_event(state.event_id)
+        return self._ask.state(state, "" if known is None else known.program_id)
+
     def _untold(self) -> State | None:
         """A state that the VTN is to hear of; of one that never opted out there is nothing to say."""
         return next((state for state in self._memory.states if not state.told), None)
 
     def _chosen_report(self, now: datetime) -> Post | None:
         if self._post is None:
-            self._post = self._book.due(self._memory, ven_name=self._settings.ven_name, now=now)
+            self._post = self._book.due(
+                self._memory, ven_name=self._settings.ven_name, resource=self._settings.resource, now=now
+            )
         return self._post
 
     # -- what an answer means ----------------------------------------------------------
@@ -284,14 +299,14 @@ class Oadr3Session:
         if response.status == HTTPStatus.UNAUTHORIZED:
             self._unauthorised(response, now)
             return
-        if response.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE} or response.status >= 500:
+        if response.status in BUSY or (response.status >= 500 and not self._goes_on_without(exchange, response)):
             self._reading = None
             self._pause(now, said_by(response), at_least_s=retry_after_s(response))
             return
         self._retried = False
+        self._stumbles[exchange] = 0
         handlers: Mapping[Exchange, Callable[[Response, datetime], None]] = {
-            Exchange.FIND_VEN: self._looked_for_ven,
-            Exchange.MAKE_VEN: self._made_ven,
+            Exchange.ENROL: self._enrolling,
             Exchange.PROGRAMS: self._page_of_programs,
             Exchange.EVENTS: self._page_of_events,
             Exchange.CHECK_EVENT: self._checked_event,
@@ -302,6 +317,14 @@ class Oadr3Session:
             Exchange.LEAVE: self._left,
         }
         handlers[exchange](response, now)
+
+    def _goes_on_without(self, exchange: Exchange, response: Response) -> bool:
+        """Whether the VTN will never take this, so that it must not keep us from everything else for ever."""
+        self._stumbles[exchange] += 1
+        if exchange not in PASSED_OVER:
+            return False
+        once_too_often = self._stumbles[exchange] >= STUMBLES_MAX
+        return once_too_often or response.status == HTTPStatus.NOT_IMPLEMENTED
 
     def _authorised(self, exchange: Exchange, response: Response, now: datetime) -> None:
         if exchange is Exchange.DISCOVER:
@@ -324,51 +347,20 @@ class Oadr3Session:
         self._retried = not self._retried
 
     def _not_enrolled(self, response: Response, now: datetime) -> None:
-        self._is_known = False
+        self._ven.begin_anew()
         self._try_at = now + self._settings.enrolment_retry * self._backoff.jitter()
         self._indicate(NotEnrolled(code=str(response.status), description=said_by(response)))
 
-    def _looked_for_ven(self, response: Response, now: datetime) -> None:
+    def _enrolling(self, response: Response, now: datetime) -> None:
         del now
-        self._has_looked = True
-        if response.status == HTTPStatus.FORBIDDEN:
-            # A token that may only read what is for us: a VTN may work so.
-            self._settled("")
-            return
-        for text in self._listed(response):
-            members, _ = parse_object(text.encode())
-            if members.get("venName") == self._settings.ven_name:
-                self._settled(str(members.get("id", "")))
-                return
-
-    def _made_ven(self, response: Response, now: datetime) -> None:
-        if response.status == HTTPStatus.CREATED:
-            self._settled(str(parse_object(response.body)[0].get("id", "")))
-        elif response.status == HTTPStatus.CONFLICT:
-            # Interpretation: one ven for each client; it is ours, under a name that somebody else chose.
-            self._settled(self._memory.ven_id)
-            self._indicate(VtnRefused(what="ven", code="409", description=said_by(response)))
-        elif response.status == HTTPStatus.FORBIDDEN:
-            self._settled("")
-        else:
-            self._pause(now, said_by(response))
-
-    def _settled(self, ven_id: str) -> None:
-        self._is_known = True
-        renewed = ven_id == self._memory.ven_id
-        self._memory = replace(self._memory, ven_id=ven_id)
+        self._indications.extend(self._ven.receive(response, self._ask))
+        self._memory = replace(self._memory, ven_id=self._ven.ven_id)
         self._went_well()
-        self._indicate(
-            Registered(
-                ven_id=ven_id or self._settings.ven_name, vtn_id=self._settings.url, registration_id=ven_id,
-                renewed=renewed,
-            )
-        )  # fmt: skip
 
     def _page_of_programs(self, response: Response, now: datetime) -> None:
         del now
         if self._page(self._programs, response):
-            self._documents = {str(parse_object(text.encode())[0].get("id")): text for text in self._programs.found}
+            self._documents = programs_by_id(self._programs.found, is_of_3_0_1=self._settings.is_of_3_0_1)
             self._reading = Exchange.EVENTS
             self._events.begin()
 
@@ -377,8 +369,9 @@ class Oadr3Session:
             return
         self._reading = None
         before = {known.id: known.modified for known in self._memory.known}
+        listed = as_3_1(self._events.found) if self._settings.is_of_3_0_1 else self._events.found
         self._memory, found = take_events(
-            self._memory, self._events.found, self._documents, enrolled=self._settings.enrolled, now=now,
+            self._memory, listed, self._documents, enrolled=self._settings.enrolled, now=now,
             dice=self._dice,
         )  # fmt: skip
         self._indications.extend(found)
@@ -454,6 +447,7 @@ class Oadr3Session:
         for known in self._memory.known:
             self._gone(known.id, now)
         self._memory = replace(self._memory, ven_id="")
+        self._ven.ven_id = ""
         self._indicate(RegistrationLost(reason="we left", stays_away=True))
 
     def _page(self, pages: Pass, response: Response) -> bool:

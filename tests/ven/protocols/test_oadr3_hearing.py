@@ -23,7 +23,8 @@ BASE = "/openadr3/3.1.0"
 BROKER = {"URIS": ["mqtt://open.example", "mqtts://broker.example"], "serialization": "JSON"}
 
 
-def json_answer(value: object, status: int = 200, **headers: str) -> Response:
+def json_answer(value: object, status: int = 200, *, secret: str = "") -> Response:
+    headers = {"webhook-secret": secret} if secret else {}
     return Response(status=status, body=json.dumps(value).encode(), headers=headers)
 
 
@@ -67,8 +68,8 @@ def vtn_of(*, webhook: Webhook | None = HOOK, broker: bool = False) -> ScriptedV
     vtn = ScriptedVtn(Oadr3Session(settings=settings, dice=random.Random(1), now=NOW))
     vtn.answers = {
         ("GET", "/vens"): json_answer([{"id": "v1", "venName": "house"}]),
-        ("POST", "/subscriptions"): json_answer({"id": "s1"}, 201, **{"webhook-secret": SECRET}),
-        ("PUT", "/subscriptions/s1"): json_answer({"id": "s1"}, **{"webhook-secret": SECRET}),
+        ("POST", "/subscriptions"): json_answer({"id": "s1"}, 201, secret=SECRET),
+        ("PUT", "/subscriptions/s1"): json_answer({"id": "s1"}, secret=SECRET),
         ("GET", "/notifiers"): json_answer({"WEBHOOK": True, "MQTT": BROKER}),
     }
     return vtn

@@ -188,6 +188,11 @@ class Parties(Protocol):
     async def certificates_end(self, before: datetime) -> list[datetime]:
         """When certificates of approved parties end that do so before then; no denied ones."""
 
+    async def certified(self) -> list[Party]:
+        """Those that have a certificate, and so can speak 2.0b; in the order of ``all``."""
+
+    async def certified_exist(self) -> bool: ...
+
     async def all(self, state: PartyState | None = None) -> list[Party]:
         """The first seen first."""
 
@@ -207,6 +212,12 @@ class Parties(Protocol):
 class Deliveries(Protocol):
     async def owe(self, deliveries: Sequence[Delivery]) -> None:
         """Add rows; those that are there already stay as they are."""
+
+    async def owe_vens(self, event: DrEvent, now: datetime) -> int:
+        """Owe a new event to every ven of OpenADR 3 that sees it; how many they are.
+
+        In one statement: an answer does not wait for each of ten thousand.
+        """
 
     async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
         """Owe the cancel to every party that was told of the event and not withdrawn from it; how many they are.

@@ -16,13 +16,17 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
+    true,
     tuple_,
     update,
 )
 
+from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
+from openadr_core.model.target import audience_of
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.object_targets import ObjectRepository, has_one_of
@@ -44,6 +48,9 @@ DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery))
 ERRAND = tables.table_of(tables.ErrandRow)
 OPT = tables.table_of(tables.OptRow)
 NONCE = tables.table_of(tables.NonceRow)
+
+
+HAS_CERTIFICATE = exists().where(CERTIFICATE.c.party_id == PARTY.c.id)
 
 
 class SqlParties(ObjectRepository):
@@ -97,6 +104,12 @@ class SqlParties(ObjectRepository):
     async def all(self, state: PartyState | None = None) -> list[Party]:
         query = select(PARTY).order_by(PARTY.c.first_seen_at, PARTY.c.id)
         return await self._parties(query if state is None else query.where(PARTY.c.state == state.value))
+
+    async def certified(self) -> list[Party]:
+        return await self._parties(select(PARTY).where(HAS_CERTIFICATE).order_by(PARTY.c.first_seen_at, PARTY.c.id))
+
+    async def certified_exist(self) -> bool:
+        return await self._row(select(CERTIFICATE.c.party_id).limit(1)) is not None
 
     async def count(self, state: PartyState) -> int:
         row = await self._row(select(func.count().label("parties")).where(PARTY.c.state == state.value))
@@ -179,6 +192,15 @@ class SqlDeliveries(Repository):
         await self._upsert(DELIVERY, rows, keep=True)
         self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
 
+    async def owe_vens(self, event: DrEvent, now: datetime) -> int:
+        news: dict[str, Any] = {
+            "event_id": literal(event.id), "version": literal(event.version), "event_version": literal(event.version),
+            "party_id": PARTY.c.id, "withdrawn": false(), "attempts": literal(0),
+            "entitled_at": literal(now, DELIVERY.c.entitled_at.type),
+        }  # fmt: skip
+        vens = (PARTY.c.state == PartyState.APPROVED.value) & ~HAS_CERTIFICATE & _sees(audience_of(event.targets))
+        return await self._run(insert(DELIVERY).from_select(list(news), select(*news.values()).where(vens)))
+
     async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
         later = DELIVERY.alias()
         same = (later.c.event_id == DELIVERY.c.event_id) & (later.c.party_id == DELIVERY.c.party_id)
@@ -236,6 +258,18 @@ class SqlDeliveries(Repository):
     async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
         order = (DELIVERY.c.version, DELIVERY.c.entitled_at, DELIVERY.c.event_id, DELIVERY.c.party_id)
         return [Delivery(**row) for row in await self._rows(query.order_by(*order))]
+
+
+def _sees(targets: Collection[str]) -> ColumnElement[bool]:
+    """As :class:`openadr_vtn.domain.visibility.Sight` has it, of what a ven was granted."""
+    if not targets:
+        return true()
+    resources = has_one_of(ObjectKind.RESOURCE, RESOURCE.c.id, frozenset(targets))
+    return or_(
+        PARTY.c.id.in_(targets),
+        *has_one_of(ObjectKind.VEN, PARTY.c.id, frozenset(targets)),
+        PARTY.c.id.in_(select(RESOURCE.c.party_id).where(*resources)),
+    )
 
 
 def _rows_of(party_id: str, keys: Collection[Key]) -> ColumnElement[bool]:

@@ -16,8 +16,12 @@ from openadr_vtn.domain.targeting import is_for
 
 
 async def check_admission(uow: UnitOfWork, event: DrEvent, program: Program, now: datetime) -> None:
-    """InvalidEvent names the party, and the event that is in the way or how much it would be."""
-    if not event.signals:
+    """InvalidEvent names the party, and the event that is in the way or how much it would be.
+
+    Only parties of 2.0b are looked at: one message brings them all their events, and its program's word on overlap
+    is theirs. A ven of OpenADR 3 reads page by page.
+    """
+    if not event.signals or not await uow.parties.certified_exist():
         return
     current = [stored.event for stored in await uow.events.current(now)]
     others = [one for one in current if one.id != event.id and one.signals]
@@ -28,7 +32,7 @@ async def check_admission(uow: UnitOfWork, event: DrEvent, program: Program, now
     if not crowd and not in_the_way:
         return
     held = await _held(uow, crowd or in_the_way)
-    for party in await uow.parties.all():
+    for party in await uow.parties.certified():
         if not is_for(event, program, party):
             continue
         rows = held.get(party.id, {})

@@ -11,6 +11,10 @@ from openadr_vtn.domain.targeting import dues
 async def publish(uow: UnitOfWork, event: DrEvent, program: Program, now: datetime) -> int:
     """Owe this version of the event to every party that it is for, or is no longer for; how many they are."""
     await uow.alone()
-    owed = list(dues(event, program, await uow.parties.all(), await uow.deliveries.of_event(event.id), now))
+    earlier = await uow.deliveries.of_event(event.id)
+    # Of an event that nobody was told yet, vens of OpenADR 3 are owed it as a set, and not looked at one by one.
+    is_news = not earlier and event.cancelled_at is None
+    parties = await uow.parties.certified() if is_news else await uow.parties.all()
+    owed = list(dues(event, program, parties, earlier, now))
     await uow.deliveries.owe(owed)
-    return len(owed)
+    return len(owed) + (await uow.deliveries.owe_vens(event, now) if is_news else 0)

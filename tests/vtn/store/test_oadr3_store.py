@@ -20,6 +20,7 @@ from openadr_vtn.application.oadr3_ports import (
     StoredResource,
     VenFilter,
 )
+from openadr_vtn.domain.targeting import dues
 from tests.vtn.samples import HOUR, a_party, a_program, a_stored_event
 
 SECOND = timedelta(seconds=1)
@@ -230,3 +231,39 @@ async def test_a_revision_changes_with_objects_of_its_kinds(stocked: SqlStore, n
         await unit.resources.add(a_resource(now))
     assert changed(before) == {ObjectKind.EVENT, ObjectKind.RESOURCE}
     assert stocked.revision([ObjectKind.EVENT, ObjectKind.PROGRAM]) != stocked.revision([ObjectKind.EVENT])
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        (), by_name("zone-a"), by_name("of-resource"), by_name("id-of-none", "zone-b"), by_name("nobody"),
+        (Target(kind=TargetKind.GROUP, name="zone-a"),), (Target(kind=TargetKind.DEVICE_CLASS, name="EV"),),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_vens_are_owed_a_new_event_as_a_set_by_the_rule_for_each(
+    stocked: SqlStore, now: datetime, targets: tuple[Target, ...]
+) -> None:
+    states = {"waiting": PartyState.PENDING, "refused": PartyState.REFUSED}
+    granted = {"of-zone-a": ("zone-a",), "of-zone-b": ("zone-b", "zone-c"), "of-none": (), "with-resource": ()}
+    vens = [
+        a_party(
+            now, name, certificates=(), registration=None, client_id=f"client-{name}",
+            targets=granted.get(name, ("zone-a",)), state=states.get(name, PartyState.APPROVED),
+        )
+        for name in (*granted, *states)
+    ]  # fmt: skip
+    stored = a_stored_event(now, event_id="event-new", targets=targets)
+    async with stocked.unit_of_work() as unit:
+        for ven in vens:
+            await unit.parties.add(ven)
+        await unit.resources.add(a_resource(now, party_id="id-with-resource", targets=("of-resource", "zone-z")))
+        await unit.events.add(stored)
+        owed = await unit.deliveries.owe_vens(stored.event, now)
+    async with stocked.view() as view:
+        every = [party for party in await view.parties.all() if not party.certificates]
+        rows = await view.deliveries.of_event("event-new")
+    expected = list(dues(stored.event, a_program(now).program, every, (), now))
+    assert len(every) == len(vens)
+    assert owed == len(rows)
+    assert sorted(rows, key=lambda row: row.party_id) == sorted(expected, key=lambda row: row.party_id)

@@ -23,8 +23,8 @@ Of a VTN's operator:
 ``cancel-registration``, ``request-reregistration``
     Of the VEN.
 ``request-report``, ``cancel-report``
-    The wish holds ``report_name``, ``granularity_s``, ``report_back_s``, ``starts_in_s`` and ``duration_s``, or
-    ``to_follow``.
+    The wish holds ``specifier`` (the reportSpecifierID, or ``METADATA``), ``granularity_s`` and ``report_back_s``;
+    ``request-report`` prints the reportRequestID. Or it holds ``report_request_id`` and ``to_follow``.
 
 Of a VEN's operator:
 

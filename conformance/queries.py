@@ -81,7 +81,7 @@ def _variable(name: str, variables: Mapping[str, str]) -> str:
 
 def _moved(time: str, seconds: int) -> str:
     try:
-        moment = datetime.strptime(time, WIRE_TIME).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(time).astimezone(UTC)
     except ValueError:
         raise ConfigError(f"{time!r} is no time that could be moved by {seconds} s") from None
     return (moment + timedelta(seconds=seconds)).strftime(WIRE_TIME)

@@ -232,6 +232,25 @@ def note(api: OperatorApi, event_id: str, text: TextIO) -> None:
 
 @event.command()
 @click.argument("event_id", metavar="ID")
+@click.option(
+    "--file", "document", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The whole OpenADR 3.1 event as JSON, as it is to be from now on.",
+)  # fmt: skip
+@operator_option
+def change(*, api: OperatorApi, event_id: str, document: Path) -> None:
+    """Change an event that is not past.
+
+    Parties are told at their next poll. What has begun keeps its start, and what was asked until now.
+
+    Example:
+      openadr-vtn event change ID --file event.json
+    """
+    api.write("PUT", f"events/{event_id}", document.read_bytes())
+    click.echo(f"Event {event_id} is changed. Watch it: openadr-vtn event show {event_id}")
+
+
+@event.command()
+@click.argument("event_id", metavar="ID")
 @operator_option
 def cancel(api: OperatorApi, event_id: str) -> None:
     """Cancel one event. Parties let go as it says: with the event's own randomisation, and ramped."""

@@ -5,7 +5,6 @@ no storage. What is spoilt is a function from one reply to another.
 """
 
 import gzip
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,11 +18,18 @@ from conformance.schema import schema_fault
 from openadr_core.errors import MalformedMessage
 from openadr_core.xml.parse import Element, parse
 
+from .model_vtn_errands import errands_in
+from .model_vtn_events import ModelEvent, events_in
+
 HOOK = """
 case "$CONFORMANCE_ACTION" in
 cancel-event) touch {folder}/$CONFORMANCE_EVENT_ID.cancelled; echo $CONFORMANCE_EVENT_ID;;
 create-event) echo "$CONFORMANCE_WISH" > {folder}/evt-$$.event; echo evt-$$;;
-request-reregistration) touch {folder}/again;;
+modify-event) echo "$CONFORMANCE_WISH" > {folder}/$CONFORMANCE_EVENT_ID.event
+  echo changed >> {folder}/$CONFORMANCE_EVENT_ID.changes; echo $CONFORMANCE_EVENT_ID;;
+request-report) echo "request-report rr-$$ $CONFORMANCE_WISH" >> {folder}/errands; echo rr-$$;;
+cancel-report|cancel-registration|request-reregistration)
+  echo "$CONFORMANCE_ACTION - $CONFORMANCE_WISH" >> {folder}/errands;;
 *) exit 77;;
 esac
 """
@@ -50,51 +56,22 @@ class Reply:
 Spoil = Callable[[Asked, Reply], Reply]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelEvent:
-    event_id: str
-    start: str
-    durations_s: list[int]
-    values: list[float]
-    cancelled: bool
-
-    @property
-    def number(self) -> int:
-        return int(self.cancelled)
-
-    def xml(self, ven_id: str, created: str) -> str:
-        intervals = "".join(
-            f"<ei:interval>{_duration(duration)}<xcal:uid><xcal:text>{uid}</xcal:text></xcal:uid><ei:signalPayload>"
-            f"<ei:payloadFloat><ei:value>{value:g}</ei:value></ei:payloadFloat></ei:signalPayload></ei:interval>"
-            for uid, (duration, value) in enumerate(zip(self.durations_s, self.values, strict=True))
-        )
-        signals = "".join(
-            f"<ei:eiEventSignal><strm:intervals>{intervals}</strm:intervals><ei:signalName>SIMPLE</ei:signalName>"
-            f"<ei:signalType>level</ei:signalType><ei:signalID>s{number}</ei:signalID><ei:currentValue>"
-            "<ei:payloadFloat><ei:value>0.0</ei:value></ei:payloadFloat></ei:currentValue></ei:eiEventSignal>"
-            for number in (1, 2)
-        )
-        return f"""<oadr:oadrEvent><ei:eiEvent><ei:eventDescriptor><ei:eventID>{self.event_id}</ei:eventID>
-<ei:modificationNumber>{self.number}</ei:modificationNumber><ei:eiMarketContext>
-<emix:marketContext>http://market.test</emix:marketContext></ei:eiMarketContext>
-<ei:createdDateTime>{created}</ei:createdDateTime>
-<ei:eventStatus>{"cancelled" if self.cancelled else "far"}</ei:eventStatus></ei:eventDescriptor>
-<ei:eiActivePeriod><xcal:properties><xcal:dtstart><xcal:date-time>{self.start}</xcal:date-time></xcal:dtstart>
-{_duration(sum(self.durations_s))}<ei:x-eiNotification><xcal:duration>PT0S</xcal:duration></ei:x-eiNotification>
-</xcal:properties><xcal:components/></ei:eiActivePeriod><ei:eiEventSignals>{signals}</ei:eiEventSignals>
-<ei:eiTarget><ei:venID>{ven_id}</ei:venID></ei:eiTarget></ei:eiEvent>
-<oadr:oadrResponseRequired>always</oadr:oadrResponseRequired></oadr:oadrEvent>"""
-
-
 class ModelVtn:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._born = datetime.now(UTC)
         self._registrations: dict[str, int] = {}
         self._count = 0
+        self._done = 0
+        """So many errands were told."""
         self._reports_owed = False
         self._polled: set[tuple[str, int]] = set()
         self._acknowledged: set[str] = set()
         self._opts: set[str] = set()
+
+    def _now(self) -> datetime:
+        """Its time runs quickly, so that nobody waits for the start of an event."""
+        return self._born + 5 * (datetime.now(UTC) - self._born)
 
     def reply(self, asked: Asked) -> Reply:
         """OpenADR 2.0b 9.1.5: the status first, and only then what is in the message."""
@@ -171,10 +148,10 @@ class ModelVtn:
         if code == 200 and self._reports_owed:
             self._reports_owed = False
             return _payload("oadrRegisterReport", "<pyld:requestID>vr</pyld:requestID>")
-        again = self._folder / "again"
-        if code == 200 and again.exists():
-            again.unlink()
-            return _payload("oadrRequestReregistration", f"<ei:venID>Ven-{asked.party}</ei:venID>")
+        errands = errands_in(self._folder)[self._done :]
+        if code == 200 and errands:
+            self._done += 1
+            return _payload(*errands[0].message(f"Ven-{asked.party}", f"Reg-{self._registrations[asked.party]}"))
         news = {(event.event_id, event.number) for event in self._events()} - self._polled
         if code == 200 and news:
             self._polled |= news
@@ -185,9 +162,8 @@ class ModelVtn:
         limit = _text(root, "string(//pyld:replyLimit)")
         events = self._events() if code == 200 else []
         told = events[: int(limit)] if limit else events
-        created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         ids = "<pyld:requestID>d1</pyld:requestID><ei:vtnID>Vtn</ei:vtnID>"
-        written = "".join(event.xml(f"Ven-{asked.party}", created) for event in told)
+        written = "".join(event.xml(f"Ven-{asked.party}", self._now()) for event in told)
         return _payload("oadrDistributeEvent", _ei_response(root, code) + ids + written)
 
     def _created_event(self, asked: Asked, root: Element, code: int) -> str:
@@ -199,6 +175,21 @@ class ModelVtn:
         if event and event.cancelled and code == 200:
             self._acknowledged.add(event_id)
         return self._response(asked, root, code)
+
+    def _update_report(self, asked: Asked, root: Element, code: int) -> str:
+        known = {errand.report_request_id for errand in errands_in(self._folder)}
+        if code == 200 and _text(root, "string(//ei:reportRequestID)") not in known:
+            code = 452
+        if code == 200 and _text(root, "string(//oadr:oadrReportPayload/ei:rID)") != "site_power":
+            code = 454
+        return _payload("oadrUpdatedReport", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
+
+    def _confirmed(self, asked: Asked, root: Element, code: int) -> str:
+        """The end of the registration that the operator wanted."""
+        answer = self._response(asked, root, code)
+        if code == 200:
+            self._registrations.pop(asked.party)
+        return answer
 
     def _create_opt(self, _: Asked, root: Element, code: int) -> str:
         event_id, opt_id = _text(root, "string(//ei:eventID)"), _text(root, "string(//ei:optID)")
@@ -225,19 +216,7 @@ class ModelVtn:
         return _payload("oadrResponse", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
 
     def _events(self) -> list[ModelEvent]:
-        events = []
-        for file in self._folder.glob("*.event"):
-            wish = json.loads(file.read_text())
-            event = ModelEvent(
-                event_id=file.stem,
-                start=wish["start"],
-                durations_s=wish["durations_s"],
-                values=wish["signals"][0]["values"],
-                cancelled=file.with_suffix(".cancelled").exists(),
-            )
-            if event.event_id not in self._acknowledged:
-                events.append(event)
-        return sorted(events, key=lambda event: event.start)
+        return [event for event in events_in(self._folder, self._now()) if event.event_id not in self._acknowledged]
 
 
 _Make = Callable[[ModelVtn, Asked, Element, int], str]
@@ -246,6 +225,9 @@ _KINDS: dict[str, tuple[str, _Make]] = {
     "oadrCreatePartyRegistration": ("EiRegisterParty", ModelVtn._create),
     "oadrCancelPartyRegistration": ("EiRegisterParty", ModelVtn._cancel),
     "oadrRegisterReport": ("EiReport", ModelVtn._register_report),
+    "oadrCanceledPartyRegistration": ("EiRegisterParty", ModelVtn._confirmed),
+    "oadrResponse": ("EiRegisterParty", ModelVtn._response),
+    "oadrUpdateReport": ("EiReport", ModelVtn._update_report),
     "oadrPoll": ("OadrPoll", ModelVtn._poll),
     "oadrRequestEvent": ("EiEvent", ModelVtn._distribute),
     "oadrCreatedEvent": ("EiEvent", ModelVtn._created_event),
@@ -283,10 +265,6 @@ def _ei_response(root: Element, code: int) -> str:
         f"<ei:eiResponse><ei:responseCode>{code}</ei:responseCode><pyld:requestID>{request_id}</pyld:requestID>"
         "</ei:eiResponse>"
     )
-
-
-def _duration(seconds: int) -> str:
-    return f"<xcal:duration><xcal:duration>PT{seconds}S</xcal:duration></xcal:duration>"
 
 
 def _text(root: Element, expression: str) -> str:

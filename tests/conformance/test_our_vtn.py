@@ -48,9 +48,8 @@ def commanded(*arguments: str) -> str:
 @pytest.fixture
 def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
     home = tmp_path / "vtn"
-    ports = [
-        f"--{name}-port={port}" for name, port in zip(("parties", "operator", "console"), _free_ports(3), strict=True)
-    ]
+    listeners = ("parties", "operator", "oadr3", "console")
+    ports = [f"--{name}-port={port}" for name, port in zip(listeners, _free_ports(len(listeners)), strict=True)]
     commanded("init", str(home), *ports)
     for name in ("ven", "other", "pending"):
         commanded(

@@ -125,6 +125,7 @@ def dummies(text: str) -> dict[str, str]:
         "poll_s": "1",
         "to_follow": "true",
         "number": "0",
+        "limit": "1",
         "opt": "optIn",
     }
     return {name: kinds.get(name, "x") for name in re.findall(r"\$\{([a-z_]+)", text)}

@@ -28,6 +28,16 @@ from openleadr.utils import certificate_fingerprint, find_by, increment_event_mo
 
 CANNOT = 77
 """The exit status by which the harness hears that the package has no such thing."""
+MEASUREMENTS = {
+    ("powerReal", "k"): objects.Measurement(
+        name="powerReal", description="RealPower", unit="W", scale="k",
+        power_attributes=objects.PowerAttributes(hertz=50, voltage=400, ac=True),
+    ),
+    ("currencyPerKWh", "none"): objects.Measurement(
+        name="currencyPerKWh", description="currencyPerKWh", unit="USD", scale="none"
+    ),
+}  # fmt: skip
+"""The package's words for an item base."""
 VTN_ID = "TH_VTN"  # openleadr's own VEN refuses an identifier in lower case
 
 
@@ -140,6 +150,15 @@ def do(vtn: OpenADRServer, wish: dict[str, Any]) -> str:
                     callback=lambda ven_id, event_id, opt_type: tell({"event": event_id, "opt": opt_type}),  # noqa: ARG005
                 )
             )
+        case "create-whole":
+            return str(vtn.add_raw_event(ven_id, whole_event(wish), callback=lambda ven_id, event_id, opt_type: None))  # noqa: ARG005
+        case "modify-whole":
+            event = find_by(vtn.events[ven_id], "event_descriptor.event_id", wish["event_id"])
+            changed = whole_event(wish)
+            setmember(event, "event_signals", changed.event_signals)
+            setmember(event, "active_period", changed.active_period)
+            increment_event_modification_number(event)
+            vtn.events_updated[ven_id] = True
         case "modify":
             # It has no call for it: this is what its own cancel does.
             event = find_by(vtn.events[ven_id], "event_descriptor.event_id", wish["event_id"])
@@ -161,6 +180,45 @@ def intervals_of(wish: dict[str, Any]) -> list[dict[str, Any]]:
         intervals.append({"dtstart": start, "duration": duration, "signal_payload": value})
         start += duration
     return intervals
+
+
+def whole_event(wish: dict[str, Any]) -> objects.Event:
+    """All that the package's own objects can say of an event that the harness wants."""
+    signals = [
+        objects.EventSignal(
+            intervals=intervals_of({**signal, "start": wish["start"]}),
+            signal_name=signal["name"],
+            signal_type=signal["type"],
+            signal_id=uuid.uuid4().hex,
+            measurement=MEASUREMENTS.get((signal["unit"], signal["scale"])),
+        )
+        for signal in wish["signals"]
+    ]
+    lengths = {
+        f"{name}_period": timedelta(seconds=wish[f"{name}_s"]) if wish[f"{name}_s"] else None
+        for name in ("notification", "ramp_up", "recovery")
+    }
+    start_after = timedelta(seconds=wish["start_after_s"])
+    return objects.Event(
+        event_descriptor=objects.EventDescriptor(
+            event_id=wish["event_id"] or uuid.uuid4().hex,
+            modification_number=0,
+            market_context="oadr://unknown.context",
+            event_status="far",
+            priority=wish["priority"],
+            test_event=wish["test_event"] or False,
+            vtn_comment=wish["comment"] or None,
+        ),
+        active_period=objects.ActivePeriod(
+            dtstart=datetime.fromisoformat(wish["start"]),
+            duration=timedelta(seconds=sum(wish["durations_s"])),
+            tolerance={"tolerate": {"startafter": start_after}} if start_after else None,
+            **lengths,
+        ),
+        event_signals=signals,
+        targets=[{"ven_id": wish["ven_id"]}],
+        response_required=wish["response_required"],
+    )
 
 
 def replaced_signal(event: objects.Event, wish: dict[str, Any]) -> objects.EventSignal:
@@ -206,19 +264,11 @@ async def serve(options: argparse.Namespace) -> None:
 
 def tell_event(options: argparse.Namespace) -> None:
     action, _, what = os.environ["CONFORMANCE_ACTION"].partition("-")
-    if what != "event" or action == "modify":
-        sys.exit(CANNOT)
     asked = json.loads(os.environ["CONFORMANCE_WISH"])
-    wish = {"action": action, "event_id": asked.get("event_id", ""), "ven_id": os.environ["CONFORMANCE_VEN_ID"]}
-    if action == "create":
-        (signal,) = asked["signals"]
-        wish |= {
-            "signal_name": signal["name"],
-            "signal_type": signal["type"],
-            "start": asked["start"],
-            "durations_s": signal["durations_s"],
-            "values": signal["values"],
-        }
+    if what != "event" or asked.get("baseline"):
+        sys.exit(CANNOT)
+    wish = {"event_id": "", **asked, "ven_id": os.environ["CONFORMANCE_VEN_ID"]}
+    wish["action"] = action if action == "cancel" else f"{action}-whole"
     request = urllib.request.Request(  # noqa: S310 the address is our own
         options.control, data=json.dumps(wish).encode(), headers={"Content-Type": "application/json"}
     )

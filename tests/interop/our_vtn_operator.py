@@ -16,29 +16,65 @@ from openadr_vtn.cli.main import main as openadr_vtn
 
 CANNOT = 77
 """The exit status by which the harness hears that there is no such thing yet."""
+PAYLOAD_TYPES = {
+    ("SIMPLE", "level"): "SIMPLE",
+    ("ELECTRICITY_PRICE", "price"): "PRICE",
+    ("LOAD_DISPATCH", "setpoint"): "DISPATCH_SETPOINT",
+}
+UNITS = {("powerReal", "none"): "W", ("powerReal", "k"): "KW", ("currencyPerKWh", "none"): "KWH"}
 
 
 def wanted(program_id: str, wish: dict[str, Any]) -> dict[str, Any]:
     """The event that the environment asks for, as OpenADR 3.1 writes it."""
-    (signal,) = wish["signals"]
-    first = start = datetime.fromisoformat(wish["start"])
-    intervals: list[dict[str, Any]] = []
-    for duration_s, value in zip(signal["durations_s"], signal["values"], strict=True):
-        duration = timedelta(seconds=duration_s)
-        payload = {"type": signal["name"], "values": [value]}
-        intervals.append({"id": len(intervals), "intervalPeriod": period(start, duration), "payloads": [payload]})
-        start += duration
+    signals = [(PAYLOAD_TYPES[signal["name"], signal["type"]], signal) for signal in wish["signals"]]
+    if wish["baseline"]:
+        signals.append(("BASELINE", wish["baseline"]))
+    start, durations_s = datetime.fromisoformat(wish["start"]), wish["durations_s"]
+    intervals = [
+        {
+            "id": number,
+            "intervalPeriod": period(start + timedelta(seconds=sum(durations_s[:number])), duration_s),
+            "payloads": [{"type": kind, "values": [signal["values"][number]]} for kind, signal in signals],
+        }
+        for number, duration_s in enumerate(durations_s)
+    ]
     return {
         "objectType": "EVENT",
         "programID": program_id,
         "targets": [os.environ["CONFORMANCE_VEN_NAME"]],
-        "intervalPeriod": period(first, start - first),
+        "intervalPeriod": period(start, sum(durations_s)),
         "intervals": intervals,
+        "payloadDescriptors": [descriptor(kind, signal) for kind, signal in signals if signal["unit"]],
+        "attributes": [{"type": kind, "values": values} for kind, values in attributes(wish).items() if values[0]],
+        # 3.1 counts priorities from 0, and 2.0b from 1.
+        **({"priority": wish["priority"] - 1} if wish["priority"] else {}),
     }
 
 
-def period(start: datetime, duration: timedelta) -> dict[str, str]:
-    return {"start": start.isoformat(), "duration": f"PT{duration.total_seconds():.0f}S"}
+def period(start: datetime, duration_s: int) -> dict[str, str]:
+    return {"start": start.isoformat(), "duration": f"PT{duration_s}S" if duration_s else "P9999Y"}
+
+
+def descriptor(kind: str, signal: dict[str, Any]) -> dict[str, str]:
+    money = {"currency": "USD"} if signal["unit"].startswith("currency") else {}
+    return {"payloadType": kind, "units": UNITS[signal["unit"], signal["scale"]], **money}
+
+
+def attributes(wish: dict[str, Any]) -> dict[str, list[Any]]:
+    """By type; a first value that is nothing: not wanted."""
+    lengths = {
+        "START_AFTER": wish["start_after_s"],
+        "RAMP_UP": wish["ramp_up_s"],
+        "NOTIFICATION": wish["notification_s"],
+        "RECOVERY": wish["recovery_s"],
+    }
+    return {
+        **{kind: [f"PT{seconds}S" if seconds else ""] for kind, seconds in lengths.items()},
+        "RESPONSE_REQUIRED": [wish["response_required"].upper()],
+        "TEST_EVENT": [bool(wish["test_event"])],
+        "VTN_COMMENT": [wish["comment"]],
+        "RESOURCE_ID": wish["targets"]["resources"] or [""],
+    }
 
 
 def operator(*arguments: str) -> str:
@@ -51,25 +87,52 @@ def operator(*arguments: str) -> str:
     return printed.getvalue()
 
 
-def main() -> None:
-    access, program_id = sys.argv[1:]
-    wish = json.loads(os.environ["CONFORMANCE_WISH"])
-    match os.environ["CONFORMANCE_ACTION"]:
+def told(document: dict[str, Any], *arguments: str) -> str:
+    """A command about an event that is written in a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(document, file)
+        file.flush()
+        return operator("event", *arguments, "--file", file.name)
+
+
+def report_request(ven: str, wish: dict[str, Any], access: list[str]) -> str:
+    """Asks for a report, and says under which id."""
+    if wish["specifier"] == "METADATA":
+        operator("report", "ask-metadata", ven, *access)
+        return ""
+    lengths = [f"--granularity={wish['granularity_s']}s", f"--back={wish['report_back_s']}s"]
+    asked = operator("report", "request", ven, wish["specifier"], *lengths, "--json", *access)
+    return str(json.loads(asked)["id"])
+
+
+def done(action: str, ven: str, program_id: str, wish: dict[str, Any], access: list[str]) -> str:
+    """The identifier of what was made, where there is one."""
+    match action:
         case "create-event":
-            with tempfile.NamedTemporaryFile("w", suffix=".json") as document:
-                json.dump(wanted(program_id, wish), document)
-                document.flush()
-                made = operator("event", "create", "--file", document.name, "--json", "--operator", access)
-            event_id = json.loads(made)["id"]
+            return str(json.loads(told(wanted(program_id, wish), "create", "--json", *access))["id"])
+        case "modify-event":
+            told(wanted(program_id, wish), "change", wish["event_id"], *access)
+            return str(wish["event_id"])
         case "cancel-event":
-            event_id = wish["event_id"]
-            operator("event", "cancel", event_id, "--operator", access)
-        case "cancel-registration" | "request-reregistration" as action:
-            operator("party", action, os.environ["CONFORMANCE_VEN_NAME"], "--operator", access)
-            return
+            operator("event", "cancel", wish["event_id"], *access)
+            return str(wish["event_id"])
+        case "cancel-registration" | "request-reregistration":
+            operator("party", action, ven, *access)
+        case "request-report":
+            return report_request(ven, wish, access)
+        case "cancel-report":
+            to_follow = ["--one-more"] if wish["to_follow"] == "true" else []
+            operator("report", "cancel", ven, wish["report_request_id"], *to_follow, *access)
         case _:
             sys.exit(CANNOT)
-    sys.stdout.write(event_id + "\n")
+    return ""
+
+
+def main() -> None:
+    profile, program_id = sys.argv[1:]
+    ven, wish = os.environ["CONFORMANCE_VEN_NAME"], json.loads(os.environ["CONFORMANCE_WISH"])
+    action = os.environ["CONFORMANCE_ACTION"]
+    sys.stdout.write(done(action, ven, program_id, wish, ["--operator", profile]) + "\n")
 
 
 if __name__ == "__main__":

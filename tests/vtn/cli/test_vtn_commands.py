@@ -213,6 +213,25 @@ def test_files_instead_of_options(utility: Utility, tmp_path: Path) -> None:
     assert "programName: is not a text" in utility.run("program", "create", "--file", str(document), status=1)
 
 
+def test_an_event_is_changed_from_a_file(utility: Utility, tmp_path: Path) -> None:
+    program = utility.read("program", "create", "to change")
+    document = tmp_path / "event.json"
+    event = {
+        "programID": program["id"],
+        "intervalPeriod": {"start": "2030-07-01T18:00:00Z", "duration": "PT1H"},
+        "intervals": [{"id": 0, "payloads": [{"type": "SIMPLE", "values": [1]}]}],
+    }
+    document.write_text(json.dumps(event))
+    made = utility.read("event", "create", "--file", str(document))
+    event["intervals"] = [{"id": 0, "payloads": [{"type": "SIMPLE", "values": [2]}]}]
+    document.write_text(json.dumps(event))
+    assert "is changed" in utility.run("event", "change", made["id"], "--file", str(document))
+    found = utility.read("event", "show", made["id"])
+    assert (found["version"], found["asks"]) == (1, "level 2")
+    utility.run("event", "cancel", made["id"])
+    utility.run("event", "change", made["id"], status=2)
+
+
 def test_a_party_knocks_and_is_let_in(utility: Utility) -> None:
     certs, ven = utility.folder / "certs", utility.folder / "ven-1"
     minted = command("certificate", "mint", "--name", "ven-1", "--authorities", str(certs), "--out", str(ven))

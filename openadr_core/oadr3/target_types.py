@@ -7,25 +7,30 @@ by type. Whoever may not know a target is not told its type either.
 import json
 from collections.abc import Mapping, Sequence
 
-from openadr_core.oadr3.json_text import members_of, without_members
+from openadr_core.oadr3.json_text import Json, members_of, without_members
 
 TARGETS, TARGET_TYPES = "targets", "targetTypes"
 DEFAULT_TYPE = "GROUP"
 """Of a target that nobody gave one: 3.1's own are mostly groups."""
 
 
-def types_in(members: Mapping[str, str]) -> dict[str, list[str]]:
+def name_of(value: Json) -> str:
+    """The 3.1 target that a value of 3.0.1 is: itself, or the text of what is none (a number, a point)."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def types_in(members: Mapping[str, str]) -> dict[str, list[Json]]:
     """What a document's members (their texts) say of them; nothing, if somebody wrote something else there."""
     found = json.loads(members.get(TARGET_TYPES, "{}"))
-    if not isinstance(found, dict) or not all(isinstance(names, list) for names in found.values()):
+    if not isinstance(found, dict) or not all(isinstance(values, list) for values in found.values()):
         return {}
-    return {kind: [name for name in names if isinstance(name, str)] for kind, names in found.items()}
+    return found
 
 
-def types_shown(types: Mapping[str, Sequence[str]], shown: Sequence[str]) -> dict[str, list[str]]:
+def types_shown(types: Mapping[str, Sequence[Json]], shown: Sequence[str]) -> dict[str, list[Json]]:
     """What is left of them for one that may know these targets."""
-    left = {kind: [name for name in names if name in shown] for kind, names in types.items()}
-    return {kind: names for kind, names in left.items() if names}
+    left = {kind: [value for value in values if name_of(value) in shown] for kind, values in types.items()}
+    return {kind: values for kind, values in left.items() if values}
 
 
 def with_shown(document: str, shown: Sequence[str]) -> str:

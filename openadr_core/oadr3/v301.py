@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from openadr_core.errors import SchemaViolation
 from openadr_core.oadr3.decode import EVENT_DESCRIPTOR, REPORT_DESCRIPTOR
 from openadr_core.oadr3.fields import NAME_MAX_CHARS
-from openadr_core.oadr3.json_text import elements_of, members_of, object_of
+from openadr_core.oadr3.json_text import Json, elements_of, members_of, object_of
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.oadr3.subscriptions import with_targets
-from openadr_core.oadr3.target_types import DEFAULT_TYPE, TARGET_TYPES, TARGETS, types_in
+from openadr_core.oadr3.target_types import DEFAULT_TYPE, TARGET_TYPES, TARGETS, name_of, types_in, types_shown
 
 Members = dict[str, str]
 """By name, the text of each value."""
@@ -125,23 +125,31 @@ def _typed_to_names(members: Members) -> Members:
     members = {name: value for name, value in members.items() if name != TARGET_TYPES}
     if not _is_array(members, TARGETS):
         return members
-    types: dict[str, list[str]] = {}
+    types: dict[str, list[Json]] = {}
     for number, one in enumerate(_elements(members, TARGETS)):
-        kind, names = _target(_object(one, f"{TARGETS}[{number}]"), f"{TARGETS}[{number}]")
-        types.setdefault(kind, []).extend(name for name in names if name not in types.get(kind, ()))
-    members[TARGETS] = json.dumps(list(dict.fromkeys(name for names in types.values() for name in names)))
-    if types.keys() - {DEFAULT_TYPE}:
+        kind, values = _target(_object(one, f"{TARGETS}[{number}]"), f"{TARGETS}[{number}]")
+        types.setdefault(kind, []).extend(value for value in values if value not in types.get(kind, ()))
+    members[TARGETS] = json.dumps(list(dict.fromkeys(name_of(value) for values in types.values() for value in values)))
+    is_told_by_names = all(isinstance(value, str) for value in types.get(DEFAULT_TYPE, []))
+    if types.keys() - {DEFAULT_TYPE} or not is_told_by_names:
         members[TARGET_TYPES] = json.dumps(types)
     return members
 
 
-def _target(members: Members, place: str) -> tuple[str, list[str]]:
+def _target(members: Members, place: str) -> tuple[str, list[Json]]:
+    """Interpretation: a value that is no text is a target too, under its JSON text."""
     kind, values = json.loads(members.get("type", NULL)), json.loads(members.get("values", NULL))
     if not isinstance(kind, str) or not 1 <= len(kind) <= NAME_MAX_CHARS:
         raise SchemaViolation(f"{place}.type: must be a text of 1 to {NAME_MAX_CHARS} characters")
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise SchemaViolation(f"{place}.values: must be a list of texts")
+    if not isinstance(values, list) or not all(map(_is_value, values)):
+        raise SchemaViolation(f"{place}.values: must be a list of texts, numbers, booleans or points")
     return kind, values
+
+
+def _is_value(value: Json) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(value.get(axis), int | float) for axis in "xy")
+    return isinstance(value, str | int | float)
 
 
 def _name_descriptors(members: Members, kind: str) -> None:
@@ -152,7 +160,7 @@ def _name_descriptors(members: Members, kind: str) -> None:
     for number, one in enumerate(_elements(members, "payloadDescriptors")):
         found = _object(one, f"payloadDescriptors[{number}]")
         of_reports = {"readingType", "accuracy", "confidence"} & found.keys()
-        if found.get("objectType", NULL) == NULL:
+        if "objectType" not in found:
             found["objectType"] = json.dumps(REPORT_DESCRIPTOR if of_reports else kind)
         named.append(object_of(found))
     members["payloadDescriptors"] = _array(named)
@@ -207,11 +215,11 @@ def _names_to_typed(members: Members) -> Members:
     if not _is_array(members, TARGETS):
         return members
     names = json.loads(members[TARGETS])
-    typed = {kind: [name for name in known if name in names] for kind, known in types.items()}
-    known_names = {name for known in typed.values() for name in known}
-    if others := [name for name in names if name not in known_names]:
+    typed = types_shown(types, names)
+    known = {name_of(value) for values in typed.values() for value in values}
+    if others := [name for name in names if name not in known]:
         typed[DEFAULT_TYPE] = [*typed.get(DEFAULT_TYPE, []), *others]
-    members[TARGETS] = json.dumps([{"type": kind, "values": known} for kind, known in typed.items() if known])
+    members[TARGETS] = json.dumps([{"type": kind, "values": values} for kind, values in typed.items()])
     return members
 
 

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
-from openadr_core.errors import MalformedMessage
 from openadr_core.oadr3.json_text import elements_of, parse_object
 from openadr_core.oadr3.names import ObjectKind
 from openadr_core.oadr3.v301 import from_3_1
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.http.access import BODY, QUERY, Desk, ScopedHandler, json_body
 
+MAY_BE_EMPTY = frozenset({"clientName", "venName", "resourceName", "targetType", "targetValues"})
 Wording = Callable[[Desk, list[str]], Awaitable[Sequence[str]]]
 """Objects of 3.1, each a text, in 3.0.1's words."""
 
@@ -24,12 +24,13 @@ async def body_of_3_0_1(request: web.Request) -> str:
 
 
 def query_of_3_0_1(query: MultiMapping[str]) -> MultiDict[str]:
-    """``targetType`` and ``targetValues`` as 3.1's ``targets``. Interpretation: names are compared, of any type."""
-    asked = MultiDict(query)
-    values = asked.popall("targetValues", [])
-    if asked.popall("targetType", []) and not values:
-        raise MalformedMessage("targetType: says nothing without targetValues")
-    asked.extend([("targets", value) for value in values])
+    """``targetType`` and ``targetValues`` as 3.1's ``targets``.
+
+    Interpretation: names are compared, of any type, so that a type alone asks for nothing; nor does an empty name.
+    """
+    asked = MultiDict((name, value) for name, value in query.items() if value or name not in MAY_BE_EMPTY)
+    asked.popall("targetType", [])
+    asked.extend([("targets", value) for value in asked.popall("targetValues", [])])
     return asked
 
 

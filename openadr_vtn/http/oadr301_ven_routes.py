@@ -105,6 +105,7 @@ async def create_ven(request: web.Request, desk: Desk, caller: Caller) -> web.Re
 async def replace_ven(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     """Interpretation: its resources have addresses of their own, and are changed there."""
     viewer, ven_id, text = await viewer_of(desk, caller), id_named(request), await body_of_3_0_1(request)
+    _resources_wanted(text, ven_id, caller)
     before = await vens.ven_seen(desk.store, ven_id, viewer)
     client_id = member_text(before, "clientID") if caller.is_business else None
     request[BODY] = ven_to_3_1(text, client_id=client_id, kept=before).encode()

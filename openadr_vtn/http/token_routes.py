@@ -16,7 +16,9 @@ from openadr_vtn.http.access import DESK, Desk, json_response, shown_certificate
 from openadr_vtn.http.addresses import OADR3, OADR301
 from openadr_vtn.http.problem import new_instance, problem_response
 
-BODY_MAX_BYTES = 4096
+BODY_MAX_BYTES = 48 * 1024
+FIELD_MAX_CHARS = 4096
+"""OpenADR 3.1: of a client id, of a secret, of a scope; percent-encoded they may be three times as long."""
 FIELDS_MAX = 16
 
 
@@ -134,6 +136,8 @@ def _form(body: bytes) -> dict[str, str]:
     if any(len(values) > 1 for values in fields.values()):
         # RFC 6749, 3.2
         raise _Refused("invalid_request", "a parameter stands twice")
+    if any(len(values[0]) > FIELD_MAX_CHARS for values in fields.values()):
+        raise _Refused("invalid_request", f"a parameter has more than {FIELD_MAX_CHARS} characters")
     return {name: values[0] for name, values in fields.items()}
 
 

@@ -42,7 +42,7 @@ flat = st.fixed_dictionaries(
     {},
     optional={name: texts if kind is str else st.booleans() for name, (_, kind) in PROGRAM_ATTRIBUTES.items()},
 )
-others = st.dictionaries(st.sampled_from(["timeZoneOffset", "intervalPeriod", "x-own"]), st.integers(-9, 9) | texts)
+others = st.dictionaries(st.sampled_from(["timeZoneOffset", "x-own", "x-other"]), st.integers(-9, 9) | texts)
 programs = st.builds(
     lambda flat, targets, others: {"programName": "p", **flat, **others, "targets": targets}, flat, typed, others
 )
@@ -111,6 +111,14 @@ def test_who_may_not_know_a_target_is_told_neither_it_nor_its_type(targets: list
     assert told == {kind: left for kind, names in merged(targets).items() if (left := names & set(known))}
     for hidden in set(said(newer)["targets"]) - set(known):
         assert hidden not in with_shown(newer, known)
+
+
+@pytest.mark.parametrize("values", [[5, 0.5, True], [{"x": 1.5, "y": 2}], ["a", {"x": 1, "y": 2}]])
+@pytest.mark.parametrize("kind", ["GROUP", "SERVICE_AREA"])
+def test_a_target_that_is_no_text_comes_back(kind: str, values: list[Any]) -> None:
+    newer = program_to_3_1(json.dumps({"programName": "p", "targets": [{"type": kind, "values": values}]}))
+    assert all(isinstance(name, str) for name in said(newer)["targets"])
+    assert said(from_3_1(ObjectKind.PROGRAM, newer))["targets"] == [{"type": kind, "values": values}]
 
 
 def test_numbers_and_lengths_pass_as_they_were_written() -> None:
@@ -187,7 +195,9 @@ def test_a_ven_is_written_by_whoever_speaks() -> None:
         (program_to_3_1, '{"targets": ["a"]}', r"targets\[0\]"),
         (program_to_3_1, '{"targets": [{"values": ["a"]}]}', "type"),
         (program_to_3_1, '{"targets": [{"type": "", "values": ["a"]}]}', "type"),
-        (program_to_3_1, '{"targets": [{"type": "GROUP", "values": [5]}]}', "values"),
+        (program_to_3_1, '{"targets": [{"type": "GROUP", "values": [[]]}]}', "values"),
+        (program_to_3_1, '{"targets": [{"type": "GROUP", "values": [{"x": 1}]}]}', "values"),
+        (program_to_3_1, '{"targets": [{"type": "GROUP"}]}', "values"),
         (program_to_3_1, '{"payloadDescriptors": [5]}', "payloadDescriptors"),
         (event_to_3_1, '{"intervals": [], "reportDescriptors": [5]}', "reportDescriptors"),
     ],

@@ -58,6 +58,8 @@ class Carried:
 
     notifications: tuple[Notification, ...]
     state: StreamState
+    news: frozenset[tuple[str, str]]
+    """What was taken, by client and event, of what the ledger has."""
 
 
 log = structlog.get_logger(__name__)
@@ -227,18 +229,21 @@ class WebhookSender:
     async def _carry(self, stream: Stream) -> None:
         """One after the other, as long as they are taken."""
         notifications: list[Notification] = []
+        news: set[tuple[str, str]] = set()
         state = stream.state
         try:
             for parcel in stream.parcels:
                 attempt = await self._attempt(parcel)
                 notifications.append(attempted(parcel.notification, attempt, self._rules))
+                if parcel.news is not None and attempt.is_taken:
+                    news.add(parcel.news)
                 state = stream_after(state, parcel.notification, attempt, self._rules, self._dice)
                 if state.failures:
                     break
         finally:
             del self._under_way[stream.subscription_id]
             if state is not None and notifications:
-                self._carried.append(Carried(notifications=tuple(notifications), state=state))
+                self._carried.append(Carried(notifications=tuple(notifications), state=state, news=frozenset(news)))
                 self._unwritten.add(stream.subscription_id)
             self._poked.set()
 
@@ -268,6 +273,7 @@ class WebhookSender:
             known = await uow.subscriptions.which_are_there({carried.state.subscription_id for carried in together})
             states = [carried.state for carried in together if carried.state.subscription_id in known]
             await uow.notifications.save(notifications, states)
+            await uow.deliveries.mark_told({one for carried in together for one in carried.news}, self._now())
         del self._carried[: len(together)]
         for state in (carried.state for carried in together):
             self._unwritten.discard(state.subscription_id)

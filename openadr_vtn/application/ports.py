@@ -237,6 +237,9 @@ class Deliveries(Protocol):
     async def mark_pushed(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
         """Sent and fetched at once: the party has taken it from our hands."""
 
+    async def mark_told(self, told: Collection[tuple[str, str]], now: datetime) -> None:
+        """By client id and event id: the ven's webhook has taken the news. The first time counts."""
+
     async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
         """Whether it was the first time. What is answered was fetched."""
 

@@ -29,6 +29,8 @@ class Parcel:
     secret: str
     body: bytes
     """Empty: its client may not see the object any more."""
+    news: tuple[str, str] | None = None
+    """The client and the event, if it tells a ven of one: for the delivery ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,5 +110,6 @@ def _parcel(
         body = bodies[key]
     return Parcel(
         notification=notification, url=watch.callback_url, token=watch.bearer_token, secret=subscription.secret,
-        body=body,
+        body=body, news=None if subscription.is_business or change.kind is not ObjectKind.EVENT else
+        (subscription.client_id, change.object_id),
     )  # fmt: skip

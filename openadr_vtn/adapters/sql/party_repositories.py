@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -228,6 +229,15 @@ class SqlDeliveries(Repository):
         first, fetched = func.coalesce(DELIVERY.c.notified_at, now), func.coalesce(DELIVERY.c.fetched_at, now)
         sent = {"notified_at": first, "sent_at": now, "attempts": DELIVERY.c.attempts + 1}
         await self._mark(party_id, keys, **sent, fetched_at=fetched)
+
+    async def mark_told(self, told: Collection[tuple[str, str]], now: datetime) -> None:
+        whose = select(PARTY.c.id).where(PARTY.c.client_id == bindparam("client")).scalar_subquery()
+        statement = update(DELIVERY).where(
+            DELIVERY.c.party_id == whose, DELIVERY.c.event_id == bindparam("event"), DELIVERY.c.notified_at.is_(None)
+        )
+        if told:
+            rows = [{"client": client_id, "event": event_id} for client_id, event_id in sorted(told)]
+            await self._run(statement.values(notified_at=now), rows)
 
     async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
         unanswered = _rows_of(party_id, [key]) & DELIVERY.c.answered_at.is_(None)

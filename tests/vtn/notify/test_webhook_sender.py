@@ -21,6 +21,7 @@ from openadr_vtn.adapters.webhook_sender import PARCELS_EACH, TERM, WebhookSende
 from openadr_vtn.application.object_changes import event_change, program_change
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.application.spreading import Parcel
+from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.notification import NotificationState, RetryRules
 from openadr_vtn.domain.subscription import Subscription
 from tests.vtn.samples import a_party, a_program, a_stored_event, a_subscription
@@ -322,3 +323,21 @@ async def test_a_commit_wakes_the_sender(bench: Bench, now: datetime) -> None:
     finally:
         await sender.close()
     assert await bench.states("one") == {NotificationState.DELIVERED: 1}
+
+
+async def test_the_ledger_says_when_a_ven_was_told_of_an_event(bench: Bench, now: datetime) -> None:
+    event = a_stored_event(now)
+    async with bench.store.unit_of_work() as uow:
+        await uow.programs.add(a_program(now))
+        await uow.events.add(event)
+        for name in ("one", "two"):
+            await uow.parties.add(replace(a_party(now, name), client_id=f"client-{name}", targets=("zone-a",)))
+            due = Delivery(event_id=event.event.id, version=0, event_version=0, party_id=f"id-{name}", entitled_at=now)
+            await uow.deliveries.owe([due])
+        await uow.object_changes.record([replace(event_change(Operation.CREATE, event, now), targets=())])
+    await bench.subscribe(replace(a_subscription(now, "one"), is_business=False), a_subscription(now, "two"))
+    bench.clock.advance(3)
+    await bench.settled(bench.sender())
+    async with bench.store.view() as view:
+        rows = {row.party_id: row.notified_at for row in await view.deliveries.of_event(event.event.id)}
+    assert rows == {"id-one": bench.clock.now(), "id-two": None}, "business logic's webhook is not the ven's"

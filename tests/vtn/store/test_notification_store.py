@@ -11,9 +11,10 @@ from openadr_vtn.adapters.sql.store import SqlStore
 from openadr_vtn.application.notice_ports import SubscriptionFilter
 from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.object_changes import program_change
+from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.notification import Notification, NotificationState, StreamState
 from openadr_vtn.domain.subscription import hearers_in
-from tests.vtn.samples import a_program, a_subscription
+from tests.vtn.samples import a_program, a_stored_event, a_subscription
 
 MINUTE = timedelta(minutes=1)
 CREATE, READ = Operation.CREATE, Operation.READ
@@ -141,3 +142,18 @@ async def test_changes_are_spread_and_published_once_and_forgotten_with_their_no
         assert await uow.object_changes.forget(now) == 0
         assert await uow.object_changes.forget(now + MINUTE) == 2
     assert await first(store, "one") == []
+
+
+async def test_the_ledger_is_told_once_that_a_vens_webhook_had_the_news(stocked: SqlStore, now: datetime) -> None:
+    event_id, later = a_stored_event(now).event.id, now + MINUTE
+    async with stocked.unit_of_work() as uow:
+        ven = await uow.parties.by_name("ven-one")
+        assert ven is not None
+        await uow.parties.save(replace(ven, client_id="client-1"))
+        due = {"event_id": event_id, "version": 0, "event_version": 0, "entitled_at": now}
+        await uow.deliveries.owe([Delivery(party_id=party, **due) for party in ("id-ven-one", "id-ven-two")])
+        await uow.deliveries.mark_told([], now)
+        await uow.deliveries.mark_told([("client-1", event_id), ("stranger", event_id), ("client-1", "none")], later)
+        await uow.deliveries.mark_told([("client-1", event_id)], later + MINUTE)
+        rows = {row.party_id: (row.notified_at, row.attempts) for row in await uow.deliveries.of_event(event_id)}
+    assert rows == {"id-ven-one": (later, 0), "id-ven-two": (None, 0)}

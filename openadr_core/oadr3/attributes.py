@@ -13,7 +13,7 @@ from typing import TypeVar
 from openadr_core.errors import RuleBroken
 from openadr_core.model.target import TO, Target, TargetKind, is_device_class
 from openadr_core.oadr3.messages import Value, ValuesMap
-from openadr_core.oadr3.times import Sentinel, parse_length, parse_start
+from openadr_core.oadr3.times import Sentinel, parse_fixed_length, parse_start
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class Attributes:
         if text is None:
             return None
         negative = signed and text.startswith("-")
-        length = self._parsed(name, text.removeprefix("-") if negative else text, parse_length)
+        length = self._parsed(name, text.removeprefix("-") if negative else text, parse_fixed_length)
         return -length if negative else length
 
     def moment(self, name: str) -> datetime | None:

@@ -13,7 +13,7 @@ from itertools import count
 
 from openadr_core.errors import RemoteProtocolError
 from openadr_core.oadr3.messages import EventRequest, Interval, IntervalPeriod, ValuesMap
-from openadr_core.oadr3.times import Length, Sentinel
+from openadr_core.oadr3.times import Length, Months, Sentinel, later
 
 NOTHING = timedelta()
 NO_PERIOD = IntervalPeriod()
@@ -144,9 +144,12 @@ def lay_out(
     length as fit into it (8.7); their ids count from 0.
     """
     whole = period or NO_PERIOD
-    if not intervals:
-        return _implied(whole, duration, obtained_at=obtained_at, draw=draw)
-    placed = tuple(_place(intervals, period, obtained_at=obtained_at, draw=draw))
+    try:
+        if not intervals:
+            return _implied(whole, duration, obtained_at=obtained_at, draw=draw)
+        placed = tuple(_place(intervals, period, obtained_at=obtained_at, draw=draw))
+    except OverflowError:
+        raise RemoteProtocolError("a start is moved beyond the calendar", clause="R7.8") from None
     first = min(one.starts_at for one in placed)
     ends = [one.ends_at for one in placed]
     last = None if None in ends else max(end for end in ends if end is not None)
@@ -191,13 +194,13 @@ def _place(
     intervals: Sequence[Interval], period: IntervalPeriod | None, *, obtained_at: datetime, draw: float
 ) -> Iterator[Placed]:
     whole = period or NO_PERIOD
-    shift = _shift(whole.randomize_start, draw)
+    shift = _shift(whole.randomize_start, draw, obtained_at)
     at: datetime | None = _moment(whole.start, obtained_at, shift)
     for index, interval in enumerate(intervals):
         own = interval.period or NO_PERIOD
         if own.randomize_start is not None and (index == 0 or isinstance(own.start, datetime)):
             # 7.3: its own bound, which those that follow it are moved by as well.
-            shift = _shift(own.randomize_start, draw)
+            shift = _shift(own.randomize_start, draw, obtained_at)
             at = _moment(whole.start, obtained_at, shift) if index == 0 else at
         if isinstance(own.start, datetime):
             at = own.start + shift
@@ -224,27 +227,34 @@ def _end(index: int, at: datetime, length: Length | None) -> datetime | None:
     if isinstance(length, Sentinel):
         return None
     try:
-        return at + length
+        return later(at, length)
     except OverflowError:
         # Nobody waits for year 10000: it is for ever by another name.
         return None
 
 
-def _shift(bound: Length | None, draw: float) -> timedelta:
-    return NOTHING if bound is None or isinstance(bound, Sentinel) else bound * draw
+def spread_of(bound: Length | None, obtained_at: datetime) -> timedelta:
+    """How far a randomizeStart moves a start either way; a bound without end moves nothing."""
+    if isinstance(bound, Months):
+        return later(obtained_at, bound) - obtained_at
+    return NOTHING if bound is None or isinstance(bound, Sentinel) else bound
+
+
+def _shift(bound: Length | None, draw: float, obtained_at: datetime) -> timedelta:
+    return spread_of(bound, obtained_at) * draw
 
 
 def _cut(first: datetime, duration: Length | None) -> datetime | None:
     if duration is None or isinstance(duration, Sentinel):
         return None
     try:
-        return first + duration
+        return later(first, duration)
     except OverflowError:
         return None
 
 
 def _implied(whole: IntervalPeriod, duration: Length | None, *, obtained_at: datetime, draw: float) -> Layout:
-    starts_at = _moment(whole.start, obtained_at, _shift(whole.randomize_start, draw))
+    starts_at = _moment(whole.start, obtained_at, _shift(whole.randomize_start, draw, obtained_at))
     if starts_at is None or whole.duration is None:
         return Layout(first=())
     end = _end(0, starts_at, whole.duration)

@@ -7,7 +7,7 @@ from openadr_core.errors import InvalidEvent, RemoteProtocolError
 from openadr_core.limits import EVENT_INTERVALS_MAX
 from openadr_core.oadr3.layout import Layout, Placed, layout_of
 from openadr_core.oadr3.messages import EventRequest, IntervalPeriod
-from openadr_core.oadr3.times import Sentinel, moment_text
+from openadr_core.oadr3.times import Months, Sentinel, moment_text
 
 
 def starts_now(request: EventRequest) -> bool:
@@ -80,6 +80,6 @@ def randomisation(period: IntervalPeriod | None) -> timedelta:
     2.0b party, so the later half is kept.
     """
     spread = period.randomize_start if period else None
-    if isinstance(spread, Sentinel):
-        raise InvalidEvent("randomizeStart cannot be for ever")
+    if isinstance(spread, Sentinel | Months):
+        raise InvalidEvent("randomizeStart cannot be for ever, nor in months")
     return spread or timedelta()

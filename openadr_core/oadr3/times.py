@@ -1,7 +1,9 @@
 """Moments and lengths of time as OpenADR 3 writes them, with its two sentinels."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from enum import Enum
 
 
@@ -14,8 +16,17 @@ class Sentinel(Enum):
     """A length without end."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Months:
+    """A length that only the calendar knows."""
+
+    months: int
+    beyond: timedelta
+    """What is counted in weeks and less."""
+
+
 Start = datetime | Sentinel
-Length = timedelta | Sentinel
+Length = timedelta | Months | Sentinel
 
 _BEGINNING = re.compile(r"0001-01-01(T00:00(:00(\.0+)?)?(Z|[+-]00:00)?)?")
 """Interpretation: the User Guide writes the bare date, the OpenAPI file wants a date-time; both are taken."""
@@ -41,20 +52,40 @@ def parse_start(text: str) -> Start:
 
 
 def parse_length(text: str) -> Length:
-    """The length, or ``Sentinel.FOR_EVER``; ValueError says what is wrong.
-
-    Interpretation: a year or a month has no fixed length, and no signal of this project needs one,
-    so only P9999Y is taken of them.
-    """
+    """The length, or ``Sentinel.FOR_EVER``; ValueError says what is wrong."""
     matched = _LENGTH.fullmatch(text)
     if matched is None:
         raise ValueError("is not an ISO 8601 duration such as PT15M")
     parts = {name: float(value) for name, value in matched.groupdict().items() if value is not None}
     if parts.get("years", 0) >= FOR_EVER_YEARS:
         return Sentinel.FOR_EVER
-    if "years" in parts or "months" in parts:
-        raise ValueError("counts in years or months, whose length varies: write it in days")
-    return timedelta(**parts)
+    months = int(12 * parts.pop("years", 0) + parts.pop("months", 0))
+    beyond = timedelta(**parts)
+    return Months(months=months, beyond=beyond) if months else beyond
+
+
+def parse_fixed_length(text: str) -> timedelta | Sentinel:
+    """The same for a length that must not depend on when it is counted from."""
+    length = parse_length(text)
+    if isinstance(length, Months):
+        raise ValueError("counts in years or months, whose length varies: write it in days")  # noqa: TRY004  # of a text
+    return length
+
+
+def later(at: datetime, length: timedelta | Months) -> datetime:
+    """The moment that much later, in the calendar of UTC; OverflowError after year 9999.
+
+    Interpretation: where the month that is reached is too short for the day, it is the month's last.
+    """
+    if isinstance(length, timedelta):
+        return at + length
+    at = at.astimezone(UTC)
+    years, month = divmod(at.month - 1 + length.months, 12)
+    year = at.year + years
+    if year > MAXYEAR:
+        raise OverflowError("the calendar ends with year 9999")
+    day = min(at.day, monthrange(year, month + 1)[1])
+    return at.replace(year=year, month=month + 1, day=day) + length.beyond
 
 
 def moment_text(moment: datetime) -> str:

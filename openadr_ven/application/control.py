@@ -33,6 +33,7 @@ from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, direction_of
 from openadr_ven.dispatch.policy import DEFAULT_POLICY
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
+from openadr_ven.domain.alerting import conditions_at
 from openadr_ven.domain.held import Baseline, Condition, HeldEvent, Round
 from openadr_ven.domain.opt_policy import LIMITS, PRICES
 from openadr_ven.domain.records import from_record, to_record
@@ -110,6 +111,7 @@ class Control:
         self.cut_off = False
         """Whether the VTN is out of reach, told before each round."""
         self._caps: tuple[Cap, ...] = ()
+        self._world: frozenset[Condition] = frozenset()
         self.engaged: Engaged | None = None
         self.sequence = 0
         self.guard = GuardState()
@@ -167,6 +169,7 @@ class Control:
         )
         if not self._warm(now):
             return self._idle()
+        self._world = conditions_at(self.conditions, held, now)
         asks += self._bounds(held, now)
         if frozen:
             asks = tuple(ask for ask in asks if ask.held.event.id in self._following)
@@ -375,7 +378,7 @@ class Control:
         Interpretation: what is out of one of several events at a time stays out of all: what it gives
         could not be kept from that one.
         """
-        bound = self.owners.bound(self.conditions, event_id=events[0].id, now=now)
+        bound = self.owners.bound(self._world, event_id=events[0].id, now=now)
         masks = [out for event in events if (out := self.opting.out(event, now)) is not None]
         out = np.logical_or.reduce(masks) if masks else np.zeros(0, dtype=np.bool_)
         if not out.any():

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from openadr_core.oadr3.times import parse_length
+from openadr_core.oadr3.times import parse_fixed_length
 from openadr_vtn.cli.event_body import duration_text, start_text
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.plain_help import PlainGroup
@@ -139,7 +139,7 @@ def _asked(text: str) -> tuple[str, Any]:
 
 def _seconds(text: str) -> int:
     try:
-        length = parse_length(duration_text(text))
+        length = parse_fixed_length(duration_text(text))
         return int(length.total_seconds())  # type: ignore[union-attr]
     except (ValueError, AttributeError):
         raise click.BadParameter("must be a duration such as 120s, 15m or 4h", param_hint="--duration") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from openadr_core.oadr3.times import moment_text, parse_length
+from openadr_core.oadr3.times import moment_text, parse_fixed_length
 from openadr_vtn.cli.csv_file import write_csv
 from openadr_vtn.cli.event_body import duration_text, start_text
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
@@ -306,7 +306,7 @@ def _all_readings(api: OperatorApi, named: str, asked: dict[str, str]) -> Iterat
 
 def _seconds(text: str, option: str) -> int:
     try:
-        length = parse_length(duration_text(text))
+        length = parse_fixed_length(duration_text(text))
     except ValueError:
         raise click.BadParameter("must be a duration such as 60s, 15m, 4h or PT90S", param_hint=option) from None
     seconds = length.total_seconds() if isinstance(length, timedelta) else -1.0

@@ -9,10 +9,9 @@ from openadr_core.errors import NotFound, RemoteProtocolError
 from openadr_core.model.party import Party
 from openadr_core.oadr3.decode import decode_event
 from openadr_core.oadr3.decode_reports import decode_report
-from openadr_core.oadr3.layout import Layout, lay_out
+from openadr_core.oadr3.layout import NO_PERIOD, Layout, lay_out, spread_of
 from openadr_core.oadr3.messages import EventRequest, Interval
 from openadr_core.oadr3.readings import DATA_QUALITY
-from openadr_core.oadr3.times import Sentinel
 from openadr_vtn.application.handlers.observe import PartyPerformance, performances
 from openadr_vtn.application.oadr3_ports import Page, ReportFilter, StoredReport
 from openadr_vtn.application.ports import StoredEvent, UnitOfWork
@@ -78,7 +77,8 @@ def _owed(
     asked = [one for one in wanted.report_descriptors if not one.targets or not names.isdisjoint(one.targets)]
     return owed_reports(
         layout, asked, came, obtained_at=row.fetched_at or row.entitled_at, since=now - LOOKED_BACK, now=now,
-        grace=GRACE + _randomised(wanted),
+        # A VEN may have moved its start.
+        grace=GRACE + spread_of((wanted.period or NO_PERIOD).randomize_start, row.entitled_at),
     )  # fmt: skip
 
 
@@ -91,12 +91,6 @@ def _layout(wanted: EventRequest, stored: StoredEvent) -> Layout | None:
         )  # fmt: skip
     except RemoteProtocolError:
         return None
-
-
-def _randomised(wanted: EventRequest) -> timedelta:
-    """By how much a VEN may have moved its start."""
-    bound = wanted.period.randomize_start if wanted.period else None
-    return timedelta() if bound is None or isinstance(bound, Sentinel) else bound
 
 
 async def _came(uow: UnitOfWork, event_id: str) -> Mapping[str, list[ReportedInterval]]:

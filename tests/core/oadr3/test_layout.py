@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from openadr_core.errors import RemoteProtocolError
 from openadr_core.oadr3.layout import Layout, is_cancelled, lay_out, parts
 from openadr_core.oadr3.messages import Interval, IntervalPeriod
-from openadr_core.oadr3.times import Length, Sentinel
+from openadr_core.oadr3.times import Length, Months, Sentinel, later
 
 HOUR = timedelta(hours=1)
 MIDNIGHT = datetime(2030, 7, 1, tzinfo=UTC)
@@ -163,3 +163,16 @@ def test_intervals_follow_each_other_without_gaps_up_to_the_end(
     assert [layout.nth(one.index) for one in found] == found
     now = starts_at + at_min * minute
     assert (layout.at(now) is not None) == layout.is_active(now)
+
+
+@pytest.mark.parametrize("bound", [timedelta(days=999_999_999), Months(months=12 * 9998, beyond=timedelta())])
+def test_a_start_that_is_moved_off_the_calendar_is_refused(bound: timedelta | Months) -> None:
+    period = IntervalPeriod(start=Sentinel.NOW, duration=HOUR, randomize_start=bound)
+    with pytest.raises(RemoteProtocolError, match="beyond the calendar"):
+        lay_out((), period=period, duration=None, obtained_at=SIX, draw=1.0)
+
+
+def test_months_are_the_calendars() -> None:
+    period = IntervalPeriod(start=SIX, duration=Months(months=1, beyond=timedelta()))
+    layout = lay_out((Interval(id=0, payloads=()),), period=period, duration=None, obtained_at=SIX, draw=0.0)
+    assert layout.ends_at == later(SIX, Months(months=1, beyond=timedelta()))

@@ -180,6 +180,13 @@ def test_who_comes_late_skips_ahead_and_now_is_when_it_was_read() -> None:
     assert asked(event, NOON + 90 * MINUTE) == 2.0
 
 
+def test_a_subscription_of_a_year_ends_with_the_year() -> None:
+    event = meaning(
+        "IMPORT_CAPACITY_SUBSCRIPTION", [5], intervalPeriod={"start": "2031-07-01T00:00:00+02:00", "duration": "P1Y"}
+    )
+    assert event.ends_at == datetime(2032, 6, 30, 22, tzinfo=UTC)
+
+
 def test_an_interval_without_a_time_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="interval 0 has no start"):
         meaning("SIMPLE", [1], intervalPeriod=None)

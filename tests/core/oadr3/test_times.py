@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openadr_core.oadr3.times import Sentinel, length_text, moment_text, parse_length, parse_start
+from openadr_core.oadr3.times import (
+    Months,
+    Sentinel,
+    later,
+    length_text,
+    moment_text,
+    parse_fixed_length,
+    parse_length,
+    parse_start,
+)
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1)))  # noqa: DTZ001  # the strategy's own rule
@@ -67,4 +76,34 @@ def test_no_length(text: str) -> None:
 @pytest.mark.parametrize("text", ["P1M", "P1Y", "P9998Y"])
 def test_a_month_has_no_fixed_length(text: str) -> None:
     with pytest.raises(ValueError, match="in days"):
-        parse_length(text)
+        parse_fixed_length(text)
+
+
+@pytest.mark.parametrize(
+    ("since", "text", "until"),
+    [
+        ("2031-07-01T12:00:00Z", "P1Y", "2032-07-01T12:00:00Z"),
+        ("2032-02-29T12:00:00Z", "P1Y", "2033-02-28T12:00:00Z"),
+        ("2031-01-31T00:00:00Z", "P1M", "2031-02-28T00:00:00Z"),
+        ("2031-11-30T23:00:00Z", "P1Y2M3DT2H", "2033-02-03T01:00:00Z"),
+        ("2031-07-01T12:00:00Z", "P1W", "2031-07-08T12:00:00Z"),
+    ],
+)
+def test_the_calendar_says_how_long_a_month_is(since: str, text: str, until: str) -> None:
+    """R7.5, in UTC."""
+    at, length = parse_start(since), parse_length(text)
+    assert isinstance(at, datetime)
+    assert not isinstance(length, Sentinel)
+    assert later(at, length) == parse_start(until)
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)), st.integers(0, 1200))  # noqa: DTZ001
+def test_months_on_is_that_many_months_on(at: datetime, months: int) -> None:
+    there = later(at, Months(months=months, beyond=timedelta()))
+    assert (there.year * 12 + there.month) - (at.year * 12 + at.month) == months
+    assert there.day == at.day or (there + timedelta(days=1)).month != there.month
+
+
+def test_the_calendar_ends() -> None:
+    with pytest.raises(OverflowError):
+        later(datetime(2030, 1, 1, tzinfo=UTC), Months(months=12 * 9000, beyond=timedelta()))

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openadr_core.model.event import Alert, DrEvent, Signal, SignalInterval, SignalKind
-from openadr_core.model.opt import OptType
+from openadr_core.model.opt import Opt, OptType
 from openadr_ven.application.heeding import Heeding
 from openadr_ven.dispatch.guard import CAUTIOUS
+from openadr_ven.domain.alerting import conditions_at
+from openadr_ven.domain.held import Condition, HeldEvent
 from openadr_ven.domain.indications import EventChanged, EventReceived
 from openadr_ven.domain.opt_policy import OptPolicy, decide
 
@@ -41,6 +43,18 @@ FIRE = Alert(kind="ALERT_FIRE", text="leave the valley", starts_at=NOON, ends_at
 def test_the_answer_says_what_is_followed(event: DrEvent, opt_type: OptType, reason: str) -> None:
     opt = decide(OptPolicy(refuse_breaches=False), event, breaches=(), now=NOON)
     assert (opt.opt_type, opt.reason) == (opt_type, reason)
+
+
+def test_batteries_are_kept_while_an_alert_of_a_storm_lasts() -> None:
+    opt = Opt(event_id="e", version=0, opt_type=OptType.IN, at=NOON)
+    warned = HeldEvent(event=event_of(alerts=(FIRE,)), opt=opt, received_at=NOON)
+    flex = replace(warned, event=event_of(alerts=(replace(FIRE, kind="ALERT_FLEX_ALERT"),)))
+    out = replace(warned, opt=replace(opt, opt_type=OptType.OUT))
+    called_off = replace(warned, event=replace(warned.event, cancelled_at=NOON))
+    assert conditions_at((), [warned], NOON) == {Condition.STORM}
+    assert conditions_at((), [warned], NOON - HOUR) == conditions_at((), [warned], NOON + HOUR) == frozenset()
+    assert conditions_at((), [flex, out, called_off], NOON) == frozenset()
+    assert conditions_at((Condition.STORM,), [], NOON) == {Condition.STORM}
 
 
 def test_an_alert_is_an_alarm_once() -> None:

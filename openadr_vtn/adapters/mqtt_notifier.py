@@ -51,6 +51,27 @@ class BrokerAddress:
     """How long the broker may take to accept a connection, and to acknowledge a message."""
 
 
+class _Connection(aiomqtt.Client):
+    """One connection of ours."""
+
+    def __init__(self, address: BrokerAddress) -> None:
+        super().__init__(
+            address.host,
+            address.port,
+            identifier=address.client_id,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            tls_context=address.tls,
+            username=address.username,
+            password=address.password,
+            timeout=address.timeout_s,
+            max_inflight_messages=IN_FLIGHT_MAX,
+        )
+        self.pending_calls_threshold = 2 * IN_FLIGHT_MAX
+        # A connection that is idle when it is lost has no waiter, and asyncio would complain of an exception that
+        # nobody saw: the next message finds out.
+        self._disconnected.add_done_callback(lambda lost: lost.cancelled() or lost.exception())
+
+
 class MqttNotifier:
     def __init__(self, *, store: Store, address: BrokerAddress, now: Callable[[], datetime], holder: str) -> None:
         """``holder`` names this process among those that share the store."""
@@ -83,7 +104,7 @@ class MqttNotifier:
         pause_s = RETRY_FIRST_S
         while not self._stopping:
             try:
-                async with self._connection() as broker:
+                async with _Connection(self._address) as broker:
                     self.connected, pause_s = True, RETRY_FIRST_S
                     await self._publish(broker)
             except aiomqtt.MqttError as error:
@@ -97,21 +118,6 @@ class MqttNotifier:
                 self.connected = False
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, BROKER_RETRY_MAX_S)
-
-    def _connection(self) -> aiomqtt.Client:
-        client = aiomqtt.Client(
-            self._address.host,
-            self._address.port,
-            identifier=self._address.client_id,
-            protocol=aiomqtt.ProtocolVersion.V311,
-            tls_context=self._address.tls,
-            username=self._address.username,
-            password=self._address.password,
-            timeout=self._address.timeout_s,
-            max_inflight_messages=IN_FLIGHT_MAX,
-        )
-        client.pending_calls_threshold = 2 * IN_FLIGHT_MAX
-        return client
 
     async def _publish(self, broker: aiomqtt.Client) -> None:
         """For as long as the connection holds."""

@@ -19,12 +19,13 @@ from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.shell.tls import client_context
 from openadr_vtn.adapters.broker_access import admission
 from openadr_vtn.adapters.mqtt_notifier import BrokerAddress, MqttNotifier
+from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.object_changes import event_change, program_change
 from openadr_vtn.domain.object_change import ObjectChange
 from openadr_vtn.domain.topics import access_list
-from openadr_vtn.settings import CertificateSettings, MqttSettings
+from openadr_vtn.settings import CertificateSettings, MqttSettings, WebhookSettings
 from tests.core.shell.lab import Lab
 from tests.vtn.samples import a_party, a_program, a_stored_event
 
@@ -164,7 +165,8 @@ async def unpublished(store: SqlStore) -> int:
 async def test_each_hears_what_the_api_would_show_it(broker: Broker, store: SqlStore, now: datetime) -> None:
     program = program_change(Operation.CREATE, a_program(now), now)
     open_to_all = replace(event_change(Operation.UPDATE, a_stored_event(now), now), targets=())
-    await record(store, replace(program, targets=("zone-a", "zone-c")), open_to_all)
+    written = json.dumps({**json.loads(program.document), "targets": ["zone-a", "zone-c"]})
+    await record(store, replace(program, targets=("zone-a", "zone-c"), document=written), open_to_all)
     async with (
         broker.listening(CHIEF, "programs/#", "events/#") as chief,
         broker.listening(VEN_A, "programs/vens/id-a/+", "events/vens/id-a/+") as ven_a,
@@ -248,3 +250,24 @@ async def test_a_change_is_told_as_soon_as_it_is_committed(broker: Broker, store
         ((topic, said),) = await heard(chief, 1)
     assert (topic, said["objectType"]) == ("events/create", ObjectKind.EVENT)
     await notifier.close()
+
+
+async def test_what_settings_say_is_put_together_and_works(broker: Broker, store: SqlStore, now: datetime) -> None:
+    settings = broker.settings
+    told = admission(settings, lambda: datetime.now(UTC))("openadr-vtn")
+    chain = broker.lab.write("publisher", told["clientCert"].encode(), told["clientKey"].encode())
+    ours = CertificateSettings(certificate=chain.certificate, key=chain.key)
+    settings = settings.model_copy(update={"certificate": ours, "uris": ("mqtts://public.example:8883",)})
+    notifiers = Notifiers(
+        WebhookSettings(), settings, store, now=lambda: datetime.now(UTC), witness=lambda _notice: None
+    )  # fmt: skip
+    assert notifiers.broker is not None
+    assert (notifiers.broker.publisher, notifiers.broker.uris) == ("openadr-vtn", ("mqtts://public.example:8883",))
+    notifiers.start()
+    async with broker.listening(CHIEF, "programs/+") as chief:
+        await record(store, program_change(Operation.CREATE, a_program(now), now))
+        assert [topic for topic, _ in await heard(chief, 1)] == ["programs/create"]
+    async with asyncio.timeout(20):
+        while await unpublished(store):  # noqa: ASYNC110  # the store tells of no mark
+            await asyncio.sleep(0.05)
+    await notifiers.close()

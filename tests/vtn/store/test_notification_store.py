@@ -150,8 +150,8 @@ async def test_the_ledger_is_told_once_that_a_vens_webhook_had_the_news(stocked:
         ven = await uow.parties.by_name("ven-one")
         assert ven is not None
         await uow.parties.save(replace(ven, client_id="client-1"))
-        due = {"event_id": event_id, "version": 0, "event_version": 0, "entitled_at": now}
-        await uow.deliveries.owe([Delivery(party_id=party, **due) for party in ("id-ven-one", "id-ven-two")])
+        due = Delivery(event_id=event_id, version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
+        await uow.deliveries.owe([due, replace(due, party_id="id-ven-two")])
         await uow.deliveries.mark_told([], now)
         await uow.deliveries.mark_told([("client-1", event_id), ("stranger", event_id), ("client-1", "none")], later)
         await uow.deliveries.mark_told([("client-1", event_id)], later + MINUTE)

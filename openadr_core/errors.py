@@ -22,6 +22,8 @@
     * UnknownPeer               the certificate is good and not enrolled
     * Forbidden                 enrolled, and not allowed this
 
+      * ScopeMissing              a good token that was not granted what is asked for
+
   * ExchangeFailed            no answer came; retry policy reads these
 
     * ConnectFailed
@@ -118,6 +120,10 @@ class UnknownPeer(AccessError):
 
 class Forbidden(AccessError):
     """An enrolled party asks for what is not its own."""
+
+
+class ScopeMissing(Forbidden):
+    """A good token that lacks the scope for what is asked."""
 
 
 class ExchangeFailed(OpenAdrError):

@@ -148,7 +148,7 @@ def _target(members: Members, place: str) -> tuple[str, list[Json]]:
 
 def _is_value(value: Json) -> bool:
     if isinstance(value, dict):
-        return all(isinstance(value.get(axis), int | float) for axis in "xy")
+        return all(isinstance(at, int | float) and not isinstance(at, bool) for at in map(value.get, "xy"))
     return isinstance(value, str | int | float)
 
 

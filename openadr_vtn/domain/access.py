@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from openadr_core.errors import Forbidden
+from openadr_core.errors import Forbidden, ScopeMissing
 
 READ_ALL = "read_all"
 READ_BL = "read_bl"
@@ -112,7 +112,7 @@ class Caller:
         return f"client:{self.client_id}"
 
     def require(self, *any_of: str) -> None:
-        """Forbidden unless the token has one of these scopes."""
+        """ScopeMissing unless the token has one of these scopes."""
         has = {*self.scopes, *(READS if READ_ALL in self.scopes else ())}
         if has.isdisjoint(any_of):
-            raise Forbidden(f"the token lacks the scope {' or '.join(any_of)}")
+            raise ScopeMissing(f"the token lacks the scope {' or '.join(any_of)}")

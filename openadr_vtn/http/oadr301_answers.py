@@ -3,15 +3,17 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
-from multidict import MultiDict, MultiMapping
+from multidict import MultiDict
 
 from openadr_core.oadr3.json_text import elements_of, parse_object
 from openadr_core.oadr3.names import ObjectKind
 from openadr_core.oadr3.v301 import from_3_1
 from openadr_vtn.domain.access import Caller
-from openadr_vtn.http.access import BODY, QUERY, Desk, ScopedHandler, json_body
+from openadr_vtn.http.access import BODY, QUERY, Desk, ScopedHandler, json_body, number_asked
 
 MAY_BE_EMPTY = frozenset({"clientName", "venName", "resourceName", "targetType", "targetValues"})
+SKIP_MAX = 2**31 - 1
+"""3.0.1: an int32."""
 Wording = Callable[[Desk, list[str]], Awaitable[Sequence[str]]]
 """Objects of 3.1, each a text, in 3.0.1's words."""
 
@@ -23,12 +25,13 @@ async def body_of_3_0_1(request: web.Request) -> str:
     return parse_object(body)[1]
 
 
-def query_of_3_0_1(query: MultiMapping[str]) -> MultiDict[str]:
+def query_of_3_0_1(request: web.Request) -> MultiDict[str]:
     """``targetType`` and ``targetValues`` as 3.1's ``targets``.
 
     Interpretation: names are compared, of any type, so that a type alone asks for nothing; nor does an empty name.
     """
-    asked = MultiDict((name, value) for name, value in query.items() if value or name not in MAY_BE_EMPTY)
+    number_asked(request, "skip", 0, SKIP_MAX)
+    asked = MultiDict((name, value) for name, value in request.query.items() if value or name not in MAY_BE_EMPTY)
     asked.popall("targetType", [])
     asked.extend([("targets", value) for value in asked.popall("targetValues", [])])
     return asked
@@ -43,7 +46,7 @@ def spoken(
         return [from_3_1(kind, text) for text in texts]
 
     async def translated(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-        request[QUERY] = query_of_3_0_1(request.query)
+        request[QUERY] = query_of_3_0_1(request)
         if to_3_1 is not None:
             request[BODY] = to_3_1(await body_of_3_0_1(request)).encode()
         return await reworded(await handler(request, desk, caller), desk, wording or own)

@@ -64,7 +64,7 @@ def resource_routes() -> list[web.RouteDef]:
 
 
 async def list_vens(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    request[QUERY] = query_of_3_0_1(request.query)
+    request[QUERY] = query_of_3_0_1(request)
     viewer, targets, name = await viewer_of(desk, caller), targets_asked(request), name_asked(request, "venName")
 
     async def read(page: Page) -> Listed[str]:

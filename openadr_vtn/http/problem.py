@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from openadr_core.errors import MalformedMessage, Unavailable
+from openadr_core.errors import MalformedMessage, ScopeMissing, Unavailable
 from openadr_core.oadr3.problem import FIXED_DETAILS, Problem, problem_of
 
 PLAIN_JSON = "application/json"
@@ -43,7 +43,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             kind=type(error).__name__, said=str(error), instance=instance,
             exc_info=error if ours and not isinstance(error, Unavailable) else None,
         )  # fmt: skip
-        return problem_response(request, problem)
+        response = problem_response(request, problem)
+        if isinstance(error, ScopeMissing):
+            response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
+        return response
 
 
 def new_instance() -> str:
@@ -81,6 +84,4 @@ def problem_response(request: web.Request, problem: Problem) -> web.Response:
     if problem.status == 401:
         brought = "Authorization" in request.headers
         response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if brought else "Bearer"
-    elif problem.status == 403:
-        response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
     return response

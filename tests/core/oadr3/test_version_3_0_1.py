@@ -197,6 +197,7 @@ def test_a_ven_is_written_by_whoever_speaks() -> None:
         (program_to_3_1, '{"targets": [{"type": "", "values": ["a"]}]}', "type"),
         (program_to_3_1, '{"targets": [{"type": "GROUP", "values": [[]]}]}', "values"),
         (program_to_3_1, '{"targets": [{"type": "GROUP", "values": [{"x": 1}]}]}', "values"),
+        (program_to_3_1, '{"targets": [{"type": "GROUP", "values": [{"x": 1, "y": true}]}]}', "values"),
         (program_to_3_1, '{"targets": [{"type": "GROUP"}]}', "values"),
         (program_to_3_1, '{"payloadDescriptors": [5]}', "payloadDescriptors"),
         (event_to_3_1, '{"intervals": [], "reportDescriptors": [5]}', "reportDescriptors"),

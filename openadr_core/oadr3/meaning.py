@@ -15,6 +15,7 @@ from openadr_core.limits import EVENT_INTERVALS_MAX, EVENT_SIGNALS_MAX
 from openadr_core.model.event import Alert, DrEvent, Signal, SignalInterval, SignalKind
 from openadr_core.model.program import Program
 from openadr_core.model.signal_table import RULES, value_fault
+from openadr_core.model.target import by_name
 from openadr_core.model.unit import KILOWATTS, MONEY, Unit
 from openadr_core.oadr3.attributes import RECOVERY, START_AFTER, TEST_EVENT, Attributes
 from openadr_core.oadr3.layout import Layout, Placed, layout_of, parts
@@ -100,7 +101,8 @@ def meaning_of(
         modified_at=modified_at,
         priority=request.priority,
         relief_sign=program.relief_sign,
-        targets=tuple(attributes.targets()),
+        # Interpretation: an attribute names the part that is meant of those whom the targets name.
+        targets=tuple(attributes.targets()) or by_name(*request.targets),
         recovery=attributes.length(RECOVERY) or NOTHING,
         # Our VTN says START_AFTER beside randomizeStart for 2.0b: whoever drew the one has no need of the other.
         start_after=NOTHING if request.period and request.period.randomize_start else _start_after(attributes),

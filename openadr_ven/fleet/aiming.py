@@ -30,22 +30,22 @@ class Aim:
         self._fleet_name = fleet_name
         self._names = frozenset(names)
         self._groups = dict(groups or {})
-        self._rows: dict[tuple[frozenset[str], frozenset[str]], Mask] = {}
+        self._rows: dict[tuple[tuple[Target, ...], frozenset[str]], Mask | None] = {}
 
     def rows(self, event: DrEvent, signal: Signal | None = None) -> Mask | None:
         """The devices that the event is for, of the signal's classes; None for all of the fleet."""
-        names = self._named(event.targets)
-        classes = frozenset(() if signal is None else signal.device_classes)
-        if names is None and not classes:
-            return None
-        key = (names or frozenset({self._fleet_name}), classes)
+        key = (event.targets, frozenset(() if signal is None else signal.device_classes))
         if key not in self._rows:
             if len(self._rows) >= REMEMBERED_MAX:
                 self._rows.clear()
-            targets = frozenset(Target(kind=TargetKind.NAME, name=name) for name in key[0])
-            scope = Scope(targets=targets, device_classes=classes)
-            self._rows[key] = rows_in(self._fleet, scope, fleet_name=self._fleet_name)
+            names, classes = self._named(event.targets), key[1]
+            everything = names is None and not classes
+            self._rows[key] = None if everything else self._behind(names or frozenset({self._fleet_name}), classes)
         return self._rows[key]
+
+    def _behind(self, names: frozenset[str], classes: frozenset[str] = frozenset()) -> Mask:
+        targets = frozenset(Target(kind=TargetKind.NAME, name=name) for name in names)
+        return rows_in(self._fleet, Scope(targets=targets, device_classes=classes), fleet_name=self._fleet_name)
 
     def meets(self, event: DrEvent, signal: Signal | None = None) -> bool:
         """Whether any device is meant."""
@@ -57,5 +57,12 @@ class Aim:
         # A venID that has come this far is ours.
         if not targets or any(target.kind is TargetKind.VEN or target.name in self._names for target in targets):
             return None
+        if any(target.kind is TargetKind.NAME and not self._knows(target.name) for target in targets):
+            # OpenADR 3 shows us events under names that we were granted: one that is no part of the fleet is all of it.
+            return None
         names = {name for target in targets for name in self._groups.get(target.name, (target.name,))}
         return None if self._fleet_name in names else frozenset(names)
+
+    def _knows(self, name: str) -> bool:
+        """Whether the name is that of a part of the fleet."""
+        return name in self._groups or bool(self._behind(frozenset({name})).any())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from openadr_core.model.target import Target, TargetKind
+from openadr_core.model.target import Target, TargetKind, by_name
 from openadr_ven.fleet.aiming import REMEMBERED_MAX, Aim
 from openadr_ven.fleet.columns import DeviceClass
 from tests.ven.domain.test_held_events import an_event, relief
@@ -56,6 +56,19 @@ def test_some_of_it() -> None:
     assert not any(rows(targets(SERVICE_AREA="1 2 3 4")))
     assert not any(rows(targets(GROUP="none")))
     assert not AIM.meets(replace(an_event(), targets=targets(GROUP="none")))
+
+
+def test_names_of_openadr_3_mean_a_part_where_they_are_one_and_all_of_it_where_they_are_not() -> None:
+    """What a VEN may be shown it is shown by names that were granted to it, or to something behind it."""
+
+    def rows(*names: str) -> list[bool] | None:
+        found = AIM.rows(replace(an_event(), targets=by_name(*names)))
+        return None if found is None else list(found)
+
+    assert rows("granted-to-the-ven") is None
+    assert rows("feeder-000", "granted-to-the-ven") is None
+    assert rows("feeder-000") == list(FLEET.feeder == 0)
+    assert rows("north") == list((FLEET.feeder == 0) | np.asarray(FLEET.device_id == "device-00119"))
 
 
 def test_what_is_remembered_is_bounded() -> None:

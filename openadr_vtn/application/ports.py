@@ -5,11 +5,11 @@ here, NotFound when its row is gone, and Unavailable when the database cannot be
 arguments: a store reads no clock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party, PartyState
@@ -30,6 +30,8 @@ from openadr_vtn.domain.access import Role
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.pushing import PushState
+
+T = TypeVar("T")
 
 # -- what is stored, where the canonical model has no word for it ----------------------
 
@@ -414,6 +416,14 @@ Listener = Callable[[frozenset[str] | None], None]
 class Store(Protocol):
     def unit_of_work(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Committed, and on the disk, when the block ends; rolled back when it raises."""
+
+    async def together(self, party_id: str, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+        """What the work of this party returns, once it is committed, and on the disk: maybe with that of others.
+
+        Raises what the work raises, or Unavailable, with nothing of it done; others' work is none the worse
+        for it. A party's works are done in order. The work may be done twice, the first time in vain:
+        it changes nothing but the store, and is alone with nobody (:meth:`UnitOfWork.alone`).
+        """
 
     def view(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """One moment's state, to read only; it waits for no writer."""

@@ -25,9 +25,9 @@ from openadr_core.xml.parse import Element
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.directory import Directory, Standing, standing
 from openadr_vtn.application.handlers import delivery, errands
-from openadr_vtn.application.ports import Notice, Store, Witness
+from openadr_vtn.application.ports import Notice, Store, UnitOfWork, Witness
 from openadr_vtn.application.whereabouts import Whereabouts
-from openadr_vtn.domain.delivery import Key, unproved
+from openadr_vtn.domain.delivery import Key, Mailbox, unproved
 from openadr_vtn.domain.reporting import TelemetryWish
 from openadr_vtn.protocols.oadr2_answers import NOT_ENROLLED, NOT_REGISTERED, OPERATIONS, Refusal, Scene, answer_to
 from openadr_vtn.protocols.oadr2_desk import Answer, Asked, Desk
@@ -43,6 +43,9 @@ NEEDS_NO_REGISTRATION = (
     m.CanceledPartyRegistration,
 )
 """The last two, because they may be said again by a party that did not read that it is done (9.1.7)."""
+
+FROM_EVERYBODY_AT_ONCE = (m.Poll, m.CreatedEvent, m.UpdateReport)
+"""What all parties say in the seconds after an event was written, or on every full minute."""
 
 CLAIMS = (m.CreatePartyRegistration, m.CancelPartyRegistration)
 """What somebody would say who wants to be taken for another party."""
@@ -261,10 +264,12 @@ class Oadr2Connection:
         mailbox = known.mailbox
         if not news and not any(errand.id == errand_id for errand in mailbox.errands):
             return known
-        async with self._vtn.store.unit_of_work() as uow:
-            if news:
-                mailbox = await delivery.heard(uow, known.party.id, mailbox, news, now)
-            mailbox = await errands.note_heard(uow, errand_id, mailbox, now)
+
+        async def note(uow: UnitOfWork) -> Mailbox:
+            left = await delivery.heard(uow, known.party.id, mailbox, news, now) if news else mailbox
+            return await errands.note_heard(uow, errand_id, left, now)
+
+        mailbox = await self._vtn.store.together(known.party.id, note)
         after = directory.renew(known, standing(known.party, mailbox, now))
         return after or await directory.standing_of(self._peer, now)
 
@@ -273,10 +278,16 @@ class Oadr2Connection:
 
     async def _operated(self, message: m.Message, known: Standing, now: datetime) -> bytes:
         vtn = self._vtn
-        answer: Answer
-        async with vtn.store.unit_of_work() as uow:
+
+        async def work(uow: UnitOfWork) -> Answer:
             asked = Asked(uow=uow, party=known.party, mailbox=known.mailbox, now=now, desk=vtn.desk)
-            answer = await operate(asked, message)
+            return await operate(asked, message)
+
+        if isinstance(message, FROM_EVERYBODY_AT_ONCE):
+            answer = await vtn.store.together(known.party.id, work)
+        else:
+            async with vtn.store.unit_of_work() as uow:
+                answer = await work(uow)
         if answer.mailbox is not None:
             vtn.directory.renew(known, standing(known.party, answer.mailbox, now))
         if answer.news:

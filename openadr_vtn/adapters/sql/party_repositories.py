@@ -1,6 +1,6 @@
 """Who the parties are, what they are owed, and what they said."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -9,32 +9,23 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    bindparam,
-    case,
     delete,
     exists,
-    false,
     func,
     insert,
-    literal,
-    or_,
     select,
-    true,
-    tuple_,
     update,
 )
 
-from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
 from openadr_core.model.party import Party, PartyState
-from openadr_core.model.target import audience_of
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.object_targets import ObjectRepository, has_one_of
 from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, Repository, grouped
 from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, party_of, party_row, registration_row
 from openadr_vtn.application.oadr3_ports import Page, VenFilter
-from openadr_vtn.domain.delivery import Delivery, Key
+from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.errand import Errand, ErrandKind
 
 PARTY = tables.table_of(tables.PartyRow)
@@ -52,6 +43,8 @@ NONCE = tables.table_of(tables.NonceRow)
 
 
 HAS_CERTIFICATE = exists().where(CERTIFICATE.c.party_id == PARTY.c.id)
+# Made once: to put such a statement together takes ten times as long as SQLite does to carry it out.
+ADD_OPT = insert(OPT)
 
 
 class SqlParties(ObjectRepository):
@@ -186,107 +179,6 @@ def _vens(of: VenFilter) -> ColumnElement[bool]:
     )
 
 
-class SqlDeliveries(Repository):
-    async def owe(self, deliveries: Sequence[Delivery]) -> None:
-        # asdict would copy every moment: a tenth of the time of telling thousands.
-        rows = [{name: getattr(delivery, name) for name in DELIVERY_FIELDS} for delivery in deliveries]
-        await self._upsert(DELIVERY, rows, keep=True)
-        self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
-
-    async def owe_vens(self, event: DrEvent, now: datetime) -> int:
-        news: dict[str, Any] = {
-            "event_id": literal(event.id), "version": literal(event.version), "event_version": literal(event.version),
-            "party_id": PARTY.c.id, "withdrawn": false(), "attempts": literal(0),
-            "entitled_at": literal(now, DELIVERY.c.entitled_at.type),
-        }  # fmt: skip
-        vens = (PARTY.c.state == PartyState.APPROVED.value) & ~HAS_CERTIFICATE & _sees(audience_of(event.targets))
-        return await self._run(insert(DELIVERY).from_select(list(news), select(*news.values()).where(vens)))
-
-    async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
-        later = DELIVERY.alias()
-        same = (later.c.event_id == DELIVERY.c.event_id) & (later.c.party_id == DELIVERY.c.party_id)
-        is_newest = ~exists().where(same & (later.c.version > DELIVERY.c.version))
-        held = (DELIVERY.c.event_id == event_id) & DELIVERY.c.withdrawn.is_(False) & is_newest
-        number = case((DELIVERY.c.version < event_version, event_version), else_=DELIVERY.c.version + 1)
-        news: dict[str, Any] = {
-            "event_id": DELIVERY.c.event_id, "version": number, "event_version": literal(event_version),
-            "party_id": DELIVERY.c.party_id, "withdrawn": false(), "attempts": literal(0),
-            "entitled_at": literal(now, DELIVERY.c.entitled_at.type),
-        }  # fmt: skip
-        owed = insert(DELIVERY).from_select(list(news), select(*news.values()).where(held))
-        parties = await self._changed(owed.returning(DELIVERY.c.party_id))
-        self._concerned.party_ids.update(parties)
-        return len(parties)
-
-    async def mark_sent(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
-        first = func.coalesce(DELIVERY.c.notified_at, now)
-        await self._mark(party_id, keys, notified_at=first, sent_at=now, attempts=DELIVERY.c.attempts + 1)
-
-    async def mark_fetched(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
-        await self._mark(party_id, keys, fetched_at=func.coalesce(DELIVERY.c.fetched_at, now))
-
-    async def mark_pushed(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
-        first, fetched = func.coalesce(DELIVERY.c.notified_at, now), func.coalesce(DELIVERY.c.fetched_at, now)
-        sent = {"notified_at": first, "sent_at": now, "attempts": DELIVERY.c.attempts + 1}
-        await self._mark(party_id, keys, **sent, fetched_at=fetched)
-
-    async def mark_told(self, told: Collection[tuple[str, str]], now: datetime) -> None:
-        whose = select(PARTY.c.id).where(PARTY.c.client_id == bindparam("client")).scalar_subquery()
-        statement = update(DELIVERY).where(
-            DELIVERY.c.party_id == whose, DELIVERY.c.event_id == bindparam("event"), DELIVERY.c.notified_at.is_(None)
-        )
-        if told:
-            rows = [{"client": client_id, "event": event_id} for client_id, event_id in sorted(told)]
-            await self._run(statement.values(notified_at=now), rows)
-
-    async def mark_answered(self, party_id: str, key: Key, now: datetime) -> bool:
-        unanswered = _rows_of(party_id, [key]) & DELIVERY.c.answered_at.is_(None)
-        new = {"answered_at": now, "fetched_at": func.coalesce(DELIVERY.c.fetched_at, now)}
-        return bool(await self._run(update(DELIVERY).where(unanswered).values(new)))
-
-    async def mark_reported(self, party_id: str, keys: Collection[Key], now: datetime) -> None:
-        await self._mark(party_id, keys, reported_at=func.coalesce(DELIVERY.c.reported_at, now))
-
-    async def _mark(self, party_id: str, keys: Collection[Key], **new: Any) -> None:
-        await self._run(update(DELIVERY).where(_rows_of(party_id, keys)).values(new))
-
-    async def of_parties(self, party_ids: Iterable[str], event_ids: Iterable[str]) -> list[Delivery]:
-        theirs = DELIVERY.c.party_id.in_(list(party_ids)) & DELIVERY.c.event_id.in_(list(event_ids))
-        return await self._deliveries(select(DELIVERY).where(theirs))
-
-    async def of_event(self, event_id: str) -> list[Delivery]:
-        return await self._deliveries(select(DELIVERY).where(DELIVERY.c.event_id == event_id))
-
-    async def count_unanswered(self, now: datetime) -> int:
-        newest = (EVENT.c.id == DELIVERY.c.event_id) & (EVENT.c.version == DELIVERY.c.event_version)
-        current = EVENT.c.over_at.is_(None) | (EVENT.c.over_at > now)
-        query = select(func.count().label("rows")).select_from(EVENT.join(DELIVERY, newest))
-        answers = exists().where(CERTIFICATE.c.party_id == DELIVERY.c.party_id)
-        row = await self._row(query.where(current, DELIVERY.c.answered_at.is_(None), answers))
-        return 0 if row is None else int(row["rows"])
-
-    async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
-        order = (DELIVERY.c.version, DELIVERY.c.entitled_at, DELIVERY.c.event_id, DELIVERY.c.party_id)
-        return [Delivery(**row) for row in await self._rows(query.order_by(*order))]
-
-
-def _sees(targets: Collection[str]) -> ColumnElement[bool]:
-    """As :class:`openadr_vtn.domain.visibility.Sight` has it, of what a ven was granted."""
-    if not targets:
-        return true()
-    resources = has_one_of(ObjectKind.RESOURCE, RESOURCE.c.id, frozenset(targets))
-    return or_(
-        PARTY.c.id.in_(targets),
-        *has_one_of(ObjectKind.VEN, PARTY.c.id, frozenset(targets)),
-        PARTY.c.id.in_(select(RESOURCE.c.party_id).where(*resources)),
-    )
-
-
-def _rows_of(party_id: str, keys: Collection[Key]) -> ColumnElement[bool]:
-    versions = tuple_(DELIVERY.c.event_id, DELIVERY.c.version).in_(list(keys))
-    return (DELIVERY.c.party_id == party_id) & versions
-
-
 class SqlErrands(Repository):
     async def add(self, errand: Errand) -> None:
         await self._run(insert(ERRAND).values(asdict(errand)))
@@ -328,7 +220,7 @@ class SqlNonces(Repository):
 
 class SqlOpts(Repository):
     async def add(self, party_id: str, opt: Opt) -> None:
-        await self._run(insert(OPT).values(opt_row(party_id, opt)))
+        await self._run(ADD_OPT, [opt_row(party_id, opt)])
 
     async def latest(self, event_id: str) -> dict[str, Opt]:
         return dict(await self.history(event_id))

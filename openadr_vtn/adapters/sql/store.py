@@ -1,6 +1,6 @@
 """The VTN's store: transactions over the tables, on SQLite or PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import cached_property
 
@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openadr_core.errors import Unavailable
 from openadr_core.oadr3.names import ObjectKind
+from openadr_vtn.adapters.sql.convoy import Convoy
+from openadr_vtn.adapters.sql.delivery_repository import SqlDeliveries
 from openadr_vtn.adapters.sql.engine import engines_of
 from openadr_vtn.adapters.sql.news import Ear, News
 from openadr_vtn.adapters.sql.notice_repositories import SqlNotifications, SqlObjectChanges
@@ -24,14 +26,16 @@ from openadr_vtn.adapters.sql.operator_repositories import (
     SqlReceipts,
 )
 from openadr_vtn.adapters.sql.opt_repository import SqlAvailability
-from openadr_vtn.adapters.sql.party_repositories import SqlDeliveries, SqlErrands, SqlNonces, SqlOpts, SqlParties
+from openadr_vtn.adapters.sql.party_repositories import SqlErrands, SqlNonces, SqlOpts, SqlParties
 from openadr_vtn.adapters.sql.push_repositories import SqlDuties, SqlPushes
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.adapters.sql.sep2_repositories import SqlControls, SqlMirrors, SqlRegistry
 from openadr_vtn.adapters.sql.subscription_repository import SqlSubscriptions
-from openadr_vtn.application.ports import Listener
+from openadr_vtn.application.ports import Listener, T, UnitOfWork
 
+POSTGRESQL_CONVOYS = 4
+"""Side by side: while one waits for the server another makes its statements. SQLite has one writer."""
 ALONE = 20_310
 """The advisory lock of those that are alone: a number of our own, the same in every process."""
 
@@ -149,6 +153,8 @@ class SqlStore:
         self._engines = engines_of(url)
         self._news = News()
         postgresql_url = self._engines.postgresql_url
+        lanes = 1 if postgresql_url is None else POSTGRESQL_CONVOYS
+        self._convoys = [Convoy(self.unit_of_work) for _ in range(lanes)]
         self._ear = None if postgresql_url is None else Ear(postgresql_url, self._news)
 
     async def open(self) -> None:
@@ -165,6 +171,10 @@ class SqlStore:
                 await self._news.notify(connection, unit.concerned)
         if unit.concerned:
             self._news.publish(unit.concerned.whom, unit.concerned.kinds)
+
+    async def together(self, party_id: str, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+        # Always the same one for a party: its works stay in order, and no two convoys wait for each other's rows.
+        return await self._convoys[hash(party_id) % len(self._convoys)].join(work)
 
     @asynccontextmanager
     async def view(self) -> AsyncIterator[SqlUnitOfWork]:

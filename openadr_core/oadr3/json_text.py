@@ -98,6 +98,15 @@ def object_of(members: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in members.items()) + "}"
 
 
+def without_nulls(text: str) -> str:
+    """The value in this text without members that are null, at any depth; all else as it was written."""
+    if text.startswith("{"):
+        return object_of({name: without_nulls(value) for name, value in members_of(text).items() if value != "null"})
+    if text.startswith("["):
+        return "[" + ", ".join(without_nulls(one) for one in elements_of(text)) + "]"
+    return text
+
+
 def _members(text: str) -> Iterator[tuple[str, str, str]]:
     """Name, value, and both as they were written."""
     decoder = json.JSONDecoder()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from multidict import MultiDict
 
-from openadr_core.oadr3.json_text import elements_of, parse_object
+from openadr_core.oadr3.json_text import elements_of, parse_object, without_nulls
 from openadr_core.oadr3.names import ObjectKind
 from openadr_core.oadr3.v301 import from_3_1
 from openadr_vtn.domain.access import Caller
@@ -19,10 +19,14 @@ Wording = Callable[[Desk, list[str]], Awaitable[Sequence[str]]]
 
 
 async def body_of_3_0_1(request: web.Request) -> str:
-    """The object in the body, strictly read; it may be asked for again."""
+    """The object in the body, strictly read; it may be asked for again.
+
+    Interpretation: null is as good as nothing. 3.0.1's clients write it for all that they leave out, and 3.1 does not
+    take it everywhere.
+    """
     body = await json_body(request)
     request[BODY] = body
-    return parse_object(body)[1]
+    return without_nulls(parse_object(body)[1].strip())
 
 
 def query_of_3_0_1(request: web.Request) -> MultiDict[str]:

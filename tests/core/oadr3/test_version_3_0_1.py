@@ -11,7 +11,7 @@ from openadr_core.errors import SchemaViolation
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.decode_reports import decode_report
 from openadr_core.oadr3.decode_vens import decode_resource, decode_ven
-from openadr_core.oadr3.json_text import elements_of, members_of, object_of
+from openadr_core.oadr3.json_text import elements_of, members_of, object_of, without_nulls
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.oadr3.subscriptions import decode_subscription
 from openadr_core.oadr3.target_types import with_shown
@@ -245,6 +245,16 @@ def test_an_object_is_taken_apart_and_put_together(value: Object, indent: int | 
     assert said(object_of(members_of(text))) == value
     assert {name: said(one) for name, one in members_of(text).items()} == value
     assert [said(one) for one in elements_of(json.dumps(list(value.values()), indent=indent))] == list(value.values())
+
+
+@given(value=json_objects, indent=st.sampled_from([None, 2]))
+def test_what_is_null_is_left_out_at_any_depth(value: Object, indent: int | None) -> None:
+    def cleaned(one: Any) -> Any:
+        if isinstance(one, dict):
+            return {name: cleaned(inner) for name, inner in one.items() if inner is not None}
+        return [cleaned(inner) for inner in one] if isinstance(one, list) else one
+
+    assert said(without_nulls(json.dumps(value, indent=indent))) == cleaned(value)
 
 
 def test_a_member_that_is_no_text_is_none() -> None:

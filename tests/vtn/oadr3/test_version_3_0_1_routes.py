@@ -81,6 +81,23 @@ async def test_a_program_of_each_version_is_one_of_the_other(table: Table) -> No
     assert told["targets"] == [{"type": "GROUP", "values": ["z"]}]
 
 
+async def test_what_a_client_leaves_out_it_may_write_as_null(table: Table) -> None:
+    """As published clients do, for every member."""
+    nulls = dict.fromkeys(("intervalPeriod", "retailerName", "programDescriptions", "localPrice", "timeZoneOffset"))
+    program = await program_id(table, targets=None, payloadDescriptors=None, **nulls)
+    event = relief_event(program, intervalPeriod=None, priority=None, reportDescriptors=None)
+    event["intervals"][0]["intervalPeriod"] = {
+        "start": "2030-01-01T00:00:00Z",
+        "duration": "PT5M",
+        "randomizeStart": None,
+    }
+    made = await older(table.bl).create("events", event)
+    await table.ven.create("vens", ven_request())
+    resources = [{"resourceName": "battery", "intervalPeriod": None, "intervals": []}]
+    report = {"programID": program, "eventID": made["id"], "clientName": "c", "resources": resources}
+    await older(table.ven).create("reports", report | {"reportName": None, "payloadDescriptors": None})
+
+
 async def test_a_ven_sees_what_3_1_lets_it_see(table: Table) -> None:
     """3.0.1 has no rules of its own for this; a hidden object is as if it were not there."""
     hidden = await program_id(table, programName="other", targets=[{"type": "GROUP", "values": ["feeder-8"]}])

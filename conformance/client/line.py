@@ -7,6 +7,7 @@ import http.client
 import socket
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Protocol
 
 from conformance.answers import Answer
 from conformance.client.address import Address
-from conformance.client.steps import Identity
+from conformance.client.steps import Hello, Identity, Version
 from conformance.exchanges import Exchange, RawRequest
 from conformance.messages import MESSAGE_MAX_BYTES, read_message
 from openadr_core.errors import ConfigError
@@ -29,17 +30,20 @@ class Carrier(Protocol):
     def close(self) -> None: ...
 
 
-Connect = Callable[[Address, Identity, str], Carrier]
-"""To an address, under an identity, offering one TLS suite (or, if that is empty, all that are current)."""
+Connect = Callable[[Address, Identity, Hello], Carrier]
+"""To an address, under an identity, with this offer of TLS."""
+
+
+CURRENT = Hello()
 
 
 class Line:
     """A connection to an address under one identity, opened when needed and kept while the peer allows."""
 
-    def __init__(self, address: Address, identity: Identity, suite: str = "") -> None:
+    def __init__(self, address: Address, identity: Identity, hello: Hello = CURRENT) -> None:
         self._address = address
         self._identity = identity
-        self._context = tls_context(address, identity, suite)
+        self._context = tls_context(address, identity, hello)
         self._http: http.client.HTTPConnection | None = None
         self._tls = ""
 
@@ -98,7 +102,7 @@ class Line:
             return Answer(failure=f"its certificate is not acceptable: {fault.verify_message}")
         except OSError as fault:
             plain.close()
-            return Answer(failure=f"TLS handshake: {_said(fault)}", refused=not isinstance(fault, TimeoutError))
+            return Answer(failure=f"TLS handshake: {_said(fault)}", refused=_by_the_peer(fault))
         self._tls = f"{secured.version()} {(secured.cipher() or ('',))[0]}"
         self._http = http.client.HTTPConnection(address.host, address.port)
         self._http.sock = secured
@@ -106,15 +110,23 @@ class Line:
         return self._http
 
 
-def tls_context(address: Address, identity: Identity, suite: str) -> ssl.SSLContext:
+def tls_context(address: Address, identity: Identity, hello: Hello) -> ssl.SSLContext:
     chain = None if identity is Identity.NONE else address.certificates[identity]
-    context = client_context("modern-2.0b", chain, [address.trust])
-    if suite:
+    proven = None if identity is Identity.EXPIRED else chain
+    context = client_context("modern-2.0b", proven, [address.trust])
+    if chain and not proven:
+        # It would not pass the proof that it is good.
+        context.load_cert_chain(chain.certificate, chain.key)
+    if hello.suite:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         try:
-            context.set_ciphers(suite)
+            context.set_ciphers(hello.suite)
         except ssl.SSLError:
-            raise ConfigError(f"suite: {suite!r} is none that this installation of OpenSSL has") from None
+            raise ConfigError(f"suite: {hello.suite!r} is none that this installation of OpenSSL has") from None
+    if hello.version is Version.TLS_1_1:
+        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL does not offer it on a higher level
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     return context
 
 
@@ -130,6 +142,11 @@ def answer_of(status: int, headers: Sequence[tuple[str, str]], body: bytes, elap
     """What came over the wire, as a check sees it."""
     body, root, because = read_message(headers, body)
     return Answer(status=status, headers=headers, body=body, elapsed_s=elapsed_s, root=root, no_root_because=because)
+
+
+def _by_the_peer(fault: OSError) -> bool:
+    """Whether it was the peer that would not go on, and not this machine that cannot offer what it should."""
+    return not isinstance(fault, TimeoutError) and getattr(fault, "reason", "") != "NO_PROTOCOLS_AVAILABLE"
 
 
 def _said(fault: Exception) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from conformance.client.address import Address
 from conformance.client.line import Carrier, Connect
-from conformance.client.steps import Identity, Send
+from conformance.client.steps import Hello, Identity, Send
 from conformance.exchanges import Exchange, RawRequest
 from conformance.openadr20b import CONTENT_TYPE, path_of
 from conformance.queries import rendered
@@ -14,11 +14,11 @@ class Sender:
     def __init__(self, address: Address, connect: Connect) -> None:
         self._address = address
         self._connect = connect
-        self._carriers: dict[tuple[Identity, str], Carrier] = {}
+        self._carriers: dict[tuple[Identity, Hello], Carrier] = {}
 
     def send(self, step: Send, variables: Mapping[str, str]) -> Exchange:
         """The request that a step describes."""
-        return self._carrier(step.identity, step.suite).exchange(self._request(step, variables))
+        return self._carrier(step.identity, step.hello).exchange(self._request(step, variables))
 
     def post(self, service: str, body: bytes) -> Exchange:
         """A message as it should be sent."""
@@ -29,16 +29,16 @@ class Sender:
             headers=[("Host", self._address.parts.netloc), ("Content-Type", CONTENT_TYPE), length],
             body=body,
         )
-        return self._carrier(Identity.ENROLLED, "").exchange(request)
+        return self._carrier(Identity.ENROLLED, Hello()).exchange(request)
 
     def close(self) -> None:
         for carrier in self._carriers.values():
             carrier.close()
 
-    def _carrier(self, identity: Identity, suite: str) -> Carrier:
-        if (identity, suite) not in self._carriers:
-            self._carriers[identity, suite] = self._connect(self._address, identity, suite)
-        return self._carriers[identity, suite]
+    def _carrier(self, identity: Identity, hello: Hello) -> Carrier:
+        if (identity, hello) not in self._carriers:
+            self._carriers[identity, hello] = self._connect(self._address, identity, hello)
+        return self._carriers[identity, hello]
 
     def _request(self, step: Send, variables: Mapping[str, str]) -> RawRequest:
         body = rendered(step.body, variables, xml=True).encode(step.encoding)

@@ -25,6 +25,23 @@ class Identity(StrEnum):
     """No certificate at all."""
 
 
+class Version(StrEnum):
+    """Of TLS, as a request offers it."""
+
+    CURRENT = "current"
+    TLS_1_1 = "TLSv1.1"
+    """What no peer takes any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What a connection offers in its handshake."""
+
+    suite: str = ""
+    """The only TLS 1.2 suite, by OpenSSL's name; empty for all that are current."""
+    version: Version = Version.CURRENT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send(Step):
     """One HTTP request; what its answer must be is expected of it."""
@@ -39,8 +56,7 @@ class Send(Step):
     encoding: str = "utf-8"
     chunked: bool = False
     identity: Identity = Identity.ENROLLED
-    suite: str = ""
-    """The only TLS 1.2 suite that is offered, by OpenSSL's name; empty for all that are current."""
+    hello: Hello = Hello()
     times: int = 1
     """Sent so often; the quickest answer is judged, since a pause of the tester's machine is not the peer's."""
     for_each: Query | None = None

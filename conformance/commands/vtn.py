@@ -1,6 +1,7 @@
 """``run openadr20b-vtn``: judge a VTN at its URL."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
 from conformance.schema import schema_fault
+from conformance.vtn.foreign import foreign_chain
 from conformance.vtn.run import run_suite
 from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError
@@ -27,6 +29,8 @@ HOOK_HELP = "\b\n" + (hook.__doc__ or "").replace("``", "").replace("\n\n", "\n\
 @click.option("--other-key", type=READ, help="PEM key of --other-certificate.")
 @click.option("--pending-certificate", type=READ, help="PEM chain from a trusted root, approved by nobody.")
 @click.option("--pending-key", type=READ, help="PEM key of --pending-certificate.")
+@click.option("--expired-certificate", type=READ, help="PEM chain from a trusted root that has expired.")
+@click.option("--expired-key", type=READ, help="PEM key of --expired-certificate.")
 @click.option("--server-name", default="", help="Name in the VTN's certificate, if it is not the URL's host.")
 @click.option("--ven-name", default="conformance", show_default=True, help="Name to register under.")
 @click.option("--operator-hook", default="", metavar="CMD", help="Shell command that asks the VTN's operator (below).")
@@ -43,6 +47,8 @@ def run_vtn(
     other_key: Path | None,
     pending_certificate: Path | None,
     pending_key: Path | None,
+    expired_certificate: Path | None,
+    expired_key: Path | None,
     server_name: str,
     ven_name: str,
     operator_hook: str,
@@ -60,21 +66,25 @@ def run_vtn(
     """
     suite = load_suite("openadr20b-vtn")
     reporting.check(suite)
-    target = Target(
-        url=url,
-        trust=trust,
-        certificates={
-            Identity.ENROLLED: Chain(certificate=certificate, key=key),
-            **_pair(Identity.OTHER, other_certificate, other_key),
-            **_pair(Identity.PENDING, pending_certificate, pending_key),
-        },
-        ven_name=ven_name,
-        server_name=server_name,
-        timeout_s=timeout_s,
-        latency_s=latency_s,
-        hook=operator_hook,
-    )
-    sys.exit(reporting.report(suite, url, run_suite(suite, target, schema_fault, only=reporting.only)))
+    with tempfile.TemporaryDirectory() as folder:
+        target = Target(
+            url=url,
+            trust=trust,
+            certificates={
+                Identity.ENROLLED: Chain(certificate=certificate, key=key),
+                **_pair(Identity.OTHER, other_certificate, other_key),
+                **_pair(Identity.PENDING, pending_certificate, pending_key),
+                **_pair(Identity.EXPIRED, expired_certificate, expired_key),
+                Identity.FOREIGN: foreign_chain(Path(folder)),
+            },
+            ven_name=ven_name,
+            server_name=server_name,
+            timeout_s=timeout_s,
+            latency_s=latency_s,
+            hook=operator_hook,
+        )
+        status = reporting.report(suite, url, run_suite(suite, target, schema_fault, only=reporting.only))
+    sys.exit(status)
 
 
 def _pair(identity: Identity, certificate: Path | None, key: Path | None) -> dict[Identity, Chain]:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,9 +43,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("lab")
     authority = make_authority("Lab root", _profile("openadr-ecc-root"), now)
     (folder / "root.pem").write_bytes(authority.certificate_pem)
-    for name in ("vtn", "ven", "other", "pending"):
+    for name in ("vtn", "ven", "other", "pending", "expired"):
         profile = _profile("openadr-ecc-vtn" if name == "vtn" else "openadr-ecc-ven")
-        issued = issue(profile, name, authority, now, dns_names=["localhost"], ip_addresses=["127.0.0.1"])
+        hosts = {"dns_names": ["localhost"], "ip_addresses": ["127.0.0.1"]}
+        then, days = (now - timedelta(days=30), 1) if name == "expired" else (now, None)
+        issued = issue(profile, name, authority, then, days=days, **hosts)
         (folder / f"{name}.pem").write_bytes(issued.chain_pem)
         (folder / f"{name}.key").write_bytes(issued.key_pem)
     return Lab(folder=folder)

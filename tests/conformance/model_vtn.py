@@ -202,6 +202,8 @@ class ModelVtn:
     def _opt_code(self, root: Element, event_id: str) -> int:
         if bool(event_id) == bool(_text(root, "string(//xcal:available)")):
             return 459
+        if _text(root, "string(//xcal:tolerance)"):
+            return 454
         if event_id and event_id not in {event.event_id for event in self._events()}:
             return 452
         return 200 if _text(root, "string(//ei:venID)") == _text(root, "string(//ei:eiTarget/ei:venID)") else 462

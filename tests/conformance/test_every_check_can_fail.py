@@ -15,7 +15,7 @@ import pytest
 
 from conformance.answers import Answer
 from conformance.client.line import answer_of
-from conformance.client.steps import Identity
+from conformance.client.steps import Hello, Identity, Version
 from conformance.exchanges import Exchange, RawRequest
 from conformance.loading import load_suite
 from conformance.openadr20b import envelope
@@ -104,7 +104,7 @@ def hostile_accepted(asked: Asked, reply: Reply) -> Reply:
 
 
 def let_in(asked: Asked, reply: Reply) -> Reply:
-    """Whoever has no certificate is talked to all the same."""
+    """Whoever has no good certificate is talked to all the same."""
     return reply
 
 
@@ -247,25 +247,31 @@ ALL_CHECKS = {
 }
 
 
+NOT_LET_IN = frozenset({Identity.NONE, Identity.EXPIRED, Identity.FOREIGN})
+
+
 class InProcess:
     """Carries requests to a model VTN whose replies are spoilt."""
 
-    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, suite: str) -> None:
+    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, hello: Hello) -> None:
         self._model = model
         self._spoil = spoil
         self._identity = identity
-        self._suite = suite
+        self._hello = hello
 
     def exchange(self, request: RawRequest) -> Exchange:
         asked = Asked(request=request, party=self._identity)
-        if self._identity is Identity.NONE and self._spoil is not let_in:
+        refused = self._identity in NOT_LET_IN or self._hello.version is not Version.CURRENT
+        if refused and self._spoil is not let_in:
             answer = Answer(failure="closed", refused=True)
         else:
             reply = self._spoil(asked, self._model.reply(asked))
             length = {} if "Transfer-Encoding" in reply.headers else {"Content-Length": str(len(reply.body))}
             headers = {"Content-Type": "application/xml", **length, **reply.headers}
             answer = answer_of(reply.status, list(headers.items()), reply.body, 0.0)
-        return Exchange(at=datetime.now(UTC), speaker=self._identity, tls=self._suite, request=request, answer=answer)
+        return Exchange(
+            at=datetime.now(UTC), speaker=self._identity, tls=self._hello.suite, request=request, answer=answer
+        )
 
     def close(self) -> None:
         """Nothing is open."""
@@ -288,7 +294,7 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Col
         target,
         schema_fault,
         only=only,
-        connect=lambda _, identity, suite: InProcess(model, spoil, identity, suite),
+        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello),
     )
     return {
         f"{outcome.procedure.id}/{finding.check_id}"

@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from conformance.__main__ import cli as conformance
+from openadr_core.pki import issue
+from openadr_core.shell.keyfiles import certificate_profile, read_authority, write_issued
 from openadr_vtn.cli.main import main as openadr_vtn
 
 from .conftest import ROOT
@@ -55,6 +58,11 @@ def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
         commanded(
             "certificate", "mint", "--name", name, "--out", str(tmp_path / name), "--authorities", str(home / "certs")
         )
+    then = datetime.now(UTC) - timedelta(days=30)
+    authority = read_authority(home / "certs", "openadr-ecc-ca")
+    (tmp_path / "expired").mkdir()
+    old = issue(certificate_profile("openadr-ecc-ven"), "expired", authority, then, days=1)
+    write_issued(tmp_path / "expired", "expired", old)
     trust = tmp_path / "trust.pem"
     trust.write_bytes(b"".join(root.read_bytes() for root in sorted((home / "certs").glob("*-root.pem"))))
     command = [sys.executable, "-m", "openadr_vtn", "run", "--config", str(home / "vtn.toml")]
@@ -78,6 +86,7 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
         *our_vtn.certificate("ven"),
         *our_vtn.certificate("other", "other-"),
         *our_vtn.certificate("pending", "pending-"),
+        *our_vtn.certificate("expired", "expired-"),
         *("--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
     )
     assert ended.exit_code == 0, ended.output

@@ -10,7 +10,7 @@ from .conftest import Lab, Stranger
 def test_openleadr_is_as_known(lab: Lab, openleadr_vtn: Stranger) -> None:
     shown = [
         option
-        for prefix, name in (("", "ven"), ("other-", "other"), ("pending-", "pending"))
+        for prefix, name in (("", "ven"), ("other-", "other"), ("pending-", "pending"), ("expired-", "expired"))
         for option in (f"--{prefix}certificate", str(lab.chain(name).certificate),
                        f"--{prefix}key", str(lab.chain(name).key))
     ]  # fmt: skip

@@ -107,7 +107,7 @@ class Asking:
         body = {
             "eventID": state.event_id,
             "clientName": self._settings.ven_name,
-            "reportName": f"{state.event_id} {OPERATING_STATE}",
+            "reportName": state.report_name,
             "payloadDescriptors": [{"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": OPERATING_STATE}],
             "resources": [
                 {
@@ -137,8 +137,9 @@ class Asking:
     def report(self, post: Post) -> Request:
         return self._send("POST", "/reports", self._about(post.asked.known.program_id, post.body))
 
-    def find_report(self, post: Post) -> Request:
-        return self._get(f"/reports?eventID={post.asked.known.id}&clientName={self._name}&limit={PAGE}")
+    def find_reports(self, event_id: str) -> Request:
+        """Those that we have made of an event."""
+        return self._get(f"/reports?eventID={event_id}&clientName={self._name}&limit={PAGE}")
 
     def _about(self, program_id: str, report: Mapping[str, object]) -> Mapping[str, object]:
         """3.0.1 wants to be told of which program a report is."""

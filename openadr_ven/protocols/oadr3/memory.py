@@ -6,6 +6,7 @@ from typing import Self
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
+from openadr_core.oadr3.readings import OPERATING_STATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,10 @@ class State:
     told: bool = False
     report_id: str = ""
     """Of the report that tells it, once there is one."""
+
+    @property
+    def report_name(self) -> str:
+        return f"{self.event_id} {OPERATING_STATE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

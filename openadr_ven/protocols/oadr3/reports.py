@@ -5,13 +5,14 @@ that fit into the event's intervals, and wait here until the report is due that 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from openadr_core.errors import RemoteProtocolError
 from openadr_core.model.report import Quality, Reading, ReportRequest
 from openadr_core.oadr3.decode import decode_event
+from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.layout import Layout, Placed, lay_out
 from openadr_core.oadr3.messages import ReportDescriptor, ReportIntervals
 from openadr_core.oadr3.readings import AGGREGATED, DATA_QUALITY
@@ -258,6 +259,12 @@ class ReportBook:
             ],
         }
         return Post(asked, planned, name, body)
+
+
+def ids_by_name(texts: Iterable[str]) -> Mapping[str, str]:
+    """Of reports: the name is what we know them by."""
+    members = (parse_object(text.encode())[0] for text in texts)
+    return {str(one.get("reportName")): str(one.get("id", "")) for one in members}
 
 
 def _units(descriptor: ReportDescriptor) -> str:

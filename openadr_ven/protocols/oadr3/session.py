@@ -42,7 +42,7 @@ from openadr_ven.protocols.oadr3.hearing import BrokerPlace, Hearing
 from openadr_ven.protocols.oadr3.lists import Pass
 from openadr_ven.protocols.oadr3.memory import Memory, State
 from openadr_ven.protocols.oadr3.notices import answer_to, is_hint
-from openadr_ven.protocols.oadr3.reports import Post, ReportBook
+from openadr_ven.protocols.oadr3.reports import Post, ReportBook, ids_by_name
 
 T = TypeVar("T")
 
@@ -63,8 +63,9 @@ class Exchange(Enum):
     CHECK_EVENT = auto()
     """Whether an event that a list of several pages has lost is gone, or had only moved between them."""
     TELL_STATE = auto()
+    FIND_STATE = auto()
     FIND_REPORT = auto()
-    """Whether a report whose answer was lost had come."""
+    """Whether one whose answer was lost had come."""
     REPORT = auto()
     HEAR = auto()
     """Have the VTN tell us of changes."""
@@ -72,7 +73,7 @@ class Exchange(Enum):
 
 
 BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
-PASSED_OVER = {Exchange.TELL_STATE, Exchange.FIND_REPORT, Exchange.REPORT, Exchange.HEAR}
+PASSED_OVER = {Exchange.TELL_STATE, Exchange.FIND_STATE, Exchange.FIND_REPORT, Exchange.REPORT, Exchange.HEAR}
 """What we can go on without, and say so."""
 
 
@@ -101,11 +102,12 @@ class Oadr3Session:
         self._lost: deque[str] = deque()
         self._book = ReportBook()
         self._post: Post | None = None
-        self._is_unsure = False
-        """Whether the report under way had come is not known."""
+        self._unsure_of = {Exchange.REPORT, Exchange.TELL_STATE}
+        """Of these, the VTN may have had the last one: its answer was lost, or we have just started."""
         self._hearing = Hearing(webhook=settings.webhook, uses_broker=settings.uses_broker, now=now)
         self._hinted = False
         """Something may have changed since the lists were begun."""
+        self._state_sent: State | None = None
         self._leaving = False
         self._retried = False
         self._stumbles: Counter[Exchange] = Counter()
@@ -215,7 +217,7 @@ class Oadr3Session:
 
     def request_failed(self, *, now: datetime, reason: str) -> None:
         exchange, self._under_way = self._under_way, None
-        self._is_unsure = self._is_unsure or exchange is Exchange.REPORT
+        self._unsure_of |= {exchange} & {Exchange.REPORT, Exchange.TELL_STATE}
         self._reading = None
         self._pause(now, reason)
 
@@ -244,8 +246,9 @@ class Oadr3Session:
             (self._reading, self._reading is not None),
             (Exchange.CHECK_EVENT, bool(self._lost)),
             (Exchange.PROGRAMS, now >= self._poll_at),
+            (Exchange.FIND_STATE, Exchange.TELL_STATE in self._unsure_of and self._untold() is not None),
             (Exchange.TELL_STATE, self._untold() is not None),
-            (Exchange.FIND_REPORT, self._is_unsure and self._post is not None),
+            (Exchange.FIND_REPORT, Exchange.REPORT in self._unsure_of and self._chosen_report(now) is not None),
             (Exchange.REPORT, self._chosen_report(now) is not None),
             (Exchange.ENROL, self._ven.lacks_resources),
             (Exchange.HEAR, self._hearing.is_due(now)),
@@ -261,7 +264,8 @@ class Oadr3Session:
             Exchange.EVENTS: lambda: self._page_request(exchange, self._events),
             Exchange.CHECK_EVENT: lambda: self._ask.event(self._lost[0]),
             Exchange.TELL_STATE: self._state_request,
-            Exchange.FIND_REPORT: lambda: self._ask.find_report(_there(self._post)),
+            Exchange.FIND_STATE: lambda: self._ask.find_reports(_there(self._untold()).event_id),
+            Exchange.FIND_REPORT: lambda: self._ask.find_reports(_there(self._post).asked.known.id),
             Exchange.REPORT: lambda: self._ask.report(_there(self._post)),
             Exchange.HEAR: lambda: self._hearing.request(self._ask, self._memory.ven_id),
             Exchange.LEAVE: lambda: self._ask.leave(self._memory.ven_id),
@@ -275,7 +279,7 @@ class Oadr3Session:
         return self._ask.page(pages)
 
     def _state_request(self) -> Request:
-        state = _there(self._untold())
+        state = self._state_sent = _there(self._untold())
         known = self._memory.known_event(state.event_id)
         return self._ask.state(state, "" if known is None else known.program_id)
 
@@ -311,6 +315,7 @@ class Oadr3Session:
             Exchange.EVENTS: self._page_of_events,
             Exchange.CHECK_EVENT: self._checked_event,
             Exchange.TELL_STATE: self._told_state,
+            Exchange.FIND_STATE: self._looked_for_state,
             Exchange.FIND_REPORT: self._looked_for_report,
             Exchange.REPORT: self._reported,
             Exchange.HEAR: self._arranged,
@@ -400,38 +405,44 @@ class Oadr3Session:
         self._indications.extend(found)
         self._indications.extend(self._book.forget(event_id))
         if self._post is not None and self._post.asked.known.id == event_id:
-            self._post, self._is_unsure = None, False
+            self._post = None
 
     def _told_state(self, response: Response, now: datetime) -> None:
         del now
-        state = self._untold()
-        if state is None:
-            return
-        report_id = state.report_id
+        sent, report_id, is_told = _there(self._state_sent), "", True
         if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            report_id = str(parse_object(response.body)[0].get("id", report_id))
+            report_id = str(parse_object(response.body)[0].get("id", ""))
+        elif sent.report_id and response.status == HTTPStatus.NOT_FOUND:
+            is_told = False  # somebody took the report away: it is made anew
         else:
-            self._indicate(
-                VtnRefused(what=f"state in {state.event_id}", code=str(response.status), description=said_by(response))
-            )
-        self._memory = self._memory.with_state(replace(state, told=True, report_id=report_id))
+            what = f"state in {sent.event_id}"
+            self._indicate(VtnRefused(what=what, code=str(response.status), description=said_by(response)))
+        now_so = self._memory.state_of(sent.event_id)
+        if now_so is not None:
+            # The agent may have said otherwise in the meantime: then that is told next.
+            told = now_so == sent and is_told
+            self._memory = self._memory.with_state(replace(now_so, told=told, report_id=report_id))
+
+    def _looked_for_state(self, response: Response, now: datetime) -> None:
+        del now
+        there = ids_by_name(self._listed(response))
+        self._unsure_of.discard(Exchange.TELL_STATE)
+        if (state := self._untold()) is not None:
+            self._memory = self._memory.with_state(replace(state, report_id=there.get(state.report_name, "")))
 
     def _looked_for_report(self, response: Response, now: datetime) -> None:
         del now
-        post, self._is_unsure = self._post, False
-        if post is None:
-            return
-        names = {parse_object(text.encode())[0].get("reportName") for text in self._listed(response)}
-        if post.name in names:
+        post = self._post
+        there = ids_by_name(self._listed(response))
+        self._unsure_of.discard(Exchange.REPORT)
+        if post is not None and post.name in there:
             self._post = None
             self._memory, said = self._book.done(self._memory, post)
             self._indications.extend(said)
 
     def _reported(self, response: Response, now: datetime) -> None:
         del now
-        post, self._post = self._post, None
-        if post is None:
-            return
+        post, self._post = _there(self._post), None
         if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
             self._memory, said = self._book.done(self._memory, post)
         else:

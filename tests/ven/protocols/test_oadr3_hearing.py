@@ -60,11 +60,15 @@ class ScriptedVtn:
         return self.run()
 
 
-def vtn_of(*, webhook: Webhook | None = HOOK, broker: bool = False) -> ScriptedVtn:
-    settings = Oadr3Settings(
+def settings_of(*, webhook: Webhook | None, broker: bool = False) -> Oadr3Settings:
+    return Oadr3Settings(
         url="https://vtn.example", ven_name="house", poll_interval=3600 * SECOND, enrolment_retry=5 * SECOND,
         enrolled=Enrolled(relief_signs={"*": None}), webhook=webhook, uses_broker=broker, base=BASE,
     )  # fmt: skip
+
+
+def vtn_of(*, webhook: Webhook | None = HOOK, broker: bool = False) -> ScriptedVtn:
+    settings = settings_of(webhook=webhook, broker=broker)
     vtn = ScriptedVtn(Oadr3Session(settings=settings, dice=random.Random(1), now=NOW))
     vtn.answers = {
         ("GET", "/vens"): json_answer([{"id": "v1", "venName": "house"}]),

@@ -6,7 +6,7 @@ from typing import Self
 
 from openadr_core.model.event import DrEvent
 from openadr_core.model.opt import Opt
-from openadr_core.oadr3.readings import OPERATING_STATE
+from openadr_core.oadr3.encode import OPERATING_STATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,7 +217,8 @@ class Oadr3Session:
 
     def request_failed(self, *, now: datetime, reason: str) -> None:
         exchange, self._under_way = self._under_way, None
-        self._unsure_of |= {exchange} & {Exchange.REPORT, Exchange.TELL_STATE}
+        if exchange is Exchange.REPORT or exchange is Exchange.TELL_STATE:
+            self._unsure_of.add(exchange)
         self._reading = None
         self._pause(now, reason)
 

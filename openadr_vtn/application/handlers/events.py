@@ -7,6 +7,7 @@ from datetime import datetime
 from openadr_core.errors import Conflict, NotFound
 from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.oadr3.decode import decode_event, decode_program
+from openadr_core.oadr3.layout import is_cancelled
 from openadr_core.oadr3.messages import EventRequest
 from openadr_core.oadr3.names import Operation
 from openadr_core.oadr3.placing import starts_now
@@ -89,12 +90,18 @@ async def replace_event(
     """The event at its next version, owed anew; at the one it has, if nothing that parties act on differs.
 
     Of an event that 2.0b parties were told: WrongState if it is over; InvalidEvent if its past would change, or if
-    they cannot be told what it becomes.
+    they cannot be told what it becomes. An event at the beginning of time that lasts no time is called off.
     """
     async with store.unit_of_work() as uow:
         before = await live_event(uow, event_id)
         if request.program_id != before.event.program_id:
             raise Conflict("an event stays in its program: delete it, and write a new one")
+        is_told = await _is_told(uow, before.event)
+        if is_told and is_cancelled(request.intervals, request.period):
+            # User Guide 7.9. Interpretation: 2.0b parties hear a cancel, and to VENs of OpenADR 3 the event is gone.
+            called_off = replace(before, document=request.document)
+            (stored,) = await cancel_in(uow, [called_off], actor=actor, reason="called off by its times", now=now)
+            return stored
         program = await _program(uow, request.program_id)
         # "At once" was settled when the event was first written: to say it again moves nothing.
         said_before = starts_now(decode_event(before.document.encode()))
@@ -103,7 +110,7 @@ async def replace_event(
             request, program, event_id=event_id, version=before.event.version, created_at=before.event.created_at,
             now=at_once,
         )  # fmt: skip
-        revise = revised if await _is_told(uow, before.event) else rewritten
+        revise = revised if is_told else rewritten
         event = revise(before.event, wanted, now)
         if event == before.event:
             return await _reworded(uow, before, request.document, actor=actor, now=now)

@@ -255,6 +255,20 @@ async def test_what_only_openadr_3_can_say_is_kept_and_owed_to_no_party_of_2_0b(
     assert gone.status_code == 200
 
 
+async def test_an_event_is_called_off_by_its_times_too(desk: DeskBench) -> None:
+    """User Guide 7.9: the beginning of time, and no length."""
+    await desk.add_party("one")
+    program_id = await desk.create_program()
+    event_id = await desk.create_event(program_id)
+    nothing = relief_event(program_id, intervalPeriod={"start": "0001-01-01T00:00:00Z", "duration": "PT0S"})
+    answer = await desk.http.put(f"{OADR3}/events/{event_id}", json=nothing)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["intervalPeriod"]["duration"] == "PT0S"
+    assert (await desk.event(event_id)).status_at(desk.clock.now()) is EventStatus.CANCELLED
+    assert await desk.owed(event_id) == [("id-one", 0, False), ("id-one", 1, False)]
+    assert_problem(await desk.http.get(f"{OADR3}/events/{event_id}"), 404)
+
+
 async def test_what_was_told_to_2_0b_stays_what_it_can_be_told(desk: DeskBench) -> None:
     await desk.add_party("one")
     program_id = await desk.create_program()

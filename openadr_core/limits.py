@@ -76,6 +76,9 @@ RETRY_AFTER_S = 1
 RETRY_AFTER_MAX_S = 300.0
 """What a busy peer may ask us to wait, at most: it must not silence us for an event's length."""
 
+SUBSCRIPTIONS_MAX = 100
+"""Of one VEN: each may be told of everything that happens to it. Business logic is trusted with more."""
+
 OUTBOUND_ANSWER_MAX_BYTES = 256 * 1024
 """What answers a request of ours is a payload that confirms; a webhook's answer is a few bytes."""
 

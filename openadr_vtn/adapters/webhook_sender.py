@@ -38,7 +38,7 @@ TERM = timedelta(seconds=15)
 """How long after a process has died another one takes over."""
 SPREAD_TOGETHER = 50
 """Changes that are written out in one transaction."""
-LOOKED_AT_TOGETHER = 100
+LOOKED_AT_TOGETHER = 200
 PARCELS_EACH = 16
 """Of one subscription, carried one after the other; so many may be carried twice if the process dies."""
 WRITTEN_EVERY_S = 0.03

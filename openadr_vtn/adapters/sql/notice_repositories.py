@@ -1,7 +1,6 @@
 """The outbox of notifications: what happened to objects, and what of it was told to whom."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -123,7 +122,9 @@ class SqlNotifications(Repository):
                     for one in notifications
                 ],
             )
-        await self._upsert(STREAM, [asdict(state) for state in streams])
+        await self._upsert(
+            STREAM, [{column.name: getattr(state, column.name) for column in STREAM.c} for state in streams]
+        )
 
     async def of_subscription(
         self, subscription_id: str, state: NotificationState, *, skip: int = 0, limit: int = 50

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from openadr_core.errors import Conflict, NotFound
+from openadr_core.limits import SUBSCRIPTIONS_MAX
 from openadr_core.oadr3.names import Operation
 from openadr_core.oadr3.subscriptions import SubscriptionRequest, Watch
 from openadr_vtn.application.handlers.seen import Listed
@@ -34,7 +35,11 @@ async def create_subscription(
     secret: str,
     now: datetime,
 ) -> Subscription:
-    """Conflict if its program is not there; RuleBroken, and nothing is stored, if an address does not answer."""
+    """Conflict if its program is not there, or a VEN has too many; RuleBroken if an address does not answer.
+
+    Nothing is stored then.
+    """
+    await _refuse_too_many(store, viewer)
     await _before(store, request, viewer, callbacks)
     subscription = Subscription(
         id=subscription_id,
@@ -106,6 +111,15 @@ async def subscriptions(store: Store, of: SubscriptionFilter, page: Page, *, vie
         of = replace(of, client_id=viewer.client_id)
     async with store.view() as view:
         return Listed(items=await view.subscriptions.page(of, page), total=await view.subscriptions.count(of))
+
+
+async def _refuse_too_many(store: Store, viewer: Viewer) -> None:
+    """Before anybody is asked for an echo; a few that are written at the same moment may pass together."""
+    if viewer.is_business:
+        return
+    async with store.view() as view:
+        if await view.subscriptions.count(SubscriptionFilter(client_id=viewer.client_id)) >= SUBSCRIPTIONS_MAX:
+            raise Conflict(f"there are {SUBSCRIPTIONS_MAX} subscriptions of this client already")
 
 
 async def _before(store: Store, request: SubscriptionRequest, viewer: Viewer, callbacks: Callbacks) -> None:

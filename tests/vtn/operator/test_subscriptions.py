@@ -1,17 +1,20 @@
 """Subscriptions of OpenADR 3.1: whose they are, what they must show, and what is never told (spec R5.2, R9.2, 1.2)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from openadr_core.limits import SUBSCRIPTIONS_MAX
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_vtn.application.handlers.clients import remove_client
 from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.http.addresses import OADR3
 from tests.vtn.operator.desk_bench import DeskBench
 from tests.vtn.operator.test_operator_access import assert_problem
+from tests.vtn.samples import a_subscription as stored_subscription
 
 PATH = f"{OADR3}/subscriptions"
 URL = "https://hook.example/in"
@@ -280,3 +283,19 @@ async def test_a_client_that_is_shut_out_is_told_nothing_more(desk: DeskBench) -
     await remove_client(desk.store, "ven-1", desk.clock.now())
     assert await listed(desk) == [own]
     assert [operation for operation, _ in await changes_of(desk, theirs)] == [Operation.CREATE, Operation.DELETE]
+
+
+async def test_a_ven_has_a_bound_of_its_own_and_business_logic_none(desk: DeskBench) -> None:
+    now = desk.clock.now()
+    async with desk.store.unit_of_work() as uow:
+        for number in range(SUBSCRIPTIONS_MAX):
+            for client in ("ven-1", "chief"):
+                one = stored_subscription(now, f"{client}-{number}")
+                await uow.subscriptions.add(replace(one, client_id=client))
+    await created(desk)
+    await as_ven(desk, "ven-1")
+    before = len(desk.echoes.asked)
+    assert_problem(await desk.http.post(PATH, json=a_subscription()), 409)
+    assert len(desk.echoes.asked) == before, "nobody is asked for an echo in vain"
+    await desk.http.delete(f"{PATH}/ven-1-0")
+    await created(desk)

@@ -146,6 +146,8 @@ class Oadr3VtnSettings(Table):
             raise ValueError("certificate and key go together")
         if bool(self.client_id) != (self.client_secret_file is not None):
             raise ValueError("client_id and client_secret_file go together")
+        if self.webhook is not None and self.base.endswith("/3.0.1"):
+            raise ValueError("webhook goes with 3.1: a VTN of 3.0.1 is polled")
         return self
 
     @field_validator("url")

@@ -59,6 +59,9 @@ def test_it_may_be_told_by_webhook_too(
         monkeypatch.setenv(f"OPENADR_VEN_OADR3__WEBHOOK__{name}", str(value))
     out, _ = ven.run("check")
     assert "which comes to https://ven.example/hook" in out
+    monkeypatch.setenv("OPENADR_VEN_OADR3__BASE", "/openadr3/3.0.1")
+    _, error = ven.run("check", status=WRONG_USE)
+    assert "webhook goes with 3.1" in error
     monkeypatch.setenv("OPENADR_VEN_OADR3__WEBHOOK__ADDRESS", "http://ven.example/hook")
     _, error = ven.run("check", status=WRONG_USE)
     assert "oadr3.webhook.address: must be https://" in error

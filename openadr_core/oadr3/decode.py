@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 from openadr_core.errors import SchemaViolation
 from openadr_core.model.unit import PowerAttributes
 from openadr_core.oadr3.fields import INT32_MAX, Fields
-from openadr_core.oadr3.json_text import Json, parse_object, without_members
+from openadr_core.oadr3.json_text import Json, parse_object, without_members, without_nulls
 from openadr_core.oadr3.messages import (
     DIRECT_READ,
     EventRequest,
@@ -29,6 +29,15 @@ EVENT_DESCRIPTOR = "EVENT_PAYLOAD_DESCRIPTOR"
 REPORT_DESCRIPTOR = "REPORT_PAYLOAD_DESCRIPTOR"
 
 
+def document_of(text: str, dropped: frozenset[str]) -> str:
+    """What is kept of an object in this text: as it was written, but for these members and for null ones.
+
+    Interpretation: 3.1's schema takes null for some members alone, and published clients write it for each that they
+    leave out. It is as good as nothing everywhere, and is not told again, so that what is told fits the schema.
+    """
+    return without_members(without_nulls(text.strip()), dropped)
+
+
 def decode_program(body: bytes) -> ProgramRequest:
     """A program; MalformedMessage or SchemaViolation says what is wrong, and where."""
     members, text = parse_object(body)
@@ -38,7 +47,7 @@ def decode_program(body: bytes) -> ProgramRequest:
         description.required("URL", description.url)
     return ProgramRequest(
         name=program.required("programName", program.name),
-        document=without_members(text, SERVER_MEMBERS),
+        document=document_of(text, SERVER_MEMBERS),
         attributes=tuple(values_map(attribute) for attribute in program.objects("attributes")),
         payload_descriptors=_payload_descriptors(program),
         targets=program.names("targets"),
@@ -51,15 +60,15 @@ def decode_event(body: bytes) -> EventRequest:
     event = Fields.of(members, "")
     return EventRequest(
         program_id=event.required("programID", event.identifier),
-        document=without_members(text, SERVER_MEMBERS),
+        document=document_of(text, SERVER_MEMBERS),
         name=event.optional("eventName", event.text) or "",
-        duration=event.given("duration", event.parsed(parse_length)),
+        duration=event.optional("duration", event.parsed(parse_length)),
         priority=_priority(event),
         targets=event.names("targets"),
         payload_descriptors=_payload_descriptors(event),
         report_descriptors=tuple(_report_descriptor(one) for one in event.objects("reportDescriptors")),
         period=period_of(event),
-        intervals=event.given("intervals", event.list_of(interval_of)) or (),
+        intervals=event.optional("intervals", event.list_of(interval_of)) or (),
         attributes=tuple(values_map(attribute) for attribute in event.objects("attributes")),
     )
 
@@ -77,13 +86,13 @@ def interval_of(interval: Fields) -> Interval:
 
 def period_of(holder: Fields) -> IntervalPeriod | None:
     """The intervalPeriod of an event, of an interval or of a resource's report."""
-    period = holder.given("intervalPeriod", holder.object)
+    period = holder.optional("intervalPeriod", holder.object)
     if period is None:
         return None
     return IntervalPeriod(
-        start=period.given("start", period.parsed(parse_start)),
-        duration=period.given("duration", period.parsed(parse_length)),
-        randomize_start=period.given("randomizeStart", period.parsed(parse_length)),
+        start=period.optional("start", period.parsed(parse_start)),
+        duration=period.optional("duration", period.parsed(parse_length)),
+        randomize_start=period.optional("randomizeStart", period.parsed(parse_length)),
     )
 
 
@@ -119,11 +128,11 @@ def _report_descriptor(descriptor: Fields) -> ReportDescriptor:
         "frequency": "frequency",
         "repeat": "repeat",
     }
-    said: dict[str, Any] = {name: descriptor.given(member, descriptor.int32) for name, member in numbers.items()}
-    said |= {name: descriptor.given(name, descriptor.boolean) for name in ("aggregate", "historical")}
+    said: dict[str, Any] = {name: descriptor.optional(member, descriptor.int32) for name, member in numbers.items()}
+    said |= {name: descriptor.optional(name, descriptor.boolean) for name in ("aggregate", "historical")}
     said |= {
         "reading_type": descriptor.optional("readingType", descriptor.name),
-        "report_intervals": descriptor.given("reportIntervals", descriptor.one_of(ReportIntervals)),
+        "report_intervals": descriptor.optional("reportIntervals", descriptor.one_of(ReportIntervals)),
     }
     return ReportDescriptor(
         payload_type=descriptor.required("payloadType", descriptor.name),

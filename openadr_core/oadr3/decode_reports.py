@@ -3,12 +3,13 @@
 from openadr_core.oadr3.decode import (
     REPORT_DESCRIPTOR,
     SERVER_MEMBERS,
+    document_of,
     interval_of,
     period_of,
     report_payload_descriptor,
 )
 from openadr_core.oadr3.fields import Fields
-from openadr_core.oadr3.json_text import parse_object, without_members
+from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.messages import ReportPayloadDescriptor, ReportRequest, ResourceReport
 
 OURS = SERVER_MEMBERS | {"clientID"}
@@ -24,7 +25,7 @@ def decode_report(body: bytes) -> ReportRequest:
     return ReportRequest(
         event_id=report.required("eventID", report.identifier),
         client_name=report.required("clientName", report.name),
-        document=without_members(text, OURS),
+        document=document_of(text, OURS),
         payload_descriptors=tuple(_descriptor(one) for one in report.objects("payloadDescriptors")),
         resources=tuple(_resource(one) for one in report.objects("resources")),
     )

@@ -1,8 +1,8 @@
 """Bytes of a request's body to vens and resources. Who may say what is told apart by the request's objectType."""
 
-from openadr_core.oadr3.decode import SERVER_MEMBERS, values_map
+from openadr_core.oadr3.decode import SERVER_MEMBERS, document_of, values_map
 from openadr_core.oadr3.fields import Fields
-from openadr_core.oadr3.json_text import parse_object, without_members
+from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.messages import ResourceRequest, VenRequest
 
 BUSINESS, VEN = "BL", "VEN"
@@ -22,7 +22,7 @@ def decode_ven(body: bytes) -> VenRequest:
         name=ven.required("venName", ven.name),
         targets=ven.names("targets") if by_business else (),
         attributes=tuple(values_map(attribute) for attribute in ven.objects("attributes")),
-        document=without_members(text, VEN_COLUMNS),
+        document=document_of(text, VEN_COLUMNS),
     )
 
 
@@ -43,7 +43,7 @@ def decode_resource(body: bytes) -> ResourceRequest:
         name=resource.required("resourceName", resource.name),
         targets=resource.names("targets") if by_business else (),
         attributes=tuple(values_map(attribute) for attribute in resource.objects("attributes")),
-        document=without_members(text, RESOURCE_COLUMNS),
+        document=document_of(text, RESOURCE_COLUMNS),
     )
 
 

@@ -54,12 +54,6 @@ class Fields:
     def optional(self, name: str, read: Callable[[str], T]) -> T | None:
         return None if self.members.get(name) is None else read(name)
 
-    def given(self, name: str, read: Callable[[str], T]) -> T | None:
-        """A member that may be absent, but not null."""
-        if name in self.members and self.members[name] is None:
-            raise self.wrong(name, "is null; leave it out")
-        return self.optional(name, read)
-
     def text(self, name: str) -> str:
         value = self.members[name]
         if not isinstance(value, str):

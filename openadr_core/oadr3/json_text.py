@@ -100,10 +100,15 @@ def object_of(members: Mapping[str, str]) -> str:
 
 def without_nulls(text: str) -> str:
     """The value in this text without members that are null, at any depth; all else as it was written."""
+    if "null" not in text:
+        return text
     if text.startswith("{"):
-        return object_of({name: without_nulls(value) for name, value in members_of(text).items() if value != "null"})
+        kept = [
+            member.removesuffix(value) + without_nulls(value) for _, value, member in _members(text) if value != "null"
+        ]
+        return "{" + ",".join(kept) + "}"
     if text.startswith("["):
-        return "[" + ", ".join(without_nulls(one) for one in elements_of(text)) + "]"
+        return "[" + ",".join(without_nulls(one) for one in elements_of(text)) + "]"
     return text
 
 

@@ -7,8 +7,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from openadr_core.errors import SchemaViolation
+from openadr_core.oadr3.decode import document_of
 from openadr_core.oadr3.fields import Fields
-from openadr_core.oadr3.json_text import parse_object, without_members
+from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.oadr3.target_types import with_shown
 
@@ -54,7 +55,7 @@ def decode_subscription(body: bytes) -> SubscriptionRequest:
     return SubscriptionRequest(
         client_name=fields.required("clientName", fields.name),
         watches=watches,
-        document=without_members(text, SERVER_MEMBERS),
+        document=document_of(text, SERVER_MEMBERS),
         program_id=fields.optional("programID", fields.identifier),
         targets=fields.names("targets"),
     )

@@ -235,7 +235,6 @@ def test_an_event_is_as_long_as_it_is_whoever_can_be_told() -> None:
     ("changes", "reason"),
     [
         ({"programID": None}, "^programID: is missing"),
-        ({"intervals": None}, "^intervals: is null"),
         ({"programID": "no/slash"}, "^programID: must be"),
         ({"priority": -1}, "^priority: must be 0 or more"),
         ({"priority": 1.0}, "^priority: is not a whole number"),

@@ -176,13 +176,10 @@ async def cancel_in(
 
 async def _is_told(uow: UnitOfWork, event: DrEvent) -> bool:
     """Whether anybody who speaks 2.0b was ever owed it."""
-    if not event.signals:
+    if not event.signals or not await uow.parties.certified_exist():
         return False
-    for party_id in {row.party_id for row in await uow.deliveries.of_event(event.id)}:
-        party = await uow.parties.by_id(party_id)
-        if party is not None and party.certificates:
-            return True
-    return False
+    told = {row.party_id for row in await uow.deliveries.of_event(event.id)}
+    return any(party.id in told for party in await uow.parties.certified())
 
 
 def _check_rails(event: DrEvent, request: EventRequest, program: StoredProgram, rails: GuardRails) -> None:

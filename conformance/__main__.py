@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from conformance.commands.openadr3_vtn import run_openadr3_vtn
 from conformance.commands.reporting import EXIT_SURPRISED
 from conformance.commands.ven import run_ven
 from conformance.commands.vtn import run_vtn
@@ -38,6 +39,7 @@ def run() -> None:
 
 run.add_command(run_vtn, "openadr20b-vtn")
 run.add_command(run_ven, "openadr20b-ven")
+run.add_command(run_openadr3_vtn, "openadr3-vtn")
 
 
 @cli.command("list")

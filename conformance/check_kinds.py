@@ -35,7 +35,8 @@ from openadr_core.errors import ConfigError
 
 def read_check(section: Section) -> Check:
     kind = KINDS[section.the_one(KINDS)](section)
-    check = Check(id=section.text("id"), clauses=section.texts("clause"), kind=kind)
+    extension = section.flag("extension", default=False)
+    check = Check(id=section.text("id"), clauses=section.texts("clause"), kind=kind, extension=extension)
     section.finish()
     return check
 

@@ -36,6 +36,8 @@ class Check:
     id: str
     clauses: tuple[str, ...]
     kind: Kind
+    extension: bool = False
+    """No standard asks for it, this project does: a stranger is judged by it only if the tester wants so."""
 
     def judge(self, sight: Sight) -> Judgement:
         try:

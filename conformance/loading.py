@@ -5,9 +5,10 @@ How they are written is told in ``procedures/README.md``.
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from conformance.api.reading import ApiStepReader
 from conformance.procedure import Procedure, Step
 from conformance.step_kinds import Message, StepReader, read_service
 from conformance.ven.reading import VenStepReader
@@ -18,8 +19,12 @@ from openadr_core.errors import ConfigError
 PROCEDURES = Path(__file__).parent / "procedures"
 MESSAGES_FILE = "messages.yaml"
 SEQUENCES_FILE = "sequences.yaml"
-READERS: Mapping[str, type[StepReader]] = {"vtn": VtnStepReader, "ven": VenStepReader}
-"""By the role of the peer under test."""
+READERS: Mapping[str, type[StepReader]] = {
+    "vtn": VtnStepReader,
+    "ven": VenStepReader,
+    "openadr3-vtn": ApiStepReader,
+}
+"""By the name of the suite, or else by the role of the peer under test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ def load_suite(name: str) -> Suite:
 def load_folder(folder: Path, *, name: str) -> Suite:
     """The procedures of a folder, in the order of their file names, which is the order of the run."""
     messages = _load_messages(folder / MESSAGES_FILE)
-    reader = READERS[name.rpartition("-")[2]](messages)
+    reader = READERS.get(name, READERS[name.rpartition("-")[2]])(messages)
     section = document(folder / SEQUENCES_FILE)
     sequences = {key: reader.steps(section, key) for key in section.keys}
     files = sorted(path for path in folder.glob("*.yaml") if path.name not in {SEQUENCES_FILE, MESSAGES_FILE})
@@ -79,7 +84,20 @@ def _load_procedure(file: Path, reader: StepReader, sequences: Container[str]) -
     return procedure
 
 
+def without_extensions(suite: Suite) -> Suite:
+    """What a standard asks for, and nothing else."""
+    kept = (replace(procedure, steps=_required(procedure.steps)) for procedure in suite.procedures)
+    return replace(suite, procedures=tuple(procedure for procedure in kept if procedure.checks))
+
+
+def _required(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(replace(step, expect=tuple(check for check in step.expect if not check.extension)) for step in steps)
+
+
 def _load_messages(file: Path) -> dict[str, Message]:
+    """A protocol whose messages have no names has no such file."""
+    if not file.exists():
+        return {}
     section = document(file)
     messages = {}
     for name in section.keys:

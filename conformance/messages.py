@@ -1,12 +1,15 @@
-"""The bytes of an HTTP message as a check sees them: uncompressed, and as a tree if they are XML."""
+"""The bytes of an HTTP message as a check sees them: uncompressed, and as a tree if they are XML or JSON."""
 
+import re
 import zlib
 from collections.abc import Sequence
 
+from conformance.json_tree import json_tree
 from openadr_core.errors import MalformedMessage
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.xml.parse import Element, parse
 
+_JSON = re.compile(r"application/([\w.-]+\+)?json\b")
 MESSAGE_MAX_BYTES = XML_REPORT_BODY_MAX_BYTES
 """The peer may be anyone's: what it says is bounded like any other message."""
 
@@ -14,15 +17,17 @@ MESSAGE_MAX_BYTES = XML_REPORT_BODY_MAX_BYTES
 def read_message(headers: Sequence[tuple[str, str]], body: bytes) -> tuple[bytes, Element | None, str]:
     """The body without its Content-Encoding, its root, and why there is none."""
     try:
-        body = _inflated(body, _content_encoding(headers))
+        body = _inflated(body, _header(headers, "content-encoding", "identity"))
+        if _JSON.match(_header(headers, "content-type", "")):
+            return body, json_tree(body), ""
         root = parse(body, max_bytes=MESSAGE_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
     except (MalformedMessage, zlib.error, ValueError) as fault:
-        return body[:MESSAGE_MAX_BYTES], None, f"no XML: {fault}"
+        return body[:MESSAGE_MAX_BYTES], None, str(fault) if str(fault).startswith("no JSON") else f"no XML: {fault}"
     return body, root, ""
 
 
-def _content_encoding(headers: Sequence[tuple[str, str]]) -> str:
-    return next((value.lower() for name, value in headers if name.lower() == "content-encoding"), "identity")
+def _header(headers: Sequence[tuple[str, str]], name: str, default: str) -> str:
+    return next((value.lower() for key, value in headers if key.lower() == name), default)
 
 
 def _inflated(body: bytes, encoding: str) -> bytes:

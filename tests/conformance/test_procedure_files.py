@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.api.reading import ApiStepReader
 from conformance.check_kinds import KINDS
 from conformance.loading import PROCEDURES, load_folder, load_suite, suite_names
 from conformance.openadr20b import envelope
@@ -105,14 +106,28 @@ def test_two_procedures_may_not_share_an_id(tmp_path: Path) -> None:
 def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"10-one\.yaml:1: the file is empty"):
         load_folder(folder_of(tmp_path, ""), name="test-vtn")
-    with pytest.raises(ConfigError, match=r"messages\.yaml"):
+    with pytest.raises(ConfigError, match=r"sequences\.yaml"):
         load_folder(tmp_path / "nowhere", name="test-vtn")
 
 
 def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
     manual = (PROCEDURES / "README.md").read_text()
-    steps = {*VtnStepReader({}).keys, *VenStepReader({}).keys, "expect", "capture", "for_each", "take"}
-    keys = {*KINDS, *steps, "identity", "times", "with", "again", "where", "within_s", "taken", "needs", "optional"}
+    readers = (VtnStepReader, VenStepReader, ApiStepReader)
+    steps = {key for reader in readers for key in reader({}).keys} | {"expect", "capture", "for_each", "take", "keep"}
+    keys = {
+        *KINDS,
+        *steps,
+        "identity",
+        "times",
+        "with",
+        "again",
+        "where",
+        "within_s",
+        "taken",
+        "needs",
+        "optional",
+        "extension",
+    }
     assert [key for key in keys if f"`{key}`" not in manual and f"\n{key}:" not in manual] == []
 
 

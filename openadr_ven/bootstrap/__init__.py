@@ -52,7 +52,6 @@ from openadr_ven.transport.upstream import Upstream
 
 TICK_S = 1
 LOOK_EVERY_S = 60
-NONCE_BYTES = 16
 
 log = structlog.get_logger("openadr_ven")
 

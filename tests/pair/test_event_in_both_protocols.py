@@ -16,7 +16,10 @@ from demo.lab import MARKET_CONTEXT, Lab, Ports
 from demo.processes import run_command
 from tests.rig import BASELINE_S, PROGRAM, VEN_SETTINGS, running_lab, write_small_fleet
 
-WAIT_S = 45
+WAIT_S = 60
+LOOK_EVERY_S = 1.0
+"""A look is a command line that starts anew: as many as there is time for would leave none to the agents."""
+pytestmark = pytest.mark.timeout(400)  # six processes that start, and the machine may have other work
 HOUSE = "house-3"
 ASKED_KW = 60
 STEP_S = 5
@@ -94,7 +97,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def wait_for(lab: Lab, what: str, found: Callable[[], bool]) -> None:
-    lab.processes.wait_until(what, found, wait_s=WAIT_S)
+    def look() -> bool:
+        time.sleep(LOOK_EVERY_S)
+        return found()
+
+    lab.processes.wait_until(what, look, wait_s=WAIT_S)
 
 
 def delivered_kw(command: Callable[..., str], event_id: str) -> float:

@@ -93,7 +93,7 @@ async def test_what_a_client_leaves_out_it_may_write_as_null(table: Table) -> No
     }
     made = await older(table.bl).create("events", event)
     await table.ven.create("vens", ven_request())
-    resources = [{"resourceName": "battery", "intervalPeriod": None, "intervals": []}]
+    resources: list[Any] = [{"resourceName": "battery", "intervalPeriod": None, "intervals": []}]
     report = {"programID": program, "eventID": made["id"], "clientName": "c", "resources": resources}
     await older(table.ven).create("reports", report | {"reportName": None, "payloadDescriptors": None})
 

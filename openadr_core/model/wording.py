@@ -8,12 +8,18 @@ _PER = {Measure.CURRENCY_PER_KW: "/kW", Measure.CURRENCY_PER_KWH: "/kWh", Measur
 
 
 def asked_text(event: DrEvent) -> str:
-    """Each signal with its values from the first to the last; what is the same throughout is said once."""
-    return ", ".join(map(_signal_text, event.signals)) or "OpenADR 3 only"
+    """Each signal with its values from the first to the last; what is the same throughout is said once.
+
+    Then the words of its alerts. Empty for an event that asks nothing.
+    """
+    alerts = dict.fromkeys(
+        f"{alert.kind.removeprefix('ALERT_').replace('_', ' ').lower()}: {alert.text}" for alert in event.alerts
+    )
+    return ", ".join((*map(_signal_text, event.signals), *alerts))
 
 
 def _signal_text(signal: Signal) -> str:
-    values = [interval.value for interval in signal.intervals]
+    values = [interval.value for interval in signal.intervals if interval.asks] or [0.0]
     ends = [min(values), max(values)] if min(values) < max(values) else values[:1]
     scale = _scale(signal)
     numbers = " to ".join(_number(to_scale(value, scale)) for value in ends)

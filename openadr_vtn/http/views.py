@@ -22,6 +22,9 @@ from openadr_vtn.http.opt_views import qualification_view_json
 
 Object = dict[str, Any]
 
+ONLY_3 = "OpenADR 3 only"
+"""What an event asks that no other protocol has words for; they stand in its document."""
+
 
 def party_json(party: Party) -> Object:
     registration = party.registration
@@ -109,7 +112,7 @@ def event_view_json(view: EventView) -> Object:
         "version": event.version,
         "priority": event.priority,
         "targets": list(names_of(event.targets)),
-        "asks": asked_text(event),
+        "asks": asked_text(event) or ONLY_3,
         "not_told_to_2_0b": list(event.not_read),
         "starts_at": moment_text(event.starts_at),
         "ends_at": _moment(event.ends_at),
@@ -147,7 +150,7 @@ def preview_json(preview: Preview) -> Object:
     event, reached = preview.event, preview.reached
     return {
         "program": preview.program_name,
-        "asks": asked_text(event),
+        "asks": asked_text(event) or ONLY_3,
         "starts_at": moment_text(event.starts_at),
         "ends_at": _moment(event.ends_at),
         "not_told_to_2_0b": list(event.not_read),

@@ -1,14 +1,16 @@
 """What an event asks for, as people read it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
-from openadr_core.model.unit import Measure, Unit
+from openadr_core.model.event import Alert, DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.unit import KILOWATTS, Measure, Unit
 from openadr_core.model.wording import asked_text
 
 NOW = datetime(2030, 7, 1, 18, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 DOLLARS = Unit(measure=Measure.CURRENCY_PER_KWH, currency="USD")
 ENERGY = Unit(measure=Measure.REAL_ENERGY, scale="k")
 
@@ -48,3 +50,21 @@ def test_a_signal_in_words(signal: Signal, text: str) -> None:
 def test_several_signals_stand_beside_each_other() -> None:
     both = an_event(a_signal(SignalKind.RELIEF, 1000.0), a_signal(SignalKind.LEVEL, 2.0))
     assert asked_text(both) == "relief 1 kW, level 2"
+
+
+def test_gaps_ask_nothing_and_alerts_are_their_own_words() -> None:
+    limit = Signal(
+        id="l",
+        kind=SignalKind.IMPORT_LIMIT,
+        intervals=(
+            SignalInterval(duration=HOUR, value=5e3),
+            SignalInterval(duration=HOUR, value=0.0, asks=False),
+            SignalInterval(duration=HOUR, value=7e3),
+        ),
+        unit=KILOWATTS,
+    )
+    alert = Alert(kind="ALERT_FLEX_ALERT", text="save power", starts_at=NOW, ends_at=None)
+    assert (
+        asked_text(replace(an_event(limit), alerts=(alert, alert))) == "import limit 5 to 7 kW, flex alert: save power"
+    )
+    assert asked_text(an_event()) == ""

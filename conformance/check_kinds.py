@@ -24,6 +24,7 @@ from conformance.checks import (
     QueryGives,
     ResponseCodeIs,
     SchemaValid,
+    SignedWell,
     SilenceKept,
     StatusIs,
     TextRule,
@@ -73,6 +74,12 @@ def _handshake(section: Section) -> Kind:
     if section.text("handshake") != "refused":
         raise section.fault("handshake", "the only thing to ask is: refused")
     return HandshakeRefused()
+
+
+def _signed(section: Section) -> Kind:
+    if section.text("signed") != "well":
+        raise section.fault("signed", "the only thing to ask is: well")
+    return SignedWell()
 
 
 def _silence(section: Section) -> Kind:
@@ -135,5 +142,6 @@ KINDS: dict[str, Callable[[Section], Kind]] = {
     "body": _body,
     "service": _service,
     "silence": _silence,
+    "signed": _signed,
     "handshake": _handshake,
 }

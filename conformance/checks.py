@@ -12,7 +12,9 @@ from conformance import openadr20b
 from conformance.answers import Sight, Unseen
 from conformance.durations import seconds_of
 from conformance.queries import Query, rendered
+from openadr_core.errors import SignatureFault
 from openadr_core.limits import LOG_VALUE_MAX_CHARS
+from openadr_core.oadr2.xmldsig import verify
 
 
 class Kind(Protocol):
@@ -292,6 +294,20 @@ class DurationsAtMost:
             if not seconds_of(shorter) <= seconds_of(longer):
                 return False, f"{shorter or 'none'} beside {longer or 'none'}"
         return True, f"{len(nodes)} are"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedWell:
+    @property
+    def expected(self) -> str:
+        return "a signature that is right"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        try:
+            found = verify(sight.root)
+        except SignatureFault as fault:
+            return False, str(fault)
+        return True, f"signed at {found.replay_protect.sent_at.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ Of a VTN's operator:
     ``notification_s``, ``recovery_s``, ``response_required``, ``test_event``, ``comment``. Prints the eventID.
 ``cancel-registration``, ``request-reregistration``
     Of the VEN.
+``require-signatures``
+    Of the VEN, if ``required`` in the wish is ``true``; otherwise no more.
 ``request-report``, ``cancel-report``
     The wish holds ``specifier`` (the reportSpecifierID, or ``METADATA``), ``granularity_s`` and ``report_back_s``;
     ``request-report`` prints the reportRequestID. Or it holds ``report_request_id`` and ``to_follow``.
@@ -52,7 +54,7 @@ CANNOT = 77
 
 VTN_ACTIONS = (
     "create-event", "modify-event", "cancel-event", "cancel-registration", "request-reregistration",
-    "request-report", "cancel-report",
+    "require-signatures", "request-report", "cancel-report",
 )  # fmt: skip
 VEN_ACTIONS = ("restart", "cancel-registration", "register", "opt-event", "create-opt", "cancel-opt")
 

@@ -2,7 +2,7 @@
 
 from conformance import openadr20b
 from conformance.check_kinds import read_query
-from conformance.client.steps import Hello, Identity, Send, Version
+from conformance.client.steps import Hello, Identity, Seal, Send, Version
 from conformance.step_kinds import StepReader, expected, queries, templates
 from conformance.yaml_nodes import Section
 
@@ -19,6 +19,7 @@ def read_send(reader: StepReader, section: Section) -> Send:
         chunked=inner.flag("chunked", default=False),
         identity=inner.choice("identity", Identity, Identity.ENROLLED),
         hello=Hello(suite=inner.text("suite", ""), version=inner.choice("version", Version, Version.CURRENT)),
+        seal=inner.choice("seal", Seal, Seal.NONE),
         times=int(inner.number("times", 1)),
         for_each=read_query(section, "for_each") if "for_each" in section else None,
         take=queries(section, "take"),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from conformance.client.address import Address
 from conformance.client.line import Carrier, Connect
-from conformance.client.steps import Hello, Identity, Send
+from conformance.client.sealing import Sealing
+from conformance.client.steps import Hello, Identity, Seal, Send
 from conformance.exchanges import Exchange, RawRequest
 from conformance.openadr20b import CONTENT_TYPE, path_of
 from conformance.queries import rendered
@@ -14,6 +15,7 @@ class Sender:
     def __init__(self, address: Address, connect: Connect) -> None:
         self._address = address
         self._connect = connect
+        self._seals: dict[Identity, Sealing] = {}
         self._carriers: dict[tuple[Identity, Hello], Carrier] = {}
 
     def send(self, step: Send, variables: Mapping[str, str]) -> Exchange:
@@ -40,8 +42,15 @@ class Sender:
             self._carriers[identity, hello] = self._connect(self._address, identity, hello)
         return self._carriers[identity, hello]
 
+    def _sealing(self, identity: Identity) -> Sealing:
+        if identity not in self._seals:
+            self._seals[identity] = Sealing(self._address.certificates[identity])
+        return self._seals[identity]
+
     def _request(self, step: Send, variables: Mapping[str, str]) -> RawRequest:
         body = rendered(step.body, variables, xml=True).encode(step.encoding)
+        if step.seal is not Seal.NONE:
+            body = self._sealing(step.identity).sealed(body, step.seal)
         headers: dict[str, str | None] = {"Host": self._address.parts.netloc}
         if body:
             # OpenADR 2.0b 9.1.9: Host, Content-Length, Content-Type, and a length instead of chunks.

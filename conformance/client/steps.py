@@ -33,6 +33,19 @@ class Version(StrEnum):
     """What no peer takes any more."""
 
 
+class Seal(StrEnum):
+    """How a request is signed (OpenADR 2.0b 10.6)."""
+
+    NONE = "none"
+    GOOD = "good"
+    AGAIN = "again"
+    """The bytes of the last signed request once more, with the nonce that it had."""
+    OLD = "old"
+    """Signed well, a day ago."""
+    TAMPERED = "tampered"
+    """Changed after it was signed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
     """What a connection offers in its handshake."""
@@ -57,6 +70,7 @@ class Send(Step):
     chunked: bool = False
     identity: Identity = Identity.ENROLLED
     hello: Hello = Hello()
+    seal: Seal = Seal.NONE
     times: int = 1
     """Sent so often; the quickest answer is judged, since a pause of the tester's machine is not the peer's."""
     for_each: Query | None = None

@@ -5,9 +5,11 @@ no storage. What is spoilt is a function from one reply to another.
 """
 
 import gzip
+import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lxml import etree
@@ -15,7 +17,9 @@ from lxml import etree
 from conformance.exchanges import RawRequest
 from conformance.openadr20b import CONTENT_TYPE, NAMESPACES, SERVICES, envelope, path_of, payload_name
 from conformance.schema import schema_fault
-from openadr_core.errors import MalformedMessage
+from openadr_core.errors import MalformedMessage, SignatureFault
+from openadr_core.oadr2.xmldsig import is_signed, prepare, signed, signer_of, verify
+from openadr_core.shell.tls import Chain
 from openadr_core.xml.parse import Element, parse
 
 from .model_vtn_errands import errands_in
@@ -28,6 +32,7 @@ create-event) echo "$CONFORMANCE_WISH" > {folder}/evt-$$.event; echo evt-$$;;
 modify-event) echo "$CONFORMANCE_WISH" > {folder}/$CONFORMANCE_EVENT_ID.event
   echo changed >> {folder}/$CONFORMANCE_EVENT_ID.changes; echo $CONFORMANCE_EVENT_ID;;
 request-report) echo "request-report rr-$$ $CONFORMANCE_WISH" >> {folder}/errands; echo rr-$$;;
+require-signatures) echo "$CONFORMANCE_WISH" > {folder}/signatures;;
 cancel-report|cancel-registration|request-reregistration)
   echo "$CONFORMANCE_ACTION - $CONFORMANCE_WISH" >> {folder}/errands;;
 *) exit 77;;
@@ -41,6 +46,8 @@ class Asked:
     request: RawRequest
     party: str
     """Whose certificate was shown."""
+    chain: Chain
+    """That certificate, with its key: this VTN signs with it too."""
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.request.headers if key == name), "")
@@ -65,6 +72,7 @@ class ModelVtn:
         self._done = 0
         """So many errands were told."""
         self._reports_owed = False
+        self._nonces: set[str] = set()
         self._polled: set[tuple[str, int]] = set()
         self._acknowledged: set[str] = set()
         self._opts: set[str] = set()
@@ -80,6 +88,9 @@ class ModelVtn:
             return Reply(status=refused)
         assert root is not None
         body = envelope(self._answer(payload_name(root), asked, root)).encode()
+        if is_signed(root):
+            signer = signer_of(asked.chain.certificate.read_bytes(), asked.chain.key.read_bytes())
+            body = signed(prepare(body), signer, sent_at=datetime.now(UTC), nonce=uuid.uuid4().hex)
         if asked.header("Accept-Encoding") == "gzip":
             return Reply(status=200, body=gzip.compress(body), headers={"Content-Encoding": "gzip"})
         return Reply(status=200, body=body)
@@ -87,10 +98,23 @@ class ModelVtn:
     def _answer(self, name: str, asked: Asked, root: Element) -> str:
         home, make = _KINDS.get(name, ("EiReport", ModelVtn._response))
         ven_id, registration_id = _text(root, "string(//ei:venID)"), _text(root, "string(//ei:registrationID)")
-        code = self._code(name, asked.party, ven_id, registration_id)
+        code = self._code(name, asked.party, ven_id, registration_id) if self._believed(root) else 459
         if asked.request.path != path_of(home):
             code, make = 459, ModelVtn._response
         return make(self, asked, root, code)
+
+    def _believed(self, root: Element) -> bool:
+        """2.0b 10.6: signed well, lately, and for the first time; or unsigned where that is enough."""
+        if not is_signed(root):
+            wish = self._folder / "signatures"
+            return not wish.exists() or json.loads(wish.read_text())["required"] != "true"
+        try:
+            protected = verify(root).replay_protect
+        except SignatureFault:
+            return False
+        fresh = protected.nonce not in self._nonces and protected.sent_at > datetime.now(UTC) - timedelta(minutes=5)
+        self._nonces.add(protected.nonce)
+        return fresh
 
     def _code(self, name: str, party: str, ven_id: str, registration_id: str) -> int:
         known = self._registrations.get(party)

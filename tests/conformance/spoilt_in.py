@@ -152,4 +152,14 @@ SPOILT_IN: dict[str, tuple[tuple[str, str] | Callable[[], Spoil], ...]] = {
         ("oadrRequestReregistration", "oadrCancelPartyRegistration"),
         answering(b"<ei:registrationID>", b"Code>200", b"Code>454"),
     ),
+    "signatures": (
+        ("</oadr:oadrDistributeEvent>", "<ei:odd/></oadr:oadrDistributeEvent>"),
+        ("(?<=Code>)459", "200"),
+        ("(?<=Code>)200(?=.*oadrDistributeEvent>)", "454"),
+        lambda: lambda _, reply: replace(reply, status=202) if b"<ds:" in reply.body else reply,
+    ),
+    "signatures-required": (
+        ("(?<=Code>)459", "200"),
+        ("(?<=Code>)200(?=.*oadrDistributeEvent>)", "454"),
+    ),
 }

@@ -1,6 +1,7 @@
 """Every kind of check passes what it should and, which matters more, fails what it should."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -8,7 +9,10 @@ import yaml
 from conformance.answers import Answer, Sight
 from conformance.check_kinds import KINDS, read_check
 from conformance.checks import Check
+from conformance.client.sealing import Sealing
+from conformance.client.steps import Seal
 from conformance.openadr20b import envelope
+from conformance.vtn.foreign import foreign_chain
 from conformance.yaml_nodes import Section
 from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import parse
@@ -47,6 +51,12 @@ def asked(method: str, path: str) -> Answer:
     return Answer(method=method, path=path, body=body, root=parse(body))
 
 
+def sealed(seal: Seal) -> Answer:
+    with TemporaryDirectory() as folder:
+        body = Sealing(foreign_chain(Path(folder))).sealed(envelope(POLLED).encode(), seal)
+    return Answer(status=200, body=body, root=parse(body))
+
+
 SILENCE = Answer(failure="no answer: timed out")
 REFUSED = Answer(failure="closed", refused=True)
 
@@ -80,6 +90,7 @@ TABLE: list[tuple[str, Answer, list[Answer]]] = [
      [asked("PUT", "/OpenADR2/Simple/2.0b/EiEvent"), asked("POST", "/OpenADR2/Simple/2.0b/EiOpt"), SILENCE]),
     ("body: empty", Answer(status=200), [answered(), SILENCE]),
     ("silence: kept", Answer(failure="nothing came", silent=True), [asked("POST", "/"), SILENCE]),
+    ("signed: well", sealed(Seal.GOOD), [sealed(Seal.TAMPERED), answered(), SILENCE]),
     ("handshake: refused", REFUSED, [SILENCE, answered()]),
 ]  # fmt: skip
 

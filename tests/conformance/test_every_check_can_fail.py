@@ -21,6 +21,7 @@ from conformance.loading import load_suite
 from conformance.openadr20b import envelope
 from conformance.outcomes import Verdict
 from conformance.schema import schema_fault
+from conformance.vtn.foreign import foreign_chain
 from conformance.vtn.run import run_suite
 from conformance.vtn.target import Target
 from openadr_core.shell.tls import Chain
@@ -253,14 +254,15 @@ NOT_LET_IN = frozenset({Identity.NONE, Identity.EXPIRED, Identity.FOREIGN})
 class InProcess:
     """Carries requests to a model VTN whose replies are spoilt."""
 
-    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, hello: Hello) -> None:
+    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, hello: Hello, chain: Chain) -> None:
         self._model = model
         self._spoil = spoil
         self._identity = identity
         self._hello = hello
+        self._chain = chain
 
     def exchange(self, request: RawRequest) -> Exchange:
-        asked = Asked(request=request, party=self._identity)
+        asked = Asked(request=request, party=self._identity, chain=self._chain)
         refused = self._identity in NOT_LET_IN or self._hello.version is not Version.CURRENT
         if refused and self._spoil is not let_in:
             answer = Answer(failure="closed", refused=True)
@@ -281,11 +283,11 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Col
     """The checks that failed against a model VTN whose replies are spoilt, in some procedures or in all."""
     folder.mkdir()
     model = ModelVtn(folder)
-    nobody = Chain(certificate=folder, key=folder)
+    chain = foreign_chain(folder)
     target = Target(
         url="https://model.test",
         trust=folder,
-        certificates=dict.fromkeys(Identity, nobody),
+        certificates=dict.fromkeys(Identity, chain),
         hook=HOOK.format(folder=folder),
         latency_s=latency_s,
     )
@@ -294,7 +296,7 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Col
         target,
         schema_fault,
         only=only,
-        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello),
+        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello, chain),
     )
     return {
         f"{outcome.procedure.id}/{finding.check_id}"

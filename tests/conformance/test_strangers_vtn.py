@@ -1,5 +1,6 @@
 """The harness judges somebody else's VTN, over real mutual TLS, and finds exactly what is known of it."""
 
+import pytest
 from click.testing import CliRunner
 
 from conformance.__main__ import cli as conformance
@@ -7,6 +8,7 @@ from conformance.__main__ import cli as conformance
 from .conftest import Lab, Stranger
 
 
+@pytest.mark.timeout(240)
 def test_openleadr_is_as_known(lab: Lab, openleadr_vtn: Stranger) -> None:
     shown = [
         option

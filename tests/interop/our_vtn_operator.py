@@ -118,6 +118,8 @@ def done(action: str, ven: str, program_id: str, wish: dict[str, Any], access: l
             return str(wish["event_id"])
         case "cancel-registration" | "request-reregistration":
             operator("party", action, ven, *access)
+        case "require-signatures":
+            operator("party", "signatures", ven, "require" if wish["required"] == "true" else "default", *access)
         case "request-report":
             return report_request(ven, wish, access)
         case "cancel-report":

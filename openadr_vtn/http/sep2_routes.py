@@ -3,11 +3,15 @@
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from openadr_core.exchange import Response
+from openadr_core.identity import Peer, peer_of
 from openadr_core.limits import XML_BODY_MAX_BYTES
 from openadr_core.sep2.mrid import PenForm
 from openadr_core.sep2.names import CsipAus
@@ -42,6 +46,7 @@ def sep2_server(settings: Sep2Settings, store: Store, directory: Directory) -> S
     zone = ZoneInfo(settings.time_zone)
     spoken = {**PREFIXES, "": SPOKEN[settings.csipaus]}
     desk = Sep2Desk(
+        own=_own(settings.certificates[0].certificate),
         speeches=[
             Speech(prefix=prefix, csipaus=csipaus, schema=load_schema(SCHEMAS[csipaus]))
             for prefix, csipaus in spoken.items()
@@ -54,6 +59,12 @@ def sep2_server(settings: Sep2Settings, store: Store, directory: Directory) -> S
         in_band=settings.in_band,
     )
     return Sep2Server(store=store, directory=directory, desk=desk)
+
+
+def _own(certificate: Path) -> Peer:
+    """A certificate that is put in its place while we run has another name, which is told from the next start on."""
+    read = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return peer_of(read.public_bytes(Encoding.DER), subject=read.subject.rfc4514_string())
 
 
 def mrid_maker(settings: Sep2Settings | None) -> Maker:

@@ -40,6 +40,8 @@ class Speech:
 class Sep2Desk:
     """What all clients of one server share."""
 
+    own: Peer
+    """Ourselves, by the certificate that clients see."""
     speeches: Sequence[Speech]
     """The one without a prefix last."""
     pen: int

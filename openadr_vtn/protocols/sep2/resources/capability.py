@@ -41,5 +41,8 @@ async def time(scene: Scene) -> Reply:
 
 
 async def self_device(scene: Scene) -> Reply:
-    message = SelfDevice(href=scene.href("/sdev"), poll_rate=scene.rate("SelfDevice"), sfdi=0)
+    own = scene.desk.own
+    message = SelfDevice(
+        href=scene.href("/sdev"), poll_rate=scene.rate("SelfDevice"), lfdi=own.lfdi, sfdi=own.sfdi,
+    )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))

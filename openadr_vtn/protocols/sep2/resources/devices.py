@@ -72,7 +72,7 @@ async def devices(scene: Scene) -> Reply:
     page = await mine.devices(scene.party.id, changed_after=after, skip=scene.query.start, limit=limit) if limit else []
     shown = tuple([await _end_device(scene, device) for device in page if device.enabled])
     message = EndDeviceList(
-        href=scene.href("/edev"), subscribable=1, poll_rate=scene.rate("EndDeviceList"), all=there,
+        href=scene.href("/edev"), poll_rate=scene.rate("EndDeviceList"), all=there,
         results=len(shown), end_device=shown,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -141,7 +141,7 @@ async def assignments(scene: Scene, number: str) -> Reply:
     there = await _assignments(scene, found)
     page = scene.page(there)
     message = FunctionSetAssignmentsList(
-        href=scene.href(f"/edev/{number}/fsa"), subscribable=1, all=len(there), results=len(page),
+        href=scene.href(f"/edev/{number}/fsa"), all=len(there), results=len(page),
         poll_rate=scene.rate("FunctionSetAssignmentsList"), function_set_assignments=tuple(page),
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -163,7 +163,7 @@ async def _assignments(scene: Scene, device: registry.EndDevice) -> list[Functio
     mrid = mrid_of(device.number, pen=scene.desk.pen, form=scene.desk.pen_form)
     return [
         FunctionSetAssignments(
-            href=scene.href(base), subscribable=1, mrid=mrid,
+            href=scene.href(base), mrid=mrid,
             description="programs of the device", version=0, time_link=scene.link("/tm"),
             der_program_list_link=scene.list_link(f"{base}/derp", programs),
             demand_response_program_list_link=scene.list_link(f"{base}/dr", programs),
@@ -299,7 +299,6 @@ async def _end_device(scene: Scene, found: registry.EndDevice) -> EndDevice:
     is_own = scene.is_own(found)
     return EndDevice(
         href=scene.href(base),
-        subscribable=1,
         configuration_link=scene.link(f"{base}/cfg"),
         der_list_link=scene.list_link(f"{base}/der", 1),
         device_category=found.category or None,
@@ -325,7 +324,6 @@ def _der(scene: Scene, found: registry.EndDevice) -> DER:
     base = f"/edev/{found.number}/der/{DER_NUMBER}"
     return DER(
         href=scene.href(base),
-        subscribable=1,
         der_availability_link=scene.link(f"{base}/dera"),
         der_capability_link=scene.link(f"{base}/dercap"),
         der_settings_link=scene.link(f"{base}/derg"),

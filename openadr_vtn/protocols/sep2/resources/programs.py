@@ -73,7 +73,7 @@ async def der_programs(scene: Scene, number: str, _which: str) -> Reply:
     groups = tree.programs(device.groups)
     page = [await _der_program(scene, tree, group) for group in scene.page(groups)]
     message = DERProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1, poll_rate=scene.rate("DERProgramList"),
+        href=scene.href(f"/edev/{number}/fsa/1/derp"), poll_rate=scene.rate("DERProgramList"),
         all=len(groups), results=len(page), der_program=tuple(page),
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id, until=scene.now + 1 if page else None))
@@ -85,7 +85,7 @@ async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
     groups = tree.programs(device.groups)
     page = [await _dr_program(scene, tree, group) for group in scene.page(groups)]
     message = DemandResponseProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/dr"), subscribable=1,
+        href=scene.href(f"/edev/{number}/fsa/1/dr"),
         poll_rate=scene.rate("DemandResponseProgramList"), all=len(groups), results=len(page),
         demand_response_program=tuple(page),
     )  # fmt: skip
@@ -134,7 +134,7 @@ async def default_control(scene: Scene, group_id: str) -> Reply:
     body = await scene.uow.controls.default(int(group_id))
     if body is None:
         raise HttpRefusal(404)
-    message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"), subscribable=1)
+    message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"))
     return Reply(message=message, holds=Holds())
 
 
@@ -168,9 +168,7 @@ async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool
     there = [one for one in (listed.active if active else listed.controls) if one.interval.start >= scene.query.after]
     page = scene.page(there)
     path = f"{family.root}/{group_id}/{'act' if active else ''}{family.below}"
-    message = family.listed(
-        href=scene.href(path), subscribable=1, all=len(there), results=len(page), controls=tuple(page)
-    )
+    message = family.listed(href=scene.href(path), all=len(there), results=len(page), controls=tuple(page))
     return Reply(message=message, holds=Holds(until=listed.until))
 
 
@@ -207,7 +205,6 @@ def _message(scene: Scene, family: Family, stored: StoredControl, standing: Stan
         message,
         href=scene.href(below),
         reply_to=scene.href(f"/rsps/{stored.group_id}/rsp") if asks else None,
-        subscribable=0,
         event_status=status,
     )
 
@@ -236,7 +233,6 @@ async def _der_program(scene: Scene, tree: Tree, group: Group) -> DERProgram:
     has_default = await scene.uow.controls.default(group.id) is not None
     return DERProgram(
         href=scene.href(base),
-        subscribable=1,
         mrid=group.mrid,
         description=_short(group.name),
         version=group.version,

@@ -28,7 +28,7 @@ from openadr_vtn.application.sep2_ports import StoredControl
 from openadr_vtn.domain.sep2.registry import EndDevice
 from openadr_vtn.protocols.sep2 import Sep2Desk, Sep2Server
 from openadr_vtn.protocols.sep2.scene import Speech
-from tests.vtn.samples import a_party
+from tests.vtn.samples import a_party, a_peer
 
 T = TypeVar("T")
 PEN = 28547
@@ -132,7 +132,12 @@ async def running_server(file: Path, now: datetime) -> AsyncIterator[Sep2Bench]:
     numbers = count(1)
     directory = Directory(store, poll_interval=timedelta(seconds=10), new_id=lambda: f"i{next(numbers)}")
     desk = Sep2Desk(
-        speeches=SPEECHES, pen=PEN, pen_form=PenForm.DECIMAL, time_quality=7, time_zone=lambda _: (36_000, 0, 0, 0)
+        own=a_peer("utility"),
+        speeches=SPEECHES,
+        pen=PEN,
+        pen_form=PenForm.DECIMAL,
+        time_quality=7,
+        time_zone=lambda _: (36_000, 0, 0, 0),
     )
     uniques = count(1)
     maker = Maker(pen=PEN, pen_form=PenForm.DECIMAL, new_unique=lambda: next(uniques))

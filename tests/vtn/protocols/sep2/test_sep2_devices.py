@@ -19,9 +19,10 @@ from openadr_core.sep2.devices import (
 )
 from openadr_core.sep2.drlc import LoadShedAvailability, LoadShedAvailabilityList
 from openadr_core.sep2.quantities import ActivePower
-from openadr_core.sep2.server import DeviceCapability, Time
+from openadr_core.sep2.server import DeviceCapability, SelfDevice, Time
 from openadr_vtn.application.handlers import sep2_groups
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
+from tests.vtn.samples import a_peer
 
 WATTS = ActivePower(multiplier=0, value=5000)
 SETTINGS = DERSettings(set_grad_w=0, set_max_w=WATTS, updated_time=5, doe_modes_enabled="03")
@@ -76,6 +77,14 @@ async def test_withdrawn_access_is_seen_at_once(sep2: Sep2Bench) -> None:
     )
     assert await one.status("GET", f"/edev/{device.number}") == 404
     assert (await one.get("/edev?l=5", EndDeviceList)).end_device == ()
+
+
+async def test_the_server_is_a_device_by_its_own_certificate(sep2: Sep2Bench) -> None:
+    client = await sep2.enrol("one")
+    capability = await client.get("/dcap", DeviceCapability)
+    assert capability.self_device_link is not None
+    found = await client.get(capability.self_device_link.href, SelfDevice)
+    assert (found.lfdi, found.sfdi) == (a_peer("utility").lfdi, a_peer("utility").sfdi)
 
 
 async def test_time_is_the_servers(sep2: Sep2Bench) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from conformance.api.steps import Ask, Who
 from conformance.api.target import ApiTarget
 from conformance.api.tokens import Tokens
-from conformance.client.line import Carrier, Connect, Line
+from conformance.client.line import CURRENT, Carrier, Connect, Line
 from conformance.client.steps import Identity
 from conformance.exchanges import RawRequest
 from conformance.loading import Suite
@@ -91,7 +91,7 @@ class ApiRun(Run):
             self.variables[name] = value
 
     def _exchange(self, step: Ask, own: Mapping[str, str]) -> None:
-        carrier = self._carrier or self._connect(self._target, identity_of(self._target), "")
+        carrier = self._carrier or self._connect(self._target, identity_of(self._target), CURRENT)
         self._carrier = carrier
         exchange = replace(carrier.exchange(self._request(step, own)), speaker=step.who)
         self.exchanges.append(exchange)

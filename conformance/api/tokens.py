@@ -8,7 +8,7 @@ from conformance.answers import Answer
 from conformance.api.steps import Who
 from conformance.api.target import ApiTarget, Client
 from conformance.client.address import Address
-from conformance.client.line import Connect
+from conformance.client.line import CURRENT, Connect
 from conformance.client.steps import Identity
 from conformance.exchanges import RawRequest
 from conformance.queries import Query
@@ -69,7 +69,7 @@ class Tokens:
         headers = [("Host", parts.netloc), ("Accept", "application/json")]
         if body:
             headers += [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(body)))]
-        carrier = self._connect(address, self._identity, "")
+        carrier = self._connect(address, self._identity, CURRENT)
         try:
             return carrier.exchange(RawRequest(method=method, path=parts.path, headers=headers, body=body)).answer
         finally:

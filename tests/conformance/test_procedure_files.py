@@ -59,6 +59,13 @@ def test_every_check_cites_a_clause_that_exists(procedure: Procedure) -> None:
     assert [clause for clause in procedure.clauses if clause not in rules and not sections.fullmatch(clause)] == []
 
 
+@pytest.mark.parametrize("procedure", load_suite("openadr3-vtn").procedures, ids=lambda procedure: procedure.id)
+def test_every_check_of_openadr3_cites_a_requirement_or_a_behaviour(procedure: Procedure) -> None:
+    rules = {rule.id for rule in load_rules("openadr3")}
+    behaviour = re.compile(r"T29|[a-z]+([-_][a-z0-9]+)+")
+    assert [clause for clause in procedure.clauses if clause not in rules and not behaviour.fullmatch(clause)] == []
+
+
 def test_a_procedure_is_read(tmp_path: Path) -> None:
     (procedure,) = load_folder(folder_of(tmp_path, GOOD), name="test-vtn").procedures
     assert (procedure.id, procedure.preconditions, procedure.clauses) == ("one", ("registered",), ("R500",))

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from conformance import markers
 from conformance.__main__ import cli
 from conformance.known import KNOWN_FILE, load_not_done, own_failures
-from conformance.loading import load_suite
+from conformance.loading import load_suite, suite_names
 from conformance.markers import Marked, marked_tests, own_tests
 from conformance.reports.rule_index import lines, summary
-from conformance.rules import Coverage, Rule, coverage, load_rules
+from conformance.rules import Coverage, Rule, coverage, load_rules, protocols_with_rules
 from openadr_core.errors import ConfigError
 
 SUITE = load_suite("openadr20b-vtn")
@@ -124,13 +124,14 @@ def test_every_marker_of_this_checkout_names_a_rule() -> None:
     assert len(list(coverage(RULES, [SUITE], marked, reasons))) == len(RULES)
 
 
-def test_no_rule_is_uncovered_without_a_reason_and_no_reason_outlives_its_rule() -> None:
+@pytest.mark.parametrize("protocol", protocols_with_rules())
+def test_no_rule_is_uncovered_without_a_reason_and_no_reason_outlives_its_rule(protocol: str) -> None:
     folder = own_tests()
     assert folder is not None
-    suites = [load_suite(name) for name in ("openadr20b-vtn", "openadr20b-ven")]
+    suites = [load_suite(name) for name in suite_names() if name.startswith(f"{protocol}-")]
     failing = frozenset().union(*(own_failures(KNOWN_FILE, suite) for suite in suites))
     items = coverage(
-        RULES, suites, marked_tests(folder, "openadr20b"), load_not_done(KNOWN_FILE, "openadr20b"), failing
+        load_rules(protocol), suites, marked_tests(folder, protocol), load_not_done(KNOWN_FILE, protocol), failing
     )
     assert [item.rule.id for item in items if not item.as_expected] == []
 

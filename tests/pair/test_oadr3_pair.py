@@ -123,6 +123,7 @@ async def event_of(table: Table, **changes: Any) -> str:
     return str((await table.bl.create("events", relief_event(program, **changes)))["id"])
 
 
+@pytest.mark.openadr3("R7.10")
 async def test_it_finds_itself_and_an_event_and_lets_go_when_that_is_deleted(table: Table, ven: VenEnd) -> None:
     assert kinds(await ven.run()) == ["Registered"]
     (mine,) = await table.bl.read("vens")
@@ -146,6 +147,7 @@ async def test_nothing_new_costs_no_bytes(table: Table, ven: VenEnd) -> None:
     assert ven.statuses == [304, 304]
 
 
+@pytest.mark.openadr3("R7.8")
 async def test_a_change_is_the_next_version_with_the_first_draw(table: Table, ven: VenEnd) -> None:
     program = await table.desk.create_program()
     event_id = await event_of(
@@ -198,6 +200,7 @@ async def test_a_program_that_it_takes_no_part_in_is_refused_and_said(table: Tab
     assert kinds(await ven.later(10)) == []
 
 
+@pytest.mark.openadr3("R3.2", "R7.10")
 async def test_a_list_of_several_pages_loses_nothing_that_moved_between_them(table: Table, ven: VenEnd) -> None:
     program = await table.desk.create_program()
     ids = [await event_of(table, program=program) for _ in range(60)]
@@ -236,6 +239,7 @@ async def test_a_restart_knows_what_it_knew(table: Table, ven: VenEnd) -> None:
     assert kinds(ven.session.indications()) == ["EventReceived"], "what was not answered is indicated again"
 
 
+@pytest.mark.openadr3("R6.2")
 async def test_a_token_that_has_ended_is_asked_for_again(table: Table, ven: VenEnd) -> None:
     await ven.run()
     ven.asked.clear()
@@ -255,6 +259,7 @@ async def test_a_wrong_secret_is_told_and_tried_again_after_a_while(table: Table
     assert kinds(await ven.later(6)) == ["NotEnrolled"]
 
 
+@pytest.mark.openadr3("R8.1", "R8.5")
 async def test_reports_come_as_they_are_planned_and_once(table: Table, ven: VenEnd) -> None:
     start = ven.now
     payloads = [{"type": "DISPATCH_SETPOINT_RELATIVE", "values": [5]}]

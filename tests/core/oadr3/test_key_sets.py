@@ -49,6 +49,7 @@ def document(*keys: Any) -> bytes:
         (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
     ],
 )
+@pytest.mark.openadr3("R6.3")
 def test_a_providers_token_is_verified_with_the_key_it_published(key: Any, algorithm: str) -> None:
     keys = read_key_set(document(jwk_of(key)))
     text = jwt.encode(CLAIMS, key, algorithm=algorithm, headers={"kid": "k"})

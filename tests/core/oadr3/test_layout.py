@@ -35,6 +35,7 @@ def hours(layout: Layout) -> list[tuple[float, float | None]]:
     ]
 
 
+@pytest.mark.openadr3("R7.2")
 def test_an_interval_overrides_the_events_period_member_by_member() -> None:
     layout = laid_out(None, IntervalPeriod(duration=2 * HOUR), None)
     assert hours(layout) == [(0, 1), (1, 3), (3, 4)]
@@ -50,6 +51,7 @@ def test_without_a_period_of_the_event_each_interval_needs_its_own() -> None:
         laid_out(IntervalPeriod(duration=HOUR), whole=None)
 
 
+@pytest.mark.openadr3("R7.3")
 def test_the_beginning_of_time_means_now_for_an_event_and_at_once_for_an_interval() -> None:
     now = IntervalPeriod(start=Sentinel.NOW, duration=HOUR)
     assert hours(laid_out(None, None, whole=now)) == [(6, 7), (7, 8)]
@@ -57,6 +59,7 @@ def test_the_beginning_of_time_means_now_for_an_event_and_at_once_for_an_interva
     assert hours(laid_out(now, now)) == [(0, 1), (1, 2)]
 
 
+@pytest.mark.openadr3("R7.9")
 def test_absolute_starts_leave_gaps_and_the_span_includes_them() -> None:
     layout = laid_out(None, IntervalPeriod(start=SIX))
     assert hours(layout) == [(0, 1), (6, 7)]
@@ -65,6 +68,7 @@ def test_absolute_starts_leave_gaps_and_the_span_includes_them() -> None:
     assert layout.at(in_the_gap) is None
 
 
+@pytest.mark.openadr3("R7.4")
 def test_a_late_reader_skips_ahead_to_the_interval_that_covers_now() -> None:
     layout = laid_out(*[None] * 25)
     found = layout.at(SIX)
@@ -72,6 +76,7 @@ def test_a_late_reader_skips_ahead_to_the_interval_that_covers_now() -> None:
     assert (found.index, found.id) == (6, 16)
 
 
+@pytest.mark.openadr3("R7.5")
 def test_an_endless_interval_lets_nothing_follow_it() -> None:
     for_ever = IntervalPeriod(duration=Sentinel.FOR_EVER)
     assert hours(laid_out(None, for_ever)) == [(0, 1), (1, None)]
@@ -79,6 +84,7 @@ def test_an_endless_interval_lets_nothing_follow_it() -> None:
         laid_out(for_ever, None)
 
 
+@pytest.mark.openadr3("R7.6")
 def test_a_longer_event_repeats_its_intervals_and_a_shorter_one_cuts_them() -> None:
     repeating = laid_out(None, None, duration=5 * HOUR)
     found = list(repeating.between(MIDNIGHT, MIDNIGHT + 9 * HOUR))
@@ -103,6 +109,7 @@ def test_a_tariff_that_repeats_for_ever_is_read_in_any_year() -> None:
     assert not tariff.is_over(datetime(9999, 12, 31, tzinfo=UTC))
 
 
+@pytest.mark.openadr3("R7.8")
 def test_a_draw_moves_the_whole_chain_by_the_same_amount() -> None:
     spread = IntervalPeriod(start=MIDNIGHT, duration=HOUR, randomize_start=timedelta(minutes=30))
     assert hours(laid_out(None, None, whole=spread, draw=-0.5)) == [(-0.25, 0.75), (0.75, 1.75)]
@@ -122,12 +129,14 @@ def test_an_event_without_intervals_implies_them_from_its_period() -> None:
     assert lay_out([], period=None, duration=None, obtained_at=SIX, draw=0.0).first == ()
 
 
+@pytest.mark.openadr3("R7.7")
 def test_several_values_divide_their_interval_equally() -> None:
     placed = laid_out(IntervalPeriod(duration=3 * HOUR)).first[0]
     assert [(start - MIDNIGHT) / HOUR for start, _ in parts(placed, 3)] == [0, 1, 2]
     assert [end for _, end in parts(placed, 7)][-1] == placed.ends_at
 
 
+@pytest.mark.openadr3("R7.10")
 def test_an_event_of_no_length_at_the_beginning_of_time_is_cancelled() -> None:
     nothing = IntervalPeriod(start=Sentinel.NOW, duration=timedelta())
     assert is_cancelled((), nothing)
@@ -172,6 +181,7 @@ def test_a_start_that_is_moved_off_the_calendar_is_refused(bound: timedelta | Mo
         lay_out((), period=period, duration=None, obtained_at=SIX, draw=1.0)
 
 
+@pytest.mark.openadr3("R7.5")
 def test_months_are_the_calendars() -> None:
     period = IntervalPeriod(start=SIX, duration=Months(months=1, beyond=timedelta()))
     layout = lay_out((Interval(id=0, payloads=()),), period=period, duration=None, obtained_at=SIX, draw=0.0)

@@ -122,6 +122,7 @@ def test_a_load_shape_moves_energy_and_keeps_its_sum() -> None:
     assert [one.value for one in segments(event)] == pytest.approx([0.5, 1.0, 1.5])
 
 
+@pytest.mark.openadr3("R7.13")
 def test_an_alert_is_words_for_people() -> None:
     event = meaning("ALERT_GRID_EMERGENCY", ["Please use less", "until nine."])
     assert event.alerts == (
@@ -174,6 +175,7 @@ def test_what_is_longer_repeats(duration: str, hour: int) -> None:
         assert ruling[0].ends_at == event.ends_at == NOON + 9 * HOUR
 
 
+@pytest.mark.openadr3("R7.4")
 def test_who_comes_late_skips_ahead_and_now_is_when_it_was_read() -> None:
     event = meaning("SIMPLE", [1], [2], intervalPeriod={"start": "0001-01-01T00:00:00Z", "duration": "PT1H"})
     assert event.starts_at == NOON
@@ -206,6 +208,7 @@ def test_no_event_begins_before_what_was_drawn_for_it(draw: float, bound_s: int)
 
 
 @given(st.lists(st.lists(st.floats(-1, 1), min_size=1, max_size=30), min_size=1, max_size=5))
+@pytest.mark.openadr3("R7.7")
 def test_sub_intervals_cover_their_interval_exactly(prices: list[list[float]]) -> None:
     event = meaning("PRICE", *prices, descriptor=USD)
     parts = segments(event)

@@ -119,6 +119,7 @@ def test_several_values_are_equal_parts() -> None:
 
 
 @pytest.mark.parametrize(("said", "quality"), [("OK", "good"), ("MISSING", "missing"), ("BAD", "bad"), ("?", "good")])
+@pytest.mark.openadr3("R8.4")
 def test_quality_stands_beside_the_value(said: str, quality: str) -> None:
     ((_, reading),) = read(interval(4, ("DATA_QUALITY", said), ("DEMAND", 1)))
     assert reading.quality == Quality(quality)

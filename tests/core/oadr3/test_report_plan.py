@@ -61,6 +61,7 @@ DIAGRAMS = [
 
 
 @pytest.mark.parametrize(("number", "descriptor", "expected"), DIAGRAMS)
+@pytest.mark.openadr3("R8.1", "R8.2")
 def test_the_diagrams(number: int, descriptor: ReportDescriptor, expected: list[tuple[float, list[int]]]) -> None:
     assert plan(hourly(number), descriptor) == expected
 
@@ -82,6 +83,7 @@ def test_repeating_for_ever_ends_with_the_event() -> None:
     assert plan(hourly(5), asked(frequency=2, repeat=-1)) == [(2, [0, 1]), (4, [2, 3]), (5, [4])]
 
 
+@pytest.mark.openadr3("R8.2")
 def test_a_late_reader_makes_the_latest_missed_report_at_once_and_no_older_one() -> None:
     descriptor = asked(frequency=1, repeat=-1)
     noon = MIDNIGHT + timedelta(hours=12, minutes=30)

@@ -152,6 +152,7 @@ def signed(**claims: Any) -> str:
         ({"client_id": "a\0"}, "c-1"),
     ],
 )
+@pytest.mark.openadr3("R5.1")
 def test_the_first_claim_that_names_a_client_counts(claims: dict[str, Any], client_id: str) -> None:
     """R5.1: client_id, azp, sub."""
     assert verified(signed(**claims)).client_id == client_id
@@ -175,6 +176,7 @@ def test_which_claim_names_the_client_is_a_rule_of_the_operators() -> None:
         ({}, ()),
     ],
 )
+@pytest.mark.openadr3("R6.3")
 def test_scopes_are_words_or_lists(claims: dict[str, Any], scopes: tuple[str, ...]) -> None:
     """R6.3."""
     rules = replace(RULES, scope_claims=("scope", "scp", "roles"))

@@ -64,6 +64,7 @@ RESERVATION = an_event(SignalKind.IMPORT_RESERVATION, 2e3, "reservation")
         ([LIMIT, an_event(SignalKind.IMPORT_LIMIT, 9e3, "newer", created_at=NOW + HOUR)], 0, None, False, 9e3),
     ],
 )
+@pytest.mark.openadr3("R7.11")
 def test_the_limit_rules_and_where_it_does_not_the_subscription(
     events: list[DrEvent], after: int, void_before: datetime | None, cut_off: bool, bound_w: float | None
 ) -> None:
@@ -162,6 +163,7 @@ async def test_the_fleet_stays_below_its_limit_and_no_lower_than_it_must(tmp_pat
     assert world.running.control.engaged is None
 
 
+@pytest.mark.openadr3("R7.11")
 async def test_after_an_outage_the_subscription_holds(tmp_path: Path) -> None:
     world = World(await store_at(tmp_path), NOW)
     await world.start()

@@ -22,6 +22,7 @@ def fleet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_fleet(tmp_path_factory.mktemp("fleet") / "fleet.csv")
 
 
+@pytest.mark.openadr3("R1.5")
 def test_it_may_speak_openadr_3_instead(
     tmp_path: Path, lab: Lab, fleet_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,7 @@ def test_batteries_are_kept_while_an_alert_of_a_storm_lasts() -> None:
     assert conditions_at((Condition.STORM,), [], NOON) == {Condition.STORM}
 
 
+@pytest.mark.openadr3("R7.13")
 def test_an_alert_is_an_alarm_once() -> None:
     heeding = Heeding(CAUTIOUS)
     event = event_of(alerts=(FIRE,))

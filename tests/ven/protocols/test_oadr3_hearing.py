@@ -197,6 +197,7 @@ def test_it_finds_the_broker_and_its_own_topics() -> None:
         ({"method": "CERTIFICATE", "caCert": "CA", "clientCert": "C", "clientKey": "K"}, ("", "C", "K")),
     ],
 )
+@pytest.mark.openadr3("R10.1")
 def test_it_enters_the_broker_as_it_is_told(authentication: Any, expected: tuple[str, str, str]) -> None:
     vtn = vtn_of(webhook=None, broker=True)
     vtn.answers["GET", "/notifiers"] = json_answer(

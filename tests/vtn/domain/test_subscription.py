@@ -83,6 +83,7 @@ def test_they_narrow_vens_and_resources_likewise_but_not_what_has_none(
 
 
 @pytest.mark.parametrize("kind", list(ObjectKind))
+@pytest.mark.openadr3("R9.6")
 def test_a_program_limits_what_is_of_a_program(now: datetime, kind: ObjectKind) -> None:
     limited = replace(BUSINESS, program_id="p")
     assert hears(limited, a_change(now, kind, program_id="p"), GRANTED)

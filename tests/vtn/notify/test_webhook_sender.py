@@ -111,6 +111,7 @@ async def bench(tmp_path: Path, now: datetime) -> AsyncIterator[Bench]:
     await store.close()
 
 
+@pytest.mark.openadr3("R9.4")
 async def test_each_subscription_is_told_in_order(bench: Bench, now: datetime) -> None:
     await bench.subscribe(
         a_subscription(now, "one"), a_subscription(now, "two", operations=(Operation.DELETE,)),
@@ -138,6 +139,7 @@ async def test_a_subscription_of_3_0_1_hears_its_own_words(bench: Bench, now: da
     assert told == {"older": [{"type": "GROUP", "values": ["zone-a"]}], "newer": ["zone-a"]}
 
 
+@pytest.mark.openadr3("R5.6")
 async def test_a_ven_is_told_of_what_it_may_see_and_no_more_of_it(bench: Bench, now: datetime) -> None:
     def a_ven(name: str, *targets: str) -> Any:
         return replace(a_party(now, name), client_id=f"client-{name}", targets=targets)
@@ -177,6 +179,7 @@ async def test_what_a_ven_may_not_see_any_more_is_not_told_late(bench: Bench, no
     assert await bench.states("one") == {NotificationState.DEAD: 1}
 
 
+@pytest.mark.openadr3("R9.3", "R9.4")
 async def test_it_is_tried_again_after_longer_and_longer_pauses_and_then_put_aside(bench: Bench, now: datetime) -> None:
     await bench.subscribe(a_subscription(now, "one"))
     bench.receivers.dead.add("one")
@@ -216,6 +219,7 @@ async def test_one_poisonous_message_holds_up_none_of_the_others(bench: Bench, n
     assert dead.detail == "one: HTTP 422"
 
 
+@pytest.mark.openadr3("R9.4")
 async def test_dead_letters_are_told_again_when_an_operator_says_so(bench: Bench, now: datetime) -> None:
     await bench.subscribe(a_subscription(now, "one"))
     bench.receivers.refuses["CREATE"] = 400

@@ -55,6 +55,7 @@ async def both(lab: Lab) -> AsyncIterator[tuple[Webhooks, Receiver]]:
         yield ours, receiver
 
 
+@pytest.mark.openadr3("R9.2")
 async def test_an_address_is_asked_for_a_word_that_nobody_could_guess(lab: Lab) -> None:
     async with both(lab) as (ours, receiver):
         await ours.prove([a_watch(receiver.url), a_watch(f"{receiver.url}?a=b", None), a_watch(receiver.url)])
@@ -109,6 +110,7 @@ async def test_one_bad_address_of_several_is_enough(lab: Lab) -> None:
             await ours.prove([a_watch(receiver.url), a_watch("https://localhost:1/")])
 
 
+@pytest.mark.openadr3("R9.1", "R9.3")
 async def test_what_is_told_is_signed_and_carries_the_receivers_token(lab: Lab) -> None:
     now = datetime.now(UTC)
     async with both(lab) as (ours, receiver):
@@ -121,6 +123,7 @@ async def test_what_is_told_is_signed_and_carries_the_receivers_token(lab: Lab) 
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
+@pytest.mark.openadr3("R9.3")
 async def test_nobody_is_led_into_our_own_network(lab: Lab, address: str) -> None:
     """However the address is spelt, no connection is made that an operator has not allowed; to ask and to tell."""
     async with receiving(lab.chain("openadr-ecc-vtn")) as receiver, webhooks(lab, receiver.port, private=False) as ours:

@@ -31,6 +31,7 @@ async def vtn(lab: Lab, tmp_path: Path) -> AsyncIterator[SecureVtn]:
         yield vtn
 
 
+@pytest.mark.openadr3("R1.1", "R6.1")
 async def test_a_ven_without_a_certificate_is_let_in_by_its_secret(vtn: SecureVtn) -> None:
     """R1.1: client certificates are an addition; R6.1: the token endpoint, found without a token."""
     secret = await vtn.add("ven-1")
@@ -69,6 +70,7 @@ async def test_words_of_other_versions_mean_what_a_ven_may(vtn: SecureVtn) -> No
     assert granted == f"{READ_TARGETS} {WRITE_VENS}"
 
 
+@pytest.mark.openadr3("R6.4")
 async def test_a_token_is_bound_to_the_certificate_that_was_shown(vtn: SecureVtn, lab: Lab) -> None:
     """R6.4, RFC 8705: good on a connection with that certificate, and on no other."""
     ours, other = lab.chain("openadr-ecc-ven"), lab.chain("openadr-ecc-ven", "other")
@@ -164,6 +166,7 @@ async def test_a_client_that_is_removed_beside_the_vtn_is_out_within_a_second(vt
         assert (await ask(http, token)).status_code == 401
 
 
+@pytest.mark.openadr3("R1.6")
 async def test_who_guesses_secrets_waits(vtn: SecureVtn) -> None:
     secret = await vtn.add("ven-1", Role.BUSINESS)
     async with vtn.client() as http:

@@ -30,6 +30,7 @@ def token(vtn: SecureVtn, **claims: Any) -> str:
     return vtn.provider.token(vtn.clock.now(), **claims)
 
 
+@pytest.mark.openadr3("R6.3")
 async def test_its_tokens_count_and_ours_do_not(vtn: SecureVtn) -> None:
     secret = await vtn.add("chief", Role.BUSINESS)
     async with vtn.client() as http, vtn.client(listener="operator") as desk:
@@ -61,6 +62,7 @@ async def test_its_tokens_count_and_ours_do_not(vtn: SecureVtn) -> None:
         {"cnf": {"x5t#S256": "A" * 43}},
     ],
 )
+@pytest.mark.openadr3("R6.3")
 async def test_what_is_not_meant_for_us_is_refused(vtn: SecureVtn, claims: dict[str, Any]) -> None:
     async with vtn.client() as http:
         assert (await ask(http, token(vtn, **claims))).status_code == 401

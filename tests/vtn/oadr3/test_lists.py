@@ -36,6 +36,7 @@ async def _again(client: Client, path: str, tag: str) -> int:
 
 
 @pytest.mark.parametrize("objects", LISTS)
+@pytest.mark.openadr3("R3.6")
 async def test_what_has_not_changed_is_not_sent_again(table: Table, objects: str) -> None:
     ids = await _stocked(table)
     for client in (table.ven, table.bl):
@@ -115,6 +116,7 @@ async def test_a_tag_is_worth_nothing_to_another(table: Table) -> None:
     assert_problem(await table.other.ask("GET", f"vens/{ids['vens']}", headers={"If-None-Match": own}), 404)
 
 
+@pytest.mark.openadr3("R5.8")
 async def test_a_grant_makes_kept_lists_worthless(table: Table) -> None:
     ids = await _stocked(table)
     program_id = ids["programs"]
@@ -126,6 +128,7 @@ async def test_a_grant_makes_kept_lists_worthless(table: Table) -> None:
     assert set(await table.ven.ids("events")) == {ids["events"], hidden}
 
 
+@pytest.mark.openadr3("R3.4")
 async def test_a_list_of_what_has_not_transpired_changes_with_the_time(table: Table) -> None:
     ids = await _stocked(table)
     tags = {path: (await table.ven.ask("GET", path)).headers["ETag"] for path in ("events?active=true", "events")}
@@ -138,6 +141,7 @@ async def test_a_list_of_what_has_not_transpired_changes_with_the_time(table: Ta
 
 
 @pytest.mark.parametrize("objects", LISTS)
+@pytest.mark.openadr3("R3.1", "R3.2")
 async def test_pages_are_whole_and_in_order(table: Table, objects: str) -> None:
     await _stocked(table)
     ids: dict[str, str] = {kind: (await table.bl.ids(kind))[0] for kind in LISTS}
@@ -223,6 +227,7 @@ async def test_bodies_that_two_readers_read_differently_are_refused(table: Table
     assert {objects: (await table.bl.ask("GET", objects)).text for objects in LISTS} == before
 
 
+@pytest.mark.openadr3("R4.1")
 async def test_numbers_lengths_and_moments_come_back_as_written(table: Table) -> None:
     ids = await _stocked(table)
     text = json.dumps(

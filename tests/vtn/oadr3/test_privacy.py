@@ -34,6 +34,7 @@ async def _seen(table: Table, ids: dict[str, str], query: str = "") -> set[str]:
     return {names[event_id] for event_id in await table.ven.ids(f"events{query}")}
 
 
+@pytest.mark.openadr3("R5.3")
 async def test_lists_hold_what_was_granted_and_what_is_for_all(table: Table) -> None:
     ids = await _events(table)
     assert await _seen(table, ids) == {"all"}, "without a ven there is no grant"
@@ -47,6 +48,7 @@ async def test_lists_hold_what_was_granted_and_what_is_for_all(table: Table) -> 
     assert set(await table.bl.ids("events")) == set(ids.values())
 
 
+@pytest.mark.openadr3("R5.7")
 async def test_by_id_the_same_is_seen_as_in_lists(table: Table) -> None:
     ids = await _events(table)
     await table.enrol(table.ven, "feeder-7")
@@ -87,6 +89,7 @@ async def test_an_event_for_a_ven_by_its_id(table: Table) -> None:
     assert await table.other.ids("events") == []
 
 
+@pytest.mark.openadr3("R5.4")
 async def test_of_targets_a_ven_is_told_its_own(table: Table) -> None:
     ids = await _events(table)
     await table.enrol(table.ven, "zone-a", "feeder-8")

@@ -1,5 +1,7 @@
 """Vens of OpenADR 3.1: who makes them, what each may change, and what goes with them."""
 
+import pytest
+
 from openadr_core.model.party import PartyState
 from openadr_vtn.domain.access import READ_VEN_OBJECTS, Role
 from openadr_vtn.http.addresses import ADMIN
@@ -43,6 +45,7 @@ async def test_business_logic_makes_a_ven_and_grants_it_targets(table: Table) ->
     assert (kept["targets"], kept["clientID"]) == (["feeder-8"], "ven-1"), "R5.5: a ven grants itself nothing"
 
 
+@pytest.mark.openadr3("R2.5")
 async def test_each_speaks_as_what_its_token_says(table: Table) -> None:
     by_business = {"objectType": "BL_VEN_REQUEST", "clientID": "ven-1", "venName": "x"}
     await table.ven.create("vens", by_business, expect=400)
@@ -67,6 +70,7 @@ async def test_a_client_is_one_ven_and_a_name_is_one_vens(table: Table) -> None:
     assert set(await table.bl.ids("vens")) == {first["id"], second["id"]}
 
 
+@pytest.mark.openadr3("R5.2")
 async def test_a_ven_sees_and_touches_no_other(table: Table) -> None:
     mine = await table.ven.create("vens", ven_request())
     assert await table.other.read("vens") == []
@@ -164,6 +168,7 @@ async def test_business_logic_writes_resources(table: Table) -> None:
     assert (await table.bl.replace(f"resources/{made['id']}", without))["targets"] == []
 
 
+@pytest.mark.openadr3("R2.7")
 async def test_a_ven_goes_with_its_resources(table: Table) -> None:
     ven = await table.ven.create("vens", ven_request())
     made = await table.ven.create("resources", resource_request())

@@ -29,6 +29,7 @@ async def topics(desk: DeskBench, path: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.openadr3("R9.7", "R10.1")
 async def test_every_client_is_told_of_webhooks_and_of_its_own_way_to_the_broker(desk: DeskBench) -> None:
     await as_ven(desk, "ven-1")
     answer = await desk.http.get(PATH)
@@ -45,6 +46,7 @@ async def test_every_client_is_told_of_webhooks_and_of_its_own_way_to_the_broker
     assert_problem(await desk.http.get(PATH), 401)
 
 
+@pytest.mark.openadr3("R10.2")
 async def test_business_logic_finds_every_topic(desk: DeskBench) -> None:
     await desk.add_party("one")
     program = await desk.create_program()
@@ -59,6 +61,7 @@ async def test_business_logic_finds_every_topic(desk: DeskBench) -> None:
         assert (await topics(desk, f"vens/id-one/{kind}"))["ALL"] == f"{kind}/vens/id-one/+"
 
 
+@pytest.mark.openadr3("R10.5")
 async def test_a_ven_finds_its_own_topics_and_no_others(desk: DeskBench) -> None:
     await desk.add_party("other")
     await as_ven(desk, "ven-1")

@@ -109,6 +109,7 @@ async def test_an_address_that_does_not_answer_leaves_nothing_stored(desk: DeskB
     assert (await desk.http.post(PATH, json=a_subscription())).status_code == 201
 
 
+@pytest.mark.openadr3("R9.2")
 async def test_it_is_asked_again_when_the_subscription_is_replaced(desk: DeskBench) -> None:
     before = await created(desk)
     desk.clock.advance(60)
@@ -134,6 +135,7 @@ async def test_put_replaces_the_whole_and_leaves_whose_it_is(desk: DeskBench) ->
     assert [operation for operation, _ in await changes_of(desk, before["id"])] == [Operation.CREATE, Operation.UPDATE]
 
 
+@pytest.mark.openadr3("R3.3", "R3.5")
 async def test_filters_must_all_hold_and_pages_are_in_order(desk: DeskBench) -> None:
     program = await desk.create_program()
     watches = [{"objects": ["VEN", "RESOURCE"], "operations": ["DELETE"], "callbackUrl": URL}]
@@ -213,6 +215,7 @@ async def reads_of(desk: DeskBench, object_id: str) -> list[tuple[ObjectKind, st
     return [(one.kind, one.reader_id) for one in changes if one.operation is Operation.READ]
 
 
+@pytest.mark.openadr3("R9.5")
 async def test_that_objects_are_read_is_noted_while_somebody_watches_for_it(desk: DeskBench) -> None:
     program = await desk.create_program(targets=["zone-1", "zone-2"])
     event = await desk.create_event(program)

@@ -23,7 +23,9 @@ from openadr_core.shell.tls import Chain
 from openadr_vtn.cli.plain_help import PlainGroup
 
 KINDS = ("rsa", "ecc")
-LEAF_PROFILES = [f"openadr-{kind}-{role}" for kind in KINDS for role in ("ven", "vtn")]
+LEAF_PROFILES = [*(f"openadr-{kind}-{role}" for kind in KINDS for role in ("ven", "vtn")), "sep2-device", "sep2-server"]
+SEP2_AUTHORITIES = ("sep2-serca", "sep2-mca", "sep2-mica")
+"""The root, a manufacturer's, and the one that signs devices."""
 
 
 @click.group(cls=PlainGroup)
@@ -48,15 +50,23 @@ def mint(*, profile: str, name: str, out: Path, authorities: Path, hosts: tuple[
 
     Example:
       openadr-vtn certificate mint --profile openadr-ecc-ven --name ven-1 --out ../ven-1
+      openadr-vtn certificate mint --profile sep2-device --name inverter-1 --out ../inverter-1
     """
-    kind = profile.split("-")[1]
-    issuer = read_authority(authorities, f"openadr-{kind}-ca")
+    if profile.startswith("sep2"):
+        issuer, roots = sep2_authority(authorities), [SEP2_AUTHORITIES[0]]
+    else:
+        issuer = read_authority(authorities, f"openadr-{profile.split('-')[1]}-ca")
+        # Both: whichever key the holder has, the VTN may answer with its RSA or its ECC certificate.
+        roots = [f"openadr-{kind}-root" for kind in KINDS]
     chain, peer = mint_leaf(profile, name, issuer, out, hosts=hosts, days=days)
-    # Both: whichever key the holder has, the VTN may answer with its RSA or its ECC certificate.
-    roots = [(authorities / f"openadr-{kind}-root.pem").read_bytes() for kind in KINDS]
-    write_public(out / "trust.pem", b"".join(roots), replace=True)
+    trust = b"".join((authorities / f"{root}.pem").read_bytes() for root in roots)
+    write_public(out / "trust.pem", trust, replace=True)
     click.echo(f"certificate {chain.certificate}\nkey         {chain.key}\ntrust       {out / 'trust.pem'}")
-    click.echo(f"fingerprint {peer.fingerprint_20b}\nsha256      {peer.certificate_sha256}")
+    if profile.startswith("sep2"):
+        click.echo(f"lfdi        {peer.lfdi}\nsfdi        {peer.sfdi}")
+    else:
+        click.echo(f"fingerprint {peer.fingerprint_20b}")
+    click.echo(f"sha256      {peer.certificate_sha256}")
 
 
 @certificate.command()
@@ -98,6 +108,16 @@ def make_authorities(folder: Path) -> dict[str, Authority]:
             write_authority(folder, name, above)
             made[kind] = above
     return made
+
+
+def sep2_authority(folder: Path) -> Authority:
+    """The one that signs IEEE 2030.5 devices and servers, in a folder where it is made if need be."""
+    if not (folder / f"{SEP2_AUTHORITIES[-1]}.pem").is_file():
+        above = None
+        for name in SEP2_AUTHORITIES:
+            above = make_authority(f"IEEE 2030.5 lab {name}", certificate_profile(name), datetime.now(UTC), above)
+            write_authority(folder, name, above)
+    return read_authority(folder, SEP2_AUTHORITIES[-1])
 
 
 def mint_leaf(

@@ -7,7 +7,7 @@ import click
 
 from openadr_core.errors import RuleBroken
 from openadr_core.shell.keyfiles import write_private, write_public
-from openadr_vtn.cli.certificate import make_authorities, mint_leaf
+from openadr_vtn.cli.certificate import make_authorities, mint_leaf, sep2_authority
 from openadr_vtn.cli.client import profile_text
 from openadr_vtn.cli.plain_help import PlainCommand
 from openadr_vtn.domain.access import SCOPES, Role
@@ -25,9 +25,14 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1")
 @click.option("--operator-port", type=int, default=8444, show_default=True)
 @click.option("--oadr3-port", type=int, default=8445, show_default=True)
 @click.option("--console-port", type=int, default=8081, show_default=True)
+@click.option(
+    "--sep2-pen", type=click.IntRange(1, 99_999_999),
+    help="Serve IEEE 2030.5 too, with mRIDs that end in your Private Enterprise Number.",
+)  # fmt: skip
+@click.option("--sep2-port", type=int, default=8446, show_default=True)
 def init(
     *, folder: Path, vtn_id: str, hosts: tuple[str, ...], listen: str, parties_port: int, operator_port: int,
-    oadr3_port: int, console_port: int,
+    oadr3_port: int, console_port: int, sep2_pen: int | None, sep2_port: int,
 ) -> None:  # fmt: skip
     """Make a folder with all that a VTN needs.
 
@@ -60,6 +65,9 @@ def init(
         vtn_id=vtn_id, listen=listen, parties_port=parties_port, operator_port=operator_port, oadr3_port=oadr3_port,
         console_port=console_port,
     )  # fmt: skip
+    if sep2_pen is not None:
+        mint_leaf("sep2-server", vtn_id, sep2_authority(certificates), certificates, hosts=names, file_name="sep2")
+        text += SEP2_SETTINGS.format(listen=listen, port=sep2_port, pen=sep2_pen)
     write_public(config, text.encode())
     wanted = client_store.NewClient(name="operator", role=Role.BUSINESS, scopes=tuple(SCOPES[Role.BUSINESS]))
     client_id, secret = asyncio.run(client_store.create_client(load(config), wanted))
@@ -229,4 +237,30 @@ step_max_kw = 5_000
 level = "info"
 # json: one object a line; console: for a person at a terminal
 format = "json"
+"""
+
+SEP2_SETTINGS = """
+[sep2]
+# Where IEEE 2030.5 clients connect (CSIP, CSIP-AUS): TLS 1.2 with client certificates.
+host = "{listen}"
+port = {port}
+# sep2-strict: the one suite that the standard wants (CCM-8); sep2-compat: AES-GCM too.
+profile = "sep2-strict"
+# Roots (SERCA) whose devices may knock; each certificate is let in by an operator (openadr-vtn party approve).
+trust = ["certs/sep2-serca.pem"]
+# Your Private Enterprise Number, which mRIDs end in, and how: decimal, as CSIP-AUS reads it, or hex.
+pen = {pen}
+pen_form = "decimal"
+# What is spoken at /dcap: none (CSIP), 1.2 or 1.3 (CSIP-AUS). /csip/dcap, /csipaus-1.2/dcap and /csipaus-1.3/dcap are
+# there as well.
+csipaus = "1.2"
+# An IANA name, for the offsets of Time.
+time_zone = "UTC"
+# Whether devices may register themselves once their certificate is let in, and read their PIN.
+in_band = true
+shows_registration = true
+
+[[sep2.certificates]]
+certificate = "certs/sep2.pem"
+key = "certs/sep2.key"
 """

@@ -46,11 +46,11 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def init(folder: Path) -> Path:
+def init(folder: Path, *more: str) -> Path:
     """A VTN's folder on free ports; its settings file."""
     names = ("--parties-port", "--operator-port", "--oadr3-port", "--console-port")
     ports = [text for name, port in zip(names, free_ports(len(names)), strict=True) for text in (name, str(port))]
-    result = command("init", str(folder), *ports)
+    result = command("init", str(folder), *ports, *more)
     assert result.exit_code == 0, result.output
     return folder / "vtn.toml"
 

@@ -4,7 +4,6 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,19 +19,21 @@ from openadr_core.sep2.encode import encode
 from openadr_core.sep2.names import CsipAus
 from openadr_core.sep2.responses import DERControlResponse
 from openadr_core.sep2.server import DeviceCapability
-from openadr_core.shell.tls import client_context
-from tests.core.shell.lab import Lab
+from openadr_core.shell.tls import Chain, client_context
 from tests.vtn.cli.conftest import Utility, free_ports, init
 
 T = TypeVar("T")
-TABLE = """
-[sep2]
-port = {port}
-certificates = [{{ certificate = "{certificate}", key = "{key}" }}]
-trust = ["{trust}"]
-pen = 28547
-time_zone = "Australia/Sydney"
-"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFiles:
+    chain: Chain
+    trust: Path
+
+    @property
+    def peer(self) -> Peer:
+        first = self.chain.certificate.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+        return peer_of(ssl.PEM_cert_to_DER_cert(first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +52,11 @@ class Device:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    return Lab(folder=tmp_path_factory.mktemp("sep2"), now=datetime.now(UTC))
-
-
-@pytest.fixture(scope="module")
-def utility(start: Callable[[Path], Utility], tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Iterator[Utility]:
+def utility(start: Callable[[Path], Utility], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Utility]:
     """One that speaks 2030.5 too."""
-    config = init(tmp_path_factory.mktemp("sep2") / "utility")
-    chain = lab.chain("sep2-server", "utility")
-    table = TABLE.format(port=free_ports(1)[0], certificate=chain.certificate, key=chain.key, trust=lab.trust("sep2"))
-    config.write_text(config.read_text() + table)
+    folder = tmp_path_factory.mktemp("sep2") / "utility"
+    config = init(folder, "--sep2-pen", "28547", "--sep2-port", str(free_ports(1)[0]))
+    config.write_text(config.read_text().replace('time_zone = "UTC"', 'time_zone = "Australia/Sydney"'))
     running = start(config)
     yield running
     running.process.terminate()
@@ -69,12 +64,26 @@ def utility(start: Callable[[Path], Utility], tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
-def device(utility: Utility, lab: Lab) -> Iterator[Device]:
-    chain = lab.chain("sep2-device", "inverter")
-    context = client_context("sep2-strict", chain, [lab.trust("sep2")])
-    pem = chain.certificate.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+def lab(utility: Utility) -> DeviceFiles:
+    """An inverter's certificate, as the command mints it."""
+    folder = utility.folder / "inverter"
+    told = utility.run(
+        "certificate", "mint", "--profile", "sep2-device", "--name", "inverter", "--out", str(folder),
+        "--authorities", str(utility.folder / "certs"),
+    )  # fmt: skip
+    files = DeviceFiles(
+        chain=Chain(certificate=folder / "inverter.pem", key=folder / "inverter.key"), trust=folder / "trust.pem"
+    )
+    assert files.peer.lfdi in told
+    assert str(files.peer.sfdi) in told
+    return files
+
+
+@pytest.fixture(scope="module")
+def device(utility: Utility, lab: DeviceFiles) -> Iterator[Device]:
+    context = client_context("sep2-strict", lab.chain, [lab.trust])
     with httpx.Client(verify=context, base_url=utility.ready["sep2"], trust_env=False) as http:
-        yield Device(http=http, peer=peer_of(ssl.PEM_cert_to_DER_cert(pem)))
+        yield Device(http=http, peer=lab.peer)
 
 
 def test_a_device_goes_from_stranger_to_answer(utility: Utility, device: Device) -> None:
@@ -158,14 +167,14 @@ def test_http_is_as_the_standard_wants_it(device: Device) -> None:
     assert device.http.get("/csipaus-1.3/dcap").status_code == 200
 
 
-def test_another_suite_is_not_spoken(utility: Utility, lab: Lab) -> None:
-    context = client_context("sep2-compat", lab.chain("sep2-device", "inverter"), [lab.trust("sep2")])
+def test_another_suite_is_not_spoken(utility: Utility, lab: DeviceFiles) -> None:
+    context = client_context("sep2-compat", lab.chain, [lab.trust])
     context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{utility.ready['sep2']}/dcap", verify=context, trust_env=False)
 
 
-def test_without_a_certificate_there_is_no_handshake(utility: Utility, lab: Lab) -> None:
-    context = client_context("sep2-strict", None, [lab.trust("sep2")])
+def test_without_a_certificate_there_is_no_handshake(utility: Utility, lab: DeviceFiles) -> None:
+    context = client_context("sep2-strict", None, [lab.trust])
     with pytest.raises((httpx.ConnectError, httpx.ReadError)):
         httpx.get(f"{utility.ready['sep2']}/dcap", verify=context, trust_env=False)

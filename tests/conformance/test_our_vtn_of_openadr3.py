@@ -4,25 +4,19 @@ What the VTN answered is spoilt one way at a time, always into well-formed HTTP 
 can fail would be an ornament.
 """
 
-import json
-import socket
-import subprocess
-import sys
-import tomllib
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from lxml import etree
 
 from conformance.__main__ import cli as conformance
 from conformance.answers import Answer, Sight
 from conformance.api.run import ApiRun, identity_of, unmet_needs
 from conformance.api.steps import Who
-from conformance.api.target import ApiTarget, Client
 from conformance.api.tokens import Tokens
 from conformance.checks import Check
 from conformance.client.line import Line
@@ -30,59 +24,17 @@ from conformance.loading import load_suite, without_extensions
 from conformance.procedure import Step
 from conformance.run import run_procedures
 from openadr_core.xml.parse import Element
-from openadr_vtn.cli.main import main as openadr_vtn
+
+from .our_vtn_of_openadr3 import OurVtn, running_vtn
 
 SUITE = load_suite("openadr3-vtn")
-ROLES = {Who.BUSINESS: "business", Who.VEN: "ven", Who.OTHER: "ven"}
 OTHER_TEXT = "spoilt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OurVtn:
-    url: str
-    trust: Path
-    secrets: dict[Who, str]
-
-    @property
-    def target(self) -> ApiTarget:
-        clients = {who: Client(id=f"c-{who}", secret=secret) for who, secret in self.secrets.items()}
-        return ApiTarget(url=self.url, trust=self.trust, clients=clients)
-
-    def judged(self, *options: str, who: tuple[Who, ...] = tuple(ROLES)) -> Result:
-        clients = [
-            part for one in who for part in (f"--{one}-client", f"c-{one}", f"--{one}-secret", self.secrets[one])
-        ]
-        where = ["--url", self.url, "--trust", str(self.trust), *clients]
-        return CliRunner().invoke(conformance, ["run", "openadr3-vtn", *where, *options])
-
-
-def commanded(*arguments: str) -> None:
-    done = CliRunner().invoke(openadr_vtn, arguments)
-    assert done.exit_code == 0, done.output
 
 
 @pytest.fixture(scope="module")
 def our_vtn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurVtn]:
-    home = tmp_path_factory.mktemp("vtn") / "home"
-    listeners = ("parties", "operator", "oadr3", "console")
-    ports = [f"--{name}-port={port}" for name, port in zip(listeners, _free_ports(len(listeners)), strict=True)]
-    commanded("init", str(home), *ports)
-    config = str(home / "vtn.toml")
-    secrets = {}
-    for who, role in ROLES.items():
-        file = home / f"{who}.toml"
-        commanded("client", "create", who, "--id", f"c-{who}", "--role", role, "--out", str(file), "--config", config)
-        secrets[who] = str(tomllib.loads(file.read_text())["client_secret"])
-    trust = home / "trust.pem"
-    trust.write_bytes(b"".join(root.read_bytes() for root in sorted((home / "certs").glob("*-root.pem"))))
-    command = [sys.executable, "-m", "openadr_vtn", "run", "--config", config]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        try:
-            ready = json.loads(process.stdout.readline())
-            yield OurVtn(url=f"{ready['oadr3']}/openadr3/3.1.0", trust=trust, secrets=secrets)
-        finally:
-            process.terminate()
+    with running_vtn(tmp_path_factory.mktemp("vtn") / "home") as vtn:
+        yield vtn
 
 
 def test_our_own_vtn_is_as_known(our_vtn: OurVtn, tmp_path: Path) -> None:
@@ -219,11 +171,3 @@ def _strangers(root: Element) -> Iterator[Element]:
     """A list that holds one object too many."""
     etree.SubElement(etree.SubElement(root, "item", type="object"), "id").text = OTHER_TEXT
     yield root
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

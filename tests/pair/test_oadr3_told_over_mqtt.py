@@ -74,6 +74,7 @@ async def publish(broker: Broker, topic: str, text: str) -> None:
         await client.publish(topic, text, qos=1)
 
 
+@pytest.mark.openadr3("R10.4")
 async def test_it_reads_when_it_has_come_and_whenever_it_is_told(lab: Lab, broker: Broker) -> None:
     hints = Hints()
     async with an_ear(lab, place_at(broker, VEN_A), hints):

@@ -110,7 +110,7 @@ url = "{url}"                         # https://host[:port]
 base = "/openadr3/3.1.0"              # the path of the VTN's API
 ven_name = "{ven_name}"
 # What the VTN's operator gave us; without both the VTN is asked without a token, as public ones are.
-client_id = "{ven_name}"
+client_id = "{client_id}"
 client_secret_file = "client-secret"  # a file with nothing else in it, readable by us alone
 scope = ""                            # what to ask for; empty: all that we may
 # The authority that signed the VTN's certificate; without it, those that this machine trusts.
@@ -158,6 +158,7 @@ broker = true                         # listen to the VTN's MQTT broker, if it h
     help="The authority of the VTN's certificate; with oadr3 empty for those that this machine trusts.",
 )
 @click.option("--name", "ven_name", default="my-ven", show_default=True, help="What the VTN shall call us.")
+@click.option("--client-id", help="With oadr3: the clientID that the VTN's operator gave us, if it is not the name.")
 @click.option(
     "--market-context", default="http://example.org/programs/relief", show_default=True, help="Of the first program."
 )
@@ -171,6 +172,7 @@ def init(
     key: str,
     trust: str,
     ven_name: str,
+    client_id: str | None,
     market_context: str,
 ) -> None:
     """Write FOLDER/ven.toml: settings with cautious values, and what each of them means."""
@@ -186,6 +188,7 @@ def init(
         trust=trust,
         trust_line=f'trust = "{trust}"' if trust else '# trust = "ca.pem"',
         ven_name=ven_name,
+        client_id=client_id or ven_name,
     )
     path.write_text(
         TEMPLATE.format(
@@ -197,7 +200,11 @@ def init(
         )
     )
     click.echo(f"{path} written.")
-    needed = "the certificate, its key and the VTN's authority" if protocol == "oadr2b" else "client-secret"
+    needed = (
+        "the certificate, its key and the VTN's authority"
+        if protocol == "oadr2b"
+        else "client-secret, readable by you alone,"
+    )
     click.echo(f"Next: put {needed} beside it,")
     click.echo(f"then `openadr-ven fleet load FILE --config {path}` and `openadr-ven check --config {path}`.")
 

@@ -24,10 +24,13 @@ def show_preview(found: dict[str, Any]) -> None:
     for reason in found["not_told_to_2_0b"]:
         click.echo(f"Not told to OpenADR 2.0b: {reason}")
     enrolled, available = (f"{found[name] / 1000:,.2f} MW" for name in ("enrolled_kw", "available_kw"))
-    click.echo(
-        f"\nIt would reach {len(found['parties']):,} parties with {enrolled} enrolled, who say they could give "
-        f"{available}; {found['offline']:,} of them are offline. Nothing was written."
-    )
+    reached = len(found["parties"])
+    if reached:
+        click.echo(
+            f"\nIt would reach {reached:,} {'party' if reached == 1 else 'parties'} with {enrolled} enrolled; by their "
+            f"own word {available} can be had now. {found['offline']:,} offline."
+        )
+    click.echo("Nothing was written.")
 
 
 def _seen(one: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ def test_it_may_speak_openadr_3_instead(
     ven = Ven(folder=tmp_path / "ven3", capsys=capsys)
     ven.run(
         "init", ven.folder, "--protocol", "oadr3", "--vtn-url", "https://vtn.example", "--name", "house-7",
-        "--trust", lab.trust("ecc"), config=False,
+        "--client-id", "i7", "--trust", lab.trust("ecc"), config=False,
     )  # fmt: skip
     _, error = ven.run("check", status=WRONG_USE)
     assert "oadr3.client_secret_file" in error
@@ -40,7 +40,7 @@ def test_it_may_speak_openadr_3_instead(
     settings = load(ven.config)
     assert settings.vtn is None
     assert settings.oadr3 is not None
-    assert (settings.oadr3.client_id, settings.oadr3.broker, settings.oadr3.webhook) == ("house-7", True, None)
+    assert (settings.oadr3.client_id, settings.oadr3.broker, settings.oadr3.webhook) == ("i7", True, None)
 
 
 def test_it_may_be_told_by_webhook_too(

@@ -93,7 +93,7 @@ def test_the_delivery_ledger_of_an_event_is_shown_and_exported(reported: Utility
     reported.run("program", "create", "peak", "--relief-sign", "POSITIVE")
     level = ("--payload-type", "SIMPLE", "--value", "1", "--duration", "1h")
     preview = reported.run("event", "create", "--program", "peak", *level, "--dry-run")
-    assert "It would reach 1 parties with 0.00 MW enrolled" in preview
+    assert "It would reach 1 party with 0.00 MW enrolled" in preview
     reported.run("party", "enrolled-power", "acme", "1500")
     assert "1.50 MW enrolled" in reported.run("event", "create", "--program", "peak", *level, "--dry-run")
     assert "no event yet" in reported.run("event", "list")

@@ -45,7 +45,8 @@ HTTP_KEEPALIVE_S = 75.0
 HTTP_LINGER_S = 1.0
 """What a refused peer still sends is thrown away for so long, so that it gets to read why."""
 
-HTTP_LINE_MAX_BYTES = 4096
+HTTP_LINE_MAX_BYTES = 8190
+"""A query of OpenADR 3 may name twenty targets of 128 characters, each of which takes three bytes or more."""
 HTTP_FIELD_MAX_BYTES = 8190
 HTTP_HEADERS_MAX = 64
 

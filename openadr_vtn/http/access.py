@@ -30,8 +30,8 @@ from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.kept_answers import KeptAnswers
 
 LATEST_YEAR = 9000
-NUMBER_MAX_DIGITS = 19
-"""Of the greatest number that a database counts to."""
+NUMBER_MAX_DIGITS = 10
+"""Of the greatest int32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

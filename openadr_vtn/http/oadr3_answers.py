@@ -22,8 +22,8 @@ from openadr_vtn.http.kept_answers import KeptAnswer
 
 PAGE_MAX = 50
 """OpenADR 3.1: the most that a list answers at once."""
-SKIP_MAX = 2**62
-"""The standard has no most; beyond this no database counts."""
+SKIP_MAX = 2**31 - 1
+"""OpenADR 3.1: an int32."""
 KEEP = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """To be kept by the client alone, and to be asked for again."""
 

@@ -120,6 +120,9 @@ class ReportObjects(Protocol):
 
     async def remove(self, report_id: str) -> None: ...
 
+    async def forget(self, before: datetime) -> int:
+        """Drop those that were written last before then; how many."""
+
     async def by_id(self, report_id: str) -> StoredReport | None: ...
 
     async def page(self, of: ReportFilter, page: Page) -> list[StoredReport]:

@@ -36,7 +36,7 @@ class Look:
     desk: Desk
     viewer: Viewer
     kinds: tuple[ObjectKind, ...]
-    """None: of more than objects, so that the answer alone tells whether it has changed."""
+    """Empty: of more than objects, so that the answer alone tells whether it has changed."""
     until: str = ""
     """What else the answer hangs on."""
 

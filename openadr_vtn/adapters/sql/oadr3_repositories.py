@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select, true, update
@@ -68,6 +69,12 @@ class SqlReportObjects(ObjectRepository):
     async def remove(self, report_id: str) -> None:
         await self._change(delete(REPORT).where(REPORT.c.id == report_id), "such report")
         self._concerned.kinds.add(ObjectKind.REPORT)
+
+    async def forget(self, before: datetime) -> int:
+        gone = await self._run(delete(REPORT).where(REPORT.c.modified_at < before))
+        if gone:
+            self._concerned.kinds.add(ObjectKind.REPORT)
+        return gone
 
     async def by_id(self, report_id: str) -> StoredReport | None:
         row = await self._row(self._locked(select(REPORT).where(REPORT.c.id == report_id)))

@@ -16,3 +16,5 @@ async def forget_reports(store: Store, now: datetime, *, keep: timedelta) -> Non
         async with store.unit_of_work() as uow:
             await uow.reports.forget_data(party_id, now - keep)
             await uow.reports.forget_requests(party_id, now - REQUESTS_KEPT)
+    async with store.unit_of_work() as uow:
+        await uow.report_objects.forget(now - keep)

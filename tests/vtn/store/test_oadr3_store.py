@@ -135,6 +135,10 @@ async def test_reports_come_back_by_client_event_and_program(stocked: SqlStore, 
     async with stocked.view() as view:
         assert await view.report_objects.by_id("report-1") == changed
         assert await view.report_objects.by_id("report-2") is None
+    async with stocked.unit_of_work() as unit:
+        assert await unit.report_objects.forget(now + SECOND) == 1, "the third, which nobody has changed since"
+    async with stocked.view() as view:
+        assert await view.report_objects.page(ReportFilter(), Page()) == [changed]
 
 
 async def test_programs_and_events_are_found_by_their_targets(stocked: SqlStore, now: datetime) -> None:

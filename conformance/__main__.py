@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from conformance.commands.openadr3_ven import run_openadr3_ven
 from conformance.commands.openadr3_vtn import run_openadr3_vtn
 from conformance.commands.reporting import EXIT_SURPRISED
 from conformance.commands.ven import run_ven
@@ -40,6 +41,7 @@ def run() -> None:
 run.add_command(run_vtn, "openadr20b-vtn")
 run.add_command(run_ven, "openadr20b-ven")
 run.add_command(run_openadr3_vtn, "openadr3-vtn")
+run.add_command(run_openadr3_ven, "openadr3-ven")
 
 
 @cli.command("list")

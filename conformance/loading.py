@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.api.reading import ApiStepReader
+from conformance.api.ven_reading import ApiVenStepReader
 from conformance.procedure import Procedure, Step
 from conformance.step_kinds import Message, StepReader, read_service
 from conformance.ven.reading import VenStepReader
@@ -23,6 +24,7 @@ READERS: Mapping[str, type[StepReader]] = {
     "vtn": VtnStepReader,
     "ven": VenStepReader,
     "openadr3-vtn": ApiStepReader,
+    "openadr3-ven": ApiVenStepReader,
 }
 """By the name of the suite, or else by the role of the peer under test."""
 

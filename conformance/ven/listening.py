@@ -13,17 +13,17 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from conformance.answers import Answer
 from conformance.exchanges import Exchange, RawRequest
 from conformance.messages import MESSAGE_MAX_BYTES, read_message
-from conformance.ven.script import Answered, Script
+from conformance.ven.script import Answered
 from conformance.ven.steps import Shown
 
 Found = TypeVar("Found")
@@ -35,6 +35,23 @@ HANDSHAKE_WAIT_S = 10.0
 Contexts = Mapping[tuple[Shown, bool], ssl.SSLContext]
 
 
+class Answering(Protocol):
+    """What knows the answers: the script of a protocol."""
+
+    @property
+    def exchanges(self) -> list[Exchange]: ...
+
+    @property
+    def queue(self) -> Sized:
+        """What waits to be told."""
+
+    def waits(self, what: Answer) -> bool:
+        """Whether this asks for something that is not there yet, and may come."""
+
+    def listens(self, request: RawRequest, what: Answer, arrived_s: float) -> Answered:
+        """What the request is answered."""
+
+
 class Listening:
     """A ``Stage`` over sockets."""
 
@@ -44,7 +61,7 @@ class Listening:
         host: str,
         port: int,
         contexts: Contexts,
-        script: Script,
+        script: Answering,
         tell_tester: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.attempts: list[Answer] = []

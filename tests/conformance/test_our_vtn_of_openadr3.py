@@ -5,16 +5,14 @@ can fail would be an ornament.
 """
 
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from lxml import etree
 
 from conformance.__main__ import cli as conformance
-from conformance.answers import Answer, Sight
+from conformance.answers import Sight
 from conformance.api.run import ApiRun, identity_of, unmet_needs
 from conformance.api.steps import Who
 from conformance.api.tokens import Tokens
@@ -23,12 +21,11 @@ from conformance.client.line import Line
 from conformance.loading import load_suite, without_extensions
 from conformance.procedure import Step
 from conformance.run import run_procedures
-from openadr_core.xml.parse import Element
 
 from .our_vtn_of_openadr3 import OurVtn, running_vtn
+from .spoiling import spoilt
 
 SUITE = load_suite("openadr3-vtn")
-OTHER_TEXT = "spoilt"
 
 
 @pytest.fixture(scope="module")
@@ -119,55 +116,6 @@ def test_every_check_can_fail(our_vtn: OurVtn) -> None:
     ornaments = {
         f"{procedure}/{check.id}"
         for procedure, check, sight in seen
-        if check.judge(sight).passed and all(check.judge(spoilt).passed for spoilt in _spoilt(sight))
+        if check.judge(sight).passed and all(check.judge(wrong).passed for wrong in spoilt(sight))
     }
     assert ornaments == set()
-
-
-def _spoilt(sight: Sight) -> Iterator[Sight]:
-    """The same answer, wrong in one way."""
-    answer = sight.answer
-    assert answer.status is not None
-    for status in (200, 202, 500):
-        if status != answer.status:
-            yield replace(sight, answer=replace(answer, status=status))
-    yield replace(sight, answer=replace(answer, headers=[]))
-    yield replace(sight, answer=replace(answer, headers=[(name, OTHER_TEXT) for name, _ in answer.headers]))
-    for root in _spoilt_trees(answer):
-        yield replace(sight, answer=replace(answer, root=root))
-
-
-def _spoilt_trees(answer: Answer) -> Iterator[Element]:
-    if answer.root is None:
-        return
-    yield etree.Element("json", type="string")
-    for place in range(1, sum(1 for _ in answer.root.iter())):
-        for spoil in (_removed, _changed, _doubled):
-            root = deepcopy(answer.root)
-            spoil(list(root.iter())[place])
-            yield root
-    full = deepcopy(answer.root)
-    if full.get("type") == "array":
-        yield from _strangers(full)
-
-
-def _removed(node: Element) -> None:
-    parent = node.getparent()
-    assert parent is not None
-    parent.remove(node)
-
-
-def _changed(node: Element) -> None:
-    if not len(node):
-        node.text = OTHER_TEXT
-
-
-def _doubled(node: Element) -> None:
-    if node.tag == "item":
-        node.addnext(deepcopy(node))
-
-
-def _strangers(root: Element) -> Iterator[Element]:
-    """A list that holds one object too many."""
-    etree.SubElement(etree.SubElement(root, "item", type="object"), "id").text = OTHER_TEXT
-    yield root

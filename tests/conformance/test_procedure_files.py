@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from conformance.api.reading import ApiStepReader
+from conformance.api.ven_reading import ApiVenStepReader
 from conformance.check_kinds import KINDS
 from conformance.loading import PROCEDURES, load_folder, load_suite, suite_names
 from conformance.openadr20b import envelope
@@ -59,7 +60,11 @@ def test_every_check_cites_a_clause_that_exists(procedure: Procedure) -> None:
     assert [clause for clause in procedure.clauses if clause not in rules and not sections.fullmatch(clause)] == []
 
 
-@pytest.mark.parametrize("procedure", load_suite("openadr3-vtn").procedures, ids=lambda procedure: procedure.id)
+@pytest.mark.parametrize(
+    "procedure",
+    load_suite("openadr3-vtn").procedures + load_suite("openadr3-ven").procedures,
+    ids=lambda procedure: procedure.id,
+)
 def test_every_check_of_openadr3_cites_a_requirement_or_a_behaviour(procedure: Procedure) -> None:
     rules = {rule.id for rule in load_rules("openadr3")}
     behaviour = re.compile(r"T29|[a-z]+([-_][a-z0-9]+)+")
@@ -119,7 +124,7 @@ def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
 
 def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
     manual = (PROCEDURES / "README.md").read_text()
-    readers = (VtnStepReader, VenStepReader, ApiStepReader)
+    readers = (VtnStepReader, VenStepReader, ApiStepReader, ApiVenStepReader)
     steps = {key for reader in readers for key in reader({}).keys} | {"expect", "capture", "for_each", "take", "keep"}
     keys = {
         *KINDS,

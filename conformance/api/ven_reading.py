@@ -1,0 +1,76 @@
+"""How the steps that a VEN of OpenADR 3 is judged by are written in a procedure file."""
+
+import re
+from collections.abc import Callable
+
+from conformance.api.reading import METHODS
+from conformance.api.ven_steps import Asked, Drop, Expire, Hear, Reply, Silence, Store
+from conformance.check_kinds import read_query
+from conformance.procedure import Step
+from conformance.step_kinds import StepReader, expected, queries
+from conformance.yaml_nodes import Section
+
+
+class ApiVenStepReader(StepReader):
+    def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
+        return {"store": _store, "drop": _drop, "expire": _expire, "hear": _hear, "silence": _silence, "reply": _reply}
+
+
+def _store(section: Section) -> Store:
+    inner = section.section("store")
+    step = Store(line=section.line, path=inner.text("path"), body=inner.text("body"))
+    inner.finish()
+    return step
+
+
+def _drop(section: Section) -> Drop:
+    return Drop(line=section.line, path=section.text("drop"))
+
+
+def _expire(section: Section) -> Expire:
+    if section.text("expire") != "tokens":
+        raise section.fault("expire", "the only things that do: tokens")
+    return Expire(line=section.line)
+
+
+def _hear(section: Section) -> Hear:
+    inner = section.section("hear")
+    step = Hear(
+        line=section.line,
+        asked=_asked(inner),
+        again=inner.flag("again", default=False),
+        expect=expected(section),
+        capture=queries(section, "capture"),
+    )
+    inner.finish()
+    return step
+
+
+def _silence(section: Section) -> Silence:
+    inner = section.section("silence")
+    step = Silence(line=section.line, asked=_asked(inner), for_s=inner.number("for_s"), expect=expected(section))
+    inner.finish()
+    return step
+
+
+def _reply(section: Section) -> Reply:
+    inner = section.section("reply")
+    step = Reply(
+        line=section.line,
+        asked=_asked(inner),
+        status=int(inner.number("status")),
+        body=inner.text("body", ""),
+        headers=inner.pairs("headers"),
+        times=int(inner.number("times", 1)),
+    )
+    inner.finish()
+    return step
+
+
+def _asked(section: Section) -> Asked:
+    method = section.the_one(METHODS)
+    where = read_query(section, "where") if "where" in section else None
+    try:
+        return Asked(method=method.upper(), path=re.compile(section.text(method)), where=where)
+    except re.error as fault:
+        raise section.fault(method, f"not a pattern: {fault}") from None

@@ -1,0 +1,67 @@
+"""What a VEN of OpenADR 3 is judged by: objects that come and go at its VTN, and what it asks and says."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conformance.procedure import Step
+from conformance.queries import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A kind of request."""
+
+    method: str
+    path: re.Pattern[str]
+    """Found in what stands below the base, with its query."""
+    where: Query | None = None
+    """True in its body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store(Step):
+    """Business logic writes an object: from now on the VEN may find it."""
+
+    path: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop(Step):
+    """Business logic removes it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire(Step):
+    """No token that was given is good any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hear(Step):
+    """Wait for a request since the last thing that was done; if none comes, the procedure ends."""
+
+    asked: Asked
+    again: bool = False
+    """One more after the last that was heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence(Step):
+    """No such request comes."""
+
+    asked: Asked
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Step):
+    """The next such request is answered otherwise."""
+
+    asked: Asked
+    status: int
+    body: str = ""
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    times: int = 1

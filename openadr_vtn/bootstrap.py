@@ -36,6 +36,7 @@ from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.claims import GroupedClaims
+from openadr_vtn.adapters.gathering import gathered
 from openadr_vtn.adapters.identity_provider import Provider, open_provider
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
@@ -139,7 +140,9 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     gauge = CertificateGauge(registry, clock.now)
     certificates.show(gauge)
     metrics = VtnMetrics(registry)
-    directory = Directory(store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id)
+    directory = Directory(
+        store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id, gather=gathered
+    )
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
     notifiers = Notifiers(settings.webhooks, settings.mqtt, store, now=clock.now, witness=_witness(metrics))
     metrics.watch("notifications", lambda: notifiers.sender.in_flight)

@@ -4,8 +4,9 @@ A copy, never the truth: an entry is dropped as soon as a commit, here or in ano
 have changed it, and is read again when it is next asked for.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,10 +15,12 @@ from openadr_core.identity import Peer
 from openadr_core.limits import PENDING_PARTIES_MAX
 from openadr_core.model.party import Party, PartyState
 from openadr_vtn.application.outbox import mailboxes_of
-from openadr_vtn.application.ports import Store, UnitOfWork
+from openadr_vtn.application.ports import Gather, Store
 from openadr_vtn.domain.delivery import Mailbox, next_due_at
 from openadr_vtn.domain.enrolment import names_of, newcomer, with_end_of
 
+Asked = tuple[str, datetime]
+"""A certificate, and when it was asked for."""
 READ_TOGETHER = 200
 """Parties whose standing is read at once: a dozen milliseconds."""
 
@@ -38,6 +41,21 @@ class Standing:
         return _listens(self.party)
 
 
+@dataclass(slots=True, eq=False)
+class _Meanwhile:
+    """Whom commits have concerned since a reading began."""
+
+    party_ids: set[str] = field(default_factory=set)
+    everybody: bool = False
+
+    def note(self, party_ids: frozenset[str] | None) -> None:
+        self.everybody = self.everybody or party_ids is None
+        self.party_ids |= party_ids or frozenset()
+
+    def concerns(self, party_id: str) -> bool:
+        return self.everybody or party_id in self.party_ids
+
+
 class Directory:
     def __init__(
         self,
@@ -46,8 +64,12 @@ class Directory:
         poll_interval: timedelta,
         new_id: Callable[[], str],
         pending_max: int = PENDING_PARTIES_MAX,
+        gather: Gather | None = None,
     ) -> None:
-        """``poll_interval`` is what newcomers are asked to keep; ``new_id`` makes ids that begin with a letter."""
+        """``poll_interval`` is what newcomers are asked to keep; ``new_id`` makes ids that begin with a letter.
+
+        ``gather`` lets those who ask at a time be read together; without it each is read alone.
+        """
         self._store = store
         self._poll_interval = poll_interval
         self._new_id = new_id
@@ -56,7 +78,9 @@ class Directory:
         self._certificates: dict[str, tuple[str, ...]] = {}
         self._dropped: dict[str, None] = {}
         """Parties that were in memory, and will be asked for again soon; in order."""
+        self._readings: list[_Meanwhile] = []
         self._seen_at: dict[str, datetime] = {}
+        self._read = self._read_alone if gather is None else gather(self._read_together, at_most=READ_TOGETHER)
         store.subscribe(self._forget)
 
     def known(self, certificate_sha256: str) -> Standing | None:
@@ -72,22 +96,15 @@ class Directory:
         found = self._standings.get(peer.certificate_sha256)
         if found is not None:
             return found
-        changes = self._store.changes()
-        async with self._store.view() as view:
-            party = await view.parties.by_certificate(peer.certificate_sha256)
-            if party is not None:
-                standings = await self._standings_with(view, party, now)
-        if party is None:
+        found = await self._read((peer.certificate_sha256, now))
+        if found is None:
             return await self._write_down(peer, now)
-        if peer.certificate_sha256 not in party.good_sha256:
+        if peer.certificate_sha256 not in found.party.good_sha256:
             raise CertificateRejected("the certificate is on the deny-list")
-        if with_end_of(party, peer) != party:
-            await self._complete(party.id, peer)
+        if with_end_of(found.party, peer) != found.party:
+            await self._complete(found.party.id, peer)
             return await self.standing_of(peer, now)
-        if self._store.changes() == changes:
-            for each in standings:
-                self._remember(each)
-        return standings[0]
+        return found
 
     def renew(self, before: Standing, after: Standing) -> Standing | None:
         """Remember the standing as our own marks have left it.
@@ -138,12 +155,26 @@ class Directory:
             async with self._store.unit_of_work() as uow:
                 await uow.parties.saw(seen_at)
 
-    async def _standings_with(self, view: UnitOfWork, party: Party, now: datetime) -> list[Standing]:
-        """The party's, and of some that were dropped and will be asked for next: an event drops thousands at once."""
-        others = list(islice((party_id for party_id in self._dropped if party_id != party.id), READ_TOGETHER))
-        parties = [party, *(await view.parties.by_ids(others) if others else ())]
-        mailboxes = await mailboxes_of(view, [each for each in parties if _listens(each)], now)
-        return [standing(each, mailboxes.get(each.id, Mailbox()), now) for each in parties]
+    async def _read_alone(self, asked: Asked) -> Standing | None:
+        return (await self._read_together([asked]))[asked]
+
+    async def _read_together(self, asked: Sequence[Asked]) -> Mapping[Asked, Standing | None]:
+        """Those, and some that were dropped and will be asked for next: an event drops thousands at once."""
+        now = max(moment for _, moment in asked)
+        with self._reading() as meanwhile:
+            async with self._store.view() as view:
+                parties = await view.parties.by_certificates([certificate for certificate, _ in asked])
+                read = {party.id for party in parties}
+                dropped = (party_id for party_id in self._dropped if party_id not in read)
+                others = list(islice(dropped, max(0, READ_TOGETHER - len(parties))))
+                parties += await view.parties.by_ids(others) if others else ()
+                mailboxes = await mailboxes_of(view, [party for party in parties if _listens(party)], now)
+        standings = [standing(party, mailboxes.get(party.id, Mailbox()), now) for party in parties]
+        for each in standings:
+            if not meanwhile.concerns(each.party.id):
+                self._remember(each)
+        by_certificate = {one.sha256: each for each in standings for one in each.party.certificates}
+        return {(certificate, moment): by_certificate.get(certificate) for certificate, moment in asked}
 
     async def _write_down(self, peer: Peer, now: datetime) -> Standing | None:
         is_new = False
@@ -174,7 +205,19 @@ class Directory:
             self._standings[sha256] = found
         self._dropped.pop(found.party.id, None)
 
+    @contextmanager
+    def _reading(self) -> Iterator["_Meanwhile"]:
+        """What is read meanwhile may be remembered, but for parties that a commit concerns before it is."""
+        meanwhile = _Meanwhile()
+        self._readings.append(meanwhile)
+        try:
+            yield meanwhile
+        finally:
+            self._readings.remove(meanwhile)
+
     def _forget(self, party_ids: frozenset[str] | None) -> None:
+        for reading in self._readings:
+            reading.note(party_ids)
         if party_ids is None:
             self._standings.clear()
             self._certificates.clear()

@@ -31,7 +31,9 @@ from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.pushing import PushState
 
+K = TypeVar("K")
 T = TypeVar("T")
+V = TypeVar("V")
 
 # -- what is stored, where the canonical model has no word for it ----------------------
 
@@ -176,6 +178,7 @@ class Parties(Protocol):
         """Put this value in place of the stored one: certificates, targets and registration too."""
 
     async def by_certificate(self, sha256: str) -> Party | None: ...
+    async def by_certificates(self, sha256s: Collection[str]) -> list[Party]: ...
     async def by_id(self, party_id: str) -> Party | None: ...
     async def by_name(self, name: str) -> Party | None: ...
     async def by_client(self, client_id: str) -> Party | None: ...
@@ -411,6 +414,14 @@ class UnitOfWork(Protocol):
 
 Listener = Callable[[frozenset[str] | None], None]
 """Told which parties' rights or dues a commit may have changed; None: anybody's."""
+
+
+class Gather(Protocol):
+    """Makes one question of many that are asked at a time."""
+
+    def __call__(
+        self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, at_most: int
+    ) -> Callable[[K], Awaitable[V]]: ...
 
 
 class Store(Protocol):

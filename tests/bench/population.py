@@ -58,7 +58,7 @@ def _party(now: datetime, ven: Ven) -> Party:
         lfdi=ven.peer.lfdi,
         subject=ven.peer.subject,
         first_seen_at=now,
-        ends_at=ven.peer.ends_at,
+        ends_at=now + timedelta(days=365),
     )
     return a_party(now, ven.name, certificates=(certificate,))
 

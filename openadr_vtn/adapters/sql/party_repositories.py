@@ -1,6 +1,6 @@
 """Who the parties are, what they are owed, and what they said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -61,6 +61,10 @@ class SqlParties(ObjectRepository):
     async def by_certificate(self, sha256: str) -> Party | None:
         owner = select(CERTIFICATE.c.party_id).where(CERTIFICATE.c.sha256 == sha256)
         return await self._party(select(PARTY).where(PARTY.c.id.in_(owner)))
+
+    async def by_certificates(self, sha256s: Collection[str]) -> list[Party]:
+        owners = select(CERTIFICATE.c.party_id).where(CERTIFICATE.c.sha256.in_(list(sha256s)))
+        return await self._parties(select(PARTY).where(PARTY.c.id.in_(owners)))
 
     async def by_id(self, party_id: str) -> Party | None:
         return await self._party(select(PARTY).where(PARTY.c.id == party_id))

@@ -100,6 +100,18 @@ def test_it_subscribes_once_and_again_every_hour_under_the_same_id() -> None:
     assert ("PUT", "/subscriptions/s1") in vtn.asked
 
 
+@pytest.mark.openadr3("R1.4")
+def test_without_credentials_it_asks_for_no_token_and_shows_none() -> None:
+    vtn = vtn_of(webhook=None)
+    shown: list[dict[str, str]] = []
+    while (request := vtn.session.next_request(now=NOW)) is not None:
+        shown.append({name.lower(): value for name, value in request.headers.items()})
+        vtn.session.receive_response(vtn.answer(request), now=NOW)
+    assert ("GET", "/events") in vtn.asked
+    assert not any(path.startswith("/auth") for _, path in vtn.asked)
+    assert not any("authorization" in headers for headers in shown)
+
+
 def test_a_good_notification_makes_it_read_the_lists_and_nothing_else() -> None:
     vtn = vtn_of()
     vtn.run()

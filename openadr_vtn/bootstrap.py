@@ -32,6 +32,7 @@ from openadr_core.shell.door import Door
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
+from openadr_core.shell.open_files import raise_open_files
 from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.watchdog import Watchdog
@@ -208,6 +209,7 @@ def run(settings: Settings) -> None:
     configure_logs(level=settings.log.level, human=settings.log.format == "console")
     for chatty in ("apscheduler", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    log.info("open files", at_most=raise_open_files())
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings))
 

@@ -3,6 +3,9 @@
 A commit is a wait for the disk, and costs as much as ten answers. Thousands of parties that answer one
 event at a time share it: each is told so once it is on the disk, as if it had been alone. Nobody waits
 for company, so a single answer takes no longer.
+
+A transaction takes its parties in the order of their ids: convoys of two processes that have parties in
+common wait for each other's rows one way only, and so never both at once.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 
 @dataclass(frozen=True, slots=True)
 class _Member:
+    party_id: str
     work: Work[Any]
     outcome: asyncio.Future[Any]
 
@@ -39,12 +43,12 @@ class Convoy:
         self._waiting: deque[_Member] = deque()
         self._driving: asyncio.Task[None] | None = None
 
-    async def join(self, work: Work[T]) -> T:
+    async def join(self, party_id: str, work: Work[T]) -> T:
         """What the work returns, once it is committed; what it raises, with nothing of it done.
 
         It may be done twice, the first time in vain, so it changes nothing but the store.
         """
-        member = _Member(work, asyncio.get_running_loop().create_future())
+        member = _Member(party_id, work, asyncio.get_running_loop().create_future())
         self._waiting.append(member)
         if self._driving is None:
             self._driving = asyncio.create_task(self._drive())
@@ -54,7 +58,8 @@ class Convoy:
         try:
             while self._waiting:
                 members = [self._waiting.popleft() for _ in range(min(len(self._waiting), MEMBERS_MAX))]
-                await self._go(members)
+                # Works of one party stay as they came: the order is stable.
+                await self._go(sorted(members, key=lambda member: member.party_id))
         finally:
             self._driving = None
 

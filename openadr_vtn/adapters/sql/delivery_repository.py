@@ -120,7 +120,11 @@ class SqlDeliveries(Repository):
         await self._mark(MARK_REPORTED, party_id, keys, now)
 
     async def _mark(self, mark: Update, party_id: str, keys: Collection[Key], now: datetime) -> int:
-        rows = [{"its_party": party_id, "its_event": event_id, "its_version": v, "at": now} for event_id, v in keys]
+        # In order, so that two who mark rows of one party at once never wait for each other.
+        rows = [
+            {"its_party": party_id, "its_event": event_id, "its_version": version, "at": now}
+            for event_id, version in sorted(keys)
+        ]
         return await self._run(mark, rows) if rows else 0
 
     async def of_parties(self, party_ids: Iterable[str], event_ids: Iterable[str]) -> list[Delivery]:

@@ -174,7 +174,7 @@ class SqlStore:
 
     async def together(self, party_id: str, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         # Always the same one for a party: its works stay in order, and no two convoys wait for each other's rows.
-        return await self._convoys[hash(party_id) % len(self._convoys)].join(work)
+        return await self._convoys[hash(party_id) % len(self._convoys)].join(party_id, work)
 
     @asynccontextmanager
     async def view(self) -> AsyncIterator[SqlUnitOfWork]:

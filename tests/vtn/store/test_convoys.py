@@ -120,7 +120,7 @@ async def test_a_store_that_fails_is_asked_for_a_few_and_then_for_nobody() -> No
         raise AssertionError("nothing can be done")
 
     convoy = Convoy(Fails)
-    works = [asyncio.create_task(convoy.join(nothing)) for _ in range(MEMBERS_MAX)]
+    works = [asyncio.create_task(convoy.join("one party", nothing)) for _ in range(MEMBERS_MAX)]
     found = await asyncio.wait_for(asyncio.gather(*works, return_exceptions=True), WAIT_S)
     assert all(isinstance(one, Unavailable) for one in found)
     assert begun == 1 + FAILURES_MAX
@@ -133,3 +133,44 @@ async def test_who_gives_up_takes_nobody_along(store: SqlStore, now: datetime) -
     found = await asyncio.gather(*works, return_exceptions=True)
     assert (found[0], found[2]) == (0, 2)
     assert isinstance(found[1], asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_convoys_of_two_processes_never_wait_for_each_other_both_ways(
+    url: str, store: SqlStore, now: datetime
+) -> None:
+    """Parties that come in one order here and in the other there are locked in one order."""
+    elsewhere = await open_store(url)
+    # Of the same convoy, so that one transaction has both.
+    lane = hash("id-ven-0") % POSTGRESQL_CONVOYS
+    other = next(n for n in range(1, 1000) if hash(f"id-ven-{n}") % POSTGRESQL_CONVOYS == lane)
+    numbers = (0, other)
+    async with store.unit_of_work() as uow:
+        for number in numbers:
+            await uow.parties.add(a_party(now, f"ven-{number}"))
+    locked: list[str] = []
+
+    def locks(party_id: str) -> Callable[[UnitOfWork], Awaitable[None]]:
+        async def lock(uow: UnitOfWork) -> None:
+            assert await uow.parties.by_id(party_id) is not None
+            locked.append(party_id)
+            # Long enough for whoever else begins to lock its first.
+            await asyncio.sleep(0.2)
+
+        return lock
+
+    async def at(process: SqlStore, order: tuple[int, ...], begun: asyncio.Event) -> None:
+        async def first(_: UnitOfWork) -> None:
+            await begun.wait()
+
+        ids = [f"id-ven-{number}" for number in order]
+        works = [process.together(party_id, locks(party_id)) for party_id in ids]
+        await asyncio.gather(process.together(ids[0], first), *works)
+
+    begun = asyncio.Event()
+    both = asyncio.gather(at(store, numbers, begun), at(elsewhere, numbers[::-1], begun))
+    asyncio.get_running_loop().call_later(0.1, begun.set)
+    await asyncio.wait_for(both, WAIT_S)
+    # Nobody's was undone and done again.
+    assert sorted(locked) == sorted(f"id-ven-{number}" for number in numbers for _ in range(2))
+    await elsewhere.close()

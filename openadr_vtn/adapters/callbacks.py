@@ -41,7 +41,7 @@ class Webhooks:
         try:
             answer = await self._outbound.get(asked, headers=_bearer(token))
         except (ExchangeFailed, AccessError) as error:
-            raise RuleBroken(f"callbackUrl: {url[:200]} was asked for an echo, and did not answer: {error}") from None
+            raise RuleBroken(f"callbackUrl: {url[:200]} could not be asked for an echo: {error}") from None
         said = answer.body.decode(errors="replace").strip()
         if answer.status != HTTPStatus.OK or said not in {word, f'"{word}"'}:
             raise RuleBroken(

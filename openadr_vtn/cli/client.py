@@ -57,6 +57,8 @@ def create(
     """
     from openadr_vtn.cli import client_store  # noqa: PLC0415  # a second of imports that other commands do not need
 
+    if not name.strip():
+        raise RuleBroken("NAME is empty")
     settings = load(config)
     wanted = client_store.NewClient(
         name=name, role=Role(role), scopes=scopes or tuple(SCOPES[Role(role)]), client_id=client_id,

@@ -74,6 +74,12 @@ REQUESTS_IN_FLIGHT_MAX = 500
 RETRY_AFTER_S = 1
 """When a peer that found us busy shall come again: OpenADR 2.0b's own first pause (9.1.7)."""
 
+RETRIES_PER_S = 200
+"""So many of those who were told to come again are served in a second, on a small machine."""
+
+RETRY_SPREAD_MAX_S = 60
+"""The longest time over which those who found us busy are spread."""
+
 RETRY_AFTER_MAX_S = 300.0
 """What a busy peer may ask us to wait, at most: it must not silence us for an event's length."""
 

@@ -2,9 +2,13 @@
 
 A server that takes on more than it can do answers everybody too late. Beyond its bound a door says
 "busy, come again", which costs next to nothing, and keeps the connection: a handshake would cost
-more than the request.
+more than the request. When thousands are told so, each is told another time: if they all came again
+after a second, to refuse them would leave no time for those who are in.
 """
 
+import math
+import random
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -12,7 +16,7 @@ from aiohttp import web
 
 from openadr_core.errors import StoreError
 from openadr_core.exchange import Request, Response
-from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, RETRY_AFTER_S
+from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, RETRIES_PER_S, RETRY_AFTER_S, RETRY_SPREAD_MAX_S
 from openadr_core.shell.http_armour import read_body, refusal
 
 log = structlog.get_logger(__name__)
@@ -39,19 +43,25 @@ class Door:
         self._on_busy = on_busy
         self.in_flight = 0
         """Requests that are being answered."""
+        self._crowd = _Crowd()
 
     async def body_of(self, request: web.Request) -> bytes:
         """The whole body, whose length was announced; else an HTTP refusal is raised."""
         return await read_body(request, max_bytes=self._body_max_bytes, length_announced=True)
 
-    async def exchange(self, request: web.Request, answering: Answering, body: bytes | None = None) -> web.Response:
-        """What ``answering`` makes of the request; the body is given if it has been read."""
+    async def exchange(
+        self, request: web.Request, answering: Answering, body: bytes | None = None, *, waits: bool = False
+    ) -> web.Response:
+        """What ``answering`` makes of the request; the body is given if it has been read.
+
+        One that ``waits`` is let in whoever is: it only reads, and a connection has one at a time.
+        """
         if body is None:
             # What is not posted is refused for its method, whatever comes with it.
             body = await self.body_of(request) if request.method == "POST" else b""
-        if self.in_flight >= self._in_flight_max:
+        if self.in_flight >= self._in_flight_max and not waits:
             self._on_busy()
-            return _busy()
+            return _busy(self._crowd.wait_s(time.monotonic(), random.random()))  # noqa: S311  # no secret
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Request(method=request.method, path=request.raw_path, body=body, headers=headers)
         self.in_flight += 1
@@ -72,5 +82,22 @@ def written(answer: Response) -> web.Response:
     return _busy() if answer.status == 503 else refusal(answer.status)
 
 
-def _busy() -> web.Response:
-    return web.Response(status=503, text="503 Service Unavailable\n", headers={"Retry-After": str(RETRY_AFTER_S)})
+def _busy(wait_s: int = RETRY_AFTER_S) -> web.Response:
+    return web.Response(status=503, text="503 Service Unavailable\n", headers={"Retry-After": str(wait_s)})
+
+
+class _Crowd:
+    """How many were told to come again of late, and so when each had better come."""
+
+    def __init__(self) -> None:
+        self._since = -math.inf
+        self._now = self._before = 0
+
+    def wait_s(self, now: float, draw: float) -> int:
+        """In seconds; ``draw`` is of 0 to 1. They come back as many a second as are served."""
+        if now - self._since >= 1:
+            self._before = self._now if now - self._since < 2 else 0  # two seconds in a row
+            self._since, self._now = now, 0
+        self._now += 1
+        spread_s = min(RETRY_SPREAD_MAX_S, max(self._now, self._before) / RETRIES_PER_S)
+        return RETRY_AFTER_S + int(draw * spread_s)

@@ -86,7 +86,7 @@ class _Parties:
             quiet = connection.quiet_answer(body, headers.get("Accept-Encoding", ""), self._clock())
             if quiet is not None:
                 return written(quiet)
-            return await self._door.exchange(request, self._answering(connection), body)
+            return await self._door.exchange(request, self._answering(connection), body, waits=True)
         return await self._door.exchange(request, self._answering(connection))
 
     async def exchange(self, request: web.Request) -> web.Response:

@@ -19,7 +19,7 @@ SERVICES = "/OpenADR2/Simple/2.0b/"
 HANDSHAKES_AT_ONCE = 16
 HANDSHAKE_S = 600.0
 """The last of thousands waits long while everybody who is in already polls."""
-RETRY_S = 1.0
+RETRY_AFTER = re.compile(rb"\r\nRetry-After: (\d+)")
 """What the VTN asks of whom it has no time for; OpenADR 2.0b 9.1.7 adds ten per cent either way."""
 EVENT = re.compile(
     rb"<ei:eventID>([^<]*)</ei:eventID><ei:modificationNumber>(\d+)<.*?"
@@ -116,7 +116,9 @@ class PollingVen(asyncio.Protocol):
         status = head.split(b"\r\n", 1)[0]
         if b" 503 " in status:
             self._swarm.busy += 1
-            asyncio.get_running_loop().call_later(RETRY_S * random.uniform(0.9, 1.1), self._send, self._last)
+            told = RETRY_AFTER.search(head)
+            assert told is not None, head
+            asyncio.get_running_loop().call_later(float(told[1]) * random.uniform(0.9, 1.1), self._send, self._last)
             return
         if b" 200 " not in status:
             self._swarm.faults.append(f"{self._ven_id}: {head[:60]!r}")

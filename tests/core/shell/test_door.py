@@ -10,8 +10,8 @@ from aiohttp import web
 
 from openadr_core.errors import Unavailable
 from openadr_core.exchange import Request, Response
-from openadr_core.limits import RETRY_AFTER_S
-from openadr_core.shell.door import Door
+from openadr_core.limits import RETRIES_PER_S, RETRY_AFTER_S
+from openadr_core.shell.door import Door, _Crowd
 from openadr_core.shell.http_armour import Running, serve
 
 BODY_MAX = 1000
@@ -114,3 +114,36 @@ async def test_a_body_must_say_how_long_it_is() -> None:
         assert core.heard == []
         await client.get("/")
         assert [(asked.method, asked.body) for asked in core.heard] == [("GET", b"")]
+
+
+async def test_what_may_wait_is_let_in_beyond_the_bound() -> None:
+    core, door = Core(), Door(body_max_bytes=BODY_MAX, in_flight_max=1)
+    app = web.Application()
+
+    async def handle(request: web.Request) -> web.Response:
+        return await door.exchange(request, core.answering, waits=request.path == "/poll")
+
+    app.router.add_post("/{path:.*}", handle)
+    running: Running = await serve(app, host="127.0.0.1", port=0)
+    try:
+        async with httpx.AsyncClient(base_url=running.url) as client:
+            waiting = [asyncio.create_task(client.post("/poll", content=b"poll")) for _ in range(5)]
+            for _ in waiting:
+                await core.came.acquire()
+            assert (await client.post("/event", content=b"x")).status_code == 503
+            core.open.set()
+            assert [one.status_code for one in await asyncio.gather(*waiting)] == [200] * 5
+    finally:
+        await running.close()
+
+
+def test_a_crowd_is_told_to_come_again_over_as_long_as_it_takes_to_serve_it() -> None:
+    crowd = _Crowd()
+    draws = [number / 9_000 for number in range(9_000)]
+    told = [crowd.wait_s(100.0, draw) for draw in draws] and [crowd.wait_s(101.0, draw) for draw in draws]
+    spread_s = 9_000 / RETRIES_PER_S
+    assert min(told) == RETRY_AFTER_S
+    assert max(told) == int(spread_s)
+    busiest = max(told.count(second) for second in range(RETRY_AFTER_S, int(spread_s)))
+    assert busiest <= 1.1 * RETRIES_PER_S
+    assert crowd.wait_s(110.0, 0.99) == RETRY_AFTER_S, "it has gone"

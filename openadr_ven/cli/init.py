@@ -175,7 +175,10 @@ def init(
     client_id: str | None,
     market_context: str,
 ) -> None:
-    """Write FOLDER/ven.toml: settings with cautious values, and what each of them means."""
+    """Write FOLDER/ven.toml: settings with cautious values, and what each of them means.
+
+    Paths of certificates, keys and authorities count from FOLDER.
+    """
     path = folder / "ven.toml"
     if path.exists():
         raise ConfigError(f"{path} is there already; nothing was changed")

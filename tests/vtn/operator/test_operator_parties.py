@@ -197,15 +197,24 @@ async def test_what_came_of_an_event_is_seen_as_it_is(desk: DeskBench) -> None:
     assert opts == {"one": ("optIn", "200"), "two": ("optOut", "460")}
     assert [(row["party"], row["answered_at"] is not None) for row in seen["ledger"]] == [("one", True), ("two", False)]
 
-    (report,) = (await desk.http.get(f"{OADR3}/reports?eventID={event_id}")).json()
-    assert (report["objectType"], report["eventID"], report["clientName"]) == ("REPORT", event_id, "one")
-    payloads = [interval["payloads"][0] for interval in report["resources"][0]["intervals"]]
-    assert {(payload["type"], payload["values"][0]) for payload in payloads} == {
-        ("DEMAND", 4100.0),
-        ("BASELINE", 9000.0),
+    reports = (await desk.http.get(f"{OADR3}/reports?eventID={event_id}")).json()
+    assert {(one["objectType"], one["eventID"], one["clientName"]) for one in reports} == {
+        ("REPORT", event_id, "one"), ("REPORT", event_id, "two"),
+    }  # fmt: skip
+    said = {
+        one["clientName"]: {
+            (interval["payloads"][0]["type"], interval["payloads"][0]["values"][0])
+            for interval in one["resources"][0]["intervals"]
+        }
+        for one in reports
     }
+    assert said == {
+        "one": {("OPERATING_STATE", "NORMAL"), ("DEMAND", 4100.0), ("BASELINE", 9000.0)},
+        "two": {("OPERATING_STATE", "IDLE_OPTED_OUT")},
+    }
+    report = reports[0]
     assert (await desk.http.get(f"{OADR3}/reports/{report['id']}")).json() == report
-    assert (await desk.http.get(f"{OADR3}/reports?clientName=two")).json() == []
+    assert (await desk.http.get(f"{OADR3}/reports?clientName=three")).json() == []
     assert (await desk.http.get(f"{OADR3}/reports?programID=other")).json() == []
     assert_problem(await desk.http.get(f"{OADR3}/reports/nothing"), 404)
     assert_problem(await desk.http.get(f"{ADMIN}/events/nothing"), 404)

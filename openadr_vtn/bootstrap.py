@@ -29,6 +29,7 @@ from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.console.gate import Gate
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.door import Door
+from openadr_core.shell.garbage import keep_what_is_there
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.logs import configure_logs
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, exposition, new_registry
@@ -220,6 +221,7 @@ async def _serve(settings: Settings) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopped.set)
     vtn = await start(settings)
+    keep_what_is_there()
     loop.add_signal_handler(signal.SIGHUP, _renew_soundly, vtn)
     where = {name: listener.url for name, listener in vtn.listeners.items() if name != "console"}
     log.info("ready", **where, console=vtn.listeners["console"].url)

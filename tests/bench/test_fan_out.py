@@ -15,6 +15,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import uvloop
 
+from openadr_core.shell.garbage import keep_what_is_there
 from openadr_vtn.cli.client import profile_text
 from openadr_vtn.cli.client_store import NewClient, create_client
 from openadr_vtn.cli.operator_api import OperatorApi
@@ -79,6 +80,7 @@ def test_an_event_for_ten_thousand_vens(tmp_path: Path, tables: list[Table]) -> 
     vens = lab.vens(VENS)
     store = f"sqlite:///{tmp_path}/vtn.db"
     asyncio.run(populate(store, vens))
+    keep_what_is_there()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, ExitStack() as stack:
         vtn = stack.enter_context(vtn_at(lab, store))
         runner.run(_measured(lab, vens, vtn, tables))

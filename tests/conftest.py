@@ -11,6 +11,14 @@ settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+WAITING_WORKERS = 2
+"""Beyond one for each core: many tests wait, for sockets, for servers to start and for real clocks."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return (os.cpu_count() or 1) + WAITING_WORKERS
+
+
 @pytest.fixture
 def now() -> datetime:
     """A fixed moment: pure code is told the time."""

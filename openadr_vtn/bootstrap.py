@@ -61,6 +61,7 @@ from openadr_vtn.http.certificates import OwnCertificates
 from openadr_vtn.http.health_routes import Health
 from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from openadr_vtn.http.oadr2_routes import NoticeLog, parties_app
+from openadr_vtn.http.problem import refuse
 from openadr_vtn.http.sep2_routes import mrid_maker, sep2_app, sep2_server
 from openadr_vtn.protocols.oadr2 import Oadr2Vtn
 from openadr_vtn.protocols.oadr2_push import Oadr2Pusher
@@ -420,6 +421,7 @@ async def _listen_to_all(
                     app, host=where.host, port=where.port, tls=tls, on_refusal=metrics.refused,
                     connections=where.connection_limits if isinstance(where, Listener) else None,
                     may_speak=certificates.may_speak_to_parties if name == "parties" else lambda: True,
+                    refuse=refuse if name in {"operator", "oadr3"} else None,
                 )  # fmt: skip
             except OSError as error:
                 raise ConfigError(f"{name}.port: {where.host}:{where.port}: {error.strerror}") from None

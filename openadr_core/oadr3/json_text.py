@@ -17,6 +17,8 @@ from openadr_core.limits import JSON_BODY_MAX_BYTES, JSON_DEPTH_MAX
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 _INTEGER_MAX = 2**63 - 1
+PLACE_MAX_CHARS = 200
+"""Of where in a message something stands, in what is said of it."""
 _SPACE = " \t\n\r"
 
 
@@ -152,25 +154,42 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedMessage(f"{name} is no JSON number")
 
 
-def _check(value: Json, depth: int) -> None:
+Place = tuple["Place", str | int] | tuple[()]
+"""Where something stands: in what, and under which name or number. Put into words only when it is needed."""
+
+
+def _check(value: Json, depth: int, place: Place = ()) -> None:
     if depth > JSON_DEPTH_MAX:
         raise MalformedMessage(f"the body nests deeper than {JSON_DEPTH_MAX} levels")
     if isinstance(value, str):
-        _check_text(value)
+        if not is_carried(value):
+            raise _uncarried(_words(place))
     elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1)
+        for index, item in enumerate(value):
+            _check(item, depth + 1, (place, index))
     elif isinstance(value, dict):
         for name, item in value.items():
-            _check_text(name)
-            _check(item, depth + 1)
+            if not is_carried(name):
+                raise _uncarried(f"a name in {_words(place) or 'the body'}")
+            _check(item, depth + 1, (place, name))
 
 
-def _check_text(text: str) -> None:
-    if not is_carried(text):
-        raise MalformedMessage(
-            "a text holds a character that no text may hold (NUL or another control character, half a surrogate pair)"
-        )
+def _uncarried(place: str) -> MalformedMessage:
+    return MalformedMessage(
+        f"{place[:PLACE_MAX_CHARS]}: holds a character that no text may hold"
+        " (NUL or another control character, half a surrogate pair)"
+    )
+
+
+def _words(place: Place) -> str:
+    """As other refusals say it: ``intervals[2].payloads[0].type``."""
+    if not place:
+        return ""
+    outer, key = place
+    before = _words(outer)
+    if isinstance(key, int):
+        return f"{before}[{key}]"
+    return f"{before}.{key}" if before else key
 
 
 def _past_space(text: str, at: int) -> int:

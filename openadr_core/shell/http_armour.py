@@ -37,6 +37,8 @@ UNKNOWN_METHOD = re.compile(r"b'[A-Za-z]+ /")
 
 log = structlog.get_logger(__name__)
 
+Refuse = Callable[[int, str], web.Response]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
@@ -83,6 +85,7 @@ async def serve(
     connections: ConnectionLimits | None = None,
     on_refusal: Callable[[str], None] = lambda _: None,
     may_speak: Callable[[], bool] = lambda: True,
+    refuse: Refuse | None = None,
     reuse_port: bool = False,
 ) -> Running:
     """Serve ``app`` at once; port 0 takes a free one. Raises OSError if the address cannot be had.
@@ -94,14 +97,18 @@ async def serve(
 
     ``on_refusal`` is told, in a word or two, of every request refused and every connection cut off
     before a route saw it: for a counter.
+
+    ``refuse`` makes the answer to what no route sees, of a status and of a reference that the log repeats, where
+    a protocol has words of its own for it; the connection is closed after it.
     """
+    refuse = refuse or _plain
     limits = limits or HttpLimits()
     loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_WAIT_S)
     await runner.setup()
     server = cast("web.Server", runner.server)
-    server.request_handler = _guarded(server.request_handler, limits, on_refusal, may_speak)
-    sweep = _Sweep(loop=loop, limits=limits, on_refusal=on_refusal)
+    server.request_handler = _guarded(server.request_handler, limits, on_refusal, may_speak, refuse)
+    sweep = _Sweep(loop=loop, limits=limits, on_refusal=on_refusal, refuse=refuse)
 
     def connection(left: Callable[[], None] = lambda: None) -> _Connection:
         return _Connection(
@@ -206,6 +213,10 @@ def refusal(status: int, *, reference: str = "") -> web.Response:
     return response
 
 
+def _plain(status: int, reference: str) -> web.Response:
+    return refusal(status, reference=reference)
+
+
 def _closing(refused: web.HTTPException) -> web.HTTPException:
     refused.text = f"{refused.status} {refused.reason}\n"
     refused.force_close()
@@ -216,13 +227,19 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def _guarded(
-    handler: Handler, limits: HttpLimits, on_refusal: Callable[[str], None], may_speak: Callable[[], bool]
+    handler: Handler,
+    limits: HttpLimits,
+    on_refusal: Callable[[str], None],
+    may_speak: Callable[[], bool],
+    answer_of: Refuse,
 ) -> Handler:
     """The application's handler behind what is refused before any route is looked for."""
 
     async def refuse(status: int, reason: str) -> web.StreamResponse:
         on_refusal(reason)
-        return refusal(status)
+        answer = answer_of(status, "")
+        answer.force_close()
+        return answer
 
     def guarded(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         connection = cast("_Connection", request.protocol)
@@ -295,7 +312,9 @@ class _Connection(web.RequestHandler):
             )  # fmt: skip
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is on its way: the connection can only be closed")
-        return refusal(status, reference=reference)
+        answer = self.sweep.refuse(status, reference)
+        answer.force_close()
+        return answer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -305,6 +324,7 @@ class _Sweep:
     loop: asyncio.AbstractEventLoop
     limits: HttpLimits
     on_refusal: Callable[[str], None]
+    refuse: Refuse
     sampler: Sampler = field(default_factory=Sampler)
     _silent: list[tuple[float, _Connection]] = field(default_factory=list)
     _unfinished: list[tuple[float, _Connection, StreamReader]] = field(default_factory=list)

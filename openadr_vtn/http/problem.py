@@ -11,6 +11,8 @@ from openadr_core.oadr3.problem import FIXED_DETAILS, Problem, problem_of
 
 PLAIN_JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+NAMED_MAX_CHARS = 64
+"""Of a name that a client made up, in what it is told."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,17 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return response
 
 
+def refuse(status: int, reference: str) -> web.Response:
+    """What no route sees is refused in the same words: an address that is too long, a body that is, no HTTP at all.
+
+    A client's Accept is not known there, or not believed.
+    """
+    instance = f"urn:request:{reference}" if reference else new_instance()
+    detail = FIXED_DETAILS.get(status, "this is no request that can be read")
+    body = Problem(status=status, detail=detail, instance=instance).body()
+    return web.Response(body=body, status=status, content_type=PLAIN_JSON)
+
+
 def new_instance() -> str:
     """The id of one refusal."""
     return f"urn:request:{secrets.token_hex(8)}"
@@ -56,8 +69,11 @@ def new_instance() -> str:
 
 def _refuse_nul(request: web.Request) -> None:
     """PostgreSQL holds no text with a NUL, and no name here has one; bodies are refused at the JSON gate."""
-    if "\0" in request.path or "\0" in request.query_string:
-        raise MalformedMessage("the address holds a NUL character")
+    named = next((name for name, value in request.query.items() if "\0" in name or "\0" in value), None)
+    if named is not None:
+        raise MalformedMessage(f"{named.replace(chr(0), '')[:NAMED_MAX_CHARS]}: holds a NUL character")
+    if "\0" in request.path:
+        raise MalformedMessage("the path holds a NUL character")
 
 
 def _refuse_other_media(request: web.Request) -> None:

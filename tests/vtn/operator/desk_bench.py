@@ -37,6 +37,7 @@ from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.access import Desk
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.app import operator_app
+from openadr_vtn.http.problem import refuse
 from tests.vtn.samples import a_party
 
 SECRET = "open sesame"  # noqa: S105  # a test's own
@@ -107,7 +108,12 @@ class DeskBench:
 BROKER = Broker(
     publisher="openadr-vtn",
     uris=("mqtts://broker.example:8883",),
-    admission=lambda client_id: {"method": "CERTIFICATE", "clientCert": client_id},
+    admission=lambda client_id: {
+        "method": "CERTIFICATE",
+        "caCert": "CA",
+        "clientCert": client_id,
+        "clientKey": f"{client_id}'s",
+    },
 )
 
 
@@ -181,7 +187,7 @@ async def running_desk(
         broker=BROKER,
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )
-    running = await serve(operator_app(desk), host="127.0.0.1", port=0)
+    running = await serve(operator_app(desk), host="127.0.0.1", port=0, refuse=refuse)
     try:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
             bench = DeskBench(http=http, store=store, clock=clock, done=done, doubt=doubt, heard=heard, echoes=echoes)

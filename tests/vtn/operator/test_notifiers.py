@@ -38,7 +38,12 @@ async def test_every_client_is_told_of_webhooks_and_of_its_own_way_to_the_broker
         "MQTT": {
             "URIS": ["mqtts://broker.example:8883"],
             "serialization": "JSON",
-            "authentication": {"method": "CERTIFICATE", "clientCert": "ven-1"},
+            "authentication": {
+                "method": "CERTIFICATE",
+                "caCert": "CA",
+                "clientCert": "ven-1",
+                "clientKey": "ven-1's",
+            },
         },
     }
     assert answer.headers["Cache-Control"] == "no-store"

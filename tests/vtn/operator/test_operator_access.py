@@ -310,6 +310,18 @@ async def test_a_nul_in_a_query_or_a_client_id_ends_at_the_gate(desk: DeskBench)
     assert said_by(await desk.token("chief\0")) == said_by(await desk.token("nobody"))
 
 
+@pytest.mark.openadr3("R2.2")
+async def test_what_no_route_sees_is_refused_by_a_problem_too(desk: DeskBench) -> None:
+    """An address longer than the listener reads, and a body that it will not inflate."""
+    for answer, status in (
+        (await desk.http.get(f"{OADR3}/events?programID={'x' * 11_000}"), 400),
+        (await desk.http.post(f"{OADR3}/events", content=b"{}", headers={"Content-Encoding": "gzip"}), 415),
+    ):
+        problem = assert_problem(answer, status)
+        assert problem["instance"].startswith("urn:request:")
+        assert answer.headers["Content-Type"].startswith("application/json")
+
+
 @pytest.mark.parametrize(
     "hostile", ["'; DROP TABLE event; --", "../../etc/passwd", "%00", "x" * 5000, "\u202egpj", "{{7*7}}", "<script>"]
 )

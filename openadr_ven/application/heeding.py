@@ -213,7 +213,8 @@ class Heeding:
                 notice("registered", f"as {indication.ven_id} at {indication.vtn_id}")
             case i.NotEnrolled():
                 if self.upstream != "not enrolled":
-                    notice("not enrolled", f"{indication.code}: the VTN's operator has not approved our certificate")
+                    why = indication.advice or "the VTN's operator has not approved our certificate"
+                    notice("not enrolled", f"{indication.code}: {why}")
                 self.upstream = "not enrolled"
             case i.RegistrationLost():
                 self.upstream = "left" if indication.stays_away else "registering"

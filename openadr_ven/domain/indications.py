@@ -28,6 +28,8 @@ class NotEnrolled:
 
     code: str
     description: str
+    advice: str = ""
+    """What somebody has to do about it, where more is known than that we are not approved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,14 @@
+"""IEEE 2030.5 as a client of a utility server (CSIP, CSIP-AUS): a core without sockets.
+
+``session`` is the conversation; ``calls`` carry one exchange, ``discovery`` walks from link to link; ``taking`` reads
+controls, ``schedule`` says which of them rules when, ``meaning`` what they ask, ``telling`` what the agent hears of
+it, ``answering`` what the server is owed; ``memory`` is what outlives the process.
+"""
+
+from openadr_ven.protocols.sep2.calls import Speech
+from openadr_ven.protocols.sep2.discovery import Identity
+from openadr_ven.protocols.sep2.meaning import Ratings
+from openadr_ven.protocols.sep2.memory import Memory
+from openadr_ven.protocols.sep2.session import ManagedDevice, Sep2Session, Sep2Settings
+
+__all__ = ["Identity", "ManagedDevice", "Memory", "Ratings", "Sep2Session", "Sep2Settings", "Speech"]

@@ -1,0 +1,205 @@
+"""From DeviceCapability to our programs, by links alone (CSIP): the walks that a poll is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from openadr_core.errors import OpenAdrError
+from openadr_core.sep2.controls import DefaultDERControl, DERControlList, DERProgram, DERProgramList
+from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList, Registration
+from openadr_core.sep2.server import DeviceCapability, Time
+from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, fetch, fetch_if_there, whole_list
+from openadr_ven.protocols.sep2.taking import ListedProgram
+
+POLL_RATE_S = 900
+"""What holds where a resource does not say how often it is to be read."""
+CATEGORY_BASE = 16
+
+
+class NotOurs(OpenAdrError):
+    """The server does not know us, or is not the one that we were told of: a person has to see to it."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who we are, by our certificate, and what the utility told us of it."""
+
+    lfdi: str
+    sfdi: int
+    pin: int | None = None
+    """Told out of band; None: not checked."""
+    registers: bool = False
+    """Whether we register ourselves where the server does not know us yet."""
+    category: int = 0
+    """Bits of deviceCategory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where everything is, as the last walk has found it."""
+
+    capability: DeviceCapability
+    devices: tuple[EndDevice, ...]
+    """Ours first, then those that we manage."""
+    program_lists: Mapping[str, tuple[str, ...]]
+    """Addresses of DERProgramLists by the device's LFDI."""
+    poll_rate_s: int
+    time_offset_s: int | None
+    """The server's clock less ours; None where it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """What each device takes part in, as the last walk has found it."""
+
+    by_device: Mapping[str, tuple[ListedProgram, ...]]
+    poll_rate_s: int
+
+
+def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
+    """Walk from DeviceCapability to the program lists of our devices; ``now`` is our clock's second.
+
+    NotOurs if the server does not know us, or says another PIN than the one that we were told.
+    """
+    try:
+        capability = yield from fetch(dcap, DeviceCapability)
+    except Refusal as refusal:
+        if refusal.status in {401, 403}:
+            raise NotOurs(str(refusal.status), f"the server does not let us in: {_whom(identity)}") from None
+        raise
+    offset = yield from _time_offset(capability, now)
+    if capability.end_device_list_link is None:
+        raise NotOurs("404", "the server has no EndDeviceList, so it serves no clients of CSIP")
+    listed, devices = yield from _devices(capability.end_device_list_link.href)
+    own = _own(devices, identity)
+    if own is None and identity.registers:
+        now_there = 0 if offset is None else offset
+        own = yield from _register(capability.end_device_list_link.href, identity, now + now_there)
+    if own is None:
+        raise NotOurs("404", f"the server has no EndDevice for us: {_whom(identity)}")
+    _check_names(own, identity)
+    yield from _check_pin(own, identity)
+    managed = [one for one in devices if one.href != own.href and one.lfdi]
+    rates = [capability.poll_rate, None if listed is None else listed.poll_rate]
+    lists: dict[str, tuple[str, ...]] = {}
+    for device in (own, *managed):
+        found, rate = yield from _program_lists(device)
+        lists[lfdi_of(device, identity)] = tuple(found)
+        rates.append(rate)
+    return Place(
+        capability=capability, devices=(own, *managed), program_lists=lists, poll_rate_s=_soonest(rates),
+        time_offset_s=offset,
+    )  # fmt: skip
+
+
+def read_programs(place: Place) -> Script[Programs]:
+    """All programs of all devices with their controls: each is read once, however many devices are in it."""
+    known: dict[str, ListedProgram] = {}
+    lists: dict[str, tuple[str, ...]] = {}
+    rates: list[int | None] = []
+    by_device: dict[str, tuple[ListedProgram, ...]] = {}
+    for lfdi, addresses in place.program_lists.items():
+        for address in addresses:
+            if address not in lists:
+                page, programs = yield from whole_list(address, DERProgramList, "der_program")
+                rates.append(None if page is None else page.poll_rate)
+                for program in programs:
+                    key = program.href or program.mrid
+                    if key not in known:
+                        known[key] = yield from _program(program)
+                lists[address] = tuple(program.href or program.mrid for program in programs)
+        keys = dict.fromkeys(key for address in addresses for key in lists[address])
+        by_device[lfdi] = tuple(known[key] for key in keys)
+    return Programs(by_device=by_device, poll_rate_s=_soonest(rates))
+
+
+def read_time(place: Place, now: int) -> Script[int | None]:
+    """The server's clock less ours, in seconds."""
+    return (yield from _time_offset(place.capability, now))
+
+
+def lfdi_of(device: EndDevice, identity: Identity) -> str:
+    return (device.lfdi or identity.lfdi).upper()
+
+
+def _program(program: DERProgram) -> Script[ListedProgram]:
+    controls = default = None
+    if program.der_control_list_link is not None:
+        _, controls = yield from whole_list(program.der_control_list_link.href, DERControlList, "der_control")
+    if program.default_der_control_link is not None:
+        default = yield from fetch_if_there(program.default_der_control_link.href, DefaultDERControl)
+    return ListedProgram(program=program, controls=tuple(controls or ()), default=default)
+
+
+def _time_offset(capability: DeviceCapability, now: int) -> Script[int | None]:
+    if capability.time_link is None:
+        return None
+    told = yield from fetch(capability.time_link.href, Time)
+    return told.current_time - now
+
+
+def _devices(href: str) -> Script[tuple[EndDeviceList | None, list[EndDevice]]]:
+    return (yield from whole_list(href, EndDeviceList, "end_device"))
+
+
+def _own(devices: Sequence[EndDevice], identity: Identity) -> EndDevice | None:
+    by_lfdi = [one for one in devices if one.lfdi is not None and one.lfdi.upper() == identity.lfdi]
+    by_sfdi = [one for one in devices if one.lfdi is None and one.sfdi == identity.sfdi]
+    return next(iter((*by_lfdi, *by_sfdi)), None)
+
+
+def _register(href: str, identity: Identity, moment: int) -> Script[EndDevice | None]:
+    """In band; None where the server takes its time, so that we look again later."""
+    wanted = EndDevice(
+        device_category=f"{identity.category:02X}" if identity.category else None, lfdi=identity.lfdi,
+        sfdi=identity.sfdi, changed_time=moment,
+    )  # fmt: skip
+    if wanted.device_category is not None and len(wanted.device_category) % 2:
+        wanted = replace(wanted, device_category=f"0{wanted.device_category}")
+    try:
+        location = yield Call(method="POST", href=href, message=wanted)
+    except Refusal as refusal:
+        raise NotOurs(
+            str(refusal.status), f"the server does not let us register ourselves: {_whom(identity)}"
+        ) from refusal
+    return (yield from fetch_if_there(str(location), EndDevice)) if location else None
+
+
+def _check_names(own: EndDevice, identity: Identity) -> None:
+    if own.sfdi != identity.sfdi:
+        raise NotOurs(
+            "SFDI", f"the server's EndDevice has the SFDI {own.sfdi}, and our certificate's is {identity.sfdi}"
+        )
+
+
+def _check_pin(own: EndDevice, identity: Identity) -> Script[None]:
+    """T8: with another PIN than the one that we were told, this is not the server that we were told of.
+
+    Interpretation: where the server shows no Registration, as some utilities have it, there is nothing to compare.
+    """
+    if identity.pin is None or own.registration_link is None:
+        return
+    found = yield from fetch_if_there(own.registration_link.href, Registration)
+    if found is not None and found.pin != identity.pin:
+        raise NotOurs("PIN", "the server says another PIN than the one in the settings: nothing is done for it")
+
+
+def _program_lists(device: EndDevice) -> Script[tuple[list[str], int | None]]:
+    if device.function_set_assignments_list_link is None:
+        return [], None
+    href = device.function_set_assignments_list_link.href
+    page, found = yield from whole_list(href, FunctionSetAssignmentsList, "function_set_assignments")
+    lists = [one.der_program_list_link.href for one in found if one.der_program_list_link is not None]
+    return lists, None if page is None else page.poll_rate
+
+
+def _soonest(rates: Sequence[int | None]) -> int:
+    """The shortest of these poll rates: whoever reads a resource reads those above it too."""
+    return max(1, min((rate for rate in rates if rate), default=POLL_RATE_S))
+
+
+def _whom(identity: Identity) -> str:
+    return f"ask the utility to let in the LFDI {identity.lfdi} (SFDI {identity.sfdi})"

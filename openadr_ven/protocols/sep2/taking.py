@@ -1,0 +1,129 @@
+"""What the server's lists of controls mean to what we know: new, changed in status, gone.
+
+A published control never changes but for its status; one that comes again under its mRID is known by it.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERProgram
+from openadr_ven.protocols.sep2.meaning import Ratings, modes_of
+from openadr_ven.protocols.sep2.memory import KnownControl, KnownDefault, Memory, Status
+
+CATEGORY_BASE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedProgram:
+    """A DERProgram with what lies under it, as it was read."""
+
+    program: DERProgram
+    controls: tuple[DERControl, ...] = ()
+    default: DefaultDERControl | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """An EndDevice that we answer for, and its programs."""
+
+    lfdi: str
+    ratings: Ratings
+    category: int = 0
+    """Bits of its deviceCategory; 0: it has said none, and is meant by all."""
+    programs: tuple[ListedProgram, ...] = ()
+
+
+def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: random.Random) -> Memory:
+    """With what the server lists now (seconds of its clock)."""
+    before = {one.key: one for one in memory.known}
+    known: dict[tuple[str, str], KnownControl] = {}
+    # The same control is drawn for once, whichever of our devices it comes by: the fleet is moved as one.
+    drawn = {one.mrid: one for one in memory.known}
+    assigned: dict[str, set[str]] = {}
+    for device in devices:
+        assigned[device.lfdi] = {listed.program.mrid.upper() for listed in device.programs}
+        for listed in device.programs:
+            for control in listed.controls:
+                if _is_for(device, control):
+                    taken = _taken(control, listed.program, device, before, drawn, now=now, dice=dice)
+                    known[taken.key] = taken
+                    drawn.setdefault(taken.mrid, taken)
+    for key, lost in before.items():
+        if key not in known:
+            known[key] = _lost(lost, left=lost.program not in assigned.get(lost.device, set()), now=now)
+    defaults = tuple(one for device in devices for one in _defaults(device))
+    return replace(memory, known=tuple(_worth_keeping(known.values(), now)), defaults=defaults)
+
+
+def _is_for(device: Device, control: DERControl) -> bool:
+    """One for other categories of devices is neither followed nor answered."""
+    wanted = int(control.device_category or "0", CATEGORY_BASE)
+    return not wanted or not device.category or bool(wanted & device.category)
+
+
+def _taken(
+    control: DERControl, program: DERProgram, device: Device, before: Mapping[tuple[str, str], KnownControl],
+    drawn: Mapping[str, KnownControl], *, now: int, dice: random.Random,
+) -> KnownControl:  # fmt: skip
+    mrid = control.mrid.upper()
+    status = control.event_status
+    known = before.get((mrid, device.lfdi))
+    if known is None:
+        modes, others = modes_of(control.der_control_base, device.ratings)
+        twin = drawn.get(mrid)
+        known = KnownControl(
+            mrid=mrid, device=device.lfdi, program=program.mrid.upper(), primacy=program.primacy,
+            created=control.creation_time, start=control.interval.start, duration_s=control.interval.duration,
+            randomize_start_s=control.randomize_start or 0, randomize_duration_s=control.randomize_duration or 0,
+            start_fraction=dice.random() if twin is None else twin.start_fraction,
+            duration_fraction=dice.random() if twin is None else twin.duration_fraction,
+            stop_fraction=dice.random() if twin is None else twin.stop_fraction,
+            modes=modes, not_read=others, description=control.description or "",
+            reply_to=control.reply_to or "", response_required=int(control.response_required or "0", CATEGORY_BASE),
+            first_seen=now,
+        )  # fmt: skip
+    return replace(
+        known,
+        primacy=program.primacy,
+        status=Status(min(status.current_status, Status.SUPERSEDED)),
+        status_at=known.status_at if known.status == status.current_status else status.date_time,
+        gone_at=None,
+        left_program=False,
+    )
+
+
+def _lost(known: KnownControl, *, left: bool, now: int) -> KnownControl:
+    """No longer listed. Interpretation: one that goes before it could end has been taken back, without a word.
+
+    The server drops what is over by its own draws at the latest; ours ends earlier or at the same time.
+    """
+    if known.gone_at is not None or now >= known.planned_end:
+        return known
+    return replace(known, gone_at=now, left_program=left)
+
+
+def _defaults(device: Device) -> Iterable[KnownDefault]:
+    """For each mode that of the program with the lowest primacy that sets it."""
+    found: dict[str, KnownDefault] = {}
+    for listed in sorted(device.programs, key=lambda one: one.program.primacy):
+        if listed.default is None:
+            continue
+        for mode in modes_of(listed.default.der_control_base, device.ratings)[0]:
+            held = KnownDefault(device=device.lfdi, program=listed.program.mrid.upper(), mode=mode)
+            found.setdefault(mode.name, held)
+    return found.values()
+
+
+def _worth_keeping(known: Iterable[KnownControl], now: int) -> list[KnownControl]:
+    """Without what is over, and has taken nothing from an event of its program that still runs."""
+    there = list(known)
+    running = [one for one in there if now < one.planned_end]
+    return [
+        one
+        for one in there
+        if now < one.planned_end
+        or any(
+            (other.device, other.program) == (one.device, one.program) and other.begins < one.ends for other in running
+        )
+    ]

@@ -110,6 +110,16 @@ class Attributes:
             found.append(value)
         return tuple(found)
 
+    def whole_numbers(self, name: str, count: int, *, most: int) -> list[int] | None:
+        """So many, from 0 to ``most``; None if it is not there."""
+        values = self._values.get(name)
+        if values is None:
+            return None
+        found = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+        if len(values) != count or len(found) != count or not all(0 <= value <= most for value in found):
+            raise self._error(f"attribute {name}: needs {count} whole numbers from 0 to {most}")
+        return found
+
     def targets(self) -> Iterator[Target]:
         """The parts of parties that an event is for, in the order of eiTarget."""
         for name, kind in TARGET_KINDS.items():

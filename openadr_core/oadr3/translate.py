@@ -8,6 +8,7 @@ a program (3.1 leaves their names to the parties):
 * ``MARKET_CONTEXT``: the URI that names the program to OpenADR 2.0b parties. Without it, the URI is
   ``urn:openadr:program:`` and the program's name, percent-encoded; it stays when the program is renamed.
 * ``EVENT_OVERLAP``: ``REFUSED`` if no two of its events may run at once for the same party (2.0b R18 allows it).
+* ``SIMPLE_DUTY_CYCLE``: what levels are to loads of IEEE 2030.5 (:mod:`.levels`).
 * Rules for opt schedules: :mod:`openadr_core.oadr3.opt_rules`.
 """
 
@@ -35,6 +36,7 @@ from openadr_core.oadr3.attributes import (
     VTN_COMMENT,
     Attributes,
 )
+from openadr_core.oadr3.levels import duty_cycles_of
 from openadr_core.oadr3.messages import EventRequest, ProgramRequest
 from openadr_core.oadr3.opt_rules import CHOICES, opt_rules_of
 from openadr_core.oadr3.placing import place, randomisation, span
@@ -55,6 +57,7 @@ def program_of(request: ProgramRequest, program_id: str, *, before: Program | No
         market_context = before.market_context if before else f"urn:openadr:program:{quote(request.name, safe='')}"
     elif not _URI.fullmatch(market_context):
         raise RuleBroken(f"attribute {MARKET_CONTEXT}: {market_context!r} is not an absolute URI")
+    duty_cycles_of(request)
     sign = attributes.chosen(RELIEF_SIGN, ReliefSign.__members__)
     return Program(
         id=program_id,

@@ -1,13 +1,15 @@
 """A party's own view of what it is owed: events with their rows in its ledger."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from openadr_core.model.party import Party
 from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.sep2_audience import ALL, gather_anew, listeners_of
 from openadr_vtn.domain.delivery import Delivery, Mailbox, owed
 from openadr_vtn.domain.errand import Errand
-from openadr_vtn.domain.targeting import dues
+from openadr_vtn.domain.sep2.registry import EndDevice
+from openadr_vtn.domain.targeting import NOBODY, dues
 
 
 async def mailboxes_of(uow: UnitOfWork, parties: Collection[Party], now: datetime) -> dict[str, Mailbox]:
@@ -30,9 +32,14 @@ async def mailboxes_of(uow: UnitOfWork, parties: Collection[Party], now: datetim
     }
 
 
-async def owe_current(uow: UnitOfWork, party: Party, now: datetime) -> None:
-    """Owe a party the current events that it has come to be entitled to, and the news of those that it has lost."""
+async def owe_current(uow: UnitOfWork, party: Party, now: datetime, devices: Sequence[EndDevice] | None = None) -> None:
+    """Owe a party the current events that it has come to be entitled to, and the news of those that it has lost.
+
+    ``devices`` of IEEE 2030.5 are those about which something has changed; None: it may be any of the party's.
+    """
     await uow.alone()
+    theirs = await uow.registry.devices(party.id, limit=ALL) if devices is None else devices
+    await gather_anew(uow, theirs)
     current = [stored.event for stored in await uow.events.current(now) if stored.event.cancelled_at is None]
     if not current:
         return
@@ -42,7 +49,12 @@ async def owe_current(uow: UnitOfWork, party: Party, now: datetime) -> None:
         due
         for event in current
         for due in dues(
-            event, programs[event.program_id], [party], (row for row in rows if row.event_id == event.id), now
+            event,
+            programs[event.program_id],
+            [party],
+            (row for row in rows if row.event_id == event.id),
+            now,
+            listeners=await listeners_of(uow, event.id) if theirs else NOBODY,
         )
     ]
     await uow.deliveries.owe(new)

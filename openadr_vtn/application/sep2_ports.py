@@ -19,6 +19,10 @@ class StoredControl:
     control: Control
     body: bytes
     """The whole message, as it was when it was made."""
+    event_id: str | None = None
+    """The OpenADR event that it tells of; None: an operator wrote it as it is."""
+    event_version: int = 0
+    """The version that asked for it first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,18 @@ class Registry(Protocol):
     async def groups_of(self, party_id: str) -> set[int]:
         """Those that the party's devices lie in, without those above them."""
 
+    async def members(self, group_id: int) -> set[int]:
+        """The numbers of the devices in the group, those below it left out."""
+
+    async def join(self, group_id: int, *, add: Collection[int], remove: Collection[int]) -> None:
+        """Put devices into a group, and take others out of it, by their numbers."""
+
+    async def speakers(self) -> set[str]:
+        """Parties that have devices, by id."""
+
+    async def listeners(self, event_id: str) -> set[str]:
+        """Parties with a device in a group of which a control tells of this event, and was not cancelled."""
+
     async def document(self, number: int, path: str) -> StoredDocument | None:
         """By its address below the device's."""
 
@@ -138,6 +154,12 @@ class Controls(Protocol):
         """Those whose latest end is after ``since``."""
 
     async def control(self, mrid: str) -> StoredControl | None: ...
+    async def of_event(self, event_id: str) -> list[StoredControl]:
+        """All that ever told of it, the oldest first."""
+
+    async def ends(self) -> dict[int, int]:
+        """By group: when the last of its controls ends."""
+
     async def add_control(self, stored: StoredControl) -> StoredControl:
         """Conflict if the mRID is taken."""
 

@@ -1,6 +1,7 @@
 """Whom an event is for, and what each of them is owed because of it."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from openadr_core.model.event import DrEvent
@@ -9,6 +10,19 @@ from openadr_core.model.program import Program
 from openadr_core.model.target import audience_of
 from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.visibility import Sight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Parties of IEEE 2030.5, by id: whether an event is for one is a matter of its devices."""
+
+    speakers: frozenset[str] = frozenset()
+    """Those that have devices."""
+    hearing: frozenset[str] = frozenset()
+    """Those of which a device is told of the event."""
+
+
+NOBODY = Listeners()
 
 
 def is_for(event: DrEvent, program: Program, party: Party) -> bool:
@@ -30,7 +44,13 @@ def is_for(event: DrEvent, program: Program, party: Party) -> bool:
 
 
 def dues(
-    event: DrEvent, program: Program, parties: Iterable[Party], earlier: Iterable[Delivery], now: datetime
+    event: DrEvent,
+    program: Program,
+    parties: Iterable[Party],
+    earlier: Iterable[Delivery],
+    now: datetime,
+    *,
+    listeners: Listeners = NOBODY,
 ) -> Iterator[Delivery]:
     """What these parties must be told of the event and is not in the ledger yet.
 
@@ -40,7 +60,7 @@ def dues(
     last_news = {party_id: row for (_, party_id), row in newest(earlier).items()}
     for party in parties:
         last = last_news.get(party.id)
-        entitled = is_for(event, program, party)
+        entitled = _is_owed(event, program, party, listeners)
         if last is None:
             if entitled and event.cancelled_at is None:
                 yield _delivery(event, party, event.version, now, withdrawn=False)
@@ -48,6 +68,15 @@ def dues(
             yield _delivery(event, party, max(event.version, last.version + 1), now, withdrawn=False)
         elif not entitled and not last.withdrawn:
             yield _delivery(event, party, max(event.version, last.version + 1), now, withdrawn=True)
+
+
+def _is_owed(event: DrEvent, program: Program, party: Party, listeners: Listeners) -> bool:
+    """Interpretation: a party with devices of 2030.5 speaks 2.0b as well if it has registered there, and else not."""
+    if party.id in listeners.hearing:
+        return True
+    if party.id in listeners.speakers and party.registration is None:
+        return False
+    return is_for(event, program, party)
 
 
 def _delivery(event: DrEvent, party: Party, version: int, now: datetime, *, withdrawn: bool) -> Delivery:

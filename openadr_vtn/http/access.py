@@ -18,12 +18,12 @@ from openadr_core.shell.http_armour import read_body
 from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.broker import Broker
-from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.subscriptions import Callbacks
 from openadr_vtn.application.handlers.tokens import OwnTokens, TokenJudge
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.ports import Store
 from openadr_vtn.application.reads import Reads
+from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import Caller
 from openadr_vtn.domain.guard_rails import GuardRails

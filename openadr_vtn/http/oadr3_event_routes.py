@@ -59,7 +59,7 @@ async def create_event(request: web.Request, desk: Desk, caller: Caller) -> web.
     with bound_contextvars(event_id=event_id):
         stored = await events.create_event(
             desk.store, decode_event(body), actor=caller.actor, event_id=event_id, rails=desk.rails, now=desk.now(),
-            repeat=_repeat_key(request, body),
+            maker=desk.maker, repeat=_repeat_key(request, body),
         )  # fmt: skip
         desk.wrote(caller, "create event", stored.event.id)
     return json_response(event_text(stored, EVERYTHING), 201)
@@ -70,7 +70,7 @@ async def replace_event(request: web.Request, desk: Desk, caller: Caller) -> web
     event_id, wanted = id_named(request), decode_event(await json_body(request))
     with bound_contextvars(event_id=event_id):
         stored = await events.replace_event(
-            desk.store, event_id, wanted, actor=caller.actor, rails=desk.rails, now=desk.now()
+            desk.store, event_id, wanted, actor=caller.actor, rails=desk.rails, now=desk.now(), maker=desk.maker
         )
         desk.wrote(caller, "replace event", stored.event.id)
     return json_response(event_text(stored, EVERYTHING))

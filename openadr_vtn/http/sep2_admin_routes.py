@@ -11,9 +11,9 @@ from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
-from openadr_vtn.application.handlers.sep2_controls import ControlWish
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.application.handlers.sep2_views import control_views, device_detail, group_views
+from openadr_vtn.application.sep2_drafts import ControlWish
 from openadr_vtn.application.sep2_ports import ControlKind
 from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, WRITE_EVENTS, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, json_body, number_asked, scoped

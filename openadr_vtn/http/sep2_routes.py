@@ -20,8 +20,8 @@ from openadr_core.shell.door import Door
 from openadr_core.shell.http_armour import read_body, refusal
 from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.directory import Directory
-from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.ports import Store
+from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.domain.sep2.zone import zone_facts
 from openadr_vtn.protocols.sep2 import Sep2Desk, Sep2Server
 from openadr_vtn.protocols.sep2.scene import Speech

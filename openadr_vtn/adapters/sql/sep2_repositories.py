@@ -37,9 +37,16 @@ DEVICE_COLUMNS = (
     "party_id", "lfdi", "sfdi", "registered_at", "changed_at", "category", "pin", "post_rate_s", "enabled",
 )  # fmt: skip
 CONTROL_COLUMNS = (
-    "mrid", "creation_time", "start", "duration_s", "randomize_start_s", "randomize_duration_s", "cancelled_at",
+    "mrid",
+    "creation_time",
+    "start",
+    "duration_s",
+    "randomize_start_s",
+    "randomize_duration_s",
+    "cancelled_at",
     "cancelled_randomly",
-)  # fmt: skip
+)
+TOLD_COLUMNS = ("event_id", "event_version")  # fmt: skip
 
 
 class SqlRegistry(Repository):
@@ -122,6 +129,27 @@ class SqlRegistry(Repository):
         rows = await self._rows(query.where(DEVICE.c.party_id == party_id, DEVICE.c.enabled))
         return {int(row["group_id"]) for row in rows}
 
+    async def members(self, group_id: int) -> set[int]:
+        rows = await self._rows(select(MEMBER.c.number).where(MEMBER.c.group_id == group_id))
+        return {int(row["number"]) for row in rows}
+
+    async def join(self, group_id: int, *, add: Collection[int], remove: Collection[int]) -> None:
+        self._concerned.everybody |= bool(add or remove)
+        gone = list(remove)
+        for start in range(0, len(gone), KEYS_PER_STATEMENT):
+            some = gone[start : start + KEYS_PER_STATEMENT]
+            await self._run(delete(MEMBER).where(MEMBER.c.group_id == group_id, MEMBER.c.number.in_(some)))
+        await self._upsert(MEMBER, [{"number": number, "group_id": group_id} for number in sorted(add)], keep=True)
+
+    async def speakers(self) -> set[str]:
+        return {str(row["party_id"]) for row in await self._rows(select(DEVICE.c.party_id).distinct())}
+
+    async def listeners(self, event_id: str) -> set[str]:
+        telling = (CONTROL.c.event_id == event_id) & CONTROL.c.cancelled_at.is_(None)
+        told = select(CONTROL.c.group_id).where(telling)
+        query = select(DEVICE.c.party_id).join(MEMBER, MEMBER.c.number == DEVICE.c.number).distinct()
+        return {str(row["party_id"]) for row in await self._rows(query.where(MEMBER.c.group_id.in_(told)))}
+
     # -- what devices say of themselves ------------------------------------------------
 
     async def document(self, number: int, path: str) -> StoredDocument | None:
@@ -195,12 +223,21 @@ class SqlControls(Repository):
         row = await self._row(self._locked(select(CONTROL).where(CONTROL.c.mrid == mrid)))
         return None if row is None else _control(row)
 
+    async def of_event(self, event_id: str) -> list[StoredControl]:
+        query = select(CONTROL).where(CONTROL.c.event_id == event_id).order_by(CONTROL.c.id)
+        return [_control(row) for row in await self._rows(query)]
+
+    async def ends(self) -> dict[int, int]:
+        query = select(CONTROL.c.group_id, func.max(CONTROL.c.latest_end).label("ends")).group_by(CONTROL.c.group_id)
+        return {int(row["group_id"]): int(row["ends"]) for row in await self._rows(query)}
+
     async def add_control(self, stored: StoredControl) -> StoredControl:
         self._concerned.everybody = True
         control = stored.control
         columns = {name: getattr(control, name) for name in CONTROL_COLUMNS} | {
             "group_id": stored.group_id, "kind": stored.kind, "body": stored.body, "latest_end": control.latest_end,
             "asks": sorted(control.asks), "categories": sorted(control.categories),
+            **{name: getattr(stored, name) for name in TOLD_COLUMNS},
         }  # fmt: skip
         return replace(stored, id=await self._added(CONTROL, CONTROL.c.id, columns))
 
@@ -277,4 +314,5 @@ def _control(row: dict[str, Any]) -> StoredControl:
     return StoredControl(
         id=row["id"], group_id=row["group_id"], kind=row["kind"], body=row["body"],
         control=Control(**said, asks=frozenset(row["asks"]), categories=frozenset(row["categories"])),
+        **{name: row[name] for name in TOLD_COLUMNS},
     )  # fmt: skip

@@ -28,6 +28,7 @@ class GroupRow(Row, table=True):
     parent_id: int | None = Field(foreign_key="sep2_group.id", index=True)
     primacy: int | None
     version: int
+    audience: str
 
 
 class AggregatorRow(Row, table=True):
@@ -94,6 +95,8 @@ class ControlRow(Row, table=True):
     cancelled_at: int | None = Field(sa_column=_seconds(null=True))
     cancelled_randomly: bool
     body: bytes = Field(sa_column=_bytes())
+    event_id: str | None = Field(index=True)
+    event_version: int
     __table_args__ = (Index("ix_sep2_control_listed", "group_id", "kind", "latest_end"),)
 
 

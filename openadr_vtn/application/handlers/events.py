@@ -17,6 +17,8 @@ from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.object_changes import note_events
 from openadr_vtn.application.ports import AuditEntry, Store, StoredEvent, StoredProgram, UnitOfWork
+from openadr_vtn.application.sep2_bridge import call_off, is_news, tell_devices
+from openadr_vtn.application.sep2_drafts import NOBODY, Maker
 from openadr_vtn.domain.guard_rails import GuardRails, check_guard_rails, check_powers
 from openadr_vtn.domain.lifecycle import cancelled, new_event, revised, rewritten
 
@@ -41,6 +43,7 @@ async def create_event(
     event_id: str,
     rails: GuardRails,
     now: datetime,
+    maker: Maker = NOBODY,
     repeat: RepeatKey | None = None,
 ) -> StoredEvent:
     """The event as it is stored, and owed to every party that it is for.
@@ -55,6 +58,7 @@ async def create_event(
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.add(stored)
         await note_events(uow, Operation.CREATE, [stored], now)
+        await tell_devices(uow, stored, program, maker=maker, now=now)
         parties = await publish(uow, event, program.program, now)
         await uow.audit.append(_entry(now, actor, "create event", event, f"parties owed: {parties}"))
         if repeat is not None:
@@ -85,7 +89,14 @@ async def note_event(store: Store, event_id: str, text: str, *, actor: str, now:
 
 
 async def replace_event(
-    store: Store, event_id: str, request: EventRequest, *, actor: str, rails: GuardRails, now: datetime
+    store: Store,
+    event_id: str,
+    request: EventRequest,
+    *,
+    actor: str,
+    rails: GuardRails,
+    now: datetime,
+    maker: Maker = NOBODY,
 ) -> StoredEvent:
     """The event at its next version, owed anew; at the one it has, if nothing that parties act on differs.
 
@@ -112,6 +123,8 @@ async def replace_event(
         )  # fmt: skip
         revise = revised if is_told else rewritten
         event = revise(before.event, wanted, now)
+        if event == before.event and is_news(before, request.document, program, maker):
+            event = replace(event, version=event.version + 1, modified_at=now)
         if event == before.event:
             return await _reworded(uow, before, request.document, actor=actor, now=now)
         _check_rails(event, request, program, rails)
@@ -119,6 +132,7 @@ async def replace_event(
         stored = StoredEvent(event=event, document=request.document)
         await uow.events.replace(stored)
         await note_events(uow, Operation.UPDATE, [stored], now)
+        await tell_devices(uow, stored, program, maker=maker, now=now)
         parties = await publish(uow, event, program.program, now)
         await uow.audit.append(_entry(now, actor, "replace event", event, f"parties owed: {parties}"))
     return stored
@@ -168,6 +182,7 @@ async def cancel_in(
         after = replace(stored, event=event)
         await uow.events.replace(after)
         await uow.deliveries.owe_cancelled(event.id, event.version, now)
+        await call_off(uow, event.id, now)
         await uow.audit.append(_entry(now, actor, "cancel event", event, reason))
         done.append(after)
     await note_events(uow, Operation.DELETE, done, now)

@@ -13,6 +13,7 @@ from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.object_changes import note_program
 from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram, UnitOfWork
+from openadr_vtn.application.sep2_bridge import gather_event
 
 
 async def create_program(
@@ -50,6 +51,7 @@ async def replace_program(
         if stored.program.targets != before.program.targets:
             for current in await uow.events.current(now):
                 if current.event.program_id == program_id:
+                    await gather_event(uow, current.event.id, stored, int(now.timestamp()))
                     await publish(uow, current.event, stored.program, now)
         await uow.audit.append(AuditEntry(at=now, actor=actor, action="replace program", subject=program_id))
     return stored

@@ -5,6 +5,7 @@ from datetime import datetime
 from openadr_core.model.event import DrEvent
 from openadr_core.model.program import Program
 from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.sep2_audience import listeners_of
 from openadr_vtn.domain.targeting import dues
 
 
@@ -15,6 +16,7 @@ async def publish(uow: UnitOfWork, event: DrEvent, program: Program, now: dateti
     # Of an event that nobody was told yet, vens of OpenADR 3 are owed it as a set, and not looked at one by one.
     is_news = not earlier and event.cancelled_at is None
     parties = await uow.parties.certified() if is_news else await uow.parties.all()
-    owed = list(dues(event, program, parties, earlier, now))
+    listeners = await listeners_of(uow, event.id)
+    owed = list(dues(event, program, parties, earlier, now, listeners=listeners))
     await uow.deliveries.owe(owed)
     return len(owed) + (await uow.deliveries.owe_vens(event, now) if is_news else 0)

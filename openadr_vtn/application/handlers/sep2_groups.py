@@ -1,14 +1,16 @@
 """Groups, devices and aggregators of IEEE 2030.5, as operators write them. Every command is audited."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from openadr_core.errors import Conflict, NotFound, RuleBroken
 from openadr_core.identity import sfdi_of
-from openadr_core.sep2.mrid import PenForm, is_pin, mrid_of
+from openadr_core.sep2.mrid import is_pin
 from openadr_vtn.application.handlers.parties import party_named
+from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
+from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.domain.sep2.registry import PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
 
 LFDI_DIGITS = 40
@@ -20,19 +22,6 @@ RATES = (
     "FunctionSetAssignmentsList", "LogEventList", "MirrorUsagePointList", "Registration", "SelfDevice", "Time",
 )  # fmt: skip
 """What has a pollRate of its own; ``EndDevice`` is the postRate that devices are given."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
-    """Who makes mRIDs here."""
-
-    pen: int
-    pen_form: PenForm
-    new_unique: Callable[[], int]
-    """96 bits, never the same twice."""
-
-    def mrid(self) -> str:
-        return mrid_of(self.new_unique(), pen=self.pen, form=self.pen_form)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +86,7 @@ async def add_device(store: Store, *, party: str, lfdi: str, wish: DeviceWish, a
             changed_at=moment,
         )  # fmt: skip
         added = await uow.registry.add_device(await _wished(uow, device, wish, moment))
+        await owe_current(uow, owner, now, [added])
         await _note(uow, actor, "add device", text, now)
     return added
 
@@ -106,6 +96,7 @@ async def change_device(store: Store, lfdi: str, wish: DeviceWish, *, actor: str
         device = await device_named(uow, lfdi)
         changed = await _wished(uow, device, wish, int(now.timestamp()))
         await uow.registry.save_device(changed)
+        await _owe_owner(uow, changed, now)
         await _note(uow, actor, "change device", device.lfdi, now)
     return changed
 
@@ -155,6 +146,12 @@ async def device_named(uow: UnitOfWork, lfdi: str) -> EndDevice:
     return device
 
 
+async def _owe_owner(uow: UnitOfWork, device: EndDevice, now: datetime) -> None:
+    owner = await uow.parties.by_id(device.party_id)
+    if owner is not None:
+        await owe_current(uow, owner, now, [device])
+
+
 async def _wished(uow: UnitOfWork, device: EndDevice, wish: DeviceWish, moment: int) -> EndDevice:
     if wish.pin is not None and not is_pin(wish.pin):
         raise RuleBroken("a PIN is five digits and the last digit of their sum")
@@ -162,7 +159,9 @@ async def _wished(uow: UnitOfWork, device: EndDevice, wish: DeviceWish, moment: 
         raise RuleBroken("a device category is up to four bytes in hex")
     groups = device.groups
     if wish.groups is not None:
-        groups = frozenset([(await group_named(uow, name)).id for name in wish.groups])
+        audiences = {group.id for group in await uow.registry.groups() if group.audience}
+        named = [(await group_named(uow, name)).id for name in wish.groups]
+        groups = frozenset([*named, *(device.groups & audiences)])
     return replace(
         device,
         groups=groups,

@@ -23,6 +23,8 @@ class Group:
     """The lower wins. None: as the group above has it."""
     version: int = 0
     """Grows with each change of the group."""
+    audience: str = ""
+    """Of the bridge from OpenADR: whom it is made of (:mod:`.audience`). Empty: an operator's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,12 +25,12 @@ from openadr_core.shell.throttle import Throttle
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.handlers.clients import add_client
-from openadr_vtn.application.handlers.sep2_groups import Maker
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.known_clients import KnownClients
 from openadr_vtn.application.ports import SigningKey
 from openadr_vtn.application.reads import Reads
+from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.application.viewers import Viewers
 from openadr_vtn.domain.access import SCOPES, Role
 from openadr_vtn.domain.guard_rails import GuardRails

@@ -165,3 +165,33 @@ async def test_mirrors_are_known_by_their_mrid_and_responses_by_their_control(pe
     async with peopled.unit_of_work() as uow:
         await uow.mirrors.remove_mirror(first.number)
         assert await uow.mirrors.mirrors("id-one") == [other]
+
+
+async def test_controls_that_tell_of_an_event_and_who_reads_them(peopled: SqlStore) -> None:
+    async with peopled.unit_of_work() as uow:
+        group = await uow.registry.add_group(a_group("made", audience="[]"))
+        other = await uow.registry.add_group(a_group("other"))
+        devices = [await uow.registry.add_device(a_device(number)) for number in (1, 2)]
+        devices.append(await uow.registry.add_device(a_device(3, party_id="id-two")))
+        numbers = [device.number for device in devices]
+        await uow.registry.join(group.id, add=numbers, remove=())
+        await uow.registry.join(group.id, add=numbers[:1], remove=numbers[1:2])
+        told = [
+            await uow.controls.add_control(
+                replace(a_control(group.id, f"0{number}", start=start), event_id="e1", event_version=2)
+            )
+            for number, start in ((1, 100), (2, 300))
+        ]
+        await uow.controls.add_control(a_control(other.id, "03"))
+    async with peopled.unit_of_work() as uow:
+        assert await uow.registry.members(group.id) == {numbers[0], numbers[2]}
+        assert await uow.registry.speakers() == {"id-one", "id-two"}
+        assert await uow.controls.of_event("e1") == told
+        assert await uow.controls.ends() == {group.id: 350, other.id: 150}
+        assert await uow.registry.listeners("e1") == {"id-one", "id-two"}
+        await uow.controls.cancel_control("01", 120, randomly=False)
+        assert await uow.registry.listeners("e1") == {"id-one", "id-two"}
+        await uow.controls.cancel_control("02", 120, randomly=False)
+        assert await uow.registry.listeners("e1") == set()
+    async with peopled.view() as view:
+        assert (await view.registry.groups())[0] == group

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from openadr_core.errors import Conflict
@@ -27,6 +28,7 @@ from openadr_core.sep2.encode import encode
 from openadr_core.sep2.mrid import mrid_of
 from openadr_core.sep2.names import CsipAus
 from openadr_core.xml.parse import parse
+from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.sep2_ports import StoredDocument
 from openadr_vtn.domain.sep2 import registry
 from openadr_vtn.domain.sep2.nmi import is_nmi
@@ -102,6 +104,7 @@ async def register(scene: Scene) -> Reply:
         )  # fmt: skip
     except Conflict:
         raise HttpRefusal(409) from None
+    await owe_current(scene.uow, scene.party, datetime.fromtimestamp(scene.now, UTC), [made])
     return created(scene.href(f"/edev/{made.number}"))
 
 

@@ -22,8 +22,8 @@ from openadr_core.shell.datafiles import load_schema
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
-from openadr_vtn.application.handlers.sep2_controls import ControlWish
-from openadr_vtn.application.handlers.sep2_groups import DeviceWish, Maker
+from openadr_vtn.application.handlers.sep2_groups import DeviceWish
+from openadr_vtn.application.sep2_drafts import ControlWish, Maker
 from openadr_vtn.application.sep2_ports import StoredControl
 from openadr_vtn.domain.sep2.registry import EndDevice
 from openadr_vtn.protocols.sep2 import Sep2Desk, Sep2Server

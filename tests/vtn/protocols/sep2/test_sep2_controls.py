@@ -9,7 +9,7 @@ from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControl
 from openadr_core.sep2.drlc import DemandResponseProgramList, EndDeviceControlList
 from openadr_core.sep2.responses import DERControlResponse, DrResponse
 from openadr_vtn.application.handlers import sep2_controls
-from openadr_vtn.application.handlers.sep2_controls import ControlWish
+from openadr_vtn.application.sep2_drafts import ControlWish
 from openadr_vtn.domain.sep2.control_status import Status
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench
 

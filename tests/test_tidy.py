@@ -17,6 +17,9 @@ PURE = (
     "openadr_ven/domain", "openadr_ven/application", "openadr_ven/protocols",
     "openadr_ven/fleet", "openadr_ven/dispatch",
     "openadr_ven/gateways/contract.py", "openadr_ven/gateways/codec.py", "openadr_ven/gateways/acknowledgement.py",
+    "openadr_ven/gateways/edge/core.py", "openadr_ven/gateways/edge/driver.py", "openadr_ven/gateways/edge/leases.py",
+    "openadr_ven/gateways/ocpp/metering.py", "openadr_ven/gateways/ocpp/profiles.py",
+    "openadr_ven/gateways/ocpp/station.py",
 )  # fmt: skip
 
 FILE_LINES_MAX = 500

@@ -21,7 +21,7 @@ from openadr_core.pki import expires_at
 
 log = structlog.get_logger(__name__)
 
-PresetName = Literal["certification-2.0b", "modern-2.0b", "sep2-strict", "sep2-compat", "oadr3"]
+PresetName = Literal["certification-2.0b", "modern-2.0b", "sep2-strict", "sep2-compat", "oadr3", "ocpp"]
 ClientCertificates = Literal["required", "optional", "none"]
 
 
@@ -58,6 +58,8 @@ PRESETS: dict[PresetName, Preset] = {
         tls_1_3=False, curve="prime256v1", security_level=0,
     ),
     "oadr3": Preset(suites=MODERN_SUITES, tls_1_3=True),
+    # OCPP's security profiles 2 and 3 also name two suites without forward secrecy, for RSA alone.
+    "ocpp": Preset(suites=(*MODERN_SUITES, "AES128-GCM-SHA256", "AES256-GCM-SHA384"), tls_1_3=True),
 }  # fmt: skip
 
 VERIFY_MODES: dict[ClientCertificates, ssl.VerifyMode] = {

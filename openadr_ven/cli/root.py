@@ -28,6 +28,7 @@ class LateGroup(click.Group):
         "opt": ("opt", "Say when the fleet, or some of it, is in or out."),
         "registration": ("registration", "Show, end or begin the registration at the VTN."),
         "condition": ("condition", "Say what no telemetry tells: a storm is coming."),
+        "gateway": ("gateway", "Stand between the agent's broker and real devices."),
         "simulate": ("simulate", "Simulate devices and an independent meter."),
         "capability": ("capability", "Show how many megawatts, for how long, how soon, how surely."),
         "ledger": ("ledger", "Ask the command ledger in SQL."),

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from openadr_ven.gateways.contract import AckFrame, AckState
-from openadr_ven.simulator.leases import Receipt
+from openadr_ven.gateways.edge.leases import Receipt
 
 FILE = "devices.jsonl"
 

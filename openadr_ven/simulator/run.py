@@ -21,11 +21,11 @@ import structlog
 from openadr_core.errors import ConfigError
 from openadr_ven.adapters.fleet_source import open_fleet
 from openadr_ven.gateways.contract import AckFrame, AckState, CommandFrame, GatewayState, Report, StatusFrame
+from openadr_ven.gateways.edge.link import GatewayLink
 from openadr_ven.gateways.mqtt import BrokerAddress
 from openadr_ven.simulator.device_log import DeviceLog
 from openadr_ven.simulator.faults import Fault, parse_fault
 from openadr_ven.simulator.feeder import Feeder, SiteLoads, load_site_loads
-from openadr_ven.simulator.gateway_link import GatewayLink
 from openadr_ven.simulator.meter import Meter
 from openadr_ven.simulator.town import Town
 

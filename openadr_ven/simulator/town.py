@@ -19,8 +19,8 @@ from openadr_ven.gateways.contract import (
     TelemetryFrame,
     telemetry_rows,
 )
+from openadr_ven.gateways.edge.leases import Leases, Receipt
 from openadr_ven.simulator.faults import Fault, FaultKind
-from openadr_ven.simulator.leases import Leases, Receipt
 
 OUTDOOR_C = 33.0
 """Half past six on a July evening, whatever the clock says; departures in the fleet file are by the clock."""

@@ -12,7 +12,7 @@ from openadr_ven.dispatch.guard import OnBreach
 from openadr_ven.domain.delivered import delivered_over
 from openadr_ven.domain.held import Delivery, Notice
 from openadr_ven.fleet.columns import Mode
-from openadr_ven.simulator.leases import Receipt
+from openadr_ven.gateways.edge.leases import Receipt
 from tests.ven.application.world import ENVELOPE, LEASE, SECOND, TARGET_W, FailingStore, World, an_ask, post
 from tests.ven.protocols.conversation import answers
 from tests.ven.protocols.scripted_vtn import VEN_ID, a_report_request, an_event

@@ -32,9 +32,9 @@ from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import Fleet, Floats
 from openadr_ven.gateways.contract import CommandFrame, Report
+from openadr_ven.gateways.edge.leases import Receipt
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session
 from openadr_ven.simulator.faults import Fault, FaultKind
-from openadr_ven.simulator.leases import Receipt
 from openadr_ven.simulator.town import Town
 from tests.ven.fleet.synthetic import fleet_of
 from tests.ven.protocols.conversation import SETTINGS

@@ -12,9 +12,9 @@ from openadr_core.errors import ConfigError
 from openadr_ven.fleet.columns import Fleet, FleetState, Mode
 from openadr_ven.fleet.physics import evening_state
 from openadr_ven.gateways.contract import CommandFrame, command_rows
+from openadr_ven.gateways.edge.leases import Leases
 from openadr_ven.simulator.device_log import DeviceLog, Entry, applied_twice, read_device_log
 from openadr_ven.simulator.feeder import Feeder, SiteLoads, load_site_loads
-from openadr_ven.simulator.leases import Leases
 from openadr_ven.simulator.meter import RECORDS, Meter, read_meter
 
 LOADS = "site,transformer,feeder,load_w\nh1,t0,head,1000\nh2,t0,head,500\nh3,elsewhere,head,2000\n"

@@ -4,7 +4,7 @@ Pure: told the time, and what is true of the devices. One row per device of the 
 of rows holds commands whose start is still to come.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -85,10 +85,9 @@ class Leases:
 
     def receive(self, frame: CommandFrame, state: FleetState, now: datetime) -> Receipt:
         """Apply what is to be applied of a frame, and answer for each of its slots."""
-        behind = self.rows(frame.gateway)
-        known = frame.rows["slot"] < behind.size
-        wanted = frame.rows[known]
-        rows = behind[wanted["slot"]]
+        at = self._behind.at(self._code[frame.gateway], frame.rows["slot"])
+        known = at >= 0
+        wanted, rows = frame.rows[known], at[known]
         answer = np.full(frame.rows.size, UNKNOWN)
         repeated = (self._sequence[rows] == frame.sequence) & self._is_known(frame)
         answer[known] = np.where(
@@ -96,7 +95,7 @@ class Leases:
         )  # fmt: skip
         applied = known.copy()
         applied[known] = ~repeated & (answer[known] <= COMPLETED)
-        self._apply(frame, applied, behind, state, now)
+        self._apply(frame, frame.rows[applied], at[applied], state, now)
         return Receipt(
             frame=frame,
             acks=tuple(_acks(_key_of(frame), frame.rows["slot"], answer, now)),
@@ -125,6 +124,48 @@ class Leases:
         setpoint_w = held["from_w"] + (held["setpoint_w"] - held["from_w"]) * np.clip(share, 0.0, 1.0)
         mode = np.where(state.override, np.uint8(Mode.RELEASE), held["mode"])
         return mode, setpoint_w
+
+    def ends_s(self) -> Floats:
+        """When each device's command ends, in seconds since 1970."""
+        return self._held["end_s"].copy()
+
+    def sequences(self) -> NDArray[np.uint64]:
+        """The greatest that each device has taken; 0 for none."""
+        return self._sequence.copy()
+
+    def report(self, rows: Rows, now: datetime) -> list[AckFrame]:
+        """What is true now of the commands that these devices hold, or held last."""
+        progress = self._progress(rows, now)
+        return [
+            ack
+            for answer in np.unique(progress).tolist()
+            for ack in self._report(rows[progress == answer], answer, now)
+        ]
+
+    def refuse(self, rows: Rows, reason: Reason, now: datetime) -> list[AckFrame]:
+        """These devices did not do what they hold: it is dropped, and said to be."""
+        held = rows[self._held["mode"][rows] != Mode.RELEASE]
+        acks = list(self._report(held, ANSWERS.index((AckState.REJECTED, reason)), now))
+        self.drop(held)
+        return acks
+
+    def record(self) -> dict[str, NDArray[np.generic]]:
+        """All that must outlive the process, as columns."""
+        ids = [(code, number, one) for code, known in enumerate(self._ids) for number, one in known.items()]
+        return {
+            "held": self._held,
+            "waiting": self._waiting,
+            "sequence": self._sequence,
+            "id_keys": np.array([one[:2] for one in ids], dtype=np.uint64).reshape(-1, 2),
+            "ids": np.frombuffer(b"".join(one for *_, one in ids), dtype=np.uint8).reshape(-1, 16),
+        }
+
+    def restore(self, record: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on from what ``record`` told of the same fleet."""
+        self._held, self._waiting = record["held"].astype(LEASE), record["waiting"].astype(LEASE)
+        self._sequence = record["sequence"].astype(np.uint64)
+        for (code, number), one in zip(record["id_keys"].tolist(), record["ids"], strict=True):
+            self._ids[code][number] = one.tobytes()
 
     def drop(self, rows: Rows) -> None:
         """These devices have lost whoever speaks for them: they are back at their own default."""
@@ -165,9 +206,9 @@ class Leases:
             taken,
         )
 
-    def _apply(self, frame: CommandFrame, applied: Mask, behind: Rows, state: FleetState, now: datetime) -> None:
-        taken = frame.rows[applied]
-        rows = behind[taken["slot"]]
+    def _apply(
+        self, frame: CommandFrame, taken: NDArray[np.void], rows: Rows, state: FleetState, now: datetime
+    ) -> None:
         lease = np.zeros(rows.size, dtype=LEASE)
         lease["sequence"], lease["mode"], lease["setpoint_w"] = frame.sequence, taken["mode"], taken["setpoint_w"]
         lease["start_s"], lease["end_s"] = frame.start.timestamp(), frame.end.timestamp()
@@ -179,6 +220,7 @@ class Leases:
         else:
             self._waiting[rows] = lease
         code = self._code[frame.gateway]
+        behind = self._behind.rows(code)
         in_use = set(np.unique(np.concatenate((self._sequence[behind], self._held["sequence"][behind]))).tolist())
         known = {**self._ids[code], frame.sequence: frame.command_id}
         self._ids[code] = {sequence: known[sequence] for sequence in in_use & known.keys()}

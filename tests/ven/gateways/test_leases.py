@@ -13,7 +13,7 @@ from openadr_ven.fleet.columns import Fleet, FleetState, Mode
 from openadr_ven.fleet.physics import evening_state
 from openadr_ven.gateways.codec import encode
 from openadr_ven.gateways.contract import AckFrame, AckState, CommandFrame, Reason, command_rows
-from openadr_ven.simulator.leases import Leases
+from openadr_ven.gateways.edge.leases import Leases
 
 GATEWAY = "acme-1"
 BATTERIES = (0, 1, 2)

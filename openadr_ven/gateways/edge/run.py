@@ -1,0 +1,111 @@
+"""A gateway as a process: its edge on MQTT on one side, its devices' driver on the other, its record on disk."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from openadr_core.errors import ConfigError
+from openadr_ven.gateways.contract import CommandFrame, GatewayState, Reason, Report, StatusFrame
+from openadr_ven.gateways.edge.core import Edge
+from openadr_ven.gateways.edge.driver import Driver, Order, Outcome, Reading
+
+TICK_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Link(Protocol):
+    """The way to the VEN; ``link.GatewayLink`` is it over MQTT."""
+
+    def post(self, report: Report) -> None: ...
+    async def run(self) -> None: ...
+
+
+class RunningEdge:
+    """What goes on between a link and a driver."""
+
+    def __init__(self, edge: Edge, driver: Driver, *, record: Path, now: Callable[[], datetime]) -> None:
+        """``record`` is a file that need not be there yet; ConfigError if it is there and is none of ours."""
+        self._edge = edge
+        self._driver = driver
+        self._record = record
+        self._now = now
+        self._wake = asyncio.Event()
+        self._link: Link | None = None
+        if record.exists():
+            try:
+                with np.load(record, allow_pickle=False) as kept:
+                    edge.restore({name: kept[name] for name in kept.files})
+            except (OSError, ValueError, KeyError) as problem:
+                raise ConfigError(f"record: {record} cannot be read: {problem}") from None
+
+    def command(self, frame: CommandFrame) -> Sequence[Report]:
+        """For the link: a frame has come in."""
+        reports = self._edge.command(frame, self._now())
+        self._keep()  # before it is acknowledged: the same sequence must not count as new after a restart
+        self._wake.set()
+        return reports
+
+    def status(self, state: GatewayState) -> StatusFrame:
+        return self._edge.status(state, self._now())
+
+    async def run(self, link: Link) -> None:
+        """Until cancelled, or until the driver fails."""
+        self._link = link
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(link.run())
+            tasks.create_task(self._driver.run(self._hear))
+            tasks.create_task(self._live())
+            while True:
+                if orders := self._edge.due(self._now()):
+                    self._keep()
+                    tasks.create_task(self._carry_out(orders))
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def _live(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._post(self._edge.tick(self._now()))
+            self._wake.set()
+
+    def _hear(self, readings: Sequence[Reading]) -> None:
+        self._edge.hear(readings)
+        self._wake.set()
+
+    async def _carry_out(self, orders: Sequence[Order]) -> None:
+        waiting = {order.device_id: order for order in orders}
+        try:
+            async for outcome in self._driver.tell(orders):
+                if waiting.pop(outcome.order.device_id, None) is not None:
+                    self._settle(outcome)
+        except Exception:
+            # One order that a driver cannot digest must not stop the others for ever.
+            log.exception("driver failed to tell", devices=len(waiting))
+        for order in waiting.values():
+            self._settle(Outcome(order=order, reason=Reason.UNREACHABLE))
+
+    def _settle(self, outcome: Outcome) -> None:
+        if outcome.reason is not Reason.NONE:
+            log.warning("order refused", device=outcome.order.device_id, reason=outcome.reason.name)
+        self._post(self._edge.settled(outcome, self._now()))
+        self._keep()
+        self._wake.set()
+
+    def _post(self, reports: Iterable[Report]) -> None:
+        for report in reports:
+            if self._link is not None:
+                self._link.post(report)
+
+    def _keep(self) -> None:
+        """Whole or not at all."""
+        draft = self._record.with_suffix(f".{os.getpid()}.npz")
+        with draft.open("wb") as file:
+            np.savez(file, allow_pickle=False, **self._edge.record())
+        draft.replace(self._record)

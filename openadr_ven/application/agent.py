@@ -20,6 +20,7 @@ from openadr_ven.application.commands import frames
 from openadr_ven.application.control import Control, Tick
 from openadr_ven.application.heeding import Heeding, Taken
 from openadr_ven.application.observation import Observation
+from openadr_ven.application.offering import Looked
 from openadr_ven.application.ports import Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
 from openadr_ven.dispatch.capability import Capability
@@ -131,10 +132,10 @@ class Agent:
         """How we stand with the VTN, in one word."""
         return self._heeding.upstream
 
-    def offer(self, capability: Capability, now: datetime) -> None:
+    def offer(self, found: Looked, now: datetime) -> None:
         """What the fleet could be asked for, as somebody has just looked at it."""
-        self.capability = capability
-        self._reporter.offered.add(now, float(capability.flat_w[0]))
+        self.capability = found.capability
+        self._reporter.offered.add(now, found.points)
 
     async def start(self, *, now: datetime) -> None:
         """Take up where the store says that we were."""
@@ -284,6 +285,7 @@ class Agent:
         self.seen.saved(metered)
         self.control.baseline_stored()
         self.last, self.last_round_at = tick, now
+        self._reporter.setpoints.add(now, self._setpoint_w(tick))
         delivered_w = float(tick.given_w.sum()) if tick.plan else 0.0
         self.trace.append(TracePoint(at=now, asked_w=tick.asked_w, allowed_w=tick.allowed_w, delivered_w=delivered_w))
         self._reporter.stored(reported)
@@ -314,6 +316,13 @@ class Agent:
             if order.number not in self._orders_given:
                 self._orders_given.add(order.number)
                 self._session.opt(order)
+
+    def _setpoint_w(self, tick: Tick) -> float | None:
+        """Net import that the devices are held to; None while they are free."""
+        engaged = self.control.engaged
+        if engaged is None or tick.plan is None:
+            return None
+        return float(engaged.baseline_w.sum()) - tick.allowed_w
 
     def _normal_w(self) -> Floats:
         """By row: what each takes, or would take without the event."""

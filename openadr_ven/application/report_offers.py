@@ -19,7 +19,12 @@ HISTORY_STEP = timedelta(minutes=5)
 """288 values a day for each point: R510 asks for 100."""
 
 POWER_POINT, ENERGY_POINT, BASELINE_POINT = "power", "energy", "baseline"
-AVAILABLE_POINT = "available"
+AVAILABLE_POINT, MORE_POINT, SHED_POINT, FEED_POINT = "available", "more", "shed", "feed"
+"""Watts that could be held for a quarter of an hour: relief, extra load; and of the relief, what is load not drawn,
+and what is fed."""
+SETPOINT_POINT = "setpoint"
+STORE_POINT, CHARGE_POINT, FEED_MAX_POINT, DRAW_MAX_POINT = "store", "charge", "feed_max", "draw_max"
+"""Of all storage that can be asked: usable watt-hours when full, the share that is in it, the most power out and in."""
 USAGE, STATUS, HISTORY = "fleet_usage", "fleet_status", "fleet_history"
 """Specifiers."""
 

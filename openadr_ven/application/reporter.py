@@ -13,7 +13,7 @@ from itertools import islice
 from openadr_core.limits import REPORT_INTERVALS_MAX
 from openadr_ven.application.history_reporting import due_steps, history_readings, span_of
 from openadr_ven.application.observation import Observation
-from openadr_ven.application.offered import OfferedLog
+from openadr_ven.application.offered import OfferedLog, SetpointLog
 from openadr_ven.application.ports import UnitOfWork
 from openadr_ven.application.report_offers import BUFFERED, HISTORY_STEP, STATUS
 from openadr_ven.application.reporting import BaselineSpan, DueReport, Meter, due_reports
@@ -61,6 +61,7 @@ class Reporter:
         self._log = StatusLog()
         self.offered = OfferedLog()
         """What the fleet could be asked for, as it was looked at."""
+        self.setpoints = SetpointLog()
         self._reached = now
         """The end of the history that is written."""
         self._handed: set[int] = set()
@@ -97,6 +98,7 @@ class Reporter:
             silent_w=self._seen.by_gateway(normal_w),
             started_at=self._started_at,
             offered=self.offered,
+            setpoints=self.setpoints,
         )
         if self._log.is_due(now):
             sample = self._sample(normal_w, now)

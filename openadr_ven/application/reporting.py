@@ -5,7 +5,7 @@ Where nobody measured, a silent device is taken to be at its default, and the re
 estimated; where nobody measured anything it says that it is bad (2.0b R318).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,14 +13,14 @@ import numpy as np
 
 from openadr_core.model.report import Quality, Reading, ReportRequest, StatusReading
 from openadr_ven.application.observation import Observation
-from openadr_ven.application.offered import OfferedLog
+from openadr_ven.application.offered import OfferedLog, SetpointLog
 from openadr_ven.application.report_offers import (
-    AVAILABLE_POINT,
     BASELINE_POINT,
     BUFFERED,
     ENERGY_POINT,
     POWER_POINT,
     SECOND,
+    SETPOINT_POINT,
 )
 from openadr_ven.domain.held import WantedReport
 from openadr_ven.fleet.columns import Floats
@@ -55,6 +55,7 @@ class Meter:
     """By gateway: what stands in for those that are silent."""
     started_at: datetime
     offered: OfferedLog = field(default_factory=OfferedLog)
+    setpoints: SetpointLog = field(default_factory=SetpointLog)
 
     def is_complete(self, ends_at: datetime, now: datetime) -> bool:
         """Whether nothing more is to be expected from before a moment."""
@@ -77,7 +78,8 @@ class Meter:
             power_w=float(np.mean(power_w)),
             baseline_w=float(np.mean(baseline_w)),
             quality=quality,
-            available_w=self.offered.at(starts_at),
+            seen=self.offered.at(starts_at),
+            setpoint_w=self.setpoints.mean_w(seconds.start, seconds.stop),
         )
 
     def _baseline_w(self, second: int, power_w: float) -> float:
@@ -92,9 +94,11 @@ class Metered:
     power_w: float
     baseline_w: float
     quality: Quality
-    available_w: float | None = None
-    """None where nobody had looked."""
     """ESTIMATED if some gateway's part is assumed, BAD if all of it is."""
+    seen: Mapping[str, float] = field(default_factory=dict)
+    """By data point, what is looked at now and then; empty where nobody had."""
+    setpoint_w: float | None = None
+    """None where the fleet was free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,24 +155,27 @@ def is_finished(request: ReportRequest, ends_at: datetime) -> bool:
 
 def readings_of(request: ReportRequest, at: datetime, length: timedelta, metered: Metered) -> list[Reading]:
     """A reading for each point that was asked for."""
-    values = {
+    return [_reading(r_id, at, length, *_told(r_id, length, metered)) for r_id in request.r_ids]
+
+
+def _told(r_id: str, length: timedelta, metered: Metered) -> tuple[float, Quality]:
+    measured = {
         POWER_POINT: metered.power_w,
         ENERGY_POINT: metered.power_w * (length / HOUR),
         BASELINE_POINT: metered.baseline_w,
-        AVAILABLE_POINT: metered.available_w or 0.0,
     }
-    qualities = {AVAILABLE_POINT: Quality.BAD if metered.available_w is None else Quality.GOOD}
-    return [
-        Reading(
-            r_id=r_id,
-            starts_at=at,
-            duration=length,
-            value=values[r_id],
-            quality=qualities.get(r_id, metered.quality),
-            cause=CAUSES.get(qualities.get(r_id, metered.quality), ""),
-        )
-        for r_id in request.r_ids
-    ]
+    if r_id in measured:
+        return measured[r_id], metered.quality
+    if r_id == SETPOINT_POINT:
+        free = metered.setpoint_w is None
+        return metered.setpoint_w or 0.0, Quality.MISSING if free else Quality.GOOD
+    return metered.seen.get(r_id, 0.0), Quality.GOOD if r_id in metered.seen else Quality.BAD
+
+
+def _reading(r_id: str, at: datetime, length: timedelta, value: float, quality: Quality) -> Reading:
+    return Reading(
+        r_id=r_id, starts_at=at, duration=length, value=value, quality=quality, cause=CAUSES.get(quality, "")
+    )
 
 
 def _newest(wanted: WantedReport, meter: Meter, now: datetime) -> DueReport:

@@ -269,14 +269,15 @@ async def test_reports_come_as_they_are_planned_and_once(table: Table, ven: VenE
         intervals=[{"id": number, "payloads": payloads} for number in range(3)],
         reportDescriptors=[
             {"payloadType": "DEMAND", "frequency": 1, "repeat": -1, "aggregate": True},
-            {"payloadType": "STORAGE_CHARGE_LEVEL"},
+            {"payloadType": "READING"},
         ],
     )  # fmt: skip
     found = await ven.run()
     (wanted,) = [one.request for one in found if isinstance(one, i.ReportRequested)]
     assert (wanted.granularity, wanted.r_ids, wanted.starts_at) == (60 * SECOND, ("power",), start)
     (not_offered,) = [one for one in found if isinstance(one, i.ReportNotOffered)]
-    assert not_offered.what == "STORAGE_CHARGE_LEVEL"
+    assert not_offered.what == "READING"
+    assert "no counter" in not_offered.reason
 
     def minute(number: int, value: float) -> Batch:
         reading = Reading(r_id="power", starts_at=start + number * 60 * SECOND, duration=60 * SECOND, value=value)
@@ -296,6 +297,13 @@ async def test_reports_come_as_they_are_planned_and_once(table: Table, ven: VenE
     reports = [one for one in await table.bl.read("reports") if "DEMAND" in one["reportName"]]
     assert [one["resources"][0]["intervals"][0]["payloads"][1]["values"] for one in reports] == [["MISSING"], ["OK"]]
     assert event_id == reports[0]["eventID"]
+    # What was missing comes after all, as after a restart: the same report is told again.
+    ven.session.report(minute(1, 3_000_000.0))
+    await ven.run()
+    assert ven.asked[-1].startswith("PUT /openadr3/3.1.0/reports/")
+    again = [one for one in await table.bl.read("reports") if "DEMAND" in one["reportName"]]
+    assert [one["id"] for one in again] == [one["id"] for one in reports]
+    assert [payload["values"] for payload in again[0]["resources"][0]["intervals"][0]["payloads"]] == [[3000.0], ["OK"]]
 
 
 async def test_who_leaves_lets_go_and_stays_away(table: Table, ven: VenEnd) -> None:

@@ -135,7 +135,10 @@ class Asking:
         return self._get(path)
 
     def report(self, post: Post) -> Request:
-        return self._send("POST", "/reports", self._about(post.asked.known.program_id, post.body))
+        body = self._about(post.asked.known.program_id, post.body)
+        if post.report_id:
+            return self._send("PUT", f"/reports/{post.report_id}", body)
+        return self._send("POST", "/reports", body)
 
     def find_reports(self, event_id: str) -> Request:
         """Those that we have made of an event."""

@@ -1,7 +1,7 @@
 """What an OpenADR 3 session remembers, as one frozen value: stored, it survives the process."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from openadr_core.model.event import DrEvent
@@ -47,6 +47,18 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A report that went out with less than all of its readings: if they come, it is corrected (R8.5)."""
+
+    number: int
+    report_id: str
+    told: timedelta
+    """Of how much of its intervals it told truly."""
+    until: datetime
+    """Until then; after that nothing more will come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """How far the reports of one descriptor of an event have come."""
 
@@ -54,6 +66,7 @@ class Reported:
     place: int
     """Of the descriptor, in the event."""
     next_number: int
+    unfinished: tuple[Unfinished, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +98,9 @@ class Memory:
     def with_state(self, state: State) -> Self:
         return replace(self, states=(*(one for one in self.states if one.event_id != state.event_id), state))
 
-    def next_number(self, event_id: str, place: int) -> int | None:
+    def reported_of(self, event_id: str, place: int) -> Reported | None:
         """None where nothing has been reported yet."""
-        found = (one.next_number for one in self.reported if (one.event_id, one.place) == (event_id, place))
-        return next(found, None)
+        return next((one for one in self.reported if (one.event_id, one.place) == (event_id, place)), None)
 
     def with_reported(self, reported: Reported) -> Self:
         key = (reported.event_id, reported.place)

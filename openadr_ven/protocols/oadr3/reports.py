@@ -5,20 +5,19 @@ that fit into the event's intervals, and wait here until the report is due that 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import gcd
 
 from openadr_core.errors import RemoteProtocolError
-from openadr_core.model.report import Quality, Reading, ReportRequest
+from openadr_core.model.report import Reading, ReportRequest
 from openadr_core.oadr3.decode import decode_event
 from openadr_core.oadr3.json_text import parse_object
-from openadr_core.oadr3.layout import Layout, Placed, lay_out
-from openadr_core.oadr3.messages import ReportDescriptor, ReportIntervals
-from openadr_core.oadr3.readings import AGGREGATED, DATA_QUALITY
+from openadr_core.oadr3.layout import Layout, lay_out
+from openadr_core.oadr3.messages import ReportDescriptor
 from openadr_core.oadr3.report_plan import PlannedReport, due_reports, planned_report
-from openadr_core.oadr3.times import length_text, moment_text
-from openadr_ven.application.report_offers import AVAILABLE_POINT, BASELINE_POINT, POWER_POINT, USAGE
+from openadr_ven.application.report_offers import USAGE
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
     Indication,
@@ -28,19 +27,22 @@ from openadr_ven.domain.indications import (
     ReportRefused,
     ReportRequested,
 )
-from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory, Reported
+from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory, Reported, Unfinished
+from openadr_ven.protocols.oadr3.report_bodies import FAR, Content, body_of, told_of
+from openadr_ven.protocols.oadr3.report_types import TYPES, ReportType, why_not
 
-POINTS = {
-    "DEMAND": POWER_POINT, "USAGE": POWER_POINT, "BASELINE": BASELINE_POINT, "UP_REGULATION_AVAILABLE": AVAILABLE_POINT,
-}  # fmt: skip
-"""By payload type. All are mean powers here; an energy is that, times the interval."""
 STEPS_S = (900, 300, 60, 30, 10, 5, 1)
-"""Lengths of what is measured, the longest first that fits into every interval."""
+"""Lengths of what is measured, the longest first that fits."""
+MINUTE = timedelta(minutes=1)
+TOGETHER_MAX_S, TOGETHER_MIN_S = 1800, 60
+"""Seconds that the agent tells of at once: fewer than it keeps, and not so few that it does nothing else."""
 PATIENCE = timedelta(seconds=90)
 """After its time a report goes with what there is: the agent itself waits a minute for samples that may come."""
-HOUR = timedelta(hours=1)
-KILO = 1000.0
-FAR = datetime.max.replace(tzinfo=UTC)
+CORRECTED_WITHIN = timedelta(hours=1)
+"""What comes later than that after a report's time is of no use to anybody: the agent keeps no more either."""
+UNFINISHED_MAX = 8
+LEAD = timedelta(minutes=5)
+"""Before a forecast is due, what it is made of is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,18 @@ class Asked:
         return f"{self.known.id}/{self.place}"
 
     @property
-    def point(self) -> str:
-        return POINTS[self.descriptor.payload_type]
+    def kind(self) -> ReportType:
+        return TYPES[self.descriptor.payload_type]
+
+    @property
+    def is_ahead(self) -> bool:
+        return not self.descriptor.historical
+
+    def planned(self, number: int) -> PlannedReport | None:
+        return planned_report(self.layout, self.descriptor, number)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """One report on its way."""
 
@@ -69,6 +78,10 @@ class Post:
     planned: PlannedReport
     name: str
     body: dict[str, object]
+    told: timedelta
+    """Of how much of its intervals it tells truly."""
+    report_id: str = ""
+    """Of the one that it corrects; empty if it is new."""
 
 
 def asked_of(known: KnownEvent) -> tuple[list[Asked], list[Indication]]:
@@ -83,7 +96,7 @@ def asked_of(known: KnownEvent) -> tuple[list[Asked], list[Indication]]:
     found: list[Asked] = []
     said: list[Indication] = []
     for place, descriptor in enumerate(request.report_descriptors):
-        reason = _why_not(descriptor, layout)
+        reason = why_not(descriptor, layout)
         if reason:
             said.append(ReportNotOffered(event_id=known.id, what=descriptor.payload_type, reason=reason))
         else:
@@ -91,40 +104,43 @@ def asked_of(known: KnownEvent) -> tuple[list[Asked], list[Indication]]:
     return found, said
 
 
-def _why_not(descriptor: ReportDescriptor, layout: Layout) -> str:
-    if descriptor.payload_type not in POINTS:
-        return f"the fleet reports {', '.join(POINTS)}"
-    if not descriptor.historical:
-        return "the fleet forecasts nothing"
-    if descriptor.report_intervals is not ReportIntervals.INTERVALS:
-        return "the fleet reports by the event's own intervals"
-    if descriptor.is_ad_hoc:
-        return "the fleet reports at times that the event sets"
-    if not layout.first or any(placed.ends_at is None for placed in layout.first):
-        return "the event has no intervals that end"
-    return ""
-
-
 def request_of(asked: Asked) -> ReportRequest:
-    """What the agent is asked to measure for it."""
+    """What the agent is asked to measure for it: for a forecast, how the fleet stands before each is due."""
     layout = asked.layout
     starts_at = min(placed.starts_at for placed in layout.first)
-    step = _step(layout, starts_at)
+    step, together = (MINUTE, MINUTE) if asked.is_ahead else _steps(asked)
+    begins_at = starts_at - LEAD if asked.is_ahead else starts_at
     return ReportRequest(
         id=asked.request_id,
         specifier_id=USAGE,
-        r_ids=(asked.point,),
+        r_ids=asked.kind.points,
         granularity=step,
-        report_back=step,
-        starts_at=starts_at,
-        duration=None if layout.ends_at is None else layout.ends_at - starts_at,
+        report_back=together,
+        starts_at=begins_at,
+        duration=None if layout.ends_at is None else layout.ends_at - begins_at,
     )
 
 
-def _step(layout: Layout, starts_at: datetime) -> timedelta:
-    edges = {edge - starts_at for placed in layout.first for edge in (placed.starts_at, placed.ends_at) if edge}
-    fitting = (timedelta(seconds=step) for step in STEPS_S if not any(edge % timedelta(seconds=step) for edge in edges))
-    return next(fitting, timedelta(seconds=1))
+def _steps(asked: Asked) -> tuple[timedelta, timedelta]:
+    """How long what is measured is, and how much of it is told at once: so that both fit into every interval.
+
+    Where nothing fits, the last piece of an interval comes with the minute that it ends in.
+    """
+    layout = asked.layout
+    starts_at = min(placed.starts_at for placed in layout.first)
+    edges = {int((edge - starts_at).total_seconds()) for one in layout.first for edge in (one.starts_at, one.ends_at)
+             if edge is not None}  # fmt: skip
+    whole = gcd(*edges) or 1
+    together = next(seconds for seconds in range(TOGETHER_MAX_S, 0, -1) if whole % seconds == 0)
+    if together < TOGETHER_MIN_S:
+        return timedelta(seconds=_fitting(together, asked)), timedelta(seconds=TOGETHER_MIN_S)
+    return timedelta(seconds=_fitting(together, asked)), timedelta(seconds=together)
+
+
+def _fitting(whole_s: int, asked: Asked) -> int:
+    """A minute at most for what is only looked at: a look holds for one."""
+    longest = 60 if asked.kind.is_seen else STEPS_S[0]
+    return next(step for step in STEPS_S if step <= longest and whole_s % step == 0)
 
 
 class ReportBook:
@@ -154,12 +170,19 @@ class ReportBook:
         ids = [asked.request_id for asked in self._asked.values() if asked.known.id == event_id]
         return [said for request_id in ids for said in self._drop(request_id)]
 
-    def add(self, batch: Batch) -> Indication | None:
-        """Readings came; said at once of those that nobody asks for any more."""
-        if batch.request.id not in self._asked:
-            return ReportDelivered(batch=batch.number)
-        self._batches[batch.request.id][batch.number] = batch
-        return None
+    def add(self, batch: Batch) -> list[Indication]:
+        """Readings came; said at once of those that nobody asks for, or that newer ones make useless."""
+        asked = self._asked.get(batch.request.id)
+        if asked is None:
+            return [ReportDelivered(batch=batch.number)]
+        waiting = self._batches[batch.request.id]
+        waiting[batch.number] = batch
+        if not asked.is_ahead:
+            return []
+        older = [number for number in waiting if number < batch.number]
+        for number in older:
+            del waiting[number]
+        return [ReportDelivered(batch=number) for number in older]
 
     def next_due_at(self, memory: Memory) -> datetime | None:
         moments = [
@@ -168,23 +191,46 @@ class ReportBook:
         return min(moments, default=None)
 
     def due(self, memory: Memory, *, ven_name: str, resource: str, now: datetime) -> Post | None:
-        """The report that is to be sent now, the most overdue first."""
+        """The report that is to be sent now, the most overdue first; or one that can be corrected."""
         ready = [
             (planned.due_at, asked.request_id, asked, planned)
             for asked in self._asked.values()
             if (planned := self._planned(memory, asked)) is not None and self._is_ready(asked, planned, now)
         ]
         if not ready:
-            return None
+            return self._correction(memory, ven_name=ven_name, resource=resource, now=now)
         _, _, asked, planned = min(ready, key=lambda one: one[:2])
         return self._post(asked, planned, ven_name, resource)
 
-    def done(self, memory: Memory, post: Post) -> tuple[Memory, list[Indication]]:
-        """The VTN has it: what it was made of need not be kept, unless a later report needs it too."""
+    def done(self, memory: Memory, post: Post, report_id: str = "") -> tuple[Memory, list[Indication]]:
+        """The VTN has it: what it was made of need not be kept, unless a later report, or a correction, needs it."""
         asked, number = post.asked, post.planned.number
-        memory = memory.with_reported(Reported(event_id=asked.known.id, place=asked.place, next_number=number + 1))
-        following = self._planned(memory, asked)
-        needed_from = FAR if following is None else min(placed.starts_at for placed in following.intervals)
+        before = memory.reported_of(asked.known.id, asked.place)
+        unfinished = tuple(one for one in before.unfinished if one.number != number) if before else ()
+        left = _unfinished(post, report_id or post.report_id)
+        next_number = before.next_number if before is not None and post.report_id else number + 1
+        memory = memory.with_reported(
+            Reported(
+                event_id=asked.known.id, place=asked.place, next_number=next_number,
+                unfinished=(*unfinished, *left)[-UNFINISHED_MAX:],
+            )
+        )  # fmt: skip
+        return memory, self._spent(memory, asked)
+
+    def expire(self, memory: Memory, now: datetime) -> tuple[Memory, list[Indication]]:
+        """Reports that can be corrected no more, and the readings that were kept for it."""
+        said: list[Indication] = []
+        for asked in self._asked.values():
+            reported = memory.reported_of(asked.known.id, asked.place)
+            left = tuple(one for one in reported.unfinished if now <= one.until) if reported else ()
+            if reported is not None and left != reported.unfinished:
+                memory = memory.with_reported(replace(reported, unfinished=left))
+                said += self._spent(memory, asked)
+        return memory, said
+
+    def _spent(self, memory: Memory, asked: Asked) -> list[Indication]:
+        """Readings that no report needs any more."""
+        needed_from = self._needed_from(memory, asked)
         waiting = self._batches[asked.request_id]
         spent = [
             batch_number
@@ -193,7 +239,32 @@ class ReportBook:
         ]
         for batch_number in spent:
             del waiting[batch_number]
-        return memory, [ReportDelivered(batch=batch_number) for batch_number in spent]
+        return [ReportDelivered(batch=batch_number) for batch_number in spent]
+
+    def _needed_from(self, memory: Memory, asked: Asked) -> datetime:
+        """From when on readings are still wanted."""
+        following = self._planned(memory, asked)
+        if following is not None and asked.is_ahead:
+            return following.due_at - LEAD
+        reported = memory.reported_of(asked.known.id, asked.place)
+        open_ones = (asked.planned(one.number) for one in (reported.unfinished if reported else ()))
+        return min(
+            (placed.starts_at for one in (following, *open_ones) if one is not None for placed in one.intervals),
+            default=FAR,
+        )
+
+    def _correction(self, memory: Memory, *, ven_name: str, resource: str, now: datetime) -> Post | None:
+        """R8.5: of a report that went out with less than all, once there is more: the same again, in its place."""
+        for asked in self._asked.values():
+            reported = memory.reported_of(asked.known.id, asked.place)
+            for one in reported.unfinished if reported else ():
+                planned = asked.planned(one.number)
+                if planned is None or now > one.until:
+                    continue
+                post = self._post(asked, planned, ven_name, resource)
+                if post.told > one.told:
+                    return replace(post, report_id=one.report_id)
+        return None
 
     def refused(self, memory: Memory, post: Post, code: str, description: str) -> tuple[Memory, list[Indication]]:
         """It will never be taken: the next one is another matter."""
@@ -215,9 +286,9 @@ class ReportBook:
 
     def _planned(self, memory: Memory, asked: Asked) -> PlannedReport | None:
         """The next report of a descriptor; of those that were due before we read the event, the latest alone."""
-        number = memory.next_number(asked.known.id, asked.place)
-        if number is not None:
-            return planned_report(asked.layout, asked.descriptor, number)
+        reported = memory.reported_of(asked.known.id, asked.place)
+        if reported is not None:
+            return asked.planned(reported.next_number)
         obtained_at = asked.known.obtained_at
         since = obtained_at - timedelta(microseconds=1)
         return next(due_reports(asked.layout, asked.descriptor, obtained_at=obtained_at, since=since, until=FAR), None)
@@ -228,87 +299,44 @@ class ReportBook:
         if now >= planned.due_at + PATIENCE:
             return True
         readings = self._readings(asked)
-        return all(_covered(placed, readings) for placed in planned.intervals)
+        if asked.is_ahead:
+            return bool(readings)
+        return told_of(planned, readings) >= _length(planned) * len(asked.kind.points)
 
     def _readings(self, asked: Asked) -> list[Reading]:
         return [
             one
             for batch in self._batches[asked.request_id].values()
             for one in batch.readings
-            if one.r_id == asked.point
+            if one.r_id in asked.kind.points
         ]
 
     def _post(self, asked: Asked, planned: PlannedReport, ven_name: str, resource: str) -> Post:
-        descriptor, readings = asked.descriptor, self._readings(asked)
-        name = f"{asked.known.id} {descriptor.payload_type} {asked.place} {planned.number}"
-        units = _units(descriptor)
-        body: dict[str, object] = {
-            "eventID": asked.known.id,
-            "clientName": ven_name,
-            "reportName": name,
-            "payloadDescriptors": [
-                {"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": descriptor.payload_type, "units": units}
-            ],
-            "resources": [
-                {
-                    "resourceName": AGGREGATED if descriptor.aggregate else resource,
-                    "intervals": [
-                        _interval(placed, readings, descriptor.payload_type, units) for placed in planned.intervals
-                    ],
-                }
-            ],
-        }
-        return Post(asked, planned, name, body)
+        readings = self._readings(asked)
+        name = f"{asked.known.id} {asked.descriptor.payload_type} {asked.place} {planned.number}"
+        content = Content(
+            known=asked.known, descriptor=asked.descriptor, planned=planned, readings=readings,
+            step=request_of(asked).granularity,
+        )  # fmt: skip
+        body = body_of(content, name=name, ven_name=ven_name, resource=resource)
+        return Post(asked=asked, planned=planned, name=name, body=body, told=told_of(planned, readings))
+
+
+def _unfinished(post: Post, report_id: str) -> Iterator[Unfinished]:
+    """What is left to be corrected of it; nothing of a forecast, and nothing without a way to say so."""
+    asked = post.asked
+    if report_id and not asked.is_ahead and post.told < _length(post.planned) * len(asked.kind.points):
+        yield Unfinished(
+            number=post.planned.number, report_id=report_id, told=post.told,
+            until=post.planned.due_at + CORRECTED_WITHIN,
+        )  # fmt: skip
+
+
+def _length(planned: PlannedReport) -> timedelta:
+    return sum(((one.ends_at or one.starts_at) - one.starts_at for one in planned.intervals), timedelta())
 
 
 def ids_by_name(texts: Iterable[str]) -> Mapping[str, str]:
     """Of reports: the name is what we know them by."""
     members = (parse_object(text.encode())[0] for text in texts)
     return {str(one.get("reportName")): str(one.get("id", "")) for one in members}
-
-
-def _units(descriptor: ReportDescriptor) -> str:
-    if descriptor.units in {"KW", "KWH"}:
-        return descriptor.units
-    return "KWH" if descriptor.payload_type == "USAGE" else "KW"
-
-
-def _interval(placed: Placed, readings: Sequence[Reading], payload_type: str, units: str) -> dict[str, object]:
-    mean_w, quality = _mean(placed, readings)
-    length = (placed.ends_at or placed.starts_at) - placed.starts_at
-    value = mean_w / KILO * (length / HOUR if units == "KWH" else 1.0)
-    return {
-        "id": placed.id,
-        "intervalPeriod": {"start": moment_text(placed.starts_at), "duration": length_text(length)},
-        "payloads": [
-            {"type": payload_type, "values": [round(value, 6)]},
-            {"type": DATA_QUALITY, "values": [quality]},
-        ],
-    }
-
-
-def _mean(placed: Placed, readings: Sequence[Reading]) -> tuple[float, str]:
-    """The mean power over the interval, and what it is worth: with nothing to go by it is zero, and says MISSING."""
-    parts = list(_parts(placed, readings))
-    told = sum((length for _, length in parts), timedelta())
-    if not told:
-        return 0.0, "MISSING"
-    mean_w = sum(one.value * (length / told) for one, length in parts)
-    if any(one.quality is Quality.BAD for one, _ in parts):
-        return mean_w, "BAD"
-    whole = placed.ends_at is not None and told >= placed.ends_at - placed.starts_at
-    return mean_w, "OK" if whole and all(one.quality is Quality.GOOD for one, _ in parts) else "ESTIMATED"
-
-
-def _parts(placed: Placed, readings: Iterable[Reading]) -> Iterator[tuple[Reading, timedelta]]:
-    """Readings inside the interval, and how much of it each covers."""
-    ends_at = placed.ends_at or FAR
-    for one in readings:
-        begins, ends = max(one.starts_at, placed.starts_at), min(one.starts_at + one.duration, ends_at)
-        if ends > begins and one.quality is not Quality.MISSING:
-            yield one, ends - begins
-
-
-def _covered(placed: Placed, readings: Sequence[Reading]) -> bool:
-    told = sum((length for _, length in _parts(placed, readings)), timedelta())
-    return placed.ends_at is not None and told >= placed.ends_at - placed.starts_at

@@ -146,9 +146,7 @@ class Oadr3Session:
             self._memory = self._memory.with_known(replace(known, opt=None))
 
     def report(self, batch: Batch) -> None:
-        said = self._book.add(batch)
-        if said is not None:
-            self._indicate(said)
+        self._indications.extend(self._book.add(batch))
 
     def opt(self, order: OptOrder) -> None:
         self._indicate(OptTold(number=order.number, opt_id=order.opt_id, code="200", description=NO_SCHEDULES))
@@ -380,7 +378,8 @@ class Oadr3Session:
             self._memory, listed, self._documents, enrolled=self._settings.enrolled, now=now,
             dice=self._dice,
         )  # fmt: skip
-        self._indications.extend(found)
+        self._memory, expired = self._book.expire(self._memory, now)
+        self._indications.extend([*found, *expired])
         for known in self._memory.known:
             if before.get(known.id) != known.modified and known.event is not None:
                 self._indications.extend(self._book.heed(known))
@@ -438,14 +437,15 @@ class Oadr3Session:
         self._unsure_of.discard(Exchange.REPORT)
         if post is not None and post.name in there:
             self._post = None
-            self._memory, said = self._book.done(self._memory, post)
+            self._memory, said = self._book.done(self._memory, post, there[post.name])
             self._indications.extend(said)
 
     def _reported(self, response: Response, now: datetime) -> None:
         del now
         post, self._post = _there(self._post), None
         if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            self._memory, said = self._book.done(self._memory, post)
+            report_id = str(parse_object(response.body)[0].get("id", ""))
+            self._memory, said = self._book.done(self._memory, post, report_id)
         else:
             self._memory, said = self._book.refused(self._memory, post, str(response.status), said_by(response))
         self._indications.extend(said)

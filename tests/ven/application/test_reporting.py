@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from openadr_core.model.report import Quality, ReportRequest
 from openadr_ven.application.observation import Observation
-from openadr_ven.application.offered import OfferedLog
+from openadr_ven.application.offered import OfferedLog, SetpointLog
 from openadr_ven.application.report_offers import USAGE
 from openadr_ven.application.reporting import (
     KEPT,
@@ -269,17 +269,33 @@ MEASURED = measured(30)
 
 def test_what_the_fleet_could_be_asked_for_is_told_as_it_was_looked_at() -> None:
     log = OfferedLog()
-    assert log.at(NOW) is None
-    log.add(NOW, 5e6)
-    log.add(NOW + 60 * SECOND, 4e6)
-    assert (log.at(NOW - SECOND), log.at(NOW + SECOND), log.at(NOW + 61 * SECOND)) == (None, 5e6, 4e6)
-    assert log.at(NOW + 600 * SECOND) is None, "nobody looked for ten minutes"
+    assert log.at(NOW) == {}
+    log.add(NOW, {"available": 5e6})
+    log.add(NOW + 60 * SECOND, {"available": 4e6})
+    seen = [log.at(NOW + seconds * SECOND).get("available") for seconds in (-1, 1, 61)]
+    assert seen == [None, 5e6, 4e6]
+    assert log.at(NOW + 600 * SECOND) == {}, "nobody looked for ten minutes"
 
 
-@pytest.mark.parametrize(("looked_w", "quality"), [(7e6, Quality.GOOD), (None, Quality.BAD)])
-def test_a_report_of_it_says_whether_anybody_looked(looked_w: float | None, quality: Quality) -> None:
-    metered = Metered(power_w=1.0, baseline_w=2.0, quality=Quality.GOOD, available_w=looked_w)
-    request = wanted(r_ids=("available", "power")).request
-    available, power = readings_of(request, NOW, SECOND, metered)
-    assert (available.value, available.quality) == (looked_w or 0.0, quality)
+def test_the_setpoint_is_the_mean_of_what_was_held() -> None:
+    log = SetpointLog()
+    start_s = int(NOW.timestamp())
+    assert log.mean_w(start_s, start_s + 10) is None
+    log.add(NOW, 100.0)
+    log.add(NOW + 5 * SECOND, 100.0)
+    log.add(NOW + 6 * SECOND, 200.0)
+    log.add(NOW + 8 * SECOND, None)
+    assert log.mean_w(start_s, start_s + 10) == pytest.approx((6 * 100.0 + 2 * 200.0) / 8)
+    assert log.mean_w(start_s + 8, start_s + 10) is None
+
+
+@pytest.mark.parametrize(("seen", "told"), [({"available": 7e6}, (7e6, Quality.GOOD)), ({}, (0.0, Quality.BAD))])
+def test_a_report_of_it_says_whether_anybody_looked(seen: dict[str, float], told: tuple[float, Quality]) -> None:
+    metered = Metered(power_w=1.0, baseline_w=2.0, quality=Quality.GOOD, seen=seen)
+    request = wanted(r_ids=("available", "power", "setpoint")).request
+    available, power, setpoint = readings_of(request, NOW, SECOND, metered)
+    assert (available.value, available.quality) == told
     assert (power.value, power.quality) == (1.0, Quality.GOOD)
+    assert setpoint.quality is Quality.MISSING, "the fleet is free"
+    held = readings_of(request, NOW, SECOND, replace(metered, setpoint_w=5.0))[2]
+    assert (held.value, held.quality) == (5.0, Quality.GOOD)

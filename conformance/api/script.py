@@ -11,7 +11,7 @@ from conformance.answers import Answer
 from conformance.api.ven_steps import Asked, Reply
 from conformance.exchanges import Exchange, RawRequest
 from conformance.queries import rendered
-from conformance.ven.script import Answered
+from conformance.server.listener import Answered
 
 COLLECTIONS: Mapping[str, str] = {
     "programs": "PROGRAM", "events": "EVENT", "reports": "REPORT", "vens": "VEN", "resources": "RESOURCE",
@@ -50,11 +50,10 @@ class ApiScript:
     planned: list[Planned] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
-    queue: tuple[()] = ()
-    """Nothing waits to be told: a VEN of OpenADR 3 reads."""
 
-    def waits(self, _what: Answer) -> bool:
-        return False
+    def ready(self, _what: Answer) -> bool:
+        """A VEN of OpenADR 3 reads: nothing waits to be told."""
+        return True
 
     def listens(self, request: RawRequest, what: Answer, _arrived_s: float) -> Answered:
         below = request.path.removeprefix(f"{self.base}/")

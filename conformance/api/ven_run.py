@@ -11,7 +11,8 @@ from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Step
 from conformance.run import Run, Stopped, run_procedures
-from conformance.ven.run import Patience, Stage
+from conformance.server.hearing import Stage
+from conformance.ven.run import Patience
 from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import Element
 

@@ -9,9 +9,9 @@ from conformance.api.script import ApiScript
 from conformance.api.ven_run import ApiVenTarget, run_suite
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite, without_extensions
-from conformance.ven.listening import Listening
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
 from conformance.ven.run import Patience
-from conformance.ven.steps import Shown
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain, server_context
 

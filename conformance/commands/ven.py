@@ -19,11 +19,12 @@ from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.commands.vtn import HOOK_HELP
 from conformance.loading import load_suite
 from conformance.schema import schema_fault
-from conformance.ven.certificates import contexts, foreign_twin
-from conformance.ven.listening import Listening
+from conformance.server.certificates import contexts, foreign_twin
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
 from conformance.ven.run import Patience, VenTarget, report_variables, run_suite
 from conformance.ven.script import Identifiers, Script
-from conformance.ven.steps import Shown, Transport
+from conformance.ven.steps import Transport
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.answers import Answer, SchemaFault
@@ -12,45 +11,12 @@ from conformance.client.steps import Send
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
-from conformance.run import Operator, Run, Stopped, run_procedures, steps_of
-from conformance.ven.script import Heard, Script
-from conformance.ven.steps import (
-    Attempt,
-    Everything,
-    Forget,
-    Hear,
-    Registered,
-    Reply,
-    Serve,
-    Shown,
-    Silence,
-    Tell,
-    Transport,
-)
+from conformance.run import Operator, Stopped, run_procedures, steps_of
+from conformance.server.hearing import SILENT, Ear, ListeningRun, Stage
+from conformance.server.steps import Serve, Shown, Silence
+from conformance.ven.script import Script
+from conformance.ven.steps import Everything, Forget, Registered, Tell, Transport
 from openadr_core.errors import ConfigError
-
-Found = TypeVar("Found")
-SILENT = Answer(failure="nothing came", silent=True)
-
-
-class Stage(Protocol):
-    """Where the VEN and the script meet: sockets, or a model of both."""
-
-    attempts: list[Answer]
-    """How each connection's handshake ended."""
-
-    def utc(self) -> datetime: ...
-
-    def seconds(self) -> float:
-        """A clock that only goes forward."""
-
-    def wait(self, found: Callable[[], Found | None], timeout_s: float) -> Found | None:
-        """What ``found`` gives as soon as it gives something, while the VEN goes on; None if time is over."""
-
-    def serve(self, certificate: Shown, *, certification_suites: bool) -> None:
-        """Be this server from now on, on new connections only."""
-
-    def tell_tester(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +86,7 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: VenTarget) -> Iterat
         yield "--operator-hook"
 
 
-class VenRun(Run):
+class VenRun(ListeningRun):
     """One procedure at a VEN."""
 
     def __init__(self, target: VenTarget, script: Script, stage: Stage, schema_fault: SchemaFault) -> None:
@@ -128,12 +94,8 @@ class VenRun(Run):
         self._script = script
         self._stage = stage
         self._patience = target.patience
+        self._ear = Ear(listener=script, stage=stage, patience_s=target.patience.answer_s)
         self._seen_before = len(script.exchanges)
-        self._mark = len(script.heard)
-        """From here on something is news."""
-        self._marked_s = stage.seconds()
-        self._last_heard = self._mark - 1
-        self._attempts = 0
         self._new_sender = target.sender
         self._sender: Sender | None = None
         run_id = self.variables["run_id"]
@@ -156,24 +118,14 @@ class VenRun(Run):
                 self._tell(step)
             case Send():
                 self._send(step)
-            case Hear():
-                self._hear(step)
-            case Silence():
-                self._silence(step)
-            case Reply():
-                self._move_mark()
-                self._script.replies.append((step, {**self.variables}))
-            case Serve():
-                self._attempts = len(self._stage.attempts)
-                self._stage.serve(step.certificate, certification_suites=step.certification_suites)
-            case Attempt():
-                self._attempt(step)
             case Registered():
                 self._registered()
             case Forget():
                 self._forget()
             case Everything():
                 self._everything(step)
+            case _:
+                super().perform(step)
 
     def pause(self, seconds: float) -> None:
         self._stage.wait(lambda: None, seconds)
@@ -190,7 +142,7 @@ class VenRun(Run):
         self.exchanges.extend(self._script.exchanges[self._seen_before :])
 
     def before_operating(self) -> None:
-        self._move_mark()
+        self.ear.move_mark()
 
     # -- what is told ------------------------------------------------------------------
 
@@ -212,12 +164,12 @@ class VenRun(Run):
         if taken is None:
             raise Stopped(f"line {step.line}: the VEN did not poll in {self._patience.answer_s:g} s")
         poll = self._script.heard[taken - 1]
-        self._mark, self._marked_s = taken, poll.at_s
+        self.ear.mark, self.ear.marked_s = taken, poll.at_s
         self.last = replace(poll.what, elapsed_s=poll.at_s - offered_s)
         self.judge_last(step)
 
     def _push(self, step: Tell, body: bytes) -> None:
-        self._move_mark()
+        self.ear.move_mark()
         exchange = self._pushing().post(step.service, body)
         self._script.hears_answer(exchange, self._stage.seconds())
         self.last = exchange.answer
@@ -246,58 +198,26 @@ class VenRun(Run):
 
     # -- what is heard -----------------------------------------------------------------
 
-    def _hear(self, step: Hear) -> None:
-        since = self._last_heard + 1 if step.again else self._mark
-        within_s = float(self.render(step.within_s) or self._patience.answer_s)
-        found = self._stage.wait(lambda: self._first(step, since), within_s)
-        before_s = self._script.heard[self._last_heard].at_s if step.again else self._marked_s
-        if found is None:
-            self.last = SILENT
-        else:
-            self._last_heard, heard = found
-            self.last = replace(heard.what, elapsed_s=heard.at_s - before_s)
-        self.judge_last(replace(step, capture={}) if found is None else step)
-        if found is None:
-            raise Stopped(f"line {step.line}: no {' or '.join(step.payloads)} in {within_s:g} s")
-
-    def _silence(self, step: Silence) -> None:
-        since = max(self._mark, self._last_heard + 1)
-        before = self._polls()
+    def unwanted(self, step: Silence) -> Answer:
+        """Until the VEN has polled so often, where it polls and no time is given."""
+        if step.for_s:
+            return super().unwanted(step)
+        if self._script.pushed_to:
+            return self.ear.unwanted(step, float(step.polls * self._script.ids.poll_s), self.variables)
+        ear, before = self.ear, self._polls()
+        since = max(ear.mark, ear.last + 1)
 
         def over() -> bool | None:
-            spoken = self._first(step, since) is not None
+            spoken = ear.first(step, since, self.variables) is not None
             return True if spoken or self._polls() >= before + step.polls else None
 
-        if step.for_s or self._script.pushed_to:
-            for_s = float(self.render(step.for_s) or step.polls * self._script.ids.poll_s)
-            self._stage.wait(lambda: self._first(step, since), for_s)
-        elif self._stage.wait(over, self._patience.answer_s * step.polls) is None:
+        if self._stage.wait(over, ear.patience_s * step.polls) is None:
             raise Stopped(f"line {step.line}: the VEN does not poll any more")
-        found = self._first(step, since)
-        self.last = SILENT if found is None else found[1].what
-        self.judge_last(step)
-
-    def _first(self, wanted: Hear | Silence, since: int) -> tuple[int, Heard] | None:
-        for index, heard in enumerate(self._script.heard[since:], since):
-            if heard.payload in wanted.payloads and (
-                wanted.where is None
-                or (heard.what.root is not None and wanted.where.truth(heard.what.root, self.variables))
-            ):
-                return index, heard
-        return None
+        found = ear.first(step, since, self.variables)
+        return SILENT if found is None else found[1].what
 
     def _polls(self) -> int:
         return sum(heard.payload == "oadrPoll" for heard in self._script.heard)
-
-    def _attempt(self, step: Attempt) -> None:
-        def next_one() -> Answer | None:
-            later = self._stage.attempts[self._attempts :]
-            return later[0] if later else None
-
-        found = self._stage.wait(next_one, self._patience.answer_s)
-        self.last = found or Answer(failure="no connection")
-        self._attempts += found is not None
-        self.judge_last(step)
 
     def _everything(self, step: Everything) -> None:
         for heard in list(self._script.heard):
@@ -327,15 +247,12 @@ class VenRun(Run):
 
     def _forget(self) -> None:
         script = self._script
-        self._move_mark()
+        self.ear.move_mark()
         if script.registered and script.pushed_to:
             # A VEN that does not poll would not find out.
             script.exchanges.append(self._pushing().post("EiRegisterParty", script.cancellation(self.variables)))
         script.registered = False
         script.queue.clear()
-
-    def _move_mark(self) -> None:
-        self._mark, self._marked_s = len(self._script.heard), self._stage.seconds()
 
 
 def _other_case(uri: str) -> str:

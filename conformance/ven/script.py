@@ -4,17 +4,16 @@ No I/O and no clock: whoever carries the messages (``Stage``) says when one came
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from conformance import openadr20b
-from conformance.answers import Answer, SchemaFault
+from conformance.answers import Answer
 from conformance.exchanges import Exchange, RawRequest
-from conformance.openadr20b import CONTENT_TYPE
-from conformance.queries import WIRE_TIME, Query, rendered
-from conformance.step_kinds import Message
-from conformance.ven.steps import Reply, ToldEvent
+from conformance.queries import Query
+from conformance.server.listener import Answered, Heard, Listener, written
+from conformance.ven.steps import ToldEvent
 from conformance.ven.writing import distribution
 from openadr_core.xml.parse import Element
 
@@ -53,29 +52,6 @@ _CANCELED = Query("//oadr:oadrCanceledPartyRegistration/ei:eiResponse/ei:respons
 _PULLS = Query("//oadr:oadrHttpPullModel = 'true' or //oadr:oadrHttpPullModel = '1'")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One thing that the VEN said: a request, or its answer to a push."""
-
-    at_s: float
-    payload: str
-    """Empty if it was none."""
-    path: str
-    what: Answer
-    """As a check sees it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What the VEN is answered, byte by byte."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    delay_s: float = 0.0
-    cut: bool = False
-
-
 @dataclass(slots=True)
 class Waiting:
     """A message in the queue for polls."""
@@ -95,23 +71,12 @@ class Identifiers:
     poll_s: int = 1
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(slots=True)
-class Script:
+@dataclass(slots=True, kw_only=True)
+class Script(Listener):
     """The harness's mind as a VTN, for a whole run."""
 
     ids: Identifiers
-    messages: Mapping[str, Message]
-    schema_fault: SchemaFault
-    utc: Callable[[], datetime] = _now
-    heard: list[Heard] = field(default_factory=list)
-    exchanges: list[Exchange] = field(default_factory=list)
     queue: deque[Waiting] = field(default_factory=deque)
-    replies: list[tuple[Reply, Mapping[str, str]]] = field(default_factory=list)
-    """Answers out of the ordinary that are still to be given, each with its variables."""
     events: tuple[ToldEvent, ...] = ()
     began: datetime | None = None
     """When the procedure under way began: starts of events count from then."""
@@ -134,20 +99,6 @@ class Script:
             "registration_id": f"Reg-{self.registrations}",
         }
 
-    def listens(self, request: RawRequest, what: Answer, at_s: float) -> Answered:
-        """What the VEN is answered."""
-        payload = openadr20b.payload_name(what.root) if what.root is not None else ""
-        self.heard.append(Heard(at_s=at_s, payload=payload, path=request.path, what=what))
-        refused = self._refusal(request, what.root, payload)
-        if refused or what.root is None:
-            return Answered(status=refused, headers=(("Content-Length", "0"),), body=b"")
-        for index, (reply, variables) in enumerate(self.replies):
-            if payload in reply.to:
-                left = [(replace(reply, times=reply.times - 1), variables)] if reply.times > 1 else []
-                self.replies[index : index + 1] = left
-                return self._out_of_the_ordinary(reply, what.root, variables)
-        return written(self._usual(payload, what.root))
-
     def hears_answer(self, exchange: Exchange, at_s: float) -> None:
         """What the VEN answered to something that was pushed."""
         root = exchange.answer.root
@@ -163,9 +114,13 @@ class Script:
         self.queue.append(waiting)
         return waiting
 
-    def waits(self, what: Answer) -> bool:
-        """Whether this is a poll for which there is nothing yet."""
-        return what.root is not None and openadr20b.payload_name(what.root) == "oadrPoll" and not self.queue
+    def ready(self, what: Answer) -> bool:
+        """Not if this is a poll for which there is nothing yet."""
+        return what.root is None or openadr20b.payload_name(what.root) != "oadrPoll" or bool(self.queue)
+
+    def serves(self, path: str) -> bool:
+        """Below any prefix."""
+        return any(path.endswith(openadr20b.path_of(service)) for service in openadr20b.SERVICES)
 
     def distribution(self, *, variables: Mapping[str, str], asked: str | None = None) -> bytes:
         """All events there are, in answer to oadrRequestEvent (``asked`` is its requestID) or on a poll."""
@@ -181,31 +136,17 @@ class Script:
         """Of the registration there is."""
         return self.message(openadr20b.envelope(self.messages["cancel_registration"].payload), variables)
 
-    def message(self, template: str, variables: Mapping[str, str]) -> bytes:
-        fresh = {"now": self.utc().strftime(WIRE_TIME)}
-        return rendered(template, {**self.variables, **fresh, **variables}, xml=True).encode()
-
     # -- the answers -------------------------------------------------------------------
 
-    def _refusal(self, request: RawRequest, root: Element | None, payload: str) -> int:
-        """OpenADR 2.0b 9.1.5: the status alone."""
-        if request.method != "POST":
-            return 501
-        if not any(request.path.endswith(openadr20b.path_of(service)) for service in openadr20b.SERVICES):
-            return 404
-        return 406 if root is None or not payload or self.schema_fault(root) else 0
+    def asked(self, root: Element) -> dict[str, str]:
+        return {name: query.string(root, {}).strip() for name, query in _TEXT_OF.items()}
 
-    def _out_of_the_ordinary(self, reply: Reply, root: Element, variables: Mapping[str, str]) -> Answered:
-        asked = _asked(root)
-        given = {name: self.message(text, {**asked, **variables}).decode() for name, text in reply.given.items()}
-        body = self.message(reply.body, {**asked, **variables, **given}).decode().encode(reply.encoding)
-        body += b" " * (reply.size - len(body))
-        answer = written(body, status=reply.status, changed=reply.headers)
-        return replace(answer, delay_s=reply.delay_s, cut=reply.cut)
+    def usual(self, payload: str, _request: RawRequest, root: Element) -> Answered:
+        return written(self._answer(payload, root))
 
-    def _usual(self, payload: str, root: Element) -> bytes:
+    def _answer(self, payload: str, root: Element) -> bytes:
         service, name = ANSWERS.get(payload, ("", NOTHING_BUT))
-        asked = _asked(root)
+        asked = self.asked(root)
         code = self._code(payload, service, root)
         if code == "200":
             self._take_note(payload, root)
@@ -241,15 +182,3 @@ class Script:
             self.pushed_to = "" if _PULLS.truth(root, {}) else _ADDRESS.string(root, {})
         elif payload == "oadrCancelPartyRegistration" or _CANCELED.truth(root, {}):
             self.registered = False
-
-
-def _asked(root: Element) -> dict[str, str]:
-    """What an answer repeats of its question."""
-    return {name: query.string(root, {}).strip() for name, query in _TEXT_OF.items()}
-
-
-def written(body: bytes, *, status: int = 200, changed: Mapping[str, str | None] | None = None) -> Answered:
-    """The bytes with the standard's headers (9.1.9), or with others."""
-    headers: dict[str, str | None] = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), **(changed or {})}
-    kept = tuple((name, value) for name, value in headers.items() if value is not None)
-    return Answered(status=status, headers=kept, body=body)

@@ -17,9 +17,10 @@ from conformance.loading import Suite
 from conformance.messages import read_message
 from conformance.openadr20b import path_of
 from conformance.schema import schema_fault
+from conformance.server.steps import Shown
 from conformance.ven.run import Patience, VenTarget, report_variables, run_suite
 from conformance.ven.script import Identifiers, Script
-from conformance.ven.steps import Shown, Transport
+from conformance.ven.steps import Transport
 from tests.conformance.model_ven import CONTEXT, RESOURCE, ModelVen, Said
 
 Found = TypeVar("Found")

@@ -12,7 +12,8 @@ import pytest
 from conformance.checks import AskedBy, Check, PayloadIs, QueryGives, ResponseCodeIs, SchemaValid, StatusIs
 from conformance.loading import load_suite
 from conformance.procedure import flattened
-from conformance.ven.steps import Hear, Transport
+from conformance.server.steps import Hear
+from conformance.ven.steps import Transport
 from tests.conformance.model_stage import Spoil, failing_checks, unspoilt
 from tests.conformance.model_ven import Said
 

@@ -16,11 +16,12 @@ from conformance.loading import Suite, load_folder, load_suite
 from conformance.openadr20b import envelope, path_of
 from conformance.outcomes import Outcome, Verdict
 from conformance.schema import schema_fault
-from conformance.ven.certificates import contexts, foreign_twin
-from conformance.ven.listening import Listening
+from conformance.server.certificates import contexts, foreign_twin
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
 from conformance.ven.run import Patience, VenTarget, run_suite
 from conformance.ven.script import Identifiers, Script
-from conformance.ven.steps import Shown, Transport
+from conformance.ven.steps import Transport
 from openadr_core.shell.tls import client_context
 
 from .conftest import Lab

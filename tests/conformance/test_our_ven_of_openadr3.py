@@ -17,9 +17,9 @@ from conformance.loading import load_suite
 from conformance.outcomes import Verdict
 from conformance.procedure import Step
 from conformance.run import run_procedures
-from conformance.ven.listening import Listening
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
 from conformance.ven.run import Patience
-from conformance.ven.steps import Shown
 from demo.lab import Lab, Ports
 from demo.processes import run_command
 from openadr_core.shell.tls import Chain, server_context

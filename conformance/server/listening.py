@@ -1,6 +1,6 @@
-"""The harness as a VTN on a socket: HTTP over mutual TLS, where nothing is hidden and every byte is recorded.
+"""The harness as a server on a socket: HTTP over mutual TLS, where nothing is hidden and every byte is recorded.
 
-A server made for applications would refuse or mend what a VEN gets wrong before anybody could judge it, so this one
+A server made for applications would refuse or mend what a peer gets wrong before anybody could judge it, so this one
 stands on ``http.server``, a thread for each connection.
 """
 
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,12 +23,12 @@ from typing import Any, Protocol, TypeVar
 from conformance.answers import Answer
 from conformance.exchanges import Exchange, RawRequest
 from conformance.messages import MESSAGE_MAX_BYTES, read_message
-from conformance.ven.script import Answered
-from conformance.ven.steps import Shown
+from conformance.server.listener import Answered
+from conformance.server.steps import Shown
 
 Found = TypeVar("Found")
 THOUGHT_S = 0.1
-"""A poll that finds nothing waits so long for the next step of the procedure, like any answer that takes its time."""
+"""What finds no answer yet waits so long for the next step of the procedure, like any that takes its time."""
 IDLE_S = 120.0
 HANDSHAKE_WAIT_S = 10.0
 
@@ -41,12 +41,8 @@ class Answering(Protocol):
     @property
     def exchanges(self) -> list[Exchange]: ...
 
-    @property
-    def queue(self) -> Sized:
-        """What waits to be told."""
-
-    def waits(self, what: Answer) -> bool:
-        """Whether this asks for something that is not there yet, and may come."""
+    def ready(self, what: Answer) -> bool:
+        """Whether there is something to answer this with; if not, it may be waited for."""
 
     def listens(self, request: RawRequest, what: Answer, arrived_s: float) -> Answered:
         """What the request is answered."""
@@ -62,11 +58,13 @@ class Listening:
         port: int,
         contexts: Contexts,
         script: Answering,
+        speaker: str = "the VEN",
         tell_tester: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.attempts: list[Answer] = []
         self.tell_tester = tell_tester
         self._script = script
+        self._speaker = speaker
         self._contexts = contexts
         self._context = contexts[Shown.GOOD, False]
         self._news = threading.Condition()
@@ -125,7 +123,7 @@ class Listening:
         return secured
 
     def blame(self, bug: BaseException) -> None:
-        """Our own fault must not pass for a VEN's."""
+        """Our own fault must not pass for the peer's."""
         with self._news:
             self._bug = bug
             self._news.notify_all()
@@ -150,8 +148,7 @@ class Listening:
             no_root_because=because,
         )
         with self._news:
-            if self._script.waits(what):
-                self._news.wait_for(lambda: bool(self._script.queue), THOUGHT_S)
+            self._news.wait_for(lambda: self._script.ready(what), THOUGHT_S)
             answered = self._script.listens(request, what, arrived_s)
             told = Answer(
                 status=answered.status,
@@ -159,7 +156,7 @@ class Listening:
                 body=answered.body,
                 elapsed_s=time.monotonic() - arrived_s + answered.delay_s,
             )
-            self._script.exchanges.append(Exchange(at=at, speaker="the VEN", tls=tls, request=request, answer=told))
+            self._script.exchanges.append(Exchange(at=at, speaker=self._speaker, tls=tls, request=request, answer=told))
             self._news.notify_all()
         return _compressed(answered, what.header("Accept-Encoding") or "")
 
@@ -186,7 +183,7 @@ class _Server(socketserver.ThreadingTCPServer):
         try:
             connection = _Connection(secured, client_address, self)
             if not connection.heard_anything:
-                # With TLS 1.3, and to a VEN that pins a certificate, no comes after the handshake.
+                # With TLS 1.3, and to a peer that pins a certificate, no comes after the handshake.
                 self.listening.note_attempt(Answer(failure="closed before it said anything", refused=True))
         finally:
             self.listening.forget(secured)
@@ -194,14 +191,14 @@ class _Server(socketserver.ThreadingTCPServer):
                 secured.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (the names are inherited)
-        """A connection that breaks is the VEN's right; what it means is judged from what was said."""
+        """A connection that breaks is the peer's right; what it means is judged from what was said."""
         fault = sys.exception()
         if fault is not None and not isinstance(fault, OSError):
             self.listening.blame(fault)
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """One connection of the VEN's: any method, any path, and bodies by length or in chunks."""
+    """One connection of the peer's: any method, any path, and bodies by length or in chunks."""
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_S
@@ -255,7 +252,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _compressed(answered: Answered, accepts: str) -> Answered:
-    """OpenADR 2.0b 9.1.9.1: by a coding that the VEN lists."""
+    """OpenADR 2.0b 9.1.9.1: by a coding that the peer lists."""
     listed = {part.partition(";")[0].strip().lower() for part in accepts.split(",")}
     coding = next((coding for coding in ("gzip", "deflate") if coding in listed), "")
     if not coding or not answered.body:

@@ -1,4 +1,4 @@
-"""The certificates that the harness shows to a VEN: the tester's, and one that no VEN may accept."""
+"""The certificates that the harness shows as a server: the tester's, and one that no peer may accept."""
 
 import ssl
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from conformance.ven.steps import Shown
+from conformance.server.steps import Shown
 from openadr_core.errors import ConfigError
 from openadr_core.pki import issue, make_authority
 from openadr_core.shell.keyfiles import certificate_profile, write_issued

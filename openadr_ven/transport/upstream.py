@@ -1,6 +1,7 @@
 """The shell around a protocol core: sends what is due, feeds back what came, sleeps until the next."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -93,7 +94,7 @@ class Upstream:
     async def _sleep(self) -> None:
         due = self._session.next_wakeup()
         wait_s = None if due is None else max(0.0, (due - self._now()).total_seconds())
-        try:
-            await asyncio.wait_for(self._poked.wait(), wait_s)
-        except TimeoutError:
-            return
+        # Not wait_for, which in Python 3.11 forgets that it was cancelled if it is poked in the same turn of the loop.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._poked.wait()

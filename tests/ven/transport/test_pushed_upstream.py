@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -147,3 +147,21 @@ async def test_a_push_wakes_what_has_to_be_said(registered: Oadr2Session, vtn: S
             await asyncio.sleep(0.01)
     running.cancel()
     assert [type(one) for one in vtn.heard] == [m.CreatePartyRegistration, m.RegisterReport, m.RequestEvent]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_it_ends_although_it_is_poked_at_the_same_moment(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    monkeypatch.setattr(registered, "next_wakeup", lambda: now + timedelta(hours=1))
+    upstream, _, _ = an_upstream(registered, vtn, now)
+    running = asyncio.create_task(upstream.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    upstream.poke()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    ended, _ = await asyncio.wait({running}, timeout=1)
+    running.cancel()
+    assert running in ended

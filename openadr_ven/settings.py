@@ -16,6 +16,7 @@ from openadr_core.limits import SIGNATURE_AGE_MAX_S
 from openadr_core.model.availability import Precedence
 from openadr_core.model.opt import OptType
 from openadr_core.model.party import SignatureRule
+from openadr_core.sep2.mrid import is_pin
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
 
 ENVIRONMENT_PREFIX = "OPENADR_VEN_"
@@ -164,6 +165,54 @@ class Oadr3VtnSettings(Table):
         return plain_fingerprints(fingerprints)
 
 
+class Sep2VtnSettings(Table):
+    """With this table the agent speaks IEEE 2030.5 (CSIP, CSIP-AUS), and neither other table is needed."""
+
+    url: str
+    """``https://host[:port]``, without a path."""
+    dcap: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/dcap"
+    """Of DeviceCapability: the one address that a client is told."""
+    csipaus: Literal["none", "1.2", "1.3"] = "1.2"
+    """The Australian elements that the server speaks at that address."""
+    certificate: Path
+    key: Path
+    trust: Path
+    """The root (SERCA) of the server's certificate, or several in one file."""
+    fingerprints: tuple[str, ...] = ()
+    """SHA-256 of the server's certificates, if it shall be no other; then its host name is not looked at."""
+    profile: Literal["sep2-strict", "sep2-compat"] = "sep2-strict"
+    """strict: ECDHE-ECDSA-AES128-CCM8 alone; compat: AES-GCM too, for servers behind a gateway that has no CCM."""
+    pin: int | None = None
+    """What the utility told us: a server that says another one is not followed."""
+    in_band: bool = False
+    """Register ourselves where the server does not know us yet."""
+    devices: Path | None = None
+    """A .csv of the devices that we answer for besides ourselves: ``lfdi``, and ``name``, the fleet's own."""
+    poll_jitter: Share = 0.1
+    timeout_s: Annotated[float, Field(ge=1)] = 10.0
+    enrolment_retry_s: Positive = 60.0
+
+    @field_validator("pin")
+    @classmethod
+    def _checked(cls, pin: int | None) -> int | None:
+        if pin is not None and not is_pin(pin):
+            raise ValueError("has five digits and a sixth, the last one of their sum: 111115")
+        return pin
+
+    @field_validator("url")
+    @classmethod
+    def _over_tls(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("must be https://host[:port]; the path of DeviceCapability is dcap")
+        return url.removesuffix("/")
+
+    @field_validator("fingerprints")
+    @classmethod
+    def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
+        return plain_fingerprints(fingerprints)
+
+
 class OptSettings(Table):
     """What opt schedules of ours mean together; as the utility's program has it (OpenADR 2.0b R201)."""
 
@@ -287,8 +336,9 @@ class Settings(FileSettings):
     )
 
     vtn: VtnSettings | None = None
-    """OpenADR 2.0b; this table or ``[oadr3]``."""
+    """OpenADR 2.0b; this table, ``[oadr3]`` or ``[sep2]``."""
     oadr3: Oadr3VtnSettings | None = None
+    sep2: Sep2VtnSettings | None = None
     envelope: EnvelopeSettings
     """Required: without an explicit choice of what may never be exceeded, the agent does not start."""
     fleet: FleetSettings
@@ -307,10 +357,10 @@ class Settings(FileSettings):
 
     @model_validator(mode="after")
     def _one_vtn(self) -> Self:
-        if (self.vtn is None) == (self.oadr3 is None):
-            raise ValueError("vtn, or oadr3: one of these tables says where the VTN is")
+        if sum(table is not None for table in (self.vtn, self.oadr3, self.sep2)) != 1:
+            raise ValueError("vtn, oadr3 or sep2: one of these tables says where the VTN is")
         if self.push is not None and self.vtn is None:
-            raise ValueError("push goes with vtn: nobody pushes in OpenADR 3")
+            raise ValueError("push goes with vtn: only in OpenADR 2.0b the VTN pushes")
         return self
 
 
@@ -330,6 +380,7 @@ def _placed(settings: Settings, folder: Path) -> Settings:
         update={
             "vtn": _with_files(settings.vtn, "vtn", folder, ("certificate", "key", "trust")),
             "oadr3": _placed_oadr3(settings.oadr3, folder),
+            "sep2": _with_files(settings.sep2, "sep2", folder, ("certificate", "key", "trust", "devices")),
             "agent": settings.agent.model_copy(update={"ledger": folder / settings.agent.ledger}),
             "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
             "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),

@@ -40,12 +40,14 @@ from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
 from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
+from openadr_ven.bootstrap.sep2 import speak_sep2
 from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
 from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
+from openadr_ven.fleet.columns import Fleet
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
 from openadr_ven.settings import Settings
 from openadr_ven.transport.upstream import Upstream
@@ -184,7 +186,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     reporter = Reporter(seen=seen, resources=Resources(fleet=fleet, names=resources), kept=_kept(settings), now=now)
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
-    speaking = _speaking(settings, store, resources, record, clock=clock, dice=dice)
+    speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice)
     parts.push_async_callback(speaking.close)
     gateways = MqttGateways(_broker(settings), rng=dice, settle_by_caller=True)
     agent = Agent(
@@ -231,12 +233,15 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
 def _speaking(
     settings: Settings,
     store: SqlStore,
-    resources: tuple[str, ...],
+    fleet: Fleet,
     record: str | None,
     *,
     clock: SystemClock,
     dice: random.Random,
 ) -> Speaking:
+    if settings.sep2 is not None:
+        return speak_sep2(settings, settings.sep2, fleet=fleet, record=record, clock=clock, dice=dice)
+    resources = resources_of(fleet, settings.fleet.name)
     if settings.oadr3 is not None:
         return speak_oadr3(settings, settings.oadr3, resources=resources, record=record, clock=clock, dice=dice)
     if settings.vtn is None:

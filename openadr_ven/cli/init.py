@@ -136,11 +136,39 @@ broker = true                         # listen to the VTN's MQTT broker, if it h
 """
 
 
+VTN_SEP2 = """\
+# IEEE 2030.5, instead of OpenADR (`openadr-ven init --protocol oadr2b` or `oadr3` writes those tables).
+[sep2]
+url = "{url}"                         # https://host[:port]
+dcap = "/dcap"                        # DeviceCapability: the one address that a client is told
+csipaus = "1.2"                       # the Australian elements spoken there: none, 1.2 or 1.3
+certificate = "{certificate}"         # ours: PEM, then its authorities without the root
+key = "{key}"
+trust = "{trust}"                     # the root (SERCA) of the server's certificate; several may stand in one file
+# SHA-256 of the server's certificates, if it shall be no other; then its host name is not looked at.
+fingerprints = [{fingerprints}]
+profile = "sep2-strict"               # CCM-8 alone; sep2-compat: AES-GCM too
+# pin = 111115                        # what the utility told us; a server that says another one is not followed
+in_band = false                       # register ourselves where the server does not know us yet
+# devices = "devices.csv"             # lfdi,name: devices that we answer for, and what of the fleet they are
+poll_jitter = 0.1                     # up to this share of the server's poll rate is waited besides
+timeout_s = 10.0                      # how long an answer is waited for
+enrolment_retry_s = 60.0              # before we try again, where the server does not know us
+"""
+
+TABLES = {"oadr2b": VTN_2_0B, "oadr3": VTN_3, "sep2": VTN_SEP2}
+NEEDED = {
+    "oadr2b": "the certificate, its key and the VTN's authority",
+    "oadr3": "client-secret, readable by you alone,",
+    "sep2": "the certificate, its key and the server's root",
+}
+
+
 @click.command(short_help="Write settings that say what they mean.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--protocol",
-    type=click.Choice(["oadr2b", "oadr3"]),
+    type=click.Choice(list(TABLES)),
     default="oadr2b",
     show_default=True,
     help="What we speak with the VTN.",
@@ -183,7 +211,7 @@ def init(
     if path.exists():
         raise ConfigError(f"{path} is there already; nothing was changed")
     folder.mkdir(parents=True, exist_ok=True)
-    table = (VTN_2_0B if protocol == "oadr2b" else VTN_3).format(
+    table = TABLES[protocol].format(
         url=vtn_url,
         fingerprints=", ".join(f'"{one}"' for one in fingerprints),
         certificate=certificate,
@@ -203,12 +231,7 @@ def init(
         )
     )
     click.echo(f"{path} written.")
-    needed = (
-        "the certificate, its key and the VTN's authority"
-        if protocol == "oadr2b"
-        else "client-secret, readable by you alone,"
-    )
-    click.echo(f"Next: put {needed} beside it,")
+    click.echo(f"Next: put {NEEDED[protocol]} beside it,")
     click.echo(f"then `openadr-ven fleet load FILE --config {path}` and `openadr-ven check --config {path}`.")
 
 

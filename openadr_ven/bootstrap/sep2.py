@@ -1,0 +1,130 @@
+"""IEEE 2030.5 over TLS 1.2 with CCM-8, as a utility server's client."""
+
+import csv
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from openadr_core.errors import ConfigError
+from openadr_core.model.availability import Scope
+from openadr_core.model.target import Target, TargetKind
+from openadr_core.sep2.mrid import LFDI_HEX_DIGITS
+from openadr_core.sep2.names import CsipAus
+from openadr_core.shell.clock import SystemClock
+from openadr_core.shell.datafiles import load_schema
+from openadr_ven.bootstrap.speaking import Speaking
+from openadr_ven.console.view import Link
+from openadr_ven.domain.records import from_record
+from openadr_ven.fleet.columns import DeviceClass, Fleet, Mask
+from openadr_ven.fleet.naming import rows_in
+from openadr_ven.protocols.sep2 import Identity, ManagedDevice, Memory, Ratings, Sep2Session, Sep2Settings, Speech
+from openadr_ven.settings import Sep2VtnSettings, Settings
+from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.own_certificate import OwnCertificate
+
+SCHEMAS: Mapping[str, tuple[CsipAus | None, str]] = {
+    "none": (None, "schemas/ieee2030_5/sep.xsd"),
+    "1.2": (CsipAus.V1_2, "schemas/ieee2030_5/csipaus-1.2.xsd"),
+    "1.3": (CsipAus.V1_3, "schemas/ieee2030_5/csipaus-1.3.xsd"),
+}
+STORES = (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL)
+MIXED_DER = 1 << 18
+"""deviceCategory of a fleet."""
+COLUMNS = ("lfdi", "name")
+
+
+def speak_sep2(
+    settings: Settings,
+    vtn: Sep2VtnSettings,
+    *,
+    fleet: Fleet,
+    record: str | None,
+    clock: SystemClock,
+    dice: random.Random,
+) -> Speaking:
+    """ConfigError names a file that cannot be used, or says that this machine has no CCM-8."""
+    csipaus, schema = SCHEMAS[vtn.csipaus]
+    own = OwnCertificate(vtn, clock.now, pinned_alone=bool(vtn.fingerprints))
+    session = Sep2Session(
+        settings=Sep2Settings(
+            dcap=vtn.dcap,
+            speech=Speech(url=vtn.url, csipaus=csipaus, schema=load_schema(schema)),
+            identity=Identity(
+                lfdi=own.peer.lfdi, sfdi=own.peer.sfdi, pin=vtn.pin, registers=vtn.in_band, category=MIXED_DER
+            ),
+            ratings=ratings_of(fleet),
+            managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
+            poll_jitter=vtn.poll_jitter,
+            enrolment_retry=timedelta(seconds=vtn.enrolment_retry_s),
+        ),
+        dice=dice,
+        now=clock.now(),
+        memory=None if record is None else from_record(Memory, record),
+    )
+    client = VtnClient(
+        url=vtn.url,
+        context=own.as_client,
+        fingerprints=vtn.fingerprints,
+        timeout_s=vtn.timeout_s,
+        may_speak=own.is_good,
+        clock_s=lambda: clock.now().timestamp(),
+    )
+    link = Link(
+        vtn=vtn.url,
+        protocol=f"IEEE 2030.5 ({vtn.dcap}), as LFDI {own.peer.lfdi}",
+        pushed_at="",
+        fingerprint=own.fingerprint,
+        certificate_ends_at=own.ends_at,
+    )
+    return Speaking(
+        session=session,
+        carrier=client,
+        close=client.close,
+        link=link,
+        own=own,
+        certificate=vtn.certificate,
+        listens=lambda _upstream, _refused: [],
+    )
+
+
+def ratings_of(fleet: Fleet, rows: Mask | None = None) -> Ratings:
+    """What the fleet, or some of it, is set to: the sums of what its devices can feed in, and can store or give back.
+
+    Interpretation: what never feeds in has no part in setMaxW, which says what a generator gives.
+    """
+    mine = np.ones(fleet.size, dtype=np.bool_) if rows is None else rows
+    stores = mine & np.isin(fleet.device_class, STORES)
+    return Ratings(
+        max_w=float(fleet.export_max_w[mine].sum()),
+        charge_max_w=float(fleet.import_max_w[stores].sum()),
+        discharge_max_w=float(fleet.export_max_w[stores].sum()),
+    )
+
+
+def managed_devices(path: Path, fleet: Fleet, fleet_name: str) -> dict[str, ManagedDevice]:
+    """By LFDI; ConfigError names the line that is wrong. Lines with the same LFDI make one device together."""
+    names: dict[str, list[str]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = csv.DictReader(file)
+            if not set(COLUMNS) <= set(lines.fieldnames or ()):
+                raise ConfigError(f"sep2.devices: {path} needs the columns {' and '.join(COLUMNS)}")
+            for number, line in enumerate(lines, 2):
+                lfdi, name = ((line[column] or "").strip() for column in COLUMNS)
+                if len(lfdi) != LFDI_HEX_DIGITS or set(lfdi.upper()) - set("0123456789ABCDEF"):
+                    raise ConfigError(f"sep2.devices: {path}, line {number}: an LFDI has {LFDI_HEX_DIGITS} hex digits")
+                names.setdefault(lfdi.upper(), []).append(name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"sep2.devices: {path} cannot be read: {error}") from None
+    return {lfdi: _managed(path, lfdi, mine, fleet, fleet_name) for lfdi, mine in names.items()}
+
+
+def _managed(path: Path, lfdi: str, names: list[str], fleet: Fleet, fleet_name: str) -> ManagedDevice:
+    targets = tuple(Target(kind=TargetKind.RESOURCE, name=name) for name in names)
+    rows = rows_in(fleet, Scope(targets=frozenset(targets)), fleet_name=fleet_name)
+    if not rows.any():
+        raise ConfigError(f"sep2.devices: {path}: nothing of the fleet is called {', '.join(names)} ({lfdi})")
+    return ManagedDevice(ratings=ratings_of(fleet, rows), targets=targets)

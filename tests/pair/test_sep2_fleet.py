@@ -1,0 +1,117 @@
+"""A utility's 2030.5 server, an aggregator's agent and its fleet: real processes, TLS 1.2 with CCM-8 between them.
+
+What the operator types is what the devices do and the meter sees; what the agent answers is what the operator reads.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from demo.lab import FLEET, Lab, Ports
+from demo.processes import run_command
+from openadr_ven.cli.root import cli as openadr_ven
+from openadr_ven.simulator.meter import read_meter
+from openadr_vtn.cli.main import main as openadr_vtn
+from tests.rig import VEN_SETTINGS, write_small_fleet
+
+pytestmark = pytest.mark.timeout(300)
+
+OF_THE_AGENT = {name: value for name, value in VEN_SETTINGS.items() if "_VTN__" not in name} | {
+    "OPENADR_VEN_SEP2__ENROLMENT_RETRY_S": "1",
+}
+BATTERIES = 60
+SHARED_W = 60_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    lab: Lab
+
+    def vtn(self, *arguments: str) -> str:
+        environment = {"OPENADR_OPERATOR": str(self.lab.vtn / "operator.toml")}
+        result = CliRunner(env=environment).invoke(openadr_vtn, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return str(result.output)
+
+    def vtn_json(self, *arguments: str) -> Any:
+        return json.loads(self.vtn(*arguments, "--json"))
+
+    def ven(self, *arguments: str) -> str:
+        named = (*arguments, "--config", str(self.lab.ven / "ven.toml"))
+        result = CliRunner(env={"OPENADR_VEN_FLEET__NAME": FLEET}).invoke(openadr_ven, named, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return str(result.output)
+
+    def notices(self) -> str:
+        return (self.lab.processes.logs / "ven.log").read_text()
+
+    def answers(self, group: str = "feeder-1") -> list[int]:
+        (control,) = self.vtn_json("control", "list", group)
+        return sorted(one["status"] for one in control["responses"])
+
+    def fleet_w(self) -> float:
+        return float(read_meter(self.lab.meter).device_w[-1].sum())
+
+
+@pytest.fixture(scope="module")
+def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
+    folder = tmp_path_factory.mktemp("sep2")
+    lab = Lab(folder=folder / "lab", ports=Ports.free(), ven_settings=OF_THE_AGENT)
+    port = lab.ports.oadr3 + 10_000
+    try:
+        fleet = write_small_fleet(folder / "fleet.csv")
+        run_command(
+            "openadr_vtn", "init", lab.vtn, "--sep2-pen", "28547", "--sep2-port", str(port),
+            "--parties-port", str(lab.ports.parties), "--operator-port", str(lab.ports.operator),
+            "--oadr3-port", str(lab.ports.oadr3), "--console-port", str(lab.ports.vtn_console),
+        )  # fmt: skip
+        lab.start_vtn()
+        lab.start_broker()
+        lab.start_simulator("--fleet", fleet)
+        _make_agent(lab, fleet, port)
+        lab.start_ven()
+        yield Desks(lab)
+    finally:
+        lab.processes.stop_all()
+
+
+def _make_agent(lab: Lab, fleet: Path, port: int) -> None:
+    certificates = lab.folder / "certificates"
+    run_command(
+        "openadr_vtn", "certificate", "mint", "--profile", "sep2-device", "--name", "aggregator",
+        "--authorities", lab.vtn / "certs", "--out", certificates,
+    )  # fmt: skip
+    run_command(
+        "openadr_ven", "init", lab.ven, "--protocol", "sep2", "--vtn-url", f"https://localhost:{port}",
+        "--certificate", certificates / "aggregator.pem", "--key", certificates / "aggregator.key",
+        "--trust", certificates / "trust.pem",
+    )  # fmt: skip
+    lab.ven_command("fleet", "load", fleet)
+
+
+def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_its_answers(desks: Desks) -> None:
+    wait = desks.lab.processes.wait_until
+    assert "IEEE 2030.5 (/dcap)" in desks.ven("check")
+    wait("the agent to knock", lambda: bool(desks.vtn_json("party", "list")))
+    wait("the agent to say whom to ask", lambda: "ask the utility to let in the LFDI" in desks.notices())
+    (knocked,) = desks.vtn_json("party", "list")
+    desks.vtn("party", "approve", knocked["id"], "--name", "aggregator")
+    desks.vtn("device", "rate", "DERProgramList", "1")
+    desks.vtn("device", "add-group", "feeder-1", "--primacy", "3")
+    desks.vtn("device", "add", "aggregator", knocked["certificates"][0]["lfdi"], "--group", "feeder-1")
+    wait("the agent to find itself", lambda: "registered" in desks.notices())
+
+    made = desks.vtn("control", "create", "feeder-1", "opModTargetW=60000", "--duration", "10m")
+    wait("the fleet to give 60 kW", lambda: desks.fleet_w() < -0.9 * SHARED_W, wait_s=20)
+    (control,) = desks.vtn_json("control", "list", "feeder-1")
+    assert control["mrid"] in made
+    wait("the operator to read that it was received, and begun", lambda: desks.answers() == [1, 2])
+    desks.vtn("control", "cancel", control["mrid"])
+    wait("the operator to read that it is cancelled", lambda: desks.answers() == [1, 2, 6])
+    wait("the fleet to be let go", lambda: desks.fleet_w() > -0.1 * SHARED_W, wait_s=20)
+    assert f"{control['mrid']}.opModTargetW" in desks.ven("event", "list")

@@ -256,6 +256,9 @@ class Deliveries(Protocol):
     async def of_event(self, event_id: str) -> list[Delivery]:
         """Every version and party, by version, then by the time of entitlement."""
 
+    async def unreported(self, party_id: str, now: datetime) -> list[Delivery]:
+        """Of events that are not over: news to the party under which it has reported nothing."""
+
     async def count_unanswered(self, now: datetime) -> int:
         """Answers that parties owe to the newest versions of events that are not over.
 

@@ -134,6 +134,11 @@ class SqlDeliveries(Repository):
     async def of_event(self, event_id: str) -> list[Delivery]:
         return await self._deliveries(select(DELIVERY).where(DELIVERY.c.event_id == event_id))
 
+    async def unreported(self, party_id: str, now: datetime) -> list[Delivery]:
+        current = select(EVENT.c.id).where(EVENT.c.over_at.is_(None) | (EVENT.c.over_at > now))
+        silent = (DELIVERY.c.party_id == party_id) & DELIVERY.c.reported_at.is_(None)
+        return await self._deliveries(select(DELIVERY).where(silent, DELIVERY.c.event_id.in_(current)))
+
     async def count_unanswered(self, now: datetime) -> int:
         newest = (EVENT.c.id == DELIVERY.c.event_id) & (EVENT.c.version == DELIVERY.c.event_version)
         current = EVENT.c.over_at.is_(None) | (EVENT.c.over_at > now)

@@ -230,7 +230,7 @@ async def _note_reported(
     keys = [
         due.key
         for due in mailbox.dues
-        if due.delivery.reported_at is None and any(_is_inside(reading, due.event) for reading in readings)
+        if due.delivery.reported_at is None and any(is_inside(reading, due.event) for reading in readings)
     ]
     if not keys:
         return mailbox
@@ -238,7 +238,8 @@ async def _note_reported(
     return mailbox.after(keys, lambda row: reported(row, now))
 
 
-def _is_inside(reading: Reading, event: DrEvent) -> bool:
+def is_inside(reading: Reading, event: DrEvent) -> bool:
+    """Whether what was measured began while the event ran."""
     ends = [moment for moment in (event.ends_at, event.cancelled_at) if moment is not None]
     return event.starts_at <= reading.starts_at < min(ends, default=reading.starts_at + reading.duration)
 

@@ -43,6 +43,8 @@ class Reply:
     location: str = ""
     holds: "Holds | None" = None
     """Where the answer may be given again; None: only once."""
+    told: frozenset[str] = frozenset()
+    """Events of OpenADR that it tells of, by id: who has read it has heard of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ and again, by thousands of them.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from openadr_core.errors import CertificateRejected
@@ -19,6 +19,7 @@ from openadr_core.sep2.base import Error
 from openadr_core.sep2.encode import encode
 from openadr_vtn.application.directory import Directory, Standing
 from openadr_vtn.application.ports import Store
+from openadr_vtn.application.sep2_hearing import hear_reading_of
 from openadr_vtn.protocols.sep2.http_rules import (
     MEDIA_TYPE,
     Holds,
@@ -126,6 +127,7 @@ class _Asked:
 class _Kept:
     holds: Holds
     body: bytes
+    told: frozenset[str]
 
 
 class Sep2Server:
@@ -135,6 +137,9 @@ class Sep2Server:
         self._desk = desk
         self._kept: dict[tuple[str, str], _Kept] = {}
         """By who may ask (a certificate) and what is asked."""
+        self._noted: set[tuple[str, str]] = set()
+        """Parties and events of which the ledger knows that they were told, as long as nothing is written."""
+        self._noted_at = store.changes()
         self._changes = store.changes()
         self._rates: Mapping[str, int] | None = None
 
@@ -146,10 +151,10 @@ class Sep2Server:
             if request.method in {"GET", "HEAD"}:
                 check_accept(request.headers.get("accept", ""))
             speech, local = self._speech_of(path)
-            body_again = self._again(request, peer, moment)
-            if body_again is not None:
-                self._note_seen(peer, now)
-                return as_response(Reply(), body_again)
+            again = self._again(request, peer, moment)
+            if again is not None:
+                await self._note_seen(peer, again.told, now)
+                return as_response(Reply(), again.body)
             handler, numbers = _handler(request.method, local)
             asked = _Asked(
                 request=request, peer=peer, speech=speech, handler=handler, numbers=numbers, query=query, now=moment
@@ -169,7 +174,8 @@ class Sep2Server:
             reply = await asked.handler(scene, *asked.numbers)
         body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
         if asked.is_read and reply.holds is not None and self._store.changes() == changes:
-            self._keep(asked.request, asked.peer, reply.holds, body)
+            self._keep(asked.request, asked.peer, _Kept(reply.holds, body, reply.told))
+        await self._note_told(standing.party.id, reply.told, asked.now)
         return as_response(reply, body)
 
     async def _standing(self, peer: Peer, now: datetime) -> Standing:
@@ -183,10 +189,21 @@ class Sep2Server:
         self._directory.saw(standing.party.id, now)
         return standing
 
-    def _note_seen(self, peer: Peer, now: datetime) -> None:
+    async def _note_seen(self, peer: Peer, told: frozenset[str], now: datetime) -> None:
         standing = self._directory.known(peer.certificate_sha256)
         if standing is not None:
             self._directory.saw(standing.party.id, now)
+            await self._note_told(standing.party.id, told, int(now.timestamp()))
+
+    async def _note_told(self, party_id: str, told: frozenset[str], moment: int) -> None:
+        """The ledger's facts about who comes and reads: what it is told the first time, it has from then on."""
+        if self._noted_at != self._store.changes() or len(self._noted) > KEPT_MAX:
+            self._noted.clear()
+            self._noted_at = self._store.changes()
+        news = {event_id for event_id in told if (party_id, event_id) not in self._noted}
+        if news:
+            await hear_reading_of(self._store, party_id, news, datetime.fromtimestamp(moment, UTC))
+            self._noted.update((party_id, event_id) for event_id in news)
 
     def _speech_of(self, path: str) -> tuple[Speech, str]:
         """What the client speaks, by the address that it was told to begin with."""
@@ -195,7 +212,7 @@ class Sep2Server:
                 return speech, path[len(speech.prefix) :]
         raise HttpRefusal(404)
 
-    def _again(self, request: Request, peer: Peer, moment: int) -> bytes | None:
+    def _again(self, request: Request, peer: Peer, moment: int) -> _Kept | None:
         """The same bytes as before, if they still hold."""
         if self._store.changes() != self._changes:
             self._kept.clear()
@@ -206,12 +223,12 @@ class Sep2Server:
         kept = self._kept.get((peer.certificate_sha256, request.path))
         if kept is None or (kept.holds.until is not None and moment >= kept.holds.until):
             return None
-        return kept.body
+        return kept
 
-    def _keep(self, request: Request, peer: Peer, holds: Holds, body: bytes) -> None:
+    def _keep(self, request: Request, peer: Peer, kept: _Kept) -> None:
         if len(self._kept) >= KEPT_MAX:
             self._kept.clear()
-        self._kept[peer.certificate_sha256, request.path] = _Kept(holds, body)
+        self._kept[peer.certificate_sha256, request.path] = kept
 
 
 def _handler(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:

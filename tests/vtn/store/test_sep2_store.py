@@ -1,16 +1,17 @@
 """What the store keeps of IEEE 2030.5, on both databases."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from openadr_core.errors import Conflict, NotFound
 from openadr_vtn.adapters.sql.store import SqlStore
 from openadr_vtn.application.sep2_ports import StoredControl, StoredDocument, StoredMirror, StoredResponse
+from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.sep2.control_status import Control
 from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group
-from tests.vtn.samples import a_party
+from tests.vtn.samples import a_party, a_stored_event
 
 
 def a_group(name: str, **more: object) -> Group:
@@ -195,3 +196,15 @@ async def test_controls_that_tell_of_an_event_and_who_reads_them(peopled: SqlSto
         assert await uow.registry.listeners("e1") == set()
     async with peopled.view() as view:
         assert (await view.registry.groups())[0] == group
+
+
+async def test_what_nothing_was_reported_under_is_known(stocked: SqlStore, now: datetime) -> None:
+    owed = Delivery(event_id="event-1", version=0, event_version=0, party_id="id-ven-one", entitled_at=now)
+    async with stocked.unit_of_work() as unit:
+        await unit.events.add(a_stored_event(now, event_id="event-2", duration=None))
+        endless = replace(owed, event_id="event-2")
+        await unit.deliveries.owe([owed, endless, replace(owed, party_id="id-ven-two")])
+        assert await unit.deliveries.unreported("id-ven-one", now) == [owed, endless]
+        assert await unit.deliveries.unreported("id-ven-one", now + timedelta(hours=2)) == [endless]
+        await unit.deliveries.mark_reported("id-ven-one", [("event-1", 0)], now)
+        assert await unit.deliveries.unreported("id-ven-one", now) == [endless]

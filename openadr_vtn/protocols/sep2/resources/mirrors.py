@@ -15,6 +15,7 @@ from openadr_core.sep2.metering import (
 from openadr_core.sep2.names import CsipAus
 from openadr_core.sep2.translate_readings import readings_of
 from openadr_core.xml.parse import parse
+from openadr_vtn.application.sep2_hearing import hear_readings
 from openadr_vtn.application.sep2_ports import StoredMirror
 from openadr_vtn.protocols.sep2.http_rules import ErrorReason, Holds, HttpRefusal, Reply, created, replaced
 from openadr_vtn.protocols.sep2.scene import Scene
@@ -99,7 +100,9 @@ async def _saved(scene: Scene, wanted: MirrorUsagePoint) -> tuple[StoredMirror, 
 async def _keep_readings(scene: Scene, stored: StoredMirror, sent: tuple[MirrorMeterReading, ...]) -> None:
     found = list(readings_of(sent, lfdi=stored.lfdi, received_at=scene.now))
     if found:
-        await scene.uow.reports.add_readings(scene.party.id, found, datetime.fromtimestamp(scene.now, UTC))
+        now = datetime.fromtimestamp(scene.now, UTC)
+        await scene.uow.reports.add_readings(scene.party.id, found, now)
+        await hear_readings(scene.uow, scene.party.id, [reading for _, reading in found], now)
 
 
 async def _own(scene: Scene, number: str) -> StoredMirror:

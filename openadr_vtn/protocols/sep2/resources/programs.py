@@ -1,6 +1,6 @@
 """Programs of a group: DERProgram with its controls, default and curves, and DemandResponseProgram (1.3, 1.5)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,6 +57,11 @@ class Listed:
 
     controls: Sequence[DERControl | EndDeviceControl]
     until: int | None
+    events: Mapping[str, str]
+    """By mRID: the event of OpenADR that it tells of."""
+
+    def told(self, controls: Sequence[DERControl | EndDeviceControl]) -> frozenset[str]:
+        return frozenset(self.events[one.mrid] for one in controls if one.mrid in self.events)
 
     @property
     def active(self) -> list[DERControl | EndDeviceControl]:
@@ -169,7 +174,7 @@ async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool
     page = scene.page(there)
     path = f"{family.root}/{group_id}/{'act' if active else ''}{family.below}"
     message = family.listed(href=scene.href(path), all=len(there), results=len(page), controls=tuple(page))
-    return Reply(message=message, holds=Holds(until=listed.until))
+    return Reply(message=message, holds=Holds(until=listed.until), told=listed.told(page))
 
 
 async def _control(scene: Scene, family: Family, group_id: str, number: str) -> Reply:
@@ -178,7 +183,7 @@ async def _control(scene: Scene, family: Family, group_id: str, number: str) -> 
     href = scene.href(f"{family.root}/{group_id}/{family.below}/{number}")
     for one in listed.controls:
         if one.href == href:
-            return Reply(message=one, holds=Holds(until=listed.until))
+            return Reply(message=one, holds=Holds(until=listed.until), told=listed.told([one]))
     raise HttpRefusal(404)
 
 
@@ -187,7 +192,8 @@ async def _listed(scene: Scene, family: Family, group_id: int) -> Listed:
     found = standings([one.control for one in stored], scene.now)
     messages = [_message(scene, family, one, found[one.control.mrid]) for one in stored if one.control.mrid in found]
     until = next_change([one.control for one in stored], scene.now)
-    return Listed(sorted(messages, key=_place), until)
+    events = {one.control.mrid: one.event_id for one in stored if one.event_id is not None}
+    return Listed(sorted(messages, key=_place), until, events)
 
 
 def _message(scene: Scene, family: Family, stored: StoredControl, standing: Standing) -> DERControl | EndDeviceControl:

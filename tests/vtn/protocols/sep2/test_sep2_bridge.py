@@ -1,108 +1,23 @@
 """An operator's event of OpenADR as what devices of IEEE 2030.5 read."""
 
 import json
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from itertools import count
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from openadr_core.model.party import PartyState
-from openadr_core.oadr3.decode import decode_event, decode_program
-from openadr_core.sep2.controls import DERControl, DERControlList, DERProgram, DERProgramList
+from openadr_core.oadr3.decode import decode_program
+from openadr_core.sep2.controls import DERControl
 from openadr_core.sep2.devices import EndDevice
 from openadr_core.sep2.drlc import DemandResponseProgramList, EndDeviceControlList
 from openadr_core.sep2.power import magnitude
 from openadr_vtn.application.handlers import parties, programs, sep2_groups
-from openadr_vtn.application.handlers.events import cancel_events, create_event, replace_event
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
-from openadr_vtn.domain.delivery import newest
-from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.sep2.control_status import Status
+from tests.vtn.protocols.sep2.bridge_bench import Operator, controls_of, programs_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
 
-RAILS = GuardRails(event_max_w=1e9, step_max_w=1e9)
-PROGRAM = "solar"
 AGGREGATED = (a_lfdi(1), a_lfdi(2), a_lfdi(3))
-_numbers = count(1)
-
-
-@dataclass(slots=True)
-class Operator:
-    bench: Sep2Bench
-
-    async def program(self, name: str = PROGRAM, **members: Any) -> None:
-        body = json.dumps({"programName": name, **members}).encode()
-        await programs.create_program(
-            self.bench.store, decode_program(body), actor=ACTOR, program_id=name, now=self.bench.now
-        )
-
-    def body(self, payload: str, *values: float, each_s: int = 300, start_s: int = 60, **members: Any) -> bytes:
-        start = (self.bench.now + timedelta(seconds=start_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        said = {
-            "programID": PROGRAM,
-            "intervalPeriod": {"start": start, "duration": f"PT{each_s}S"},
-            "payloadDescriptors": [
-                {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": payload, "units": "KW"}
-            ],
-            "intervals": [
-                {"id": number, "payloads": [{"type": payload, "values": [value]}]}
-                for number, value in enumerate(values)
-            ],
-        }  # fmt: skip
-        return json.dumps(said | members).encode()
-
-    async def event(self, payload: str, *values: float, **said: Any) -> str:
-        event_id = f"e{next(_numbers)}"
-        await create_event(
-            self.bench.store, decode_event(self.body(payload, *values, **said)), actor=ACTOR, event_id=event_id,
-            rails=RAILS, now=self.bench.now, maker=self.bench.maker,
-        )  # fmt: skip
-        return event_id
-
-    async def change(self, event_id: str, payload: str, *values: float, **said: Any) -> None:
-        await replace_event(
-            self.bench.store, event_id, decode_event(self.body(payload, *values, **said)), actor=ACTOR,
-            rails=RAILS, now=self.bench.now, maker=self.bench.maker,
-        )  # fmt: skip
-
-    async def cancel(self, event_id: str) -> None:
-        await cancel_events(self.bench.store, [event_id], actor=ACTOR, reason="", now=self.bench.now)
-
-    async def owed(self, event_id: str) -> dict[str, tuple[int, bool]]:
-        """By party: the newest version and whether it was taken back."""
-        async with self.bench.store.view() as view:
-            rows = newest(await view.deliveries.of_event(event_id))
-        return {party_id: (row.version, row.withdrawn) for (_, party_id), row in rows.items()}
-
-
-@pytest.fixture
-async def operator(sep2: Sep2Bench) -> Operator:
-    operator = Operator(sep2)
-    await operator.program()
-    return operator
-
-
-@pytest.fixture
-async def one(sep2: Sep2Bench) -> Client:
-    client = await sep2.enrol("one")
-    await sep2.device("one")
-    return client
-
-
-async def programs_of(client: Client, device: int = 1) -> list[DERProgram]:
-    listed = await client.get(f"/edev/{device}/fsa/1/derp?l=10", DERProgramList)
-    return list(listed.der_program)
-
-
-async def controls_of(client: Client, device: int = 1) -> list[DERControl]:
-    found: list[DERControl] = []
-    for program in await programs_of(client, device):
-        assert program.der_control_list_link is not None
-        listed = await client.get(f"{program.der_control_list_link.href}?l=100", DERControlList)
-        found += listed.der_control
-    return found
 
 
 def exports_w(control: DERControl) -> float:
@@ -111,11 +26,11 @@ def exports_w(control: DERControl) -> float:
     return magnitude(limit)
 
 
-async def test_an_event_is_a_control_for_each_interval(sep2: Sep2Bench, operator: Operator, one: Client) -> None:
+async def test_an_event_is_a_control_for_each_interval(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
     event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5, 1.5, priority=3)
-    (program,) = await programs_of(one)
+    (program,) = await programs_of(told)
     assert program.primacy == 68
-    first, second = await controls_of(one)
+    first, second = await controls_of(told)
     start = sep2.moment + 60
     assert [exports_w(first), exports_w(second)] == [5000, 1500]
     assert [(c.interval.start, c.interval.duration) for c in (first, second)] == [(start, 300), (start + 300, 300)]
@@ -124,29 +39,29 @@ async def test_an_event_is_a_control_for_each_interval(sep2: Sep2Bench, operator
     assert first.reply_to is not None
     assert await operator.owed(event_id) == {"id-one": (0, False)}
     sep2.later(60)
-    assert [c.event_status.current_status for c in await controls_of(one)] == [Status.ACTIVE, Status.SCHEDULED]
+    assert [c.event_status.current_status for c in await controls_of(told)] == [Status.ACTIVE, Status.SCHEDULED]
     sep2.later(600)
-    assert await controls_of(one) == []
+    assert await controls_of(told) == []
 
 
-async def test_one_control_is_seen_by_many_under_one_mrid(sep2: Sep2Bench, operator: Operator, one: Client) -> None:
+async def test_one_control_is_seen_by_many_under_one_mrid(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
     two = await sep2.enrol("two")
     await sep2.device("two")
     await operator.event("EXPORT_CAPACITY_LIMIT", 5)
-    (mine,), (theirs,) = await controls_of(one), await controls_of(two, 2)
+    (mine,), (theirs,) = await controls_of(told), await controls_of(two, 2)
     assert mine.mrid == theirs.mrid
     assert mine.mrid.endswith(str(PEN))
     assert mine.href == theirs.href
 
 
 async def test_a_change_cancels_what_is_asked_no_more_and_keeps_the_rest(
-    sep2: Sep2Bench, operator: Operator, one: Client
+    sep2: Sep2Bench, operator: Operator, told: Client
 ) -> None:
     event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5, 1.5)
-    before = await controls_of(one)
+    before = await controls_of(told)
     sep2.later(100)
     await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, 2, start_s=-40)
-    after = await controls_of(one)
+    after = await controls_of(told)
     by_status = {(exports_w(c), Status(c.event_status.current_status)) for c in after}
     assert by_status == {(5000, Status.ACTIVE), (1500, Status.CANCELLED), (2000, Status.SCHEDULED)}
     kept, new = after[0], next(c for c in after if exports_w(c) == 2000)
@@ -154,55 +69,55 @@ async def test_a_change_cancels_what_is_asked_no_more_and_keeps_the_rest(
     assert (kept.version, new.version) == (0, 1)
     assert await operator.owed(event_id) == {"id-one": (1, False)}
     await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, 2, start_s=-40, eventName="other words")
-    assert len(await controls_of(one)) == 3
+    assert len(await controls_of(told)) == 3
 
 
-async def test_a_cancelled_event_stays_listed_as_cancelled(sep2: Sep2Bench, operator: Operator, one: Client) -> None:
+async def test_a_cancelled_event_stays_listed_as_cancelled(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
     event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5)
     sep2.later(100)
     await operator.cancel(event_id)
-    (control,) = await controls_of(one)
+    (control,) = await controls_of(told)
     assert control.event_status.current_status == Status.CANCELLED
     assert control.event_status.date_time == sep2.moment
     assert await operator.owed(event_id) == {"id-one": (1, False)}
 
 
 async def test_the_start_is_random_where_the_event_has_a_tolerance(
-    sep2: Sep2Bench, operator: Operator, one: Client
+    sep2: Sep2Bench, operator: Operator, told: Client
 ) -> None:
     event_id = await operator.event(
         "EXPORT_CAPACITY_LIMIT", 5, attributes=[{"type": "START_AFTER", "values": ["PT30S"]}]
     )
-    (control,) = await controls_of(one)
+    (control,) = await controls_of(told)
     assert control.randomize_start == 30
     sep2.later(100)
     await operator.cancel(event_id)
-    (control,) = await controls_of(one)
+    (control,) = await controls_of(told)
     assert control.event_status.current_status == Status.CANCELLED_WITH_RANDOMISATION
 
 
-async def test_a_later_event_for_the_same_devices_supersedes(sep2: Sep2Bench, operator: Operator, one: Client) -> None:
+async def test_a_later_event_for_the_same_devices_supersedes(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
     await operator.event("EXPORT_CAPACITY_LIMIT", 5)
     sep2.later(10)
     await operator.event("EXPORT_CAPACITY_LIMIT", 1, start_s=50)
     await operator.event("EXPORT_CAPACITY_LIMIT", 3, priority=0)
-    assert [program.primacy for program in await programs_of(one)] == [65, 191]
+    assert [program.primacy for program in await programs_of(told)] == [65, 191]
     sep2.later(60)
-    found = {exports_w(c): Status(c.event_status.current_status) for c in await controls_of(one)}
+    found = {exports_w(c): Status(c.event_status.current_status) for c in await controls_of(told)}
     assert found == {3000: Status.ACTIVE, 1000: Status.ACTIVE, 5000: Status.SUPERSEDED}
 
 
-async def test_what_no_device_can_be_told_is_for_others(sep2: Sep2Bench, operator: Operator, one: Client) -> None:
+async def test_what_no_device_can_be_told_is_for_others(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
     event_id = await operator.event("PRICE", 0.5)
-    assert await controls_of(one) == []
+    assert await controls_of(told) == []
     assert await operator.owed(event_id) == {}
 
 
 async def test_no_answer_is_asked_for_where_the_event_wants_none(
-    sep2: Sep2Bench, operator: Operator, one: Client
+    sep2: Sep2Bench, operator: Operator, told: Client
 ) -> None:
     await operator.event("EXPORT_CAPACITY_LIMIT", 5, attributes=[{"type": "RESPONSE_REQUIRED", "values": ["NEVER"]}])
-    (control,) = await controls_of(one)
+    (control,) = await controls_of(told)
     assert (control.response_required, control.reply_to) == ("00", None)
 
 
@@ -210,7 +125,7 @@ async def test_no_answer_is_asked_for_where_the_event_wants_none(
 
 
 @pytest.fixture
-async def fleet(sep2: Sep2Bench, operator: Operator, one: Client) -> Client:
+async def fleet(sep2: Sep2Bench, operator: Operator, told: Client) -> Client:
     """An aggregator with a device of its own, and three that it manages, of which two lie in a feeder."""
     client = await sep2.enrol("agg")
     await sep2.group("system")
@@ -312,7 +227,7 @@ async def test_a_program_is_for_those_whom_its_targets_name(sep2: Sep2Bench, ope
 # -- who comes later, and who goes -----------------------------------------------------
 
 
-async def test_who_comes_later_reads_what_is_asked_already(sep2: Sep2Bench, operator: Operator, one: Client) -> None:
+async def test_who_comes_later_reads_what_is_asked_already(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
     event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5)
     two = await sep2.enrol("two")
     peer = sep2.parties["two"]

@@ -23,6 +23,7 @@ from openadr_ven.domain.indications import (
     EventRefused,
     Indication,
 )
+from openadr_ven.protocols.oadr3.grants import Grants
 from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory, State
 
 NOT_OURS = "462"
@@ -81,6 +82,7 @@ class _Taken:
     enrolled: Enrolled
     now: datetime
     dice: random.Random
+    grants: Grants
     indications: list[Indication]
 
 
@@ -92,12 +94,15 @@ def take_events(
     enrolled: Enrolled,
     now: datetime,
     dice: random.Random,
+    grants: Grants,
+    regranted: bool = False,
 ) -> tuple[Memory, list[Indication]]:
     """The memory after a complete reading of the list, and what the agent must know.
 
-    ``programs`` are documents by id. An event that cannot be read does not spoil the others.
+    ``programs`` are documents by id. An event that cannot be read does not spoil the others. ``regranted``: the
+    grants are others than before, so that events which have not changed may be for other devices.
     """
-    taken = _Taken(memory, programs, enrolled, now, dice, [])
+    taken = _Taken(memory, programs, enrolled, now, dice, grants, [])
     for text in texts:
         try:
             found = listed(text)
@@ -105,9 +110,22 @@ def take_events(
             taken.indications.append(EventRefused(event_id="?", version=0, code=CANNOT_READ, reason=str(error)))
             continue
         known = taken.memory.known_event(found.id)
-        if known is None or known.modified != found.modified:
+        if known is None or known.modified != found.modified or (regranted and _is_aimed_anew(taken, found, known)):
             _take(taken, found, known)
     return taken.memory, taken.indications
+
+
+def has_news_for_targets(memory: Memory, texts: Iterable[str]) -> bool:
+    """Whether the list holds an event with targets that we do not know as it is now."""
+    for text in texts:
+        try:
+            found = listed(text)
+        except OpenAdrError:
+            continue
+        known = memory.known_event(found.id)
+        if found.request.targets and (known is None or known.modified != found.modified):
+            return True
+    return False
 
 
 def gone(memory: Memory, event_id: str, *, now: datetime, dice: random.Random) -> tuple[Memory, list[Indication]]:
@@ -155,6 +173,15 @@ def _take(taken: _Taken, found: Listed, known: KnownEvent | None) -> None:
     taken.indications.append(kind(event=event, delay_fraction=kept.delay_fraction))
 
 
+def _is_aimed_anew(taken: _Taken, found: Listed, known: KnownEvent) -> bool:
+    if known.event is None or not found.request.targets:
+        return False
+    try:
+        return _canonical(taken, found, known).targets != known.event.targets
+    except OpenAdrError:
+        return False
+
+
 def _canonical(taken: _Taken, found: Listed, kept: KnownEvent) -> DrEvent:
     document = taken.programs.get(found.program_id)
     if document is None:
@@ -164,11 +191,12 @@ def _canonical(taken: _Taken, found: Listed, kept: KnownEvent) -> DrEvent:
     if not taken.enrolled.takes_part_in(program.market_context):
         raise NotForUs(f"the fleet takes part in no program {program.market_context}")
     sign = program.relief_sign or taken.enrolled.relief_sign(program.market_context)
-    return meaning_of(
+    event = meaning_of(
         found.request, replace(program, relief_sign=sign), request, event_id=found.id, version=kept.version,
         created_at=kept.obtained_at, modified_at=taken.now, obtained_at=kept.obtained_at,
         draw=2.0 * kept.delay_fraction - 1.0,
     )  # fmt: skip
+    return replace(event, targets=taken.grants.aimed(event.targets))
 
 
 class NotForUs(OpenAdrError):

@@ -17,7 +17,8 @@ from openadr_core.oadr3.webhook_signature import verify
 
 SIGNED_WITHIN = timedelta(minutes=5)
 ECHO_MAX_CHARS = 512
-HEARD = frozenset({ObjectKind.PROGRAM, ObjectKind.EVENT, ObjectKind.VEN, ObjectKind.RESOURCE})
+OURS = frozenset({ObjectKind.VEN, ObjectKind.RESOURCE})
+HEARD = frozenset({ObjectKind.PROGRAM, ObjectKind.EVENT}) | OURS
 """What changes what we may see: a ven and its resources by their targets."""
 TEXT = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
 

@@ -36,6 +36,8 @@ STEPS_S = (900, 300, 60, 30, 10, 5, 1)
 MINUTE = timedelta(minutes=1)
 TOGETHER_MAX_S, TOGETHER_MIN_S = 1800, 60
 """Seconds that the agent tells of at once: fewer than it keeps, and not so few that it does nothing else."""
+PIECES_MAX = 100
+"""That an event with short intervals is told in, each as soon as it is measured."""
 PATIENCE = timedelta(seconds=90)
 """After its time a report goes with what there is: the agent itself waits a minute for samples that may come."""
 CORRECTED_WITHIN = timedelta(hours=1)
@@ -132,7 +134,8 @@ def _steps(asked: Asked) -> tuple[timedelta, timedelta]:
              if edge is not None}  # fmt: skip
     whole = gcd(*edges) or 1
     together = next(seconds for seconds in range(TOGETHER_MAX_S, 0, -1) if whole % seconds == 0)
-    if together < TOGETHER_MIN_S:
+    lasts = None if layout.ends_at is None else (layout.ends_at - starts_at).total_seconds()
+    if together < TOGETHER_MIN_S and (lasts is None or lasts > PIECES_MAX * together):
         return timedelta(seconds=_fitting(together, asked)), timedelta(seconds=TOGETHER_MIN_S)
     return timedelta(seconds=_fitting(together, asked)), timedelta(seconds=together)
 

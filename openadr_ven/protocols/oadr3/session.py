@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -37,11 +36,20 @@ from openadr_ven.protocols.backoff import STUMBLES_MAX, Backoff
 from openadr_ven.protocols.oadr3.answers import TOKEN_LEFT, said_by, token_in, token_url_in
 from openadr_ven.protocols.oadr3.asking import Asking, Oadr3Settings
 from openadr_ven.protocols.oadr3.enrolling import Enrolling
-from openadr_ven.protocols.oadr3.events import as_3_1, gone, missing, programs_by_id, take_events
+from openadr_ven.protocols.oadr3.events import (
+    as_3_1,
+    gone,
+    has_news_for_targets,
+    missing,
+    programs_by_id,
+    take_events,
+)
+from openadr_ven.protocols.oadr3.exchanges import BUSY, PASSED_OVER, Exchange
+from openadr_ven.protocols.oadr3.grants import GrantReading
 from openadr_ven.protocols.oadr3.hearing import BrokerPlace, Hearing
 from openadr_ven.protocols.oadr3.lists import Pass
 from openadr_ven.protocols.oadr3.memory import Memory, State
-from openadr_ven.protocols.oadr3.notices import answer_to, is_hint
+from openadr_ven.protocols.oadr3.notices import OURS, answer_to, is_hint, kind_of
 from openadr_ven.protocols.oadr3.reports import Post, ReportBook, ids_by_name
 
 T = TypeVar("T")
@@ -49,32 +57,6 @@ T = TypeVar("T")
 HINTS_HEEDED_EVERY = timedelta(seconds=1)
 """Whoever may give hints must not make us flood the VTN with requests."""
 NO_SCHEDULES = "OpenADR 3 has no schedules: the VTN is told event by event"
-
-
-class Exchange(Enum):
-    """What the request under way is for."""
-
-    DISCOVER = auto()
-    TOKEN = auto()
-    ENROL = auto()
-    """Find, or make, our ven and what is behind it."""
-    PROGRAMS = auto()
-    EVENTS = auto()
-    CHECK_EVENT = auto()
-    """Whether an event that a list of several pages has lost is gone, or had only moved between them."""
-    TELL_STATE = auto()
-    FIND_STATE = auto()
-    FIND_REPORT = auto()
-    """Whether one whose answer was lost had come."""
-    REPORT = auto()
-    HEAR = auto()
-    """Have the VTN tell us of changes."""
-    LEAVE = auto()
-
-
-BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
-PASSED_OVER = {Exchange.TELL_STATE, Exchange.FIND_STATE, Exchange.FIND_REPORT, Exchange.REPORT, Exchange.HEAR}
-"""What we can go on without, and say so."""
 
 
 class Oadr3Session:
@@ -96,6 +78,7 @@ class Oadr3Session:
         )
         self._programs = Pass("/programs")
         self._events = Pass("/events")
+        self._grants = GrantReading()
         self._documents: Mapping[str, str] = {}
         """Programs by id."""
         self._reading: Exchange | None = None
@@ -159,9 +142,10 @@ class Oadr3Session:
         self._ven.begin_anew()
         self._try_at = self._poll_at = now
 
-    def hint(self, *, now: datetime) -> None:
-        """Somebody says that something has changed: look soon."""
+    def hint(self, *, now: datetime, is_of_us: bool = True) -> None:
+        """Somebody says that something has changed, maybe our ven or its resources: look soon."""
         self._hinted = True
+        self._grants.is_due |= is_of_us
         self._poll_at = min(self._poll_at, max(now, self._hints_from))
 
     @property
@@ -177,7 +161,7 @@ class Oadr3Session:
             return Response(status=HTTPStatus.NOT_FOUND)
         answer = answer_to(request, webhook, self._hearing.secret, now)
         if request.method == "POST" and answer.status == HTTPStatus.OK and is_hint(request.body):
-            self.hint(now=now)
+            self.hint(now=now, is_of_us=kind_of(request.body) in OURS)
         return answer
 
     # -- the verbs of the shell --------------------------------------------------------
@@ -260,6 +244,7 @@ class Oadr3Session:
             Exchange.TOKEN: self._ask.a_token,
             Exchange.ENROL: lambda: self._ven.request(self._ask),
             Exchange.PROGRAMS: lambda: self._page_request(exchange, self._programs),
+            Exchange.GRANTS: lambda: self._ask.page(self._grants.pages),
             Exchange.EVENTS: lambda: self._page_request(exchange, self._events),
             Exchange.CHECK_EVENT: lambda: self._ask.event(self._lost[0]),
             Exchange.TELL_STATE: self._state_request,
@@ -280,7 +265,7 @@ class Oadr3Session:
     def _state_request(self) -> Request:
         state = self._state_sent = _there(self._untold())
         known = self._memory.known_event(state.event_id)
-        return self._ask.state(state, "" if known is None else known.program_id)
+        return self._ask.state(state, known.program_id if known else "")
 
     def _untold(self) -> State | None:
         """A state that the VTN is to hear of; of one that never opted out there is nothing to say."""
@@ -311,6 +296,7 @@ class Oadr3Session:
         handlers: Mapping[Exchange, Callable[[Response, datetime], None]] = {
             Exchange.ENROL: self._enrolling,
             Exchange.PROGRAMS: self._page_of_programs,
+            Exchange.GRANTS: self._page_of_grants,
             Exchange.EVENTS: self._page_of_events,
             Exchange.CHECK_EVENT: self._checked_event,
             Exchange.TELL_STATE: self._told_state,
@@ -365,19 +351,37 @@ class Oadr3Session:
         del now
         if self._page(self._programs, response):
             self._documents = programs_by_id(self._programs.found, is_of_3_0_1=self._settings.is_of_3_0_1)
-            self._reading = Exchange.EVENTS
-            self._events.begin()
+            self._grants.is_fresh = False
+            self._read_next(Exchange.GRANTS if self._grants.is_due and self._has_grants else Exchange.EVENTS)
+
+    @property
+    def _has_grants(self) -> bool:
+        """3.0.1 knows of none."""
+        return bool(self._memory.ven_id) and not self._settings.is_of_3_0_1
+
+    def _read_next(self, exchange: Exchange) -> None:
+        self._reading = exchange
+        self._grants.begin() if exchange is Exchange.GRANTS else self._events.begin()
+
+    def _page_of_grants(self, response: Response, now: datetime) -> None:
+        del now
+        if self._grants.receive(response, self._memory.ven_id):
+            self._read_next(Exchange.EVENTS)
 
     def _page_of_events(self, response: Response, now: datetime) -> None:
         if not self._page(self._events, response):
+            return
+        if self._has_grants and not self._grants.is_fresh and has_news_for_targets(self._memory, self._events.found):
+            self._read_next(Exchange.GRANTS)
             return
         self._reading = None
         before = {known.id: known.modified for known in self._memory.known}
         listed = as_3_1(self._events.found) if self._settings.is_of_3_0_1 else self._events.found
         self._memory, found = take_events(
             self._memory, listed, self._documents, enrolled=self._settings.enrolled, now=now,
-            dice=self._dice,
+            dice=self._dice, grants=self._grants.grants, regranted=self._grants.has_changed,
         )  # fmt: skip
+        self._grants.has_changed = False
         self._memory, expired = self._book.expire(self._memory, now)
         self._indications.extend([*found, *expired])
         for known in self._memory.known:

@@ -156,16 +156,16 @@ def test_the_handshake_gets_its_word_back_and_nothing_that_a_page_could_run() ->
 def test_hints_are_heeded_once_a_second_and_one_while_reading_is_not_lost() -> None:
     vtn = vtn_of(webhook=None)
     vtn.run()
-    vtn.session.hint(now=vtn.now)
+    vtn.session.hint(now=vtn.now, is_of_us=False)
     vtn.later(0)
     assert vtn.asked == [], "it has just read them"
     vtn.later(1)
     assert vtn.asked == [("GET", "/programs"), ("GET", "/events")]
     vtn.now += 10 * SECOND
-    vtn.session.hint(now=vtn.now)
+    vtn.session.hint(now=vtn.now, is_of_us=False)
     request = vtn.session.next_request(now=vtn.now)
     assert request is not None
-    vtn.session.hint(now=vtn.now)
+    vtn.session.hint(now=vtn.now, is_of_us=False)
     vtn.session.receive_response(vtn.answer(request), now=vtn.now)
     vtn.run()
     vtn.later(1)

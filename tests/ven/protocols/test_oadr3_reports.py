@@ -236,7 +236,8 @@ def test_what_comes_too_late_is_let_go(now: datetime) -> None:
         ("PT30M", "DEMAND", 900, 1800),
         ("PT30M", "STORAGE_CHARGE_LEVEL", 60, 1800),
         ("PT1H1S", "DEMAND", 1, 277),
-        ("PT59S", "DEMAND", 1, 60),
+        ("PT59S", "DEMAND", 1, 59),
+        ("PT3S", "DEMAND", 1, 3),
         ("P1D", "DEMAND", 900, 1800),
     ],
 )
@@ -246,3 +247,9 @@ def test_what_is_measured_fits_into_every_interval_and_comes_in_few_pieces(
     period = {"start": now.isoformat(), "duration": duration}
     request = Asked(now, {"payloadType": payload_type}, intervalPeriod=period).request
     assert (request.granularity.total_seconds(), request.report_back.total_seconds()) == (step_s, together_s)
+
+
+def test_short_intervals_without_end_are_told_by_the_minute(now: datetime) -> None:
+    period = {"start": now.isoformat(), "duration": "PT3S"}
+    request = Asked(now, {"payloadType": "DEMAND", "frequency": 1}, intervalPeriod=period, duration="P9999Y").request
+    assert (request.granularity.total_seconds(), request.report_back.total_seconds()) == (1, 60)

@@ -145,6 +145,8 @@ def show(api: OperatorApi, event_id: str, *, as_json: bool) -> None:
     )
     for reason in found["not_told_to_2_0b"]:
         click.echo(f"not told to OpenADR 2.0b parties: {reason}")
+    for reason in found["not_told_to_2030_5"]:
+        click.echo(f"not told to devices of IEEE 2030.5: {reason}")
     click.echo(f"target {kw_text(found['target_kw']) or '-'}, delivered {kw_text(found['delivered_kw']) or '-'}\n")
     show_table(
         ["PARTY", "ANSWER", "DELIVERED", "REPORTED UNTIL", "LATE", "MISSING"],

@@ -15,7 +15,7 @@ def show_preview(found: dict[str, Any]) -> None:
         ["PARTY", "SPEAKS", "LAST SEEN", "ENROLLED", "COULD GIVE"],
         [
             [
-                one["party"], one["speaks"], _seen(one), kw_text(one["enrolled_kw"]), kw_text(one["available_kw"]),
+                one["party"], _speech(one), _seen(one), kw_text(one["enrolled_kw"]), kw_text(one["available_kw"]),
             ]
             for one in found["parties"]
         ],
@@ -23,6 +23,8 @@ def show_preview(found: dict[str, Any]) -> None:
     )  # fmt: skip
     for reason in found["not_told_to_2_0b"]:
         click.echo(f"Not told to OpenADR 2.0b: {reason}")
+    for reason in found["not_told_to_2030_5"]:
+        click.echo(f"Not told to IEEE 2030.5: {reason}")
     enrolled, available = (f"{found[name] / 1000:,.2f} MW" for name in ("enrolled_kw", "available_kw"))
     reached = len(found["parties"])
     if reached:
@@ -31,6 +33,11 @@ def show_preview(found: dict[str, Any]) -> None:
             f"own word {available} can be had now. {found['offline']:,} offline."
         )
     click.echo("Nothing was written.")
+
+
+def _speech(one: dict[str, Any]) -> str:
+    count = one["devices"]
+    return f"{one['speaks']} ({count:,} {'device' if count == 1 else 'devices'})" if count else str(one["speaks"])
 
 
 def _seen(one: dict[str, Any]) -> str:

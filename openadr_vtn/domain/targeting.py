@@ -60,7 +60,7 @@ def dues(
     last_news = {party_id: row for (_, party_id), row in newest(earlier).items()}
     for party in parties:
         last = last_news.get(party.id)
-        entitled = _is_owed(event, program, party, listeners)
+        entitled = is_owed(event, program, party, listeners)
         if last is None:
             if entitled and event.cancelled_at is None:
                 yield _delivery(event, party, event.version, now, withdrawn=False)
@@ -70,8 +70,11 @@ def dues(
             yield _delivery(event, party, max(event.version, last.version + 1), now, withdrawn=True)
 
 
-def _is_owed(event: DrEvent, program: Program, party: Party, listeners: Listeners) -> bool:
-    """Interpretation: a party with devices of 2030.5 speaks 2.0b as well if it has registered there, and else not."""
+def is_owed(event: DrEvent, program: Program, party: Party, listeners: Listeners) -> bool:
+    """Whether the event is for the party in any protocol that it speaks.
+
+    Interpretation: a party with devices of 2030.5 speaks 2.0b as well if it has registered there, and else not.
+    """
     if party.id in listeners.hearing:
         return True
     if party.id in listeners.speakers and party.registration is None:

@@ -24,6 +24,7 @@ def control_json(view: ControlView) -> Object:
     return {
         "mrid": control.mrid,
         "kind": stored.kind,
+        "event_id": stored.event_id,
         "asks": sorted(control.asks),
         "status": view.standing.status.name.lower(),
         "since": _moment(view.standing.since),

@@ -16,7 +16,7 @@ from openadr_vtn.application.handlers.observe import (
     PartyPerformance,
     PartyView,
 )
-from openadr_vtn.application.handlers.preview import Preview
+from openadr_vtn.application.handlers.preview import Preview, Reached
 from openadr_vtn.application.ports import AuditEntry
 from openadr_vtn.http.opt_views import qualification_view_json
 
@@ -129,6 +129,7 @@ def event_view_json(view: EventView) -> Object:
 def event_detail_json(detail: EventDetail) -> Object:
     return {
         **event_view_json(detail.view),
+        "not_told_to_2030_5": list(detail.not_told_to_devices),
         "versions": detail.versions,
         "target_kw": _kw(detail.target_w),
         "delivered_kw": _kw(detail.delivered_w),
@@ -154,11 +155,13 @@ def preview_json(preview: Preview) -> Object:
         "starts_at": moment_text(event.starts_at),
         "ends_at": _moment(event.ends_at),
         "not_told_to_2_0b": list(event.not_read),
+        "not_told_to_2030_5": list(preview.not_told_to_devices),
         "parties": [
             {
                 "party_id": one.party.id,
                 "party": one.party.name,
-                "speaks": "OpenADR 3" if not one.party.certificates else "OpenADR 2.0b",
+                "speaks": _speech(one),
+                "devices": one.devices,
                 "last_seen_at": _moment(one.last_seen_at),
                 "offline": one.is_offline,
                 "enrolled_kw": _kw(one.enrolled_w),
@@ -170,6 +173,15 @@ def preview_json(preview: Preview) -> Object:
         "enrolled_kw": _kw(sum(one.enrolled_w or 0.0 for one in reached)),
         "available_kw": _kw(sum(one.available_w or 0.0 for one in reached)),
     }
+
+
+def _speech(one: Reached) -> str:
+    """In what it would be told."""
+    if not one.party.certificates:
+        return "OpenADR 3"
+    if not one.devices:
+        return "OpenADR 2.0b"
+    return "IEEE 2030.5" if one.party.registration is None else "OpenADR 2.0b, IEEE 2030.5"
 
 
 def note_json(entry: AuditEntry) -> Object:

@@ -19,6 +19,7 @@ from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.handlers.report_views import power_series
 from openadr_vtn.application.oadr3_ports import StoredResource
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
+from openadr_vtn.application.sep2_reach import reach_of
 from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
@@ -110,6 +111,8 @@ class EventDetail:
     """What people wrote about it, the oldest first."""
     qualifications: tuple[QualificationView, ...]
     """What parties said to it for some of what they have (2.0b R206)."""
+    not_told_to_devices: tuple[str, ...]
+    """Why devices of IEEE 2030.5 are not told some of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +186,9 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
     told = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
     steps = target_steps(event, now + SERIES_MAX)
     total = together({each.party.id: each.delivered for each in told}, _window(event, now)[0])
+    program = await uow.programs.by_id(event.program_id)
     return EventDetail(
-        view=await _event_view(uow, event, await uow.programs.by_id(event.program_id), now),
+        view=await _event_view(uow, event, program, now),
         versions=event.version + 1,
         ledger=tuple(ledger),
         answers=tuple((parties[party_id], opt) for party_id, opt in history if party_id in parties),
@@ -195,6 +199,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         delivered_w=total[-1].delivered_w if total else None,
         notes=tuple(await uow.audit.of_subject(event_id, NOTE)),
         qualifications=tuple(await qualification_views(uow, event_id, list(concerned.values()))),
+        not_told_to_devices=() if program is None else (await reach_of(uow, stored, program)).not_told,
     )
 
 

@@ -9,9 +9,10 @@ from openadr_core.model.party import Party
 from openadr_core.model.report import Measurand
 from openadr_core.oadr3.messages import EventRequest
 from openadr_vtn.application.handlers.events import drafted
-from openadr_vtn.application.ports import Store
+from openadr_vtn.application.ports import Store, StoredEvent
+from openadr_vtn.application.sep2_reach import reach_of
 from openadr_vtn.domain.guard_rails import GuardRails
-from openadr_vtn.domain.targeting import is_for
+from openadr_vtn.domain.targeting import Listeners, is_owed
 
 POLLS_MISSED = 3
 """So many poll intervals without a word, and a party is offline."""
@@ -32,6 +33,8 @@ class Reached:
     """As the operator wrote it down; else what the ven says of itself."""
     available_w: float | None
     """The relief that it said it could give, of late."""
+    devices: int
+    """How many of IEEE 2030.5 would be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Preview:
     program_name: str
     reached: tuple[Reached, ...]
     """By name."""
+    not_told_to_devices: tuple[str, ...]
+    """Why devices of IEEE 2030.5 would not be told some of it."""
 
 
 async def preview_event(store: Store, request: EventRequest, *, rails: GuardRails, now: datetime) -> Preview:
@@ -48,7 +53,10 @@ async def preview_event(store: Store, request: EventRequest, *, rails: GuardRail
         event, program = await drafted(view, request, event_id="preview", rails=rails, now=now)
         last_seen = await view.parties.last_seen()
         available = await view.reports.newest_of(Measurand.UP_REGULATION, now - AVAILABLE_SINCE)
-        parties = [party for party in await view.parties.all() if is_for(event, program.program, party)]
+        reach = await reach_of(view, StoredEvent(event=event, document=request.document), program)
+        listeners = Listeners(speakers=reach.speakers, hearing=frozenset(reach.devices))
+        every = await view.parties.all()
+        parties = [party for party in every if is_owed(event, program.program, party, listeners)]
     return Preview(
         event=event,
         program_name=program.program.name,
@@ -59,9 +67,11 @@ async def preview_event(store: Store, request: EventRequest, *, rails: GuardRail
                 is_offline=_is_offline(party, last_seen.get(party.id), now),
                 enrolled_w=party.enrolled_w if party.enrolled_w is not None else _says_of_itself(party),
                 available_w=available.get(party.id),
+                devices=reach.devices.get(party.id, 0),
             )
             for party in sorted(parties, key=lambda party: party.name)
         ),
+        not_told_to_devices=reach.not_told,
     )
 
 

@@ -51,7 +51,8 @@ function notes(event) {
 function headline(event) {
   const parts = [status(event.status), ` ${event.asks} · program ${event.program} · version ${event.version} · `, `${clock(event.starts_at)} to ${clock(event.ends_at) ?? "for ever"} · `, node("code", {}, event.id)];
   const untold = event.not_told_to_2_0b.map((reason) => node("p", { class: "muted" }, `not told to OpenADR 2.0b parties: ${reason}`));
-  document.getElementById("under").replaceChildren(...parts, ...untold);
+  const silent = event.not_told_to_2030_5.map((reason) => node("p", { class: "muted" }, `not told to devices of IEEE 2030.5: ${reason}`));
+  document.getElementById("under").replaceChildren(...parts, ...untold, ...silent);
   document.getElementById("stop").hidden = ["completed", "cancelled"].includes(event.status);
 }
 

@@ -47,9 +47,9 @@ class Audience:
         )
 
     def name(self, program: Program) -> str:
-        """For people, and no other audience's."""
+        """For people, and no other audience's; it can stand in an address."""
         digest = hashlib.sha256(self.text.encode()).hexdigest()
-        return f"{program.name[:NAME_MAX_CHARS]}/{self.primacy}/{digest[:8]}"
+        return f"{program.name[:NAME_MAX_CHARS].replace('/', '-')}.{self.primacy}.{digest[:8]}"
 
 
 def audience_of(event: DrEvent, *, in_all: bool) -> Audience:

@@ -1,6 +1,7 @@
 """The dry run of an event: whom it would reach, and with how much power; nothing of it stays."""
 
 from datetime import timedelta
+from typing import Any
 
 from openadr_core.model.report import DataPoint, Measurand, Reading
 from openadr_vtn.http.addresses import ADMIN
@@ -54,3 +55,41 @@ async def test_what_2_0b_cannot_be_told_is_said(table: Table) -> None:
     found = (await table.desk.http.post(f"{ADMIN}/events/preview", json=curve)).json()
     assert found["parties"] == []
     assert found["not_told_to_2_0b"]
+
+
+def limit_event(program: str, payload: str, kw: float, **members: Any) -> dict[str, Any]:
+    return relief_event(
+        program,
+        payloadDescriptors=[{"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": payload, "units": "KW"}],
+        intervals=[{"id": 0, "payloads": [{"type": payload, "values": [kw]}]}],
+        **members,
+    )
+
+
+async def test_devices_are_counted_and_what_they_are_not_told_is_said(table: Table) -> None:
+    desk = table.desk
+    program = await desk.create_program()
+    await desk.add_party("fleet", registered=False)
+    managed = [f"{number:032X}00028547" for number in range(3)]
+    for lfdi in managed:
+        added = await desk.http.post(f"{ADMIN}/sep2/devices", json={"party": "fleet", "lfdi": lfdi})
+        assert added.status_code == 200, added.text
+
+    async def previewed(event: dict[str, Any]) -> dict[str, Any]:
+        return dict((await desk.http.post(f"{ADMIN}/events/preview", json=event)).json())
+
+    limit = await previewed(limit_event(program, "EXPORT_CAPACITY_LIMIT", 5))
+    (party,) = limit["parties"]
+    assert (party["party"], party["speaks"], party["devices"]) == ("fleet", "IEEE 2030.5", 3)
+    assert limit["not_told_to_2030_5"] == []
+    relief = await previewed(relief_event(program))
+    assert relief["parties"] == []
+    assert "baseline" in str(relief["not_told_to_2030_5"])
+    power = await previewed(limit_event(program, "DISPATCH_SETPOINT", 60))
+    assert power["parties"] == []
+    assert "fleet: power for all" in str(power["not_told_to_2030_5"])
+    named = await previewed(limit_event(program, "DISPATCH_SETPOINT", 60, targets=managed[:1]))
+    assert [one["devices"] for one in named["parties"]] == [1]
+    event_id = (await table.bl.ask("POST", "events", json=relief_event(program))).json()["id"]
+    seen = (await desk.http.get(f"{ADMIN}/events/{event_id}")).json()
+    assert (seen["entitled"], len(seen["not_told_to_2030_5"])) == (0, 1)

@@ -18,6 +18,7 @@ PURE = (
     "openadr_ven/fleet", "openadr_ven/dispatch",
     "openadr_ven/gateways/contract.py", "openadr_ven/gateways/codec.py", "openadr_ven/gateways/acknowledgement.py",
     "openadr_ven/gateways/edge/core.py", "openadr_ven/gateways/edge/driver.py", "openadr_ven/gateways/edge/leases.py",
+    "openadr_ven/gateways/cloud/mapping.py", "openadr_ven/gateways/cloud/pace.py",
     "openadr_ven/gateways/ocpp/metering.py", "openadr_ven/gateways/ocpp/profiles.py",
     "openadr_ven/gateways/ocpp/station.py",
 )  # fmt: skip

@@ -7,10 +7,17 @@ import ssl
 from collections.abc import Callable
 from datetime import datetime
 
+import httpx
+
 from openadr_core.errors import ConfigError
 from openadr_core.shell.clock import SystemClock
-from openadr_core.shell.tls import Chain, server_context
+from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_ven.adapters.fleet_source import open_fleet
+from openadr_ven.fleet.columns import Mode
+from openadr_ven.gateways.cloud.api import Api, Credentials
+from openadr_ven.gateways.cloud.driver import VendorCloud
+from openadr_ven.gateways.cloud.mapping import ReadTemplate, RequestTemplate
+from openadr_ven.gateways.cloud.pace import Pace
 from openadr_ven.gateways.edge.core import Edge
 from openadr_ven.gateways.edge.driver import Driver
 from openadr_ven.gateways.edge.link import GatewayLink
@@ -18,7 +25,8 @@ from openadr_ven.gateways.edge.run import RunningEdge
 from openadr_ven.gateways.mqtt import BrokerAddress
 from openadr_ven.gateways.ocpp.central import CentralSystem, StationAccess
 from openadr_ven.gateways.ocpp.profiles import RateUnit
-from openadr_ven.gateways.settings import GatewaySettings, OcppSettings
+from openadr_ven.gateways.settings import CloudSettings, GatewaySettings, OcppSettings, SunSpecSettings
+from openadr_ven.gateways.sunspec import Address, SunSpecDevices
 
 Now = Callable[[], datetime]
 
@@ -56,6 +64,10 @@ def _driver(settings: GatewaySettings, now: Now) -> tuple[Driver, frozenset[str]
     """What speaks to the devices, and which of the fleet's it knows."""
     if settings.ocpp is not None:
         return _ocpp(settings.ocpp, now)
+    if settings.cloud is not None:
+        return _cloud(settings.cloud, now), frozenset(settings.cloud.devices)
+    if settings.sunspec is not None:
+        return _sunspec(settings.sunspec, now), frozenset(settings.sunspec.devices)
     raise ConfigError("no table says what is behind this gateway")
 
 
@@ -77,6 +89,43 @@ def _ocpp(chosen: OcppSettings, now: Now) -> tuple[Driver, frozenset[str]]:
         stations, host=chosen.host, port=chosen.port, tls=tls, stack_level=chosen.stack_level, now=now
     )
     return central, frozenset(device for one in stations.values() for device in one.evses.values())
+
+
+def _cloud(chosen: CloudSettings, now: Now) -> Driver:
+    token = chosen.token
+    credentials = Credentials() if token is None else Credentials(
+        token_url=token.url, client_id=token.client_id, secret=token.secret_file.read_text().strip(), scope=token.scope
+    )  # fmt: skip
+    tls = client_context("oadr3", None, [] if chosen.trust is None else [chosen.trust], public=chosen.trust is None)
+    client = httpx.AsyncClient(
+        base_url=chosen.url, verify=tls, timeout=chosen.timeout_s, limits=httpx.Limits(max_connections=chosen.in_flight)
+    )
+    pace = Pace(per_minute=chosen.requests_per_minute, burst=chosen.burst)
+    dice = random.Random()  # noqa: S311  (jitter of retries)
+    return VendorCloud(
+        Api(client, credentials, pace, tries=chosen.tries, now=now, dice=dice),
+        devices=chosen.devices,
+        orders={
+            Mode[mode]: tuple(RequestTemplate(**one.model_dump()) for one in requests)
+            for mode, requests in chosen.orders.items()
+        },
+        read=ReadTemplate(**chosen.read.model_dump()),
+        batch_max=chosen.batch_max,
+        in_flight=chosen.in_flight,
+        pace_s=chosen.pace_s,
+        read_every_s=chosen.read_every_s,
+        now=now,
+        open_client=client,
+    )
+
+
+def _sunspec(chosen: SunSpecSettings, now: Now) -> Driver:
+    return SunSpecDevices(
+        {name: Address(host=one.host, port=one.port, unit=one.unit) for name, one in chosen.devices.items()},
+        read_every_s=chosen.read_every_s,
+        timeout_s=chosen.timeout_s,
+        now=now,
+    )
 
 
 def _broker(settings: GatewaySettings) -> BrokerAddress:

@@ -44,6 +44,67 @@ evses = { 1 = "charger-17", 2 = "charger-18" }   # connector (1.6) or EVSE (2.x)
 # volts = 230                 # for stations that take limits in amperes only
 # phases = 3
 """,
+    "cloud": """
+[cloud]                       # a vendor's HTTP API; here the shape of one whose batteries have modes, and no watts
+url = "https://fleet-api.vendor.example"
+requests_per_minute = 60
+burst = 5
+pace_s = 60                   # a device is told another setpoint no more often than this
+read_every_s = 60
+
+[cloud.token]                 # OAuth 2.0 client credentials; without url and client_id the file holds the token
+url = "https://auth.vendor.example/oauth2/v3/token"
+client_id = "…"
+secret_file = "vendor.secret"
+# scope = "energy_device_data energy_cmds"
+
+[cloud.devices]               # device of the fleet = its name at the vendor
+"battery-1" = "1234567890"
+
+[cloud.read]
+path = "/api/1/energy_sites/{device}/live_status"
+power_w = "/response/battery_power"       # JSON pointers
+power_scale = -1                          # the vendor counts feeding as positive
+soc = "/response/percentage_charged"
+soc_scale = 0.01
+online = "/response/grid_status"
+truths = ["Active"]
+
+[[cloud.orders.SETPOINT]]     # {setpoint_w}, {draw_w}, {feed_w}, {until}, {seconds}, {device}
+when = "feeds"                # feeding: let it go down to its reserve, and onto the grid
+path = "/api/1/energy_sites/{device}/backup"
+body = { backup_reserve_percent = 20 }
+
+[[cloud.orders.SETPOINT]]
+when = "feeds"
+path = "/api/1/energy_sites/{device}/grid_import_export"
+body = { customer_preferred_export_rule = "battery_ok" }
+
+[[cloud.orders.SETPOINT]]     # drawing, or nothing: keep what is in it
+when = "draws"
+path = "/api/1/energy_sites/{device}/backup"
+body = { backup_reserve_percent = 100 }
+
+[[cloud.orders.RELEASE]]
+path = "/api/1/energy_sites/{device}/backup"
+body = { backup_reserve_percent = 30 }
+
+# An API that takes many devices at once has each:
+#   [[cloud.orders.SETPOINT]]
+#   path = "/v2/commands"
+#   each = { id = "{device}", watts = "{setpoint_w}", seconds = "{seconds}" }
+#   body = { commands = "{each}" }
+#   refused = "/refused"      # in the answer, the list of those that did not take it
+""",
+    "sunspec": """
+[sunspec]                     # inverters and batteries on this gateway's own network
+read_every_s = 1
+
+[sunspec.devices."battery-1"]
+host = "192.168.178.40"
+port = 502
+unit = 1
+""",
 }
 
 

@@ -4,18 +4,31 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
 from openadr_core.shell.settings_file import FileSettings, Table, read_settings
+from openadr_ven.gateways.cloud.mapping import NAMES, When, placeholders
 
+Positive = Annotated[float, Field(gt=0)]
+Pointer = Annotated[str, Field(pattern=r"^(/.*)?$")]
+"""RFC 6901."""
 T = TypeVar("T", bound=Table)
 Port = Annotated[int, Field(ge=1, le=65535)]
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-KINDS = ("ocpp",)
+KINDS = ("ocpp", "cloud", "sunspec")
+
+
+def https(url: str) -> str:
+    """The address without its last slash; ValueError if it is not one of HTTPS."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be https://host[:port][/path]")
+    return url.removesuffix("/")
 
 
 class BrokerSettings(Table):
@@ -69,6 +82,113 @@ class OcppSettings(Table):
         return self
 
 
+class TokenSettings(Table):
+    """OAuth 2.0 client credentials; without ``url`` the file holds a token that somebody made for us."""
+
+    url: str = ""
+    client_id: str = ""
+    secret_file: Path
+    scope: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _over_tls(cls, url: str) -> str:
+        return https(url) if url else url
+
+
+class CloudRequestSettings(Table):
+    """A request to the vendor; ``openadr_ven.gateways.cloud.mapping`` says what templates are."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE", "GET"] = "POST"
+    path: Annotated[str, Field(pattern=r"^/")]
+    body: Any = None
+    each: Any = None
+    refused: Pointer = ""
+    when: When = When.ALWAYS
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        known = NAMES if self.each is not None else NAMES - {"each"}
+        if strangers := {*placeholders([self.path, self.body, self.each])} - known:
+            raise ValueError(f"nobody knows {{{min(strangers)}}}; there are {', '.join(sorted(known))}")
+        return self
+
+
+class CloudReadSettings(Table):
+    method: Literal["GET", "POST"] = "GET"
+    path: Annotated[str, Field(pattern=r"^/")]
+    each: Pointer = ""
+    device: Pointer = ""
+    power_w: Pointer
+    power_scale: float = 1.0
+    soc: Pointer = ""
+    soc_scale: float = 1.0
+    temperature_c: Pointer = ""
+    plugged: Pointer = ""
+    online: Pointer = ""
+    override: Pointer = ""
+    truths: tuple[bool | int | str, ...] = (True,)
+
+    @model_validator(mode="after")
+    def _one_or_all(self) -> Self:
+        if bool(self.each) != bool(self.device):
+            raise ValueError("each and device go together")
+        if set(placeholders(self.path)) - {"device"} or bool(self.each) == ("{device}" in self.path):
+            raise ValueError("path names {device}, or each says where all of them are")
+        return self
+
+
+class CloudSettings(Table):
+    """A vendor's cloud."""
+
+    url: str
+    trust: Path | None = None
+    """Another authority than those that this machine trusts."""
+    token: TokenSettings | None = None
+    devices: dict[str, str]
+    """The vendor's names by the fleet's."""
+    read: CloudReadSettings
+    orders: dict[Literal["SETPOINT", "SHED", "LOAD_UP", "RELEASE"], tuple[CloudRequestSettings, ...]]
+    batch_max: Annotated[int, Field(ge=1)] = 1
+    """Devices in one request that has ``each``."""
+    requests_per_minute: Positive = 60.0
+    burst: Annotated[int, Field(ge=1)] = 5
+    in_flight: Annotated[int, Field(ge=1, le=8)] = 4
+    timeout_s: Positive = 10.0
+    tries: Annotated[int, Field(ge=1, le=10)] = 4
+    pace_s: Positive = 30.0
+    """A device is told another setpoint no more often than this."""
+    read_every_s: Positive = 30.0
+
+    @field_validator("url")
+    @classmethod
+    def _over_tls(cls, url: str) -> str:
+        return https(url)
+
+    @model_validator(mode="after")
+    def _lets_go(self) -> Self:
+        if not self.orders.get("RELEASE"):
+            raise ValueError("orders.RELEASE is missing: what is told must be taken back")
+        if len(set(self.devices.values())) < len(self.devices):
+            raise ValueError("devices: two have one name at the vendor")
+        return self
+
+
+class SunSpecDeviceSettings(Table):
+    host: str
+    port: Port = 502
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+
+
+class SunSpecSettings(Table):
+    """Devices on the local network that speak SunSpec Modbus over TCP: nobody is authenticated there."""
+
+    devices: dict[str, SunSpecDeviceSettings]
+    """By the fleet's names."""
+    read_every_s: Positive = 1.0
+    timeout_s: Positive = 3.0
+
+
 class GatewaySettings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix="OPENADR_GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -83,6 +203,8 @@ class GatewaySettings(FileSettings):
     """What devices were told, for after a restart."""
     broker: BrokerSettings = BrokerSettings()
     ocpp: OcppSettings | None = None
+    cloud: CloudSettings | None = None
+    sunspec: SunSpecSettings | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -95,12 +217,16 @@ def load(path: Path) -> GatewaySettings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
     settings = read_settings(GatewaySettings, path, written_by="openadr-ven gateway example ocpp")
     folder = path.resolve().parent
-    ocpp = settings.ocpp
+    ocpp, cloud = settings.ocpp, settings.cloud
+    if cloud is not None:
+        token = cloud.token and _with_files(cloud.token, "cloud.token", folder, "secret_file")
+        cloud = _with_files(cloud, "cloud", folder, "trust").model_copy(update={"token": token})
     return settings.model_copy(
         update={
             "fleet": folder / settings.fleet,
             "record": folder / settings.record,
             "broker": _with_files(settings.broker, "broker", folder, "trust"),
+            "cloud": cloud,
             "ocpp": ocpp and _with_files(ocpp, "ocpp", folder, "certificate", "key", "trust"),
         }
     )

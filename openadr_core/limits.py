@@ -68,14 +68,14 @@ CERTIFICATE_LEFT_MIN_S = 24 * 3600
 CERTIFICATE_WARNING_DAYS = 60
 """Time enough for the slowest of certificate authorities."""
 
-REQUESTS_IN_FLIGHT_MAX = 500
-"""Requests that wait for the store together: about a second of its work, after which clients would give up on us."""
+REQUESTS_IN_FLIGHT_MAX = 2_000
+"""Requests that wait for the store together: some seconds of its work, before clients would give up on us."""
 
 RETRY_AFTER_S = 1
 """When a peer that found us busy shall come again: OpenADR 2.0b's own first pause (9.1.7)."""
 
-RETRIES_PER_S = 200
-"""So many of those who were told to come again are served in a second, on a small machine."""
+RETRIES_LEAST_PER_S = 100
+"""So many of those who were told to come again are expected a second, however slowly others are being served."""
 
 RETRY_SPREAD_MAX_S = 60
 """The longest time over which those who found us busy are spread."""

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -38,12 +37,12 @@ from openadr_core.shell.outbound import Outbound, OutboundRules
 from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.watchdog import Watchdog
 from openadr_vtn.adapters.claims import GroupedClaims
+from openadr_vtn.adapters.fan_out import FanOutWorker
 from openadr_vtn.adapters.gathering import gathered
 from openadr_vtn.adapters.identity_provider import Provider, open_provider
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
-from openadr_vtn.adapters.sql.migrate import migrate
-from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.adapters.sql.store import SqlStore, is_new_file, open_migrated, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
@@ -102,6 +101,7 @@ class Vtn:
     _scheduler: AsyncIOScheduler
     _directory: Directory
     _watchdog: asyncio.Task[None]
+    _fan_out: FanOutWorker
     _pusher: Pusher
     _outbound: Outbound
     _notifiers: Notifiers
@@ -123,6 +123,7 @@ class Vtn:
         """Stop listening, let what is in progress end, write down what is only in memory."""
         self._scheduler.shutdown(wait=False)
         self._watchdog.cancel()
+        await self._fan_out.close()
         await self._pusher.close()
         await self._outbound.close()
         await self._notifiers.close()
@@ -138,7 +139,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     """Serve on all listeners. ConfigError names a setting that cannot be used."""
     clock = clock or SystemClock()
     certificates = OwnCertificates(settings, clock.now)
-    store = await _migrated_store(settings)
+    store = await open_migrated(settings.store.url)
     registry = new_registry()
     gauge = CertificateGauge(registry, clock.now)
     certificates.show(gauge)
@@ -155,11 +156,9 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     health = Health(store=store, metrics=lambda: exposition(registry))
     signatures = _signatures(settings, certificates, store, clock.now)
     vtn = _oadr2(settings, store, directory, signatures, _witness(metrics))
+    fan_out = FanOutWorker(store, clock.now)
     pusher, outbound = _pusher(settings, vtn, certificates, metrics, clock.now)
     provider = open_provider(settings.oadr3, store, clock.now)
-    at_oadr3 = desk
-    if provider is not None:
-        at_oadr3 = replace(desk, judge=provider.tokens, tokens=None, token_url=provider.token_url)
     pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules)
     services = _parties_app(settings, vtn, metrics, clock.now)
     served: list[tuple[web.Application, Listening, ssl.SSLContext | None]] = [
@@ -168,16 +167,16 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         (pages, settings.console, None),
     ]
     if settings.oadr3.certificates:
-        served.append((oadr3_app(at_oadr3), settings.oadr3, certificates.for_oadr3))
+        served.append((oadr3_app(_believing(provider, desk)), settings.oadr3, certificates.for_oadr3))
     if settings.sep2 is not None:
-        devices = sep2_server(settings.sep2, store, directory)
-        app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"))
+        app = sep2_app(sep2_server(settings.sep2, store, directory), clock.now, on_busy=lambda: metrics.refused("busy"))
         served.append((app, settings.sep2, certificates.for_sep2))
     try:
         listeners = await _listen_to_all(served, metrics, certificates)
     except BaseException:
         await store.close()
         raise
+    fan_out.start()
     pusher.start()
     notifiers.start()
     return Vtn(
@@ -190,12 +189,13 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
             metrics,
             certificates,
             clock.now,
+            settings=settings,
             notifiers=notifiers,
             provider=provider,
-            keep=timedelta(days=settings.reports.keep_days),
         ),
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
+        _fan_out=fan_out,
         _pusher=pusher,
         _outbound=outbound,
         _notifiers=notifiers,
@@ -246,7 +246,7 @@ def _renew_soundly(vtn: Vtn) -> None:
 async def check(settings: Settings) -> None:
     """Everything that can be wrong before serving: certificates, keys, database. Nothing is changed."""
     OwnCertificates(settings, SystemClock().now).signers()
-    if not _is_new_file(settings.store.url):
+    if not is_new_file(settings.store.url):
         store = await open_store(settings.store.url)
         await store.close()
 
@@ -254,7 +254,7 @@ async def check(settings: Settings) -> None:
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
     """The store, for a command that works beside a VTN that may run."""
-    store = await _migrated_store(settings)
+    store = await open_migrated(settings.store.url)
     try:
         yield store
     finally:
@@ -264,14 +264,6 @@ async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
 def new_id() -> str:
     """Unguessable, and good in every protocol; it begins with a letter, for 2.0b's readers of XML ids."""
     return f"i{secrets.token_hex(8)}"
-
-
-async def _migrated_store(settings: Settings) -> SqlStore:
-    url = settings.store.url
-    if _is_new_file(url):
-        _make_private(Path(url.removeprefix("sqlite:///")))
-    await migrate(url)
-    return await open_store(url)
 
 
 async def _desk(
@@ -315,6 +307,11 @@ async def _desk(
         broker=notifiers.broker,
         wrote=wrote,
     )
+
+
+def _believing(provider: Provider | None, desk: Desk) -> Desk:
+    """The desk that takes the tokens of an identity provider, where there is one, and makes none."""
+    return desk if provider is None else replace(desk, judge=provider.tokens, tokens=None, token_url=provider.token_url)
 
 
 def _witness(metrics: VtnMetrics) -> Witness:
@@ -439,9 +436,9 @@ def _wake(
     certificates: OwnCertificates,
     now: Callable[[], datetime],
     *,
+    settings: Settings,
     notifiers: Notifiers,
     provider: Provider | None,
-    keep: timedelta,
 ) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
@@ -450,6 +447,7 @@ def _wake(
     scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
     forget = _soundly("forget nonces", lambda: _forget_nonces(store, now()))
     scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
+    keep = timedelta(days=settings.reports.keep_days)
     retain = _soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
     scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(_soundly("forget changes", notifiers.forget), "interval", seconds=REPORTS_FORGOTTEN_S)
@@ -476,16 +474,6 @@ def _soundly(what: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awai
             log.warning("tick failed", what=what, said=str(error))
 
     return tick
-
-
-def _make_private(path: Path) -> None:
-    """The key that signs tokens will be in the store: nobody else on this machine may read it."""
-    path.touch(mode=0o600)
-
-
-def _is_new_file(url: str) -> bool:
-    path = url.removeprefix("sqlite:///")
-    return path != url and not Path(path).exists()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

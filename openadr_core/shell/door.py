@@ -2,12 +2,11 @@
 
 A server that takes on more than it can do answers everybody too late. Beyond its bound a door says
 "busy, come again", which costs next to nothing, and keeps the connection: a handshake would cost
-more than the request. When thousands are told so, each is told another time: if they all came again
-after a second, to refuse them would leave no time for those who are in.
+more than the request. When thousands are told so, each is told a time of its own, as many a second as
+are served: if they all came again after a second, to refuse them would leave no time for those who
+are in.
 """
 
-import math
-import random
 import time
 from collections.abc import Awaitable, Callable
 
@@ -16,7 +15,7 @@ from aiohttp import web
 
 from openadr_core.errors import StoreError
 from openadr_core.exchange import Request, Response
-from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, RETRIES_PER_S, RETRY_AFTER_S, RETRY_SPREAD_MAX_S
+from openadr_core.limits import REQUESTS_IN_FLIGHT_MAX, RETRIES_LEAST_PER_S, RETRY_AFTER_S, RETRY_SPREAD_MAX_S
 from openadr_core.shell.http_armour import read_body, refusal
 
 log = structlog.get_logger(__name__)
@@ -43,7 +42,9 @@ class Door:
         self._on_busy = on_busy
         self.in_flight = 0
         """Requests that are being answered."""
-        self._crowd = _Crowd()
+        self._bounded = 0
+        """Those of them that were not let in whoever is."""
+        self._appointments = _Appointments()
 
     async def body_of(self, request: web.Request) -> bytes:
         """The whole body, whose length was announced; else an HTTP refusal is raised."""
@@ -59,12 +60,13 @@ class Door:
         if body is None:
             # What is not posted is refused for its method, whatever comes with it.
             body = await self.body_of(request) if request.method == "POST" else b""
-        if self.in_flight >= self._in_flight_max and not waits:
+        if self._bounded >= self._in_flight_max and not waits:
             self._on_busy()
-            return _busy(self._crowd.wait_s(time.monotonic(), random.random()))  # noqa: S311  # no secret
+            return _busy(self._appointments.wait_s(time.monotonic()))
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Request(method=request.method, path=request.raw_path, body=body, headers=headers)
         self.in_flight += 1
+        self._bounded += not waits
         try:
             return self._writing(await answering(asked))
         except StoreError as error:
@@ -73,6 +75,9 @@ class Door:
             return _busy()
         finally:
             self.in_flight -= 1
+            if not waits:
+                self._bounded -= 1
+                self._appointments.served(time.monotonic())
 
 
 def written(answer: Response) -> web.Response:
@@ -86,18 +91,24 @@ def _busy(wait_s: int = RETRY_AFTER_S) -> web.Response:
     return web.Response(status=503, text="503 Service Unavailable\n", headers={"Retry-After": str(wait_s)})
 
 
-class _Crowd:
-    """How many were told to come again of late, and so when each had better come."""
+class _Appointments:
+    """When each of those that are told to come again had better come."""
 
     def __init__(self) -> None:
-        self._since = -math.inf
-        self._now = self._before = 0
+        self._last_at = 0.0
+        self._served = 0
+        self._since = 0.0
+        self._per_s = float(RETRIES_LEAST_PER_S)
 
-    def wait_s(self, now: float, draw: float) -> int:
-        """In seconds; ``draw`` is of 0 to 1. They come back as many a second as are served."""
+    def served(self, now: float) -> None:
+        """One was answered: how fast that goes is how many may come."""
+        self._served += 1
         if now - self._since >= 1:
-            self._before = self._now if now - self._since < 2 else 0  # two seconds in a row
-            self._since, self._now = now, 0
-        self._now += 1
-        spread_s = min(RETRY_SPREAD_MAX_S, max(self._now, self._before) / RETRIES_PER_S)
-        return RETRY_AFTER_S + int(draw * spread_s)
+            self._per_s = max(RETRIES_LEAST_PER_S, self._served / (now - self._since))
+            self._served, self._since = 0, now
+
+    def wait_s(self, now: float) -> int:
+        """In seconds: after whoever was told so before."""
+        self._last_at = max(self._last_at, now + RETRY_AFTER_S) + 1 / self._per_s
+        self._last_at = min(self._last_at, now + RETRY_SPREAD_MAX_S)
+        return int(self._last_at - now)

@@ -33,6 +33,9 @@ class Gathering(Generic[K, V]):
                 await self._read_some({key: self._waiting.pop(key) for key in list(self._waiting)[: self._at_most]})
         finally:
             self._reading = None
+            for answer in self._waiting.values():
+                answer.cancel()  # likewise
+            self._waiting.clear()
 
     async def _read_some(self, asked: Mapping[K, asyncio.Future[V]]) -> None:
         try:
@@ -44,6 +47,9 @@ class Gathering(Generic[K, V]):
         else:
             for key, answer in asked.items():
                 answer.set_result(found[key])
+        finally:
+            for answer in asked.values():
+                answer.cancel()  # nothing, once it is settled: nobody waits for a reading that was cancelled
 
 
 def gathered(

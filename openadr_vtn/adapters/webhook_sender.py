@@ -21,6 +21,7 @@ from openadr_core.exchange import Response
 from openadr_core.limits import RETRY_AFTER_MAX_S
 from openadr_core.model.party import PartyState
 from openadr_core.oadr3.names import ObjectKind
+from openadr_vtn.application.handlers.publication import publish_ahead_to_clients
 from openadr_vtn.application.ports import Notice, Store, Witness
 from openadr_vtn.application.spreading import Granted, Parcel, Stream, granted_to, spread, streams_of
 from openadr_vtn.domain.notification import (
@@ -273,7 +274,9 @@ class WebhookSender:
             known = await uow.subscriptions.which_are_there({carried.state.subscription_id for carried in together})
             states = [carried.state for carried in together if carried.state.subscription_id in known]
             await uow.notifications.save(notifications, states)
-            await uow.deliveries.mark_told({one for carried in together for one in carried.news}, self._now())
+            told = {one for carried in together for one in carried.news}
+            await publish_ahead_to_clients(uow, told)
+            await uow.deliveries.mark_told(told, self._now())
         del self._carried[: len(together)]
         for state in (carried.state for carried in together):
             self._unwritten.discard(state.subscription_id)

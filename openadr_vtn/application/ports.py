@@ -29,6 +29,7 @@ from openadr_vtn.application.sep2_ports import Controls, Mirrors, Registry
 from openadr_vtn.domain.access import Role
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
+from openadr_vtn.domain.fan_out import EVERYBODY, FanOut, Span
 from openadr_vtn.domain.pushing import PushState
 
 K = TypeVar("K")
@@ -198,6 +199,12 @@ class Parties(Protocol):
 
     async def certified_exist(self) -> bool: ...
 
+    async def within(self, span: Span, *, certified: bool = False) -> list[Party]:
+        """By id."""
+
+    async def id_after(self, party_id: str, count: int) -> str | None:
+        """The id of the last of so many that come next after this one; None if there are no more than that."""
+
     async def all(self, state: PartyState | None = None) -> list[Party]:
         """The first seen first."""
 
@@ -218,10 +225,10 @@ class Deliveries(Protocol):
     async def owe(self, deliveries: Sequence[Delivery]) -> None:
         """Add rows; those that are there already stay as they are."""
 
-    async def owe_vens(self, event: DrEvent, now: datetime) -> int:
-        """Owe a new event to every ven of OpenADR 3 that sees it; how many they are.
+    async def owe_vens(self, event: DrEvent, now: datetime, span: Span) -> int:
+        """Owe a new event to every ven of OpenADR 3 in that span that sees it; to how many it was not owed before.
 
-        In one statement: an answer does not wait for each of ten thousand.
+        In one statement, however many they are.
         """
 
     async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
@@ -253,17 +260,35 @@ class Deliveries(Protocol):
     async def of_parties(self, party_ids: Iterable[str], event_ids: Iterable[str]) -> list[Delivery]:
         """Every version of these events that is or was owed to one of these parties."""
 
-    async def of_event(self, event_id: str) -> list[Delivery]:
+    async def of_event(self, event_id: str, span: Span = EVERYBODY) -> list[Delivery]:
         """Every version and party, by version, then by the time of entitlement."""
 
     async def unreported(self, party_id: str, now: datetime) -> list[Delivery]:
         """Of events that are not over: news to the party under which it has reported nothing."""
+
+    async def certified_told(self, event_id: str) -> bool:
+        """Whether it was ever owed to a party that has a certificate, and so can speak 2.0b."""
 
     async def count_unanswered(self, now: datetime) -> int:
         """Answers that parties owe to the newest versions of events that are not over.
 
         A ven of OpenADR 3, which no certificate makes a 2.0b party, owes none.
         """
+
+
+class FanOuts(Protocol):
+    """Events whose news is still to be written out to parties."""
+
+    async def put(self, fan_out: FanOut) -> None:
+        """In place of an earlier one of the event."""
+
+    async def end(self, event_id: str) -> None:
+        """Nothing happens if there is none."""
+
+    async def of_event(self, event_id: str) -> FanOut | None: ...
+
+    async def all(self) -> list[FanOut]:
+        """The oldest first."""
 
 
 class Errands(Protocol):
@@ -376,6 +401,8 @@ class UnitOfWork(Protocol):
     @property
     def deliveries(self) -> Deliveries: ...
     @property
+    def fan_outs(self) -> FanOuts: ...
+    @property
     def errands(self) -> Errands: ...
     @property
     def nonces(self) -> Nonces: ...
@@ -428,8 +455,11 @@ class Gather(Protocol):
 
 
 class Store(Protocol):
-    def unit_of_work(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Committed, and on the disk, when the block ends; rolled back when it raises."""
+    def unit_of_work(self, *, brief: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Committed, and on the disk, when the block ends; rolled back when it raises.
+
+        ``brief`` says that each statement takes less than a millisecond or so: it may be carried out in place.
+        """
 
     async def together(self, party_id: str, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         """What the work of this party returns, once it is committed, and on the disk: maybe with that of others.

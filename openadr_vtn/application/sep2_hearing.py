@@ -14,6 +14,7 @@ from openadr_core.model.party import Party
 from openadr_core.model.qualification import Qualification
 from openadr_core.model.report import Reading
 from openadr_core.model.target import Target, TargetKind
+from openadr_vtn.application.handlers.publication import publish_ahead
 from openadr_vtn.application.handlers.reports import is_inside
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.application.sep2_ports import StoredControl
@@ -37,6 +38,7 @@ async def hear_response(uow: UnitOfWork, party: Party, control: StoredControl, h
     event_id = control.event_id
     if event_id is None:
         return
+    await publish_ahead(uow, party.id, [event_id])
     rows = await uow.deliveries.of_parties([party.id], [event_id])
     row = row_answered(rows, control.control, control.event_version, heard.status)
     if row is None:
@@ -77,10 +79,18 @@ async def hear_readings(uow: UnitOfWork, party_id: str, readings: Sequence[Readi
 async def hear_reading_of(store: Store, party_id: str, event_ids: Collection[str], now: datetime) -> None:
     """The party has read controls of these events: what it had not read before, it has from now on."""
     async with store.view() as view:
+        ahead = {fan_out.event_id for fan_out in await view.fan_outs.all()}.intersection(event_ids)
         rows = newest(await view.deliveries.of_parties([party_id], event_ids)).values()
-    keys = [(row.event_id, row.version) for row in rows if row.fetched_at is None]
-    if keys:
-        await store.together(party_id, lambda uow: uow.deliveries.mark_pushed(party_id, keys, now))
+    if not ahead and all(row.fetched_at is not None for row in rows):
+        return
+
+    async def mark(uow: UnitOfWork) -> None:
+        await publish_ahead(uow, party_id, ahead)
+        there = newest(await uow.deliveries.of_parties([party_id], event_ids)).values()
+        keys = [(row.event_id, row.version) for row in there if row.fetched_at is None]
+        await uow.deliveries.mark_pushed(party_id, keys, now)
+
+    await store.together(party_id, mark)
 
 
 def _qualification(control: StoredControl, version: int, heard: Heard, opt_type: OptType) -> Qualification:

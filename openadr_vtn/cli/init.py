@@ -110,7 +110,7 @@ signature_age_max_s = 300
 # What a VEN is told to poll at, in seconds.
 poll_interval_s = 10
 # Requests that are answered at a time; who comes beyond that is told to come again (HTTP 503, Retry-After).
-requests_max = 500
+requests_max = 2000
 # Connections at a time, from one address, and new ones a minute from one address: who is beyond that is reset at once.
 # [operator], [oadr3] and [sep2] have these too.
 connections_max = 20_000

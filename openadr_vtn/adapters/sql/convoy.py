@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from openadr_core.errors import Unavailable
 from openadr_vtn.application.ports import UnitOfWork
 
-MEMBERS_MAX = 100
+MEMBERS_MAX = 200
 """In one transaction: some tens of milliseconds, for which whoever else writes must wait."""
 FAILURES_MAX = 2
 """So many members in a row that the store fails alone, and it is the store: nobody else need wait to be told."""
@@ -41,6 +41,7 @@ class Convoy:
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
         self._waiting: deque[_Member] = deque()
+        self._under_way: list[_Member] = []
         self._driving: asyncio.Task[None] | None = None
 
     async def join(self, party_id: str, work: Work[T]) -> T:
@@ -59,9 +60,14 @@ class Convoy:
             while self._waiting:
                 members = [self._waiting.popleft() for _ in range(min(len(self._waiting), MEMBERS_MAX))]
                 # Works of one party stay as they came: the order is stable.
-                await self._go(sorted(members, key=lambda member: member.party_id))
+                self._under_way = sorted(members, key=lambda member: member.party_id)
+                await self._go(self._under_way)
         finally:
             self._driving = None
+            # Nobody is left, unless this task was cancelled.
+            for member in (*self._under_way, *self._waiting):
+                _settle(member, Unavailable("the store is being left: it is not known what it has"))
+            self._waiting.clear()
 
     async def _go(self, members: Sequence[_Member]) -> None:
         """All together; if that fails, each alone, so that none suffers from another's fault."""

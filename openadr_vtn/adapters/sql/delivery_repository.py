@@ -1,7 +1,7 @@
 """The delivery ledger: what is owed to whom, and how far it has come."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     case,
+    delete,
     exists,
     false,
     func,
@@ -28,14 +29,16 @@ from openadr_core.model.target import audience_of
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.object_targets import has_one_of
-from openadr_vtn.adapters.sql.party_repositories import HAS_CERTIFICATE, PARTY
+from openadr_vtn.adapters.sql.party_repositories import HAS_CERTIFICATE, PARTY, within
 from openadr_vtn.adapters.sql.repository import Repository
 from openadr_vtn.domain.delivery import Delivery, Key
+from openadr_vtn.domain.fan_out import EVERYBODY, FanOut, Span
 
 CERTIFICATE = tables.table_of(tables.CertificateRow)
 RESOURCE = tables.table_of(tables.ResourceRow)
 EVENT = tables.table_of(tables.EventRow)
 DELIVERY = tables.table_of(tables.DeliveryRow)
+FAN_OUT = tables.table_of(tables.FanOutRow)
 DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery))
 
 # Made once: to put such a statement together takes ten times as long as SQLite does to carry it out.
@@ -74,14 +77,16 @@ class SqlDeliveries(Repository):
         await self._upsert(DELIVERY, rows, keep=True)
         self._concerned.party_ids.update(delivery.party_id for delivery in deliveries)
 
-    async def owe_vens(self, event: DrEvent, now: datetime) -> int:
+    async def owe_vens(self, event: DrEvent, now: datetime, span: Span) -> int:
         news: dict[str, Any] = {
             "event_id": literal(event.id), "version": literal(event.version), "event_version": literal(event.version),
             "party_id": PARTY.c.id, "withdrawn": false(), "attempts": literal(0),
             "entitled_at": literal(now, DELIVERY.c.entitled_at.type),
         }  # fmt: skip
-        vens = (PARTY.c.state == PartyState.APPROVED.value) & ~HAS_CERTIFICATE & _sees(audience_of(event.targets))
-        return await self._run(insert(DELIVERY).from_select(list(news), select(*news.values()).where(vens)))
+        approved = PARTY.c.state == PartyState.APPROVED.value
+        vens = within(span, PARTY.c.id) & approved & ~HAS_CERTIFICATE & _sees(audience_of(event.targets))
+        owed = self._insert(DELIVERY).from_select(list(news), select(*news.values()).where(vens))
+        return await self._run(owed.on_conflict_do_nothing())
 
     async def owe_cancelled(self, event_id: str, event_version: int, now: datetime) -> int:
         later = DELIVERY.alias()
@@ -131,8 +136,13 @@ class SqlDeliveries(Repository):
         theirs = DELIVERY.c.party_id.in_(list(party_ids)) & DELIVERY.c.event_id.in_(list(event_ids))
         return await self._deliveries(select(DELIVERY).where(theirs))
 
-    async def of_event(self, event_id: str) -> list[Delivery]:
-        return await self._deliveries(select(DELIVERY).where(DELIVERY.c.event_id == event_id))
+    async def of_event(self, event_id: str, span: Span = EVERYBODY) -> list[Delivery]:
+        of_it = (DELIVERY.c.event_id == event_id) & within(span, DELIVERY.c.party_id)
+        return await self._deliveries(select(DELIVERY).where(of_it))
+
+    async def certified_told(self, event_id: str) -> bool:
+        told = exists().where(DELIVERY.c.event_id == event_id, DELIVERY.c.party_id == CERTIFICATE.c.party_id)
+        return await self._row(select(CERTIFICATE.c.party_id).where(told).limit(1)) is not None
 
     async def unreported(self, party_id: str, now: datetime) -> list[Delivery]:
         current = select(EVENT.c.id).where(EVENT.c.over_at.is_(None) | (EVENT.c.over_at > now))
@@ -150,6 +160,21 @@ class SqlDeliveries(Repository):
     async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
         order = (DELIVERY.c.version, DELIVERY.c.entitled_at, DELIVERY.c.event_id, DELIVERY.c.party_id)
         return [Delivery(**row) for row in await self._rows(query.order_by(*order))]
+
+
+class SqlFanOuts(Repository):
+    async def put(self, fan_out: FanOut) -> None:
+        await self._upsert(FAN_OUT, [asdict(fan_out)])
+
+    async def end(self, event_id: str) -> None:
+        await self._run(delete(FAN_OUT).where(FAN_OUT.c.event_id == event_id))
+
+    async def of_event(self, event_id: str) -> FanOut | None:
+        row = await self._row(select(FAN_OUT).where(FAN_OUT.c.event_id == event_id))
+        return None if row is None else FanOut(**row)
+
+    async def all(self) -> list[FanOut]:
+        return [FanOut(**row) for row in await self._rows(select(FAN_OUT).order_by(FAN_OUT.c.at, FAN_OUT.c.event_id))]
 
 
 def _sees(targets: Collection[str]) -> ColumnElement[bool]:

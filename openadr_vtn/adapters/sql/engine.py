@@ -8,11 +8,14 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openadr_core.errors import ConfigError
+from openadr_vtn.adapters.sql.sqlite_connection import SqliteConnection
 
 SQLITE_WAIT_MS = 5_000
 """How long a commit waits for another process that writes to the same file."""
 SQLITE_READERS = 4
 POSTGRESQL_CONNECTIONS = 10
+OURS = {"async_creator_fn": SqliteConnection}
+"""SQLAlchemy's word for what makes the driver's connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,8 @@ def engines_of(url: str) -> Engines:
         folder = Path(rest.removeprefix("/")).parent
         if not folder.is_dir():
             raise ConfigError(f"store.url: there is no folder {folder}")
-        writer = create_async_engine(f"sqlite+aiosqlite://{rest}", pool_size=1, max_overflow=0)
-        reader = create_async_engine(f"sqlite+aiosqlite://{rest}", pool_size=SQLITE_READERS)
+        writer = create_async_engine(f"sqlite+aiosqlite://{rest}", pool_size=1, max_overflow=0, connect_args=OURS)
+        reader = create_async_engine(f"sqlite+aiosqlite://{rest}", pool_size=SQLITE_READERS, connect_args=OURS)
         _prepare(writer, begin="BEGIN IMMEDIATE")
         _prepare(reader, begin="BEGIN")
         return Engines(writer=writer, reader=reader, postgresql_url=None)

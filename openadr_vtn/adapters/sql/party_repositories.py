@@ -27,6 +27,7 @@ from openadr_vtn.adapters.sql.rows import certificate_rows, opt_of, opt_row, par
 from openadr_vtn.application.oadr3_ports import Page, VenFilter
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.errand import Errand, ErrandKind
+from openadr_vtn.domain.fan_out import Span
 
 PARTY = tables.table_of(tables.PartyRow)
 RESOURCE = tables.table_of(tables.ResourceRow)
@@ -43,6 +44,13 @@ NONCE = tables.table_of(tables.NonceRow)
 
 
 HAS_CERTIFICATE = exists().where(CERTIFICATE.c.party_id == PARTY.c.id)
+
+
+def within(span: Span, party_id: ColumnElement[str]) -> ColumnElement[bool]:
+    later = party_id > span.after
+    return later if span.upto is None else later & (party_id <= span.upto)
+
+
 # Made once: to put such a statement together takes ten times as long as SQLite does to carry it out.
 ADD_OPT = insert(OPT)
 
@@ -105,6 +113,16 @@ class SqlParties(ObjectRepository):
 
     async def certified(self) -> list[Party]:
         return await self._parties(select(PARTY).where(HAS_CERTIFICATE).order_by(PARTY.c.first_seen_at, PARTY.c.id))
+
+    async def within(self, span: Span, *, certified: bool = False) -> list[Party]:
+        query = select(PARTY).where(within(span, PARTY.c.id)).order_by(PARTY.c.id)
+        return await self._parties(query.where(HAS_CERTIFICATE) if certified else query)
+
+    async def id_after(self, party_id: str, count: int) -> str | None:
+        query = select(PARTY.c.id).where(PARTY.c.id > party_id).order_by(PARTY.c.id)
+        # One more must be there, or it is the last.
+        rows = await self._rows(query.offset(count - 1).limit(2))
+        return str(rows[0]["id"]) if len(rows) == 2 else None
 
     async def certified_exist(self) -> bool:
         return await self._row(select(CERTIFICATE.c.party_id).limit(1)) is not None

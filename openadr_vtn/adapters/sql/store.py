@@ -1,19 +1,21 @@
 """The VTN's store: transactions over the tables, on SQLite or PostgreSQL."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from openadr_core.errors import Unavailable
+from openadr_core.errors import LocalProtocolError, Unavailable
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql.convoy import Convoy
-from openadr_vtn.adapters.sql.delivery_repository import SqlDeliveries
+from openadr_vtn.adapters.sql.delivery_repository import SqlDeliveries, SqlFanOuts
 from openadr_vtn.adapters.sql.engine import engines_of
+from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.news import Ear, News
 from openadr_vtn.adapters.sql.notice_repositories import SqlNotifications, SqlObjectChanges
 from openadr_vtn.adapters.sql.oadr3_repositories import SqlReportObjects, SqlResources
@@ -31,6 +33,7 @@ from openadr_vtn.adapters.sql.push_repositories import SqlDuties, SqlPushes
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.adapters.sql.sep2_repositories import SqlControls, SqlMirrors, SqlRegistry
+from openadr_vtn.adapters.sql.sqlite_connection import briefly
 from openadr_vtn.adapters.sql.subscription_repository import SqlSubscriptions
 from openadr_vtn.application.ports import Listener, T, UnitOfWork
 
@@ -45,105 +48,113 @@ class SqlUnitOfWork:
 
     def __init__(self, connection: AsyncConnection, *, locks: bool) -> None:
         self.concerned = Concerned()
-        self._connection = connection
+        self.connection = connection
+        self.in_company = False
+        """It is several parties' (:meth:`SqlStore.together`)."""
         self._locks = locks
 
     async def alone(self) -> None:
+        if self.in_company:
+            raise LocalProtocolError("work that is done together is alone with nobody")
         # SQLite has one writer: there every transaction that writes is alone from its beginning.
-        if self._connection.dialect.name == "postgresql":
-            await self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
+        if self.connection.dialect.name == "postgresql":
+            await self.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
 
     @cached_property
     def programs(self) -> SqlPrograms:
-        return SqlPrograms(self._connection, self.concerned, locks=self._locks)
+        return SqlPrograms(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def events(self) -> SqlEvents:
-        return SqlEvents(self._connection, self.concerned, locks=self._locks)
+        return SqlEvents(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def parties(self) -> SqlParties:
-        return SqlParties(self._connection, self.concerned, locks=self._locks)
+        return SqlParties(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def deliveries(self) -> SqlDeliveries:
-        return SqlDeliveries(self._connection, self.concerned, locks=self._locks)
+        return SqlDeliveries(self.connection, self.concerned, locks=self._locks)
+
+    @cached_property
+    def fan_outs(self) -> SqlFanOuts:
+        return SqlFanOuts(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def errands(self) -> SqlErrands:
-        return SqlErrands(self._connection, self.concerned, locks=self._locks)
+        return SqlErrands(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def nonces(self) -> SqlNonces:
-        return SqlNonces(self._connection, self.concerned, locks=self._locks)
+        return SqlNonces(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def pushes(self) -> SqlPushes:
-        return SqlPushes(self._connection, self.concerned, locks=self._locks)
+        return SqlPushes(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def duties(self) -> SqlDuties:
-        return SqlDuties(self._connection, self.concerned, locks=self._locks)
+        return SqlDuties(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def opts(self) -> SqlOpts:
-        return SqlOpts(self._connection, self.concerned, locks=self._locks)
+        return SqlOpts(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def availability(self) -> SqlAvailability:
-        return SqlAvailability(self._connection, self.concerned, locks=self._locks)
+        return SqlAvailability(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def reports(self) -> SqlReports:
-        return SqlReports(self._connection, self.concerned, locks=self._locks)
+        return SqlReports(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def object_changes(self) -> SqlObjectChanges:
-        return SqlObjectChanges(self._connection, self.concerned, locks=self._locks)
+        return SqlObjectChanges(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def subscriptions(self) -> SqlSubscriptions:
-        return SqlSubscriptions(self._connection, self.concerned, locks=self._locks)
+        return SqlSubscriptions(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def notifications(self) -> SqlNotifications:
-        return SqlNotifications(self._connection, self.concerned, locks=self._locks)
+        return SqlNotifications(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def resources(self) -> SqlResources:
-        return SqlResources(self._connection, self.concerned, locks=self._locks)
+        return SqlResources(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def report_objects(self) -> SqlReportObjects:
-        return SqlReportObjects(self._connection, self.concerned, locks=self._locks)
+        return SqlReportObjects(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def registry(self) -> SqlRegistry:
-        return SqlRegistry(self._connection, self.concerned, locks=self._locks)
+        return SqlRegistry(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def controls(self) -> SqlControls:
-        return SqlControls(self._connection, self.concerned, locks=self._locks)
+        return SqlControls(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def mirrors(self) -> SqlMirrors:
-        return SqlMirrors(self._connection, self.concerned, locks=self._locks)
+        return SqlMirrors(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def clients(self) -> SqlClients:
-        return SqlClients(self._connection, self.concerned, locks=self._locks)
+        return SqlClients(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def keys(self) -> SqlKeys:
-        return SqlKeys(self._connection, self.concerned, locks=self._locks)
+        return SqlKeys(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def receipts(self) -> SqlReceipts:
-        return SqlReceipts(self._connection, self.concerned, locks=self._locks)
+        return SqlReceipts(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
     def audit(self) -> SqlAudit:
-        return SqlAudit(self._connection, self.concerned, locks=self._locks)
+        return SqlAudit(self.connection, self.concerned, locks=self._locks)
 
 
 class SqlStore:
@@ -154,7 +165,7 @@ class SqlStore:
         self._news = News()
         postgresql_url = self._engines.postgresql_url
         lanes = 1 if postgresql_url is None else POSTGRESQL_CONVOYS
-        self._convoys = [Convoy(self.unit_of_work) for _ in range(lanes)]
+        self._convoys = [Convoy(self._in_company) for _ in range(lanes)]
         self._ear = None if postgresql_url is None else Ear(postgresql_url, self._news)
 
     async def open(self) -> None:
@@ -163,14 +174,21 @@ class SqlStore:
             await self._ear.open()
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[SqlUnitOfWork]:
+    async def unit_of_work(self, *, brief: bool = False) -> AsyncIterator[SqlUnitOfWork]:
         async with _transaction(self._engines.writer) as connection:
             unit = SqlUnitOfWork(connection, locks=True)
-            yield unit
+            async with briefly(connection) if brief else nullcontext():
+                yield unit
             if unit.concerned and self._ear is not None:
                 await self._news.notify(connection, unit.concerned)
         if unit.concerned:
             self._news.publish(unit.concerned.whom, unit.concerned.kinds)
+
+    @asynccontextmanager
+    async def _in_company(self) -> AsyncIterator[SqlUnitOfWork]:
+        async with self.unit_of_work(brief=True) as unit:
+            unit.in_company = True
+            yield unit
 
     async def together(self, party_id: str, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         # Always the same one for a party: its works stay in order, and no two convoys wait for each other's rows.
@@ -209,6 +227,24 @@ async def open_store(url: str) -> SqlStore:
         await store.close()
         raise
     return store
+
+
+async def open_migrated(url: str) -> SqlStore:
+    """The same, once its tables are what they are today."""
+    if is_new_file(url):
+        _make_private(Path(url.removeprefix("sqlite:///")))
+    await migrate(url)
+    return await open_store(url)
+
+
+def _make_private(path: Path) -> None:
+    """The key that signs tokens will be in the store: nobody else on this machine may read it."""
+    path.touch(mode=0o600)
+
+
+def is_new_file(url: str) -> bool:
+    path = url.removeprefix("sqlite:///")
+    return path != url and not Path(path).exists()
 
 
 @asynccontextmanager

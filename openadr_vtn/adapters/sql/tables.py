@@ -179,6 +179,16 @@ class DeliveryRow(Row, table=True):
     reported_at: datetime | None = Field(sa_column=_moment(null=True))
 
 
+class FanOutRow(Row, table=True):
+    """How far the news of an event has been written out to its parties."""
+
+    __tablename__ = "fan_out"
+    event_id: str = Field(sa_column=Column(ForeignKey("event.id", ondelete="CASCADE"), primary_key=True))
+    at: datetime = Field(sa_column=_moment())
+    reached: str
+    owed: int
+
+
 class ErrandRow(Row, table=True):
     """A queue for each party, in the order of the numbers."""
 

@@ -32,12 +32,14 @@ async def check_admission(uow: UnitOfWork, event: DrEvent, program: Program, now
     if not crowd and not in_the_way:
         return
     held = await _held(uow, crowd or in_the_way)
+    coming = await _coming(uow, crowd or in_the_way)
     for party in await uow.parties.certified():
         if not is_for(event, program, party):
             continue
         rows = held.get(party.id, {})
-        _check_overlap(event, party, [other for other in in_the_way if other.id in rows], rows)
-        told = [event, *(other for other in crowd if other.id in rows)]
+        has = rows.keys() | {other.id for other, its_program in coming if is_for(other, its_program, party)}
+        _check_overlap(event, party, [other for other in in_the_way if other.id in has], rows)
+        told = [event, *(other for other in crowd if other.id in has)]
         size = sum(sizes[one.id] for one in told)
         if not fits(len(told), size):
             raise InvalidEvent(
@@ -57,6 +59,17 @@ def _check_overlap(event: DrEvent, party: Party, others: Sequence[DrEvent], rows
             f"party {party.name} has event {other.id} of this program at that time, and the program's events do not "
             "overlap (EVENT_OVERLAP)"
         )
+
+
+async def _coming(uow: UnitOfWork, events: Sequence[DrEvent]) -> list[tuple[DrEvent, Program]]:
+    """Those of them that parties are still to be told of."""
+    waiting = {fan_out.event_id for fan_out in await uow.fan_outs.all()}
+    found = []
+    for event in events:
+        program = await uow.programs.by_id(event.program_id) if event.id in waiting else None
+        if program is not None and event.cancelled_at is None:
+            found.append((event, program.program))
+    return found
 
 
 async def _held(uow: UnitOfWork, events: Sequence[DrEvent]) -> dict[str, dict[str, Delivery]]:

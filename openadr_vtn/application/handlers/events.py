@@ -59,8 +59,8 @@ async def create_event(
         await uow.events.add(stored)
         await note_events(uow, Operation.CREATE, [stored], now)
         await tell_devices(uow, stored, program, maker=maker, now=now)
-        parties = await publish(uow, event, program.program, now)
-        await uow.audit.append(_entry(now, actor, "create event", event, f"parties owed: {parties}"))
+        reach = await publish(uow, event, program.program, now)
+        await uow.audit.append(_entry(now, actor, "create event", event, reach))
         if repeat is not None:
             await uow.receipts.add(actor, repeat.key, f"{repeat.digest} {event_id}", now)
     return stored
@@ -104,6 +104,8 @@ async def replace_event(
     they cannot be told what it becomes. An event at the beginning of time that lasts no time is called off.
     """
     async with store.unit_of_work() as uow:
+        # Nobody is told of it from here on, before it is what it becomes.
+        await uow.alone()
         before = await live_event(uow, event_id)
         if request.program_id != before.event.program_id:
             raise Conflict("an event stays in its program: delete it, and write a new one")
@@ -133,8 +135,8 @@ async def replace_event(
         await uow.events.replace(stored)
         await note_events(uow, Operation.UPDATE, [stored], now)
         await tell_devices(uow, stored, program, maker=maker, now=now)
-        parties = await publish(uow, event, program.program, now)
-        await uow.audit.append(_entry(now, actor, "replace event", event, f"parties owed: {parties}"))
+        reach = await publish(uow, event, program.program, now)
+        await uow.audit.append(_entry(now, actor, "replace event", event, reach))
     return stored
 
 
@@ -163,6 +165,7 @@ async def remove_in(
     for stored in before:
         if stored.event.status_at(now) is EventStatus.COMPLETED:
             await uow.events.remove(stored.event.id, now)
+            await uow.fan_outs.end(stored.event.id)
             await uow.audit.append(_entry(now, actor, "remove event", stored.event, reason))
             await note_events(uow, Operation.DELETE, [stored], now)
             done.append(replace(stored, removed_at=now))
@@ -183,6 +186,7 @@ async def cancel_in(
         await uow.events.replace(after)
         await uow.deliveries.owe_cancelled(event.id, event.version, now)
         await call_off(uow, event.id, now)
+        await uow.fan_outs.end(event.id)
         await uow.audit.append(_entry(now, actor, "cancel event", event, reason))
         done.append(after)
     await note_events(uow, Operation.DELETE, done, now)
@@ -191,10 +195,7 @@ async def cancel_in(
 
 async def _is_told(uow: UnitOfWork, event: DrEvent) -> bool:
     """Whether anybody who speaks 2.0b was ever owed it."""
-    if not event.signals or not await uow.parties.certified_exist():
-        return False
-    told = {row.party_id for row in await uow.deliveries.of_event(event.id)}
-    return any(party.id in told for party in await uow.parties.certified())
+    return bool(event.signals) and await uow.deliveries.certified_told(event.id)
 
 
 def _check_rails(event: DrEvent, request: EventRequest, program: StoredProgram, rails: GuardRails) -> None:

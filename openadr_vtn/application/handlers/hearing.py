@@ -11,6 +11,7 @@ from openadr_core.model.target import Target, TargetKind
 from openadr_core.oadr3.decode import decode_event
 from openadr_core.oadr3.messages import ReportRequest
 from openadr_core.oadr3.readings import AGGREGATED, OPTED_OUT, is_of_the_future, measured, operating_states
+from openadr_vtn.application.handlers.publication import publish_ahead
 from openadr_vtn.application.oadr3_ports import StoredReport
 from openadr_vtn.application.ports import StoredEvent, UnitOfWork
 from openadr_vtn.domain.delivery import newest
@@ -52,6 +53,7 @@ async def hear(
     await uow.reports.add_readings(party_id, found, now)
     states = operating_states(request)
     version = event.event.version
+    await publish_ahead(uow, party_id, [stored.event_id])
     row = newest(await uow.deliveries.of_parties([party_id], [stored.event_id])).get((stored.event_id, party_id))
     if row is not None:
         version = row.version

@@ -10,6 +10,7 @@ from openadr_core.model.target import audience_of, names_of
 from openadr_core.oadr3.encode import shown_text
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.application.handlers.events import live_event
+from openadr_vtn.application.handlers.publication import publish_ahead
 from openadr_vtn.application.oadr3_ports import EventFilter, Page, ProgramFilter
 from openadr_vtn.application.ports import Store, StoredEvent, StoredProgram
 from openadr_vtn.application.viewers import Viewer
@@ -102,8 +103,14 @@ async def _note_fetched(store: Store, viewer: Viewer, seen: Sequence[StoredEvent
     """The ledger's facts about a ven that comes and reads: the first time it was told an event's version, it has it."""
     if viewer.party_id is None or not seen:
         return
+    event_ids = [stored.event.id for stored in seen]
     async with store.view() as view:
-        rows = await view.deliveries.of_parties([viewer.party_id], [stored.event.id for stored in seen])
+        ahead = {fan_out.event_id for fan_out in await view.fan_outs.all()}.intersection(event_ids)
+        rows = await view.deliveries.of_parties([viewer.party_id], event_ids)
+    if ahead:
+        async with store.unit_of_work() as uow:
+            await publish_ahead(uow, viewer.party_id, ahead)
+            rows = await uow.deliveries.of_parties([viewer.party_id], event_ids)
     news = [row for row in newest(rows).values() if row.fetched_at is None and not row.withdrawn]
     keys = [(row.event_id, row.version) for row in news]
     if keys:

@@ -1,6 +1,7 @@
 """The door over real sockets: so many requests at a time, and no more; what it tells is little."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,8 +11,8 @@ from aiohttp import web
 
 from openadr_core.errors import Unavailable
 from openadr_core.exchange import Request, Response
-from openadr_core.limits import RETRIES_PER_S, RETRY_AFTER_S
-from openadr_core.shell.door import Door, _Crowd
+from openadr_core.limits import RETRIES_LEAST_PER_S, RETRY_AFTER_S, RETRY_SPREAD_MAX_S
+from openadr_core.shell.door import Door, _Appointments
 from openadr_core.shell.http_armour import Running, serve
 
 BODY_MAX = 1000
@@ -128,22 +129,32 @@ async def test_what_may_wait_is_let_in_beyond_the_bound() -> None:
     try:
         async with httpx.AsyncClient(base_url=running.url) as client:
             waiting = [asyncio.create_task(client.post("/poll", content=b"poll")) for _ in range(5)]
+            # Those that wait take nobody's place, and need none.
+            waiting.append(asyncio.create_task(client.post("/event", content=b"x")))
             for _ in waiting:
                 await core.came.acquire()
             assert (await client.post("/event", content=b"x")).status_code == 503
+            waiting.append(asyncio.create_task(client.post("/poll", content=b"poll")))
+            await core.came.acquire()
             core.open.set()
-            assert [one.status_code for one in await asyncio.gather(*waiting)] == [200] * 5
+            assert [one.status_code for one in await asyncio.gather(*waiting)] == [200] * 7
     finally:
         await running.close()
 
 
 def test_a_crowd_is_told_to_come_again_over_as_long_as_it_takes_to_serve_it() -> None:
-    crowd = _Crowd()
-    draws = [number / 9_000 for number in range(9_000)]
-    told = [crowd.wait_s(100.0, draw) for draw in draws] and [crowd.wait_s(101.0, draw) for draw in draws]
-    spread_s = 9_000 / RETRIES_PER_S
-    assert min(told) == RETRY_AFTER_S
-    assert max(told) == int(spread_s)
-    busiest = max(told.count(second) for second in range(RETRY_AFTER_S, int(spread_s)))
-    assert busiest <= 1.1 * RETRIES_PER_S
-    assert crowd.wait_s(110.0, 0.99) == RETRY_AFTER_S, "it has gone"
+    appointments = _Appointments()
+    for number in range(601):
+        appointments.served(100.0 + number / 300)
+    told = [102 + appointments.wait_s(102.0) for _ in range(3_000)]
+    told += [103 + appointments.wait_s(103.0) for _ in range(3_000)]
+    assert min(told) == 102 + RETRY_AFTER_S
+    assert max(told) == pytest.approx(102 + RETRY_AFTER_S + 6_000 / 300, abs=1)
+    assert max(Counter(told).values()) <= 2 * 300
+    assert appointments.wait_s(200.0) == RETRY_AFTER_S, "the crowd has gone"
+
+
+def test_nobody_waits_longer_than_is_bearable_however_slow_it_is() -> None:
+    appointments = _Appointments()
+    told = [appointments.wait_s(0.0) for _ in range(100 * RETRIES_LEAST_PER_S)]
+    assert max(told) == RETRY_SPREAD_MAX_S

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Connection, event, text
 
-from openadr_core.errors import Conflict, Unavailable
+from openadr_core.errors import Conflict, LocalProtocolError, Unavailable
 from openadr_vtn.adapters.sql.convoy import FAILURES_MAX, MEMBERS_MAX, Convoy
 from openadr_vtn.adapters.sql.store import POSTGRESQL_CONVOYS, SqlStore, SqlUnitOfWork, open_store
 from openadr_vtn.application.ports import UnitOfWork
@@ -82,7 +82,7 @@ async def test_a_party_that_fails_takes_nobody_along(store: SqlStore, now: datet
 async def test_what_the_database_refuses_is_refused_to_one_alone(store: SqlStore, now: datetime) -> None:
     async def refused(uow: UnitOfWork) -> None:
         assert isinstance(uow, SqlUnitOfWork)
-        await uow._connection.execute(text("SELECT nothing_of_the_kind"))
+        await uow.connection.execute(text("SELECT nothing_of_the_kind"))
 
     works = [store.together("one party", joins(store, number, now)) for number in range(3)]
     found = await asyncio.gather(store.together("one party", refused), *works, return_exceptions=True)
@@ -133,6 +133,36 @@ async def test_who_gives_up_takes_nobody_along(store: SqlStore, now: datetime) -
     found = await asyncio.gather(*works, return_exceptions=True)
     assert (found[0], found[2]) == (0, 2)
     assert isinstance(found[1], asyncio.CancelledError)
+
+
+async def test_nobody_waits_for_a_convoy_that_was_cancelled_and_the_next_one_goes(
+    store: SqlStore, now: datetime
+) -> None:
+    begun = asyncio.Event()
+
+    async def stuck(_: UnitOfWork) -> None:
+        begun.set()
+        await asyncio.sleep(WAIT_S)
+
+    first = asyncio.create_task(store.together("one party", stuck))
+    await begun.wait()
+    works = [asyncio.create_task(store.together("one party", joins(store, number, now))) for number in range(3)]
+    await asyncio.sleep(0)
+    (driving,) = [convoy._driving for convoy in store._convoys if convoy._driving is not None]
+    driving.cancel()
+    found = await asyncio.wait_for(asyncio.gather(first, *works, return_exceptions=True), WAIT_S)
+    assert all(isinstance(one, Unavailable) for one in found)
+    assert await store.together("one party", joins(store, 7, now)) == 7
+
+
+async def test_whoever_is_in_company_is_not_alone(store: SqlStore) -> None:
+    """It would wait for others while all of the convoy wait for it."""
+
+    async def alone(uow: UnitOfWork) -> None:
+        await uow.alone()
+
+    with pytest.raises(LocalProtocolError):
+        await store.together("one party", alone)
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from openadr_vtn.adapters.gathering import gathered
+from openadr_vtn.adapters.gathering import Gathering, gathered
 
 
 class Library:
@@ -71,3 +71,15 @@ async def test_who_gives_up_takes_the_answer_from_nobody() -> None:
     assert await patient == 2
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_nobody_waits_for_a_reading_that_was_cancelled() -> None:
+    library = Library()
+    gathering = Gathering(library.read, at_most=1)
+    asking = [asyncio.create_task(gathering.ask(number)) for number in range(3)]
+    await library.begun.wait()
+    assert gathering._reading is not None
+    gathering._reading.cancel()
+    found = await asyncio.wait_for(asyncio.gather(*asking, return_exceptions=True), 5)
+    assert all(isinstance(one, asyncio.CancelledError) for one in found)
+    assert await gathering.ask(7) == 14

@@ -20,6 +20,7 @@ from openadr_vtn.application.oadr3_ports import (
     StoredResource,
     VenFilter,
 )
+from openadr_vtn.domain.fan_out import EVERYBODY
 from openadr_vtn.domain.targeting import dues
 from tests.vtn.samples import HOUR, a_party, a_program, a_stored_event
 
@@ -263,7 +264,7 @@ async def test_vens_are_owed_a_new_event_as_a_set_by_the_rule_for_each(
             await unit.parties.add(ven)
         await unit.resources.add(a_resource(now, party_id="id-with-resource", targets=("of-resource", "zone-z")))
         await unit.events.add(stored)
-        owed = await unit.deliveries.owe_vens(stored.event, now)
+        owed = await unit.deliveries.owe_vens(stored.event, now, EVERYBODY)
     async with stocked.view() as view:
         every = [party for party in await view.parties.all() if not party.certificates]
         rows = await view.deliveries.of_event("event-new")

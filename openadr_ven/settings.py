@@ -184,6 +184,10 @@ class Sep2VtnSettings(Table):
     """strict: ECDHE-ECDSA-AES128-CCM8 alone; compat: AES-GCM too, for servers behind a gateway that has no CCM."""
     pin: int | None = None
     """What the utility told us: a server that says another one is not followed."""
+    pen: Annotated[int, Field(ge=0, le=99_999_999)] = 0
+    """Our Private Enterprise Number: what the mRIDs of our mirrored meter end in."""
+    post_rate_s: Annotated[int, Field(ge=1, le=1800)] = 300
+    """How often we would post readings; the server's word counts."""
     in_band: bool = False
     """Register ourselves where the server does not know us yet."""
     devices: Path | None = None

@@ -1,7 +1,7 @@
-"""Watts and vars as IEEE 2030.5 writes them: sixteen bits, and a power of ten."""
+"""Watts, vars and watt-hours as IEEE 2030.5 writes them: sixteen bits, and a power of ten."""
 
 from openadr_core.errors import LocalProtocolError
-from openadr_core.sep2.quantities import ActivePower, ReactivePower
+from openadr_core.sep2.quantities import ActivePower, ReactivePower, WattHour
 
 VALUE_MOST = 2**15 - 1
 MULTIPLIER_MOST = 9
@@ -16,6 +16,11 @@ def active_power(power_w: float) -> ActivePower:
 def reactive_power(power_var: float) -> ReactivePower:
     value, multiplier = _scaled(power_var)
     return ReactivePower(multiplier=multiplier, value=value)
+
+
+def watt_hours(energy_wh: float) -> WattHour:
+    value, multiplier = _scaled(energy_wh)
+    return WattHour(multiplier=multiplier, value=value)
 
 
 def magnitude(power: ActivePower | ReactivePower) -> float:

@@ -31,6 +31,8 @@ SCHEMAS: Mapping[str, tuple[CsipAus | None, str]] = {
     "1.3": (CsipAus.V1_3, "schemas/ieee2030_5/csipaus-1.3.xsd"),
 }
 STORES = (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL)
+PHOTOVOLTAIC, STORAGE, CHARGERS, PHOTOVOLTAIC_AND_STORAGE = 4, 80, 82, 83
+"""DERType."""
 MIXED_DER = 1 << 18
 """deviceCategory of a fleet."""
 COLUMNS = ("lfdi", "name")
@@ -53,8 +55,14 @@ def speak_sep2(
             dcap=vtn.dcap,
             speech=Speech(url=vtn.url, csipaus=csipaus, schema=load_schema(schema)),
             identity=Identity(
-                lfdi=own.peer.lfdi, sfdi=own.peer.sfdi, pin=vtn.pin, registers=vtn.in_band, category=MIXED_DER
+                lfdi=own.peer.lfdi,
+                sfdi=own.peer.sfdi,
+                pin=vtn.pin,
+                registers=vtn.in_band,
+                category=MIXED_DER,
+                pen=vtn.pen,
             ),
+            post_rate_s=vtn.post_rate_s,
             ratings=ratings_of(fleet),
             managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
             poll_jitter=vtn.poll_jitter,
@@ -101,7 +109,17 @@ def ratings_of(fleet: Fleet, rows: Mask | None = None) -> Ratings:
         max_w=float(fleet.export_max_w[mine].sum()),
         charge_max_w=float(fleet.import_max_w[stores].sum()),
         discharge_max_w=float(fleet.export_max_w[stores].sum()),
+        energy_wh=float(fleet.energy_wh[stores].sum()),
+        der_type=_der_type(fleet, mine),
     )
+
+
+def _der_type(fleet: Fleet, mine: Mask) -> int:
+    """What people would call it."""
+    there = set(fleet.device_class[mine].tolist())
+    if DeviceClass.SOLAR_INVERTER in there:
+        return PHOTOVOLTAIC if there.isdisjoint(STORES) else PHOTOVOLTAIC_AND_STORAGE
+    return CHARGERS if there.isdisjoint(STORES) and DeviceClass.EV_CHARGER in there else STORAGE
 
 
 def managed_devices(path: Path, fleet: Fleet, fleet_name: str) -> dict[str, ManagedDevice]:

@@ -26,7 +26,7 @@ from openadr_ven.protocols.sep2 import (
     Sep2Settings,
     Speech,
 )
-from tests.vtn.protocols.sep2.sep2_bench import Sep2Bench, running_server
+from tests.vtn.protocols.sep2.sep2_bench import PEN, Sep2Bench, running_server
 
 URL = "https://utility.example"
 RATINGS = Ratings(max_w=10_000.0, charge_max_w=8_000.0, discharge_max_w=6_000.0)
@@ -137,7 +137,7 @@ def settings_of(
     return Sep2Settings(
         dcap=dcap,
         speech=Speech(url=URL, csipaus=CsipAus.V1_2, schema=SCHEMA),
-        identity=Identity(lfdi=peer.lfdi, sfdi=peer.sfdi, pin=pin, registers=registers),
+        identity=Identity(lfdi=peer.lfdi, sfdi=peer.sfdi, pin=pin, registers=registers, pen=PEN),
         ratings=RATINGS,
         managed=managed or {},
         enrolment_retry=timedelta(seconds=30),

@@ -102,6 +102,7 @@ def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_it
     (knocked,) = desks.vtn_json("party", "list")
     desks.vtn("party", "approve", knocked["id"], "--name", "aggregator")
     desks.vtn("device", "rate", "DERProgramList", "1")
+    desks.vtn("device", "rate", "EndDevice", "2")
     desks.vtn("device", "add-group", "feeder-1", "--primacy", "3")
     desks.vtn("device", "add", "aggregator", knocked["certificates"][0]["lfdi"], "--group", "feeder-1")
     wait("the agent to find itself", lambda: "registered" in desks.notices())
@@ -114,4 +115,7 @@ def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_it
     desks.vtn("control", "cancel", control["mrid"])
     wait("the operator to read that it is cancelled", lambda: desks.answers() == [1, 2, 6])
     wait("the fleet to be let go", lambda: desks.fleet_w() > -0.1 * SHARED_W, wait_s=20)
+    lfdi = knocked["certificates"][0]["lfdi"]
+    said = {"der/1/dercap", "der/1/derg", "der/1/ders"}
+    wait("the operator to read how the fleet is", lambda: set(desks.vtn_json("device", "show", lfdi)["said"]) >= said)
     assert f"{control['mrid']}.opModTargetW" in desks.ven("event", "list")

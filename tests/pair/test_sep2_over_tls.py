@@ -120,7 +120,9 @@ async def test_a_server_without_ccm_8_is_not_spoken_to(lab: Lab, fleet: Fleet) -
 
 
 def test_what_per_cents_are_of(fleet: Fleet) -> None:
-    assert ratings_of(fleet) == Ratings(max_w=300_000.0, charge_max_w=300_000.0, discharge_max_w=300_000.0)
+    assert ratings_of(fleet) == Ratings(
+        max_w=300_000.0, charge_max_w=300_000.0, discharge_max_w=300_000.0, energy_wh=810_000.0, der_type=80
+    )
 
 
 def test_devices_that_we_answer_for_are_parts_of_the_fleet(fleet: Fleet, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from openadr_core.sep2.controls import DefaultDERControl, DERControlList, DERPro
 from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList, Registration
 from openadr_core.sep2.server import DeviceCapability, Time
 from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, fetch, fetch_if_there, whole_list
+from openadr_ven.protocols.sep2.identity import Identity
 from openadr_ven.protocols.sep2.taking import ListedProgram
 
 POLL_RATE_S = 900
@@ -21,20 +22,6 @@ class NotOurs(OpenAdrError):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who we are, by our certificate, and what the utility told us of it."""
-
-    lfdi: str
-    sfdi: int
-    pin: int | None = None
-    """Told out of band; None: not checked."""
-    registers: bool = False
-    """Whether we register ourselves where the server does not know us yet."""
-    category: int = 0
-    """Bits of deviceCategory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,10 @@ class Ratings:
     max_w: float
     charge_max_w: float = 0.0
     discharge_max_w: float = 0.0
+    energy_wh: float = 0.0
+    """What it can store."""
+    der_type: int = 83
+    """DERType: 4 photovoltaic, 80 storage, 82 EV charging, 83 photovoltaic with storage."""
 
 
 Reader = Callable[[object, Ratings], tuple[AskedSignal, ...]]

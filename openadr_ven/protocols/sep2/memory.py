@@ -155,6 +155,10 @@ class Memory:
     """The server's clock less ours."""
     own_href: str = ""
     """Of our EndDevice, as it was last found."""
+    mirror_href: str = ""
+    """Of our MirrorUsagePoint; empty where there is none."""
+    mirror_rate_s: int = 0
+    """How often it wants readings, as the agent was told; 0: it was not."""
     known: tuple[KnownControl, ...] = ()
     defaults: tuple[KnownDefault, ...] = ()
     told: tuple[Told, ...] = ()

@@ -41,7 +41,6 @@ from openadr_ven.protocols.sep2.answering import next_moment, owed, with_replies
 from openadr_ven.protocols.sep2.calls import REDIRECTS, REDIRECTS_MAX, Call, Refusal, Script, Speech
 from openadr_ven.protocols.sep2.discovery import (
     CATEGORY_BASE,
-    Identity,
     NotOurs,
     Place,
     Programs,
@@ -50,8 +49,11 @@ from openadr_ven.protocols.sep2.discovery import (
     read_programs,
     read_time,
 )
+from openadr_ven.protocols.sep2.identity import Identity
 from openadr_ven.protocols.sep2.meaning import Ratings
 from openadr_ven.protocols.sep2.memory import Memory, Reply
+from openadr_ven.protocols.sep2.mirroring import POST_RATE_S
+from openadr_ven.protocols.sep2.presence import Presence
 from openadr_ven.protocols.sep2.taking import Device, take_programs
 from openadr_ven.protocols.sep2.telling import event_id_of, schedules, spans_of, tell
 
@@ -60,6 +62,8 @@ OFFSET_NOISE_S = 2
 NO_SCHEDULES = "IEEE 2030.5 has no schedules: the server is told control by control"
 FAR = datetime.max.replace(tzinfo=UTC)
 BUSY = {HTTPStatus.TOO_MANY_REQUESTS}
+FAILING = frozenset(range(HTTPStatus.INTERNAL_SERVER_ERROR, 600)) - {HTTPStatus.NOT_IMPLEMENTED}
+"""A function set that is not there is a refusal: asking again would change nothing."""
 
 
 class Purpose(Enum):
@@ -69,6 +73,8 @@ class Purpose(Enum):
     TIME = auto()
     PROGRAMS = auto()
     REPLY = auto()
+    PRESENCE = auto()
+    """How we are, and what our meter saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +85,8 @@ class Sep2Settings:
     identity: Identity
     ratings: Ratings
     """Of the fleet: what per cents are of."""
+    post_rate_s: int = POST_RATE_S
+    """How often we would post readings; the server's word counts."""
     managed: Mapping[str, "ManagedDevice"]
     """Those that we answer for besides ourselves, by LFDI."""
     poll_jitter: float = 0.0
@@ -118,6 +126,7 @@ class Sep2Session:
         """When we were last asked for a request."""
         self._time_is_fresh = False
         self._away = False
+        self._presence = Presence(identity=settings.identity, rate_s=settings.post_rate_s, ratings=self._ratings)
         self._indications: deque[Indication] = deque()
         self._recorded: tuple[Memory, str] | None = None
         for told in self._memory.told:
@@ -147,7 +156,7 @@ class Sep2Session:
             self._memory = self._memory.with_told(replace(told, opt=None))
 
     def report(self, batch: Batch) -> None:
-        raise LocalProtocolError(f"nobody has asked for {batch.request.id}")
+        self._presence.report(batch)
 
     def opt(self, order: OptOrder) -> None:
         self._indicate(OptTold(number=order.number, opt_id=order.opt_id, code="200", description=NO_SCHEDULES))
@@ -178,7 +187,7 @@ class Sep2Session:
         if self._is_under_way or self._away:
             return None
         moments = [self._place_at, self._programs_at if self._place is not None else FAR]
-        if self._memory.replies and self._place is not None:
+        if self._place is not None and (self._memory.replies or self._presence.has_business):
             moments.append(self._due_at)
         return min(max(min(moments), self._due_at), self._look_at)
 
@@ -211,7 +220,7 @@ class Sep2Session:
         if not self._is_under_way or self._call is None:
             raise LocalProtocolError("an answer to no request")
         self._is_under_way = False
-        if response.status in BUSY or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if response.status in BUSY or response.status in FAILING:
             self._abandon()
             self._pause(now, f"HTTP {response.status}", at_least_s=retry_after_s(response))
             return
@@ -247,7 +256,10 @@ class Sep2Session:
         if self._memory.replies:
             self._purpose = Purpose.REPLY
             return _post_reply(self._memory.replies[0])
-        return None
+        self._purpose = Purpose.PRESENCE
+        script = self._presence.next_script(self._memory, self._place, moment + self._memory.offset_s)
+        self._indications.extend(self._presence.indications())
+        return script
 
     def _look(self, now: datetime) -> bool:
         """Say what has come due by the time, or by the agent's answers; whether anything has."""
@@ -315,6 +327,7 @@ class Sep2Session:
             Purpose.TIME: self._took_time,
             Purpose.PROGRAMS: self._took_programs,
             Purpose.REPLY: self._replied,
+            Purpose.PRESENCE: self._told_presence,
         }
         handlers[self._purpose](value, now)
         if self._purpose in {Purpose.PLACE, Purpose.TIME}:
@@ -328,15 +341,20 @@ class Sep2Session:
         self._place_at = now + self._pace(place.poll_rate_s)
         self._programs_at = now
         self._took_time(place.time_offset_s, now)
-        own = place.devices[0]
+        own_href = place.devices[0].href or ""
+        is_known = self._memory.own_href == own_href
         if is_new:
+            ours = [one for one in place.devices if self._is_ours(lfdi_of(one, self._settings.identity))]
+            self._presence.registered(ours)
             self._indicate(
                 Registered(
-                    ven_id=self._own, vtn_id=self._settings.speech.url, registration_id=own.href or "",
-                    renewed=self._memory.own_href == (own.href or ""),
+                    ven_id=self._own, vtn_id=self._settings.speech.url, registration_id=own_href, renewed=is_known
                 )
-            )  # fmt: skip
-        self._memory = replace(self._memory, own_href=own.href or "")
+            )
+        if not is_known:
+            # A new registration: the agent has forgotten what readings were wanted.
+            self._memory = replace(self._memory, own_href=own_href, mirror_href="", mirror_rate_s=0)
+        self._presence.look_again()
 
     def _took_time(self, offset_s: int | None, now: datetime) -> None:
         del now
@@ -369,7 +387,16 @@ class Sep2Session:
         del now
         self._memory = replace(self._memory, replies=self._memory.replies[1:])
 
+    def _told_presence(self, value: Any, now: datetime) -> None:
+        self._memory = self._presence.finished(value, self._memory, now)
+        self._indications.extend(self._presence.indications())
+
     def _refused(self, refusal: Refusal, now: datetime) -> None:
+        if self._purpose is Purpose.PRESENCE:
+            self._abandon()
+            self._memory = self._presence.refused(refusal, self._memory)
+            self._indications.extend(self._presence.indications())
+            return
         if self._purpose is not Purpose.REPLY:
             self._fall_back(now, str(refusal))
             return

@@ -1,5 +1,8 @@
 """The news of an event beyond the first parties: written out afterwards, by whoever comes, and true at every moment."""
 
+import asyncio
+import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +32,27 @@ PARTIES = 2 * PARTIES_AT_A_TIME + 3
 VENS = 5
 """Of OpenADR 3: without certificate, the last by id."""
 MINUTE = timedelta(minutes=1)
+IS_KILLED = """
+import asyncio, os, signal, sys
+from datetime import UTC, datetime
+from openadr_vtn.adapters.fan_out import FanOutWorker
+from openadr_vtn.adapters.sql.store import open_store
+
+asked = 0
+
+def now():
+    global asked
+    asked += 1
+    if asked == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return datetime.now(UTC)
+
+async def main():
+    await FanOutWorker(await open_store(sys.argv[1]), now).turn()
+
+asyncio.run(main())
+"""
+"""It asks for the time within each transaction."""
 
 
 def a_program_for_all(now: datetime) -> StoredProgram:
@@ -135,6 +159,17 @@ async def test_who_dies_over_it_is_followed_by_another(url: str, crowded: SqlSto
     await FanOutWorker(other, lambda: now).turn()
     assert len(await rows_of(other, event)) == PARTIES
     await other.close()
+
+
+async def test_a_process_that_is_killed_over_it_has_lost_nothing(url: str, crowded: SqlStore, now: datetime) -> None:
+    event = an_event(now)
+    await write(crowded, event, now)
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", IS_KILLED, url)
+    assert await killed.wait() == -signal.SIGKILL
+    assert len(await rows_of(crowded, event)) == 2 * PARTIES_AT_A_TIME, "what it had begun with the others is undone"
+    await FanOutWorker(crowded, lambda: now).turn()
+    rows = await rows_of(crowded, event)
+    assert sorted(row.party_id for row in rows) == sorted(party.id for party in everybody(now))
 
 
 async def test_a_change_in_the_middle_reaches_everybody_once(crowded: SqlStore, now: datetime) -> None:

@@ -12,9 +12,9 @@ from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.application.handlers.events import live_event
 from openadr_vtn.application.handlers.publication import publish_ahead
 from openadr_vtn.application.oadr3_ports import EventFilter, Page, ProgramFilter
-from openadr_vtn.application.ports import Store, StoredEvent, StoredProgram
+from openadr_vtn.application.ports import Store, StoredEvent, StoredProgram, UnitOfWork
 from openadr_vtn.application.viewers import Viewer
-from openadr_vtn.domain.delivery import newest
+from openadr_vtn.domain.delivery import Delivery, Key, newest
 from openadr_vtn.domain.visibility import Sight
 
 T = TypeVar("T")
@@ -100,19 +100,26 @@ def event_text(stored: StoredEvent, sight: Sight) -> str:
 
 
 async def _note_fetched(store: Store, viewer: Viewer, seen: Sequence[StoredEvent], now: datetime) -> None:
-    """The ledger's facts about a ven that comes and reads: the first time it was told an event's version, it has it."""
-    if viewer.party_id is None or not seen:
+    """The ledger's facts about a ven that comes and reads: the first time it was told an event's version, it has it.
+
+    Thousands come and read when an event was written: what is noted of them shares commits.
+    """
+    party_id, event_ids = viewer.party_id, [stored.event.id for stored in seen]
+    if party_id is None or not seen:
         return
-    event_ids = [stored.event.id for stored in seen]
     async with store.view() as view:
         ahead = {fan_out.event_id for fan_out in await view.fan_outs.all()}.intersection(event_ids)
-        rows = await view.deliveries.of_parties([viewer.party_id], event_ids)
-    if ahead:
-        async with store.unit_of_work() as uow:
-            await publish_ahead(uow, viewer.party_id, ahead)
-            rows = await uow.deliveries.of_parties([viewer.party_id], event_ids)
+        keys = _unread(await view.deliveries.of_parties([party_id], event_ids))
+
+    async def note(uow: UnitOfWork) -> None:
+        await publish_ahead(uow, party_id, ahead)
+        there = _unread(await uow.deliveries.of_parties([party_id], event_ids)) if ahead else keys
+        await uow.deliveries.mark_pushed(party_id, there, now)
+
+    if ahead or keys:
+        await store.together(party_id, note)
+
+
+def _unread(rows: Sequence[Delivery]) -> list[Key]:
     news = [row for row in newest(rows).values() if row.fetched_at is None and not row.withdrawn]
-    keys = [(row.event_id, row.version) for row in news]
-    if keys:
-        async with store.unit_of_work() as uow:
-            await uow.deliveries.mark_pushed(viewer.party_id, keys, now)
+    return [(row.event_id, row.version) for row in news]

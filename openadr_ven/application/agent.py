@@ -16,7 +16,6 @@ import numpy as np
 from openadr_core.errors import DeviceError, LocalProtocolError, StoreError
 from openadr_core.model.opt import OptType
 from openadr_ven.application.accounting import Account
-from openadr_ven.application.commands import frames
 from openadr_ven.application.control import Control, Tick
 from openadr_ven.application.heeding import Heeding, Taken
 from openadr_ven.application.observation import Observation
@@ -361,7 +360,7 @@ class Agent:
 
     async def _send(self, made: Round) -> None:
         try:
-            await self._gateways.send(list(frames(self.seen.fleet, made)))
+            await self._gateways.send(list(self.control.commands.frames(made)))
         except (DeviceError, LocalProtocolError) as error:
             self._journal("commands not sent", event_id=made.event_id, sequence=made.sequence, error=str(error))
             return

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from openadr_ven.dispatch.network import starts_of
 from openadr_ven.domain.held import Round
 from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, gateways
 from openadr_ven.gateways.acknowledgement import INPUT_OF_ACK, CommandInput, CommandState, advance
-from openadr_ven.gateways.contract import AckFrame, CommandFrame, command_rows
+from openadr_ven.gateways.contract import COMMAND_ROW, AckFrame, CommandFrame
 
 SETPOINT_STEP_W = 1.0
 """A setpoint that moved less is the same: no meter of a home sees the difference."""
@@ -152,34 +153,37 @@ class Commands:
         told = np.isfinite(self.sent_s)
         return {state.name.lower(): int((self.state[told] == state).sum()) for state in CommandState}
 
+    def frames(self, made: Round) -> Iterator[CommandFrame]:
+        """A round as frames, one for each gateway that it concerns; the same round gives the same frames."""
+        fleet = self._fleet
+        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=fleet.size).astype(np.bool_)
+        by_slot = self._gateways.by_slot
+        by_slot = by_slot[by_slot >= 0]
+        rows = by_slot[sent[by_slot]]
+        told = np.zeros(rows.size, dtype=COMMAND_ROW)
+        told["slot"], told["mode"] = fleet.slot[rows], np.frombuffer(made.mode, dtype=np.uint8)[rows]
+        told["setpoint_w"] = np.frombuffer(made.setpoint_w, dtype=np.float32)[rows]
+        starts = starts_of(fleet.gateway[rows])
+        codes = fleet.gateway[rows[starts]].tolist()
+        for code, start, end in zip(codes, starts.tolist(), [*starts[1:].tolist(), rows.size], strict=True):
+            yield CommandFrame(
+                gateway=fleet.gateway_names[code],
+                event_id=made.event_id,
+                event_version=made.event_version,
+                sequence=made.sequence,
+                issued_at=made.made_at,
+                start=made.made_at,
+                end=made.ends_at,
+                ramp_s=made.ramp_s,
+                rows=told[start:end],
+            )
+
     def _unconfirmed(self, mode: NDArray[np.uint8]) -> Mask:
         free = (mode == Mode.RELEASE) & (self.mode == Mode.RELEASE)
         return np.asarray(free & (self.state == CommandState.TIMED_OUT))
 
     def _advance(self, rows: Mask, given: CommandInput) -> None:
         self.state[rows], _ = advance(self.state[rows], given)
-
-
-def frames(fleet: Fleet, made: Round) -> Iterator[CommandFrame]:
-    """The round as frames, one for each gateway that it concerns; the same round gives the same frames."""
-    sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=fleet.size).astype(np.bool_)
-    mode = np.frombuffer(made.mode, dtype=np.uint8)
-    setpoint_w = np.frombuffer(made.setpoint_w, dtype=np.float32)
-    rows = np.flatnonzero(sent)
-    order = rows[np.argsort(fleet.gateway[rows], kind="stable")]
-    codes, starts = np.unique(fleet.gateway[order], return_index=True)
-    for code, behind in zip(codes, np.split(order, starts[1:]), strict=True):
-        yield CommandFrame(
-            gateway=fleet.gateway_names[code],
-            event_id=made.event_id,
-            event_version=made.event_version,
-            sequence=made.sequence,
-            issued_at=made.made_at,
-            start=made.made_at,
-            end=made.ends_at,
-            ramp_s=made.ramp_s,
-            rows=command_rows(fleet.slot[behind], mode[behind], setpoint_w[behind]),
-        )
 
 
 def lease_end(now: datetime, *, lease: timedelta, lets_go_at: datetime | None) -> datetime:

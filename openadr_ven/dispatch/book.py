@@ -25,6 +25,10 @@ class Book:
     direction: Direction
     offers: Offers
     """Within the network's limits."""
+    giving_rows: Rows
+    """The devices that have anything to give …"""
+    giving: Offers
+    """… and their offers: prices are looked for among these, mostly a third of the fleet."""
     levels: tuple[Level, ...]
     quotas: Quotas | None
     """None where no vendor sets any."""
@@ -78,21 +82,26 @@ def offer_book(
     can = only(could, usable)
     held = capped(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
     discrete = fleet.discrete()
-    whole = np.flatnonzero(discrete & (can.relief_w > 0.0))
+    giving_rows = np.flatnonzero(can.relief_w > 0.0)
+    giving = held.only(giving_rows)
+    whole = giving_rows[discrete[giving_rows]]
     quotas = Quotas(vendor=fleet.vendor, limit_w=fleet.vendor_limit_w)
-    most_w = relief_at(held, np.inf)
+    most_w = relief_at(giving, np.inf)
     limited = bool(np.isfinite(fleet.vendor_limit_w).any())
-    most = np.minimum(quotas.sums(most_w), quotas.limit_w).sum() if limited else most_w.sum()
+    among_vendors = Quotas(vendor=fleet.vendor[giving_rows], limit_w=fleet.vendor_limit_w)
+    most = np.minimum(among_vendors.sums(most_w), quotas.limit_w).sum() if limited else most_w.sum()
     return Book(
         direction=direction,
         offers=held,
+        giving_rows=giving_rows,
+        giving=giving,
         levels=levels,
         quotas=quotas if limited else None,
         usable=usable,
         can=can,
         discrete=discrete,
         by_size=whole[np.argsort(can.relief_w[whole], kind="stable")],
-        curve=supply_curve(held, *price_range(held)),
+        curve=supply_curve(giving, *price_range(giving)),
         most_w=float(most),
         can_w=(can_w := float(can.relief_w.sum())),
         withheld_w=reached_w - can_w,

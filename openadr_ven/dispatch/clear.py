@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openadr_ven.fleet.columns import Floats, chunks
+from openadr_ven.fleet.columns import Floats, Rows, over_chunks
 
 ROUNDS_MAX = 200
 """Newton takes 4 to 12; a bracket of doubles is halved to nothing in 120."""
@@ -45,6 +45,10 @@ class Offers:
         """Offers that only the devices' own headroom ends."""
         return cls(cost=cost, slope=slope, upper_w=upper_w, cap=saturation_price(cost, slope, upper_w))
 
+    def only(self, rows: Rows) -> "Offers":
+        """Of these rows."""
+        return Offers(cost=self.cost[rows], slope=self.slope[rows], upper_w=self.upper_w[rows], cap=self.cap[rows])
+
 
 Response = Callable[[float], tuple[float, float]]
 """From a price to (total watts, watts per unit of price)."""
@@ -66,9 +70,12 @@ class SupplyCurve:
 def saturation_price(cost: Floats, slope: Floats, upper_w: Floats) -> Floats:
     """The price at which each device gives all it has."""
     price = np.zeros_like(cost)
-    for rows in chunks(cost.size):
+
+    def saturate(rows: slice) -> None:
         np.divide(upper_w[rows], slope[rows], out=price[rows], where=upper_w[rows] > 0.0)
         price[rows] += cost[rows]
+
+    over_chunks(saturate, cost.size)
     return price
 
 
@@ -118,28 +125,32 @@ def solve_price(respond: Response, target_w: float, low: float, high: float) -> 
 
 def response_at(offers: Offers, price: float) -> tuple[float, float]:
     """The fleet's total and its slope at a price; exact sums, so the order of rows does not matter."""
-    totals, slopes = [], []
-    for rows in chunks(offers.cost.size):
+
+    def respond(rows: slice) -> tuple[float, float]:
         slope, upper_w, cap = offers.slope[rows], offers.upper_w[rows], offers.cap[rows]
         relief_w = np.minimum(cap, price)
         relief_w -= offers.cost[rows]
         relief_w *= slope
         follows = (relief_w > 0.0) & (relief_w < upper_w) & (cap > price)
         np.clip(relief_w, 0.0, upper_w, out=relief_w)
-        totals.append(float(relief_w.sum()))
-        slopes.append(float(slope.sum(where=follows)))
-    return math.fsum(totals), math.fsum(slopes)
+        return float(relief_w.sum()), float(slope.sum(where=follows))
+
+    found = over_chunks(respond, offers.cost.size)
+    return math.fsum(total_w for total_w, _ in found), math.fsum(slope for _, slope in found)
 
 
 def relief_at(offers: Offers, price: float) -> Floats:
     """What each device gives at a price."""
     relief_w = np.empty_like(offers.cost)
-    for rows in chunks(offers.cost.size):
+
+    def answer(rows: slice) -> None:
         out = relief_w[rows]
         np.minimum(offers.cap[rows], price, out=out)
         out -= offers.cost[rows]
         out *= offers.slope[rows]
         np.clip(out, 0.0, offers.upper_w[rows], out=out)
+
+    over_chunks(answer, offers.cost.size)
     return relief_w
 
 
@@ -150,15 +161,20 @@ def supply_curve(offers: Offers, low: float, high: float) -> SupplyCurve:
     what has begun and what has ended by each price is all that has to be counted.
     """
     price = np.linspace(low, high, CURVE_POINTS)
-    rising, rising_from = np.zeros(CURVE_POINTS), np.zeros(CURVE_POINTS)
     scale = (CURVE_POINTS - 1) / (high - low) if high > low else 0.0
-    for rows in chunks(offers.cost.size):
+
+    def count(rows: slice) -> Floats:
+        """How steeply the total rises from each price on, and where the lines that it is made of begin."""
         begin, slope = offers.cost[rows] - low, offers.slope[rows]
         end = np.maximum(offers.cap[rows] - low, begin)
+        counted = np.zeros((2, CURVE_POINTS))
         for at, weight in ((begin, slope), (end, -slope)):
             place = np.clip(np.ceil(at * scale), 0, CURVE_POINTS - 1).astype(np.intp)
-            rising += np.bincount(place, weights=weight, minlength=CURVE_POINTS)
-            rising_from += np.bincount(place, weights=weight * at, minlength=CURVE_POINTS)
+            counted[0] += np.bincount(place, weights=weight, minlength=CURVE_POINTS)
+            counted[1] += np.bincount(place, weights=weight * at, minlength=CURVE_POINTS)
+        return counted
+
+    rising, rising_from = sum(over_chunks(count, offers.cost.size), np.zeros((2, CURVE_POINTS)))
     total_w = (price - low) * np.cumsum(rising) - np.cumsum(rising_from)
     return SupplyCurve(price=price, total_w=np.maximum.accumulate(np.maximum(total_w, 0.0)))
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level, capped
-from openadr_ven.dispatch.clear import Offers, SupplyCurve, clear, relief_at, response_at
+from openadr_ven.dispatch.clear import Offers, clear, relief_at, response_at
 from openadr_ven.dispatch.policy import Policy, endurance
 from openadr_ven.dispatch.quota import Quotas, clear_within
 from openadr_ven.dispatch.rounding import not_beyond, sample, within
-from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode, chunks
+from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Mode, over_chunks
 from openadr_ven.fleet.model import Outlook
 
 COMMAND_MIN_W = 1.0
@@ -132,7 +132,7 @@ def plan_from(
 
 def worth_w(book: Book, price: float) -> float:
     """What the fleet gives at a price that somebody sets: a price signal in watts, for the guard to admit."""
-    given_w, _ = response_at(book.offers, price)
+    given_w, _ = response_at(book.giving, price)
     return book.direction * given_w
 
 
@@ -141,13 +141,15 @@ def relief_to_commands(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """What each device is told: its mode, and its net power where it takes a setpoint."""
     mode, setpoint_w = np.zeros(fleet.size, dtype=np.uint8), np.zeros(fleet.size, dtype=np.float32)
-    discrete = fleet.discrete()
-    for rows in chunks(fleet.size):
-        relief = relief_w[rows]
+
+    def tell(rows: slice) -> None:
+        relief, discrete = relief_w[rows], IS_DISCRETE[fleet.device_class[rows]]
         asked = np.abs(relief) >= COMMAND_MIN_W
         whole = np.where(relief < 0.0, np.uint8(Mode.LOAD_UP), np.uint8(Mode.SHED))
-        mode[rows] = np.where(discrete[rows], whole, np.uint8(Mode.SETPOINT)) * asked
-        np.subtract(baseline_w[rows], relief, out=setpoint_w[rows], where=asked & ~discrete[rows], casting="same_kind")
+        mode[rows] = np.where(discrete, whole, np.uint8(Mode.SETPOINT)) * asked
+        np.subtract(baseline_w[rows], relief, out=setpoint_w[rows], where=asked & ~discrete, casting="same_kind")
+
+    over_chunks(tell, fleet.size)
     return mode, setpoint_w
 
 
@@ -172,7 +174,7 @@ def _share(
         given_w, price = _around(book, target_w, whole_w)
         if abs(float(given_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
             return given_w, price
-    price, given_w = _cleared(offers, book.levels, book.quotas, target_w, curve=book.curve)
+    price, given_w = _cleared_of_all(book, target_w)
     share = given_w[book.by_size] / offers.upper_w[book.by_size]
     chosen = sample(share, uniform)
     if np.array_equal(chosen, share > 0.0) and bool((share[chosen] >= 1.0).all()):
@@ -185,22 +187,22 @@ def _share(
     return _around(book, target_w, np.where(drawn, offers.upper_w, 0.0))
 
 
-def _cleared(
-    offers: Offers,
-    levels: Sequence[Level],
-    quotas: Quotas | None,
-    target_w: float,
-    *,
-    curve: SupplyCurve | None = None,
+def _cleared_of_all(book: Book, target_w: float) -> tuple[float, Floats]:
+    """The price, and what each device of the fleet gives, within every limit."""
+    price = clear(book.giving, target_w, curve=book.curve)
+    given_w = np.zeros(book.discrete.size)
+    given_w[book.giving_rows] = relief_at(book.giving, price)
+    return _within_quotas(book.offers, book.levels, book.quotas, target_w, (price, given_w))
+
+
+def _within_quotas(
+    offers: Offers, levels: Sequence[Level], quotas: Quotas | None, target_w: float, cleared: tuple[float, Floats]
 ) -> tuple[float, Floats]:
-    """The price, and what each device gives, within every limit."""
-    price = clear(offers, target_w, curve=curve)
-    given_w = relief_at(offers, price)
-    if quotas is not None and quotas.exceeded(given_w):
-        free = Offers.of(offers.cost, offers.slope, offers.upper_w)
-        held, price = clear_within(free, levels, quotas, target_w)
-        given_w = relief_at(held, price)
-    return price, given_w
+    """What was cleared, or, where that is more than a vendor takes, what can be."""
+    if quotas is None or not quotas.exceeded(cleared[1]):
+        return cleared
+    held, price = clear_within(Offers.of(offers.cost, offers.slope, offers.upper_w), levels, quotas, target_w)
+    return price, relief_at(held, price)
 
 
 def _within(book: Book, drawn: Mask) -> Mask:
@@ -227,7 +229,9 @@ def _around(book: Book, target_w: float, whole_w: Floats) -> tuple[Floats, float
         limit_w = np.maximum(book.quotas.limit_w - book.quotas.sums(given_w), 0.0)
         quotas = Quotas(vendor=book.quotas.vendor[rows], limit_w=limit_w)
     free = Offers.of(book.offers.cost[rows], book.offers.slope[rows], book.offers.upper_w[rows])
-    price, given_w[rows] = _cleared(capped(free, left), left, quotas, target_w - float(given_w.sum()))
+    held, missing_w = capped(free, left), target_w - float(given_w.sum())
+    price = clear(held, missing_w)
+    price, given_w[rows] = _within_quotas(held, left, quotas, missing_w, (price, relief_at(held, price)))
     return given_w, price
 
 

@@ -11,7 +11,7 @@ from openadr_ven.fleet import (
     thermostat,
     water_heater,
 )
-from openadr_ven.fleet.columns import DeviceClass, Direction, Fleet, FleetState, Floats, Mask, chunks
+from openadr_ven.fleet.columns import DeviceClass, Direction, Fleet, FleetState, Floats, Mask, over_chunks
 from openadr_ven.fleet.model import Headroom, Outlook
 
 MODELS = {
@@ -42,7 +42,8 @@ def headroom(
 ) -> Headroom:
     """Per row, in the direction asked for, as if every device could be reached; ``reachable`` says which can."""
     relief_w, power_w, endurance_s = np.zeros(fleet.size), np.zeros(fleet.size), np.zeros(fleet.size)
-    for part in chunks(fleet.size):
+
+    def look(part: slice) -> None:
         some, of_some = fleet.take(part), state.take(part)
         for device_class in np.unique(some.device_class).tolist():
             model, rows = MODELS[DeviceClass(device_class)], some.rows_of(device_class)
@@ -51,6 +52,8 @@ def headroom(
             relief_w[part][rows], power_w[part][rows], endurance_s[part][rows] = (
                 found.relief_w, found.power_w, found.endurance_s,
             )  # fmt: skip
+
+    over_chunks(look, fleet.size)
     return Headroom(relief_w=relief_w, power_w=power_w, endurance_s=endurance_s)
 
 

@@ -52,6 +52,7 @@ MICROSECOND = timedelta(microseconds=1)
 SLOTS_MAX = 1 << 16
 SEQUENCE_MAX = 1 << 62
 """A command a microsecond for 146,000 years; larger numbers are no sequences, and do not fit the agent's columns."""
+NO_NAME = "gateway name that is no topic level"
 IS_MODE = np.isin(np.arange(256), list(Mode))
 
 Code = TypeVar("Code", bound=IntEnum)
@@ -61,7 +62,8 @@ def encode(frame: Frame) -> bytes:
     """The bytes of a frame."""
     try:
         data = _ENCODERS[type(frame)](frame)
-        decode(data)
+        if not isinstance(frame, CommandFrame):  # what its encoder looks at itself: thousands are sent at a time
+            decode(data)
     except (struct.error, OverflowError, OpenAdrError) as error:
         raise LocalProtocolError(f"this {type(frame).__name__} cannot be sent: {error}") from error
     return data
@@ -85,6 +87,9 @@ def decode(data: bytes) -> Frame:
 
 def _encode_command(frame: CommandFrame) -> bytes:
     event, gateway = frame.event_id.encode(), frame.gateway.encode()
+    _require(TOPIC_NAME.fullmatch(frame.gateway) is not None, NO_NAME)
+    _check_rows(frame.rows)
+    _check_command(frame)
     return b"".join((
         PREFIX.pack(MAGIC, VERSION, Channel.COMMAND, len(event), len(gateway)),
         COMMAND_HEADER.pack(
@@ -110,14 +115,24 @@ def _decode_command(reader: "_Reader", event_bytes: int, gateway_bytes: int) -> 
         rows=reader.rows(COMMAND_ROW, count),
     )
     reader.finish()
-    _require(0 < sequence <= SEQUENCE_MAX, "a command's sequence is between 1 and 2^62")
-    _require(bool(frame.event_id), "a command without an event")
-    _require(0 <= (frame.end - frame.start).total_seconds() <= COMMAND_LEASE_MAX_S, "a lease that is no lease")
-    _require(0 <= ramp_s <= COMMAND_RAMP_MAX_S, "ramp out of range")
-    _require(bool(IS_MODE[frame.rows["mode"]].all()), "unknown mode")
-    _require(bool(np.isfinite(frame.rows["setpoint_w"]).all()), "setpoint that is no number")
+    _check_command(frame)
     _require(command_id == frame.command_id, "command id that is not the digest of its header")
     return frame
+
+
+def _check_command(frame: CommandFrame) -> None:
+    _require(0 < frame.sequence <= SEQUENCE_MAX, "a command's sequence is between 1 and 2^62")
+    _require(bool(frame.event_id), "a command without an event")
+    _require(0 <= (frame.end - frame.start).total_seconds() <= COMMAND_LEASE_MAX_S, "a lease that is no lease")
+    _require(0 <= frame.ramp_s <= COMMAND_RAMP_MAX_S, "ramp out of range")
+    _require(bool(IS_MODE[frame.rows["mode"]].all()), "unknown mode")
+    _require(bool(np.isfinite(frame.rows["setpoint_w"]).all()), "setpoint that is no number")
+
+
+def _check_rows(rows: NDArray[np.void]) -> None:
+    _require(0 < rows.size <= SLOTS_MAX, "number of rows")
+    slots = rows["slot"]
+    _require(bool((slots[1:] > slots[:-1]).all()), "slots that do not rise")
 
 
 # -- what gateways send --------------------------------------------------------------
@@ -244,14 +259,13 @@ class _Reader:
 
     def name(self, size: int) -> str:
         name = self.text(size)
-        _require(TOPIC_NAME.fullmatch(name) is not None, "gateway name that is no topic level")
+        _require(TOPIC_NAME.fullmatch(name) is not None, NO_NAME)
         return name
 
     def rows(self, dtype: np.dtype[np.void], count: int) -> NDArray[np.void]:
         _require(0 < count <= SLOTS_MAX, "number of rows")
         rows = np.frombuffer(self.take(count * dtype.itemsize), dtype=dtype)
-        slots = rows["slot"]
-        _require(bool((slots[1:] > slots[:-1]).all()), "slots that do not rise")
+        _check_rows(rows)
         return rows
 
     def finish(self) -> None:

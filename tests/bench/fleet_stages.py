@@ -30,14 +30,14 @@ from openadr_core.oadr2.translate import event_from_wire
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
-from openadr_ven.application.commands import Commands, frames
+from openadr_ven.application.commands import Commands
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.clear import clear, relief_at
 from openadr_ven.dispatch.guard import CAUTIOUS, GuardState, admit
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import plan_from
 from openadr_ven.domain.held import Round
-from openadr_ven.fleet.columns import Fleet, Mode, chunks
+from openadr_ven.fleet.columns import Mode, chunks
 from openadr_ven.fleet.headroom import headroom
 from openadr_ven.fleet.model import Outlook
 from openadr_ven.fleet.physics import evening_state
@@ -99,8 +99,9 @@ def measure(size: int) -> dict[str, float]:
     timed("clear, no tree", lambda: relief_at(free.offers, clear(free.offers, target_w, curve=free.curve)))
     timed("clear, tree", lambda: relief_at(book.offers, clear(book.offers, target_w, curve=book.curve)))
     timed("round and command", lambda: plan_from(book, fleet, baseline_w, target_w))
-    made = _round(fleet, plan.mode, plan.setpoint_w)
-    timed("frames and encode", lambda: sum(len(encode(frame)) for frame in frames(fleet, made)))
+    commands = Commands(fleet)
+    made = _round(commands, plan.mode, plan.setpoint_w)
+    timed("frames and encode", lambda: sum(len(encode(frame)) for frame in commands.frames(made)))
     found["persist"] = asyncio.run(_persisted(made, repeats))
     found["binding"] = float((book.offers.cap < free.offers.cap).sum())
     found["devices told"] = float((plan.mode != Mode.RELEASE).sum())
@@ -117,12 +118,11 @@ def _bare_pass(book: Book) -> float:
     return total_w
 
 
-def _round(fleet: Fleet, mode: np.ndarray, setpoint_w: np.ndarray) -> Round:
+def _round(commands: Commands, mode: np.ndarray, setpoint_w: np.ndarray) -> Round:
     told = mode != Mode.RELEASE
-    commands = Commands(fleet)
     commands.tell(
-        told, mode, setpoint_w, sequence=1, now=NOW, ends_at=NOW + timedelta(seconds=30), relief_w=np.zeros(fleet.size)
-    )  # fmt: skip
+        told, mode, setpoint_w, sequence=1, now=NOW, ends_at=NOW + timedelta(seconds=30), relief_w=np.zeros(told.size)
+    )
     return Round(
         sequence=1, event_id="event-1", event_version=0, made_at=NOW, ends_at=NOW + timedelta(seconds=30), ramp_s=0.0,
         asked_w=1.0, allowed_w=1.0, mode=commands.mode.tobytes(), setpoint_w=commands.setpoint_w.tobytes(),

@@ -126,6 +126,14 @@ class ScopeMissing(Forbidden):
     """A good token that lacks the scope for what is asked."""
 
 
+class TooMany(AccessError):
+    """Who asks too often: ``wait_s`` is when to come again."""
+
+    def __init__(self, message: str, *, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
 class ExchangeFailed(OpenAdrError):
     """A request got no answer."""
 

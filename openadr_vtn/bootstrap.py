@@ -167,7 +167,8 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         (pages, settings.console, None),
     ]
     if settings.oadr3.certificates:
-        served.append((oadr3_app(_believing(provider, desk)), settings.oadr3, certificates.for_oadr3))
+        throttled = replace(desk, request_throttle=Throttle(settings.oadr3.requests_per_minute))
+        served.append((oadr3_app(_believing(provider, throttled)), settings.oadr3, certificates.for_oadr3))
     if settings.sep2 is not None:
         app = sep2_app(sep2_server(settings.sep2, store, directory), clock.now, on_busy=lambda: metrics.refused("busy"))
         served.append((app, settings.sep2, certificates.for_sep2))
@@ -299,6 +300,7 @@ async def _desk(
         judge=tokens,
         tokens=tokens,
         token_throttle=Throttle(settings.operator.token_failures_per_minute),
+        request_throttle=None,
         viewers=Viewers(store, strict_targets=settings.oadr3.strict_targets),
         horizon=Horizon(store),
         saw=directory.saw,

@@ -199,6 +199,8 @@ class Oadr3Settings(Listener):
     """Without one nothing listens here: OpenADR 3 is served where operators connect alone."""
     client_trust: tuple[Path, ...] = ()
     """Authorities of client certificates. A client may show one, and is bound to it then; none is asked for without."""
+    requests_per_minute: Annotated[int, Field(ge=1)] = 6_000
+    """Of one client; then it is told to wait (429). Where operators connect nobody is."""
     strict_targets: bool = False
     """Whether a VEN's lists hold programs and events with targets only if its query names them."""
     identity_provider: IdentityProviderSettings | None = None

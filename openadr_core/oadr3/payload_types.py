@@ -54,6 +54,21 @@ PRICE, EXPORT_PRICE = "PRICE", "EXPORT_PRICE"
 LOAD_SHAPE = "OLS"
 ALERT = "ALERT_"
 """How the types begin that tell people something."""
+ALERTS = tuple(
+    f"{ALERT}{what}"
+    for what in (
+        "GRID_EMERGENCY", "BLACK_START", "POSSIBLE_OUTAGE", "FLEX_ALERT", "FIRE", "FREEZING", "WIND", "TSUNAMI",
+        "AIR_QUALITY", "OTHER",
+    )
+)  # fmt: skip
+UNITS_OF_OTHERS: dict[str, str | None] = {
+    **dict.fromkeys(CAPACITIES, "KW"), "IMPORT_CAPACITY_AVAILABLE": "KW", "EXPORT_CAPACITY_AVAILABLE": "KW",
+    "IMPORT_CAPACITY_RESERVATION_FEE": "KW", "EXPORT_CAPACITY_RESERVATION_FEE": "KW",
+    "IMPORT_CAPACITY_AVAILABLE_PRICE": "KW", "EXPORT_CAPACITY_AVAILABLE_PRICE": "KW",
+    EXPORT_PRICE: "KWH", "PRICE_ALTERNATE": "KWH", LOAD_SHAPE: None, "GHG": "GHG", "DISPATCH_INSTRUCTION": None,
+    "CONTROL_LEVEL_OFFSET_PERCENT": "PERCENT", "CTA2045_REBOOT": None, "CTA2045_SET_OVERRIDE_STATUS": None,
+}  # fmt: skip
+"""3.1's other types that one number says, with their usual units: a price is for one of these."""
 
 LABEL = "/"
 

@@ -8,9 +8,9 @@ from typing import Any, TextIO
 import click
 
 from openadr_core.errors import ExchangeFailed, TimedOut
-from openadr_core.oadr3.payload_types import SIGNAL_KINDS
+from openadr_core.oadr3.payload_types import ALERT
 from openadr_vtn.cli.csv_file import write_csv
-from openadr_vtn.cli.event_body import EventWish, event_body
+from openadr_vtn.cli.event_body import PAYLOAD_TYPES, EventWish, event_body
 from openadr_vtn.cli.event_preview import show_preview
 from openadr_vtn.cli.operator_api import OperatorApi, json_option, operator_option
 from openadr_vtn.cli.opt import scope_text
@@ -31,8 +31,8 @@ def event() -> None:
 
 @event.command()
 @click.option("--program", "program_name", help="Name or id of its program.")
-@click.option("--payload-type", type=click.Choice(list(SIGNAL_KINDS)), help="What the value is.", metavar="TYPE")
-@click.option("--value", type=float, help="A level of 0 to 3 for SIMPLE, a power, a price, a share …")
+@click.option("--payload-type", type=click.Choice(PAYLOAD_TYPES), help="What the value is.", metavar="TYPE")
+@click.option("--value", help="A level of 0 to 3 for SIMPLE, a power, a price, a share …; the words of an ALERT_….")
 @click.option("--units", help="KW for a power, KWH for an energy or a price, if not given; W, MW, KVA, … too.")
 @click.option("--currency", help="Of a price: an ISO 4217 code.")
 @click.option("--start", default="now", show_default=True, help="now, or a moment: 2030-07-01T18:30:00Z.")
@@ -85,7 +85,7 @@ def create(
 
 
 def _body(
-    api: OperatorApi, *, program_name: str | None, payload_type: str | None, value: float | None, duration: str | None,
+    api: OperatorApi, *, program_name: str | None, payload_type: str | None, value: str | None, duration: str | None,
     no_answer: bool, ramp_up: str | None, recovery: str | None, notification: str | None, start_after: str | None,
     **said: Any,
 ) -> bytes:  # fmt: skip
@@ -94,10 +94,21 @@ def _body(
         raise click.UsageError("give --program, --payload-type, --value and --duration, or --file")
     lengths = {"RAMP_UP": ramp_up, "RECOVERY": recovery, "NOTIFICATION": notification, "START_AFTER": start_after}
     wish = EventWish(
-        program_id=program_named(api, program_name)["id"], payload_type=payload_type, value=value, duration=duration,
+        program_id=program_named(api, program_name)["id"], payload_type=payload_type,
+        value=_value(payload_type, value), duration=duration,
         answer_wanted=not no_answer, lengths=lengths, **said,
     )  # fmt: skip
     return json.dumps(event_body(wish)).encode()
+
+
+def _value(payload_type: str, text: str) -> float | str:
+    """A number, but for an alert, which is words for people."""
+    if payload_type.startswith(ALERT):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number", param_hint="--value") from None
 
 
 @event.command("list")

@@ -10,8 +10,10 @@ import click
 
 from openadr_core.model.signal_table import RULES
 from openadr_core.model.unit import ENERGY, MONEY, POWER, Measure
-from openadr_core.oadr3.payload_types import SIGNAL_KINDS
+from openadr_core.oadr3.payload_types import ALERTS, SIGNAL_KINDS, UNITS_OF_OTHERS
 
+PAYLOAD_TYPES = [*SIGNAL_KINDS, *UNITS_OF_OTHERS, *ALERTS]
+"""All that one number, or a few words, can say: what 2.0b knows too, and what only OpenADR 3 does."""
 SHORT_DURATION = re.compile(r"(-?)(\d+)([smhd])")
 
 
@@ -21,7 +23,7 @@ class EventWish:
 
     program_id: str
     payload_type: str
-    value: float
+    value: float | str
     units: str | None
     currency: str | None
     device_classes: Sequence[str]
@@ -55,7 +57,7 @@ def event_body(wish: EventWish) -> dict[str, Any]:
 
 
 def _descriptors(wish: EventWish) -> list[dict[str, Any]]:
-    units = wish.units or _usual_units(RULES[SIGNAL_KINDS[wish.payload_type]].measures)
+    units = wish.units or _usual_units(wish.payload_type)
     said = {"units": units, "currency": wish.currency, "deviceClasses": list(wish.device_classes) or None}
     said = {name: value for name, value in said.items() if value is not None}
     if not said:
@@ -63,7 +65,10 @@ def _descriptors(wish: EventWish) -> list[dict[str, Any]]:
     return [{"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": wish.payload_type, **said}]
 
 
-def _usual_units(measures: frozenset[Measure]) -> str | None:
+def _usual_units(payload_type: str) -> str | None:
+    if payload_type not in SIGNAL_KINDS:
+        return UNITS_OF_OTHERS.get(payload_type)
+    measures = RULES[SIGNAL_KINDS[payload_type]].measures
     if measures & POWER or measures == {Measure.CURRENCY_PER_KW}:
         return "KW"
     return "KWH" if measures & (ENERGY | MONEY) else None

@@ -1,19 +1,22 @@
 """What every route of the operator's listener is given, and how it is known who calls."""
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import wraps
 
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
-from openadr_core.errors import MalformedMessage, SchemaViolation, UnknownPeer
+from openadr_core.errors import MalformedMessage, SchemaViolation, TooMany, UnknownPeer
 from openadr_core.limits import JSON_BODY_MAX_BYTES
 from openadr_core.model.availability import OptRules
 from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
+from openadr_core.shell.clock import steady_s
 from openadr_core.shell.http_armour import read_body
 from openadr_core.shell.throttle import Throttle
 from openadr_core.shell.tls_peer import peer_of_transport
@@ -30,6 +33,8 @@ from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.http.kept_answers import KeptAnswers
 
 LATEST_YEAR = 9000
+NAMED_MAX_CHARS = 64
+"""Of a name that a client made up, in what it is told."""
 NUMBER_MAX_DIGITS = 10
 """Of the greatest int32."""
 
@@ -55,6 +60,8 @@ class Desk:
     """Who does not fail is never held up: Stop must wait neither behind a script that asks often nor behind
     one with a wrong secret at the same address. That is why credentials are looked at first. A wrong secret costs
     one row and one digest, throttled or not, and 256 random bits are guessed no sooner by asking more often."""
+    request_throttle: Throttle | None
+    """By client; None: nobody is held up, as where operators connect."""
     viewers: Viewers
     horizon: Horizon
     saw: Callable[[str, datetime], None]
@@ -92,10 +99,44 @@ def scoped(scope: str | tuple[str, ...], handler: ScopedHandler) -> PlainHandler
         if kind.lower() != "bearer" or not token:
             raise UnknownPeer("no bearer token")
         caller = await desk.judge.caller_of(token.strip(), shown=shown_certificate(request), now=desk.now())
+        _refuse_haste(desk.request_throttle, caller)
         caller.require(*any_of)
         return await handler(request, desk, caller)
 
     return authorised
+
+
+def _refuse_haste(throttle: Throttle | None, caller: Caller) -> None:
+    """TooMany if this client has asked for more than its share (R1.6); what is refused is not counted."""
+    if throttle is None:
+        return
+    now_s = steady_s()
+    if wait_s := throttle.wait_s(caller.client_id, now_s):
+        raise TooMany(f"too many requests of this client; wait {wait_s:.0f} s", wait_s=wait_s)
+    throttle.count(caller.client_id, now_s)
+
+
+def listing(*once: str, several: tuple[str, ...] = ()) -> Callable[[ScopedHandler], ScopedHandler]:
+    """A list's handler, whose query may hold ``skip``, ``limit``, each of ``once``, and of ``several`` any number.
+
+    Interpretation: 3.1 does not say what comes of a parameter that it does not know, or of one that stands twice. To
+    pass over either would widen what is answered, and nobody would see it: it is refused by its name.
+    """
+    known = ("skip", "limit", *once, *several)
+
+    def checked(handler: ScopedHandler) -> ScopedHandler:
+        @wraps(handler)
+        async def check(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+            for name, count in Counter(name for name, _ in query_of(request).items()).items():
+                if name not in known:
+                    raise MalformedMessage(f"{name[:NAMED_MAX_CHARS]}: is not known here; there are {', '.join(known)}")
+                if count > 1 and name not in several:
+                    raise MalformedMessage(f"{name}: stands {count} times, and may stand once")
+            return await handler(request, desk, caller)
+
+        return check
+
+    return checked
 
 
 def shown_certificate(request: web.Request) -> str | None:

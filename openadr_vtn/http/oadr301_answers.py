@@ -50,7 +50,10 @@ def spoken(
         return [from_3_1(kind, text) for text in texts]
 
     async def translated(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-        request[QUERY] = query_of_3_0_1(request)
+        request[QUERY] = asked = query_of_3_0_1(request)
+        if kind is ObjectKind.SUBSCRIPTION:
+            # Interpretation: they can be asked for by targets there, and have none that 3.1 would compare.
+            asked.popall("targets", [])
         if to_3_1 is not None:
             request[BODY] = to_3_1(await body_of_3_0_1(request)).encode()
         return await reworded(await handler(request, desk, caller), desk, wording or own)

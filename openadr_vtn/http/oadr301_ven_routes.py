@@ -26,7 +26,7 @@ from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.viewers import Viewer
 from openadr_vtn.domain.access import READ_VEN_OBJECTS, WRITE_VENS, Caller
 from openadr_vtn.http import oadr3_ven_routes as newer
-from openadr_vtn.http.access import BODY, QUERY, Desk, json_response, scoped
+from openadr_vtn.http.access import BODY, QUERY, Desk, json_response, listing, scoped
 from openadr_vtn.http.addresses import OADR301
 from openadr_vtn.http.oadr3_answers import Look, id_named, identifier, name_asked, targets_asked, viewer_of
 from openadr_vtn.http.oadr301_answers import body_of_3_0_1, query_of_3_0_1, reworded, spoken
@@ -63,6 +63,7 @@ def resource_routes() -> list[web.RouteDef]:
 # -- vens ------------------------------------------------------------------------------
 
 
+@listing("venName", "targetType", several=("targetValues",))
 async def list_vens(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     request[QUERY] = query_of_3_0_1(request)
     viewer, targets, name = await viewer_of(desk, caller), targets_asked(request), name_asked(request, "venName")

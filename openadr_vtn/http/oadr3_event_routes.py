@@ -13,7 +13,7 @@ from openadr_vtn.application.handlers.events import RepeatKey
 from openadr_vtn.application.handlers.seen import event_seen, event_text, events_seen
 from openadr_vtn.domain.access import READ_TARGETS, WRITE_EVENTS, Caller
 from openadr_vtn.domain.visibility import EVERYTHING
-from openadr_vtn.http.access import Desk, json_body, json_response, scoped
+from openadr_vtn.http.access import Desk, json_body, json_response, listing, scoped
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.oadr3_answers import Look, flag_asked, id_asked, id_named, targets_asked, viewer_of
 
@@ -33,6 +33,7 @@ def event_routes() -> list[web.RouteDef]:
     ]
 
 
+@listing("programID", "active", several=("targets",))
 async def list_events(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer, now = await viewer_of(desk, caller), desk.now()
     targets, program_id, active = targets_asked(request), id_asked(request, "programID"), flag_asked(request, "active")

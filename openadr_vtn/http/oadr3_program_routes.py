@@ -8,7 +8,7 @@ from openadr_vtn.application.handlers import programs
 from openadr_vtn.application.handlers.seen import program_seen, program_text, programs_seen
 from openadr_vtn.domain.access import READ_TARGETS, WRITE_PROGRAMS, Caller
 from openadr_vtn.domain.visibility import EVERYTHING
-from openadr_vtn.http.access import Desk, json_body, json_response, scoped
+from openadr_vtn.http.access import Desk, json_body, json_response, listing, scoped
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.oadr3_answers import Look, id_named, name_asked, targets_asked, viewer_of
 
@@ -27,6 +27,7 @@ def program_routes() -> list[web.RouteDef]:
     ]
 
 
+@listing("programName", several=("targets",))
 async def list_programs(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer = await viewer_of(desk, caller)
     targets, name = targets_asked(request), name_asked(request, "programName")

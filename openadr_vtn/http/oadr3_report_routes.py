@@ -6,7 +6,7 @@ from openadr_core.oadr3.decode_reports import decode_report
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.application.handlers import report_objects
 from openadr_vtn.domain.access import READ_VEN_OBJECTS, WRITE_REPORTS, Caller
-from openadr_vtn.http.access import Desk, json_body, json_response, scoped
+from openadr_vtn.http.access import Desk, json_body, json_response, listing, scoped
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.oadr3_answers import Look, id_asked, id_named, name_asked, viewer_of
 
@@ -26,6 +26,7 @@ def report_routes() -> list[web.RouteDef]:
     ]
 
 
+@listing("programID", "eventID", "clientName")
 async def list_reports(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer = await viewer_of(desk, caller)
     program_id, event_id = id_asked(request, "programID"), id_asked(request, "eventID")

@@ -6,7 +6,7 @@ from openadr_core.oadr3.decode_vens import decode_resource, decode_ven
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.application.handlers import resources, vens
 from openadr_vtn.domain.access import READ_VEN_OBJECTS, WRITE_VENS, Caller
-from openadr_vtn.http.access import Desk, json_body, json_response, scoped
+from openadr_vtn.http.access import Desk, json_body, json_response, listing, scoped
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.oadr3_answers import Look, id_asked, id_named, name_asked, targets_asked, viewer_of
 
@@ -37,6 +37,7 @@ def resource_routes() -> list[web.RouteDef]:
     ]
 
 
+@listing("venName", several=("targets",))
 async def list_vens(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer, targets, name = await viewer_of(desk, caller), targets_asked(request), name_asked(request, "venName")
     look = Look(request=request, desk=desk, viewer=viewer, kinds=OF_VENS)
@@ -72,6 +73,7 @@ async def remove_ven(request: web.Request, desk: Desk, caller: Caller) -> web.Re
     return json_response(text)
 
 
+@listing("venID", "resourceName", several=("targets",))
 async def list_resources(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer, targets = await viewer_of(desk, caller), targets_asked(request)
     ven_id, name = id_asked(request, "venID"), name_asked(request, "resourceName")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from openadr_core.errors import MalformedMessage, ScopeMissing, Unavailable
+from openadr_core.errors import MalformedMessage, ScopeMissing, TooMany, Unavailable
 from openadr_core.oadr3.problem import FIXED_DETAILS, Problem, problem_of
 
 PLAIN_JSON = "application/json"
@@ -48,6 +48,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         response = problem_response(request, problem)
         if isinstance(error, ScopeMissing):
             response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
+        if isinstance(error, TooMany):
+            response.headers["Retry-After"] = str(int(error.wait_s) + 1)
         return response
 
 

@@ -16,7 +16,7 @@ from openadr_vtn.application.object_changes import subscription_text
 from openadr_vtn.application.viewers import Viewer
 from openadr_vtn.domain.access import READ_VEN_OBJECTS, WRITE_SUBSCRIPTIONS, Caller
 from openadr_vtn.domain.subscription import Subscription
-from openadr_vtn.http.access import Desk, json_body, json_response, names_asked, scoped
+from openadr_vtn.http.access import Desk, json_body, json_response, listing, names_asked, scoped
 from openadr_vtn.http.addresses import OADR3
 from openadr_vtn.http.oadr3_answers import Look, id_asked, id_named, name_asked, viewer_of
 
@@ -38,6 +38,7 @@ def subscription_routes() -> list[web.RouteDef]:
     ]
 
 
+@listing("programID", "clientName", several=("objects",))
 async def list_subscriptions(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     viewer = await viewer_of(desk, caller)
     asked = SubscriptionFilter(

@@ -10,7 +10,7 @@ from openadr_core.oadr3.messages import ResourceRequest, VenRequest
 from openadr_core.oadr3.names import Operation
 from openadr_vtn.application.handlers.seen import Listed
 from openadr_vtn.application.oadr3_ports import Page, VenFilter
-from openadr_vtn.application.object_changes import note_resources, note_ven
+from openadr_vtn.application.object_changes import note_resources, note_ven, subscription_change
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
 from openadr_vtn.application.viewers import Viewer
@@ -74,7 +74,7 @@ async def replace_ven(store: Store, ven_id: str, request: VenRequest, viewer: Vi
 
 
 async def remove_ven(store: Store, ven_id: str, viewer: Viewer, now: datetime) -> str:
-    """The ven as it was. It is shut out, its resources go with it, and what it did stays known."""
+    """The ven as it was. It is shut out, its resources and subscriptions go with it, and what it did stays known."""
     async with store.unit_of_work() as uow:
         await uow.alone()
         party = await ven_of(uow, ven_id, viewer)
@@ -87,11 +87,20 @@ async def remove_ven(store: Store, ven_id: str, viewer: Viewer, now: datetime) -
         shut_out = closed(party)
         await uow.parties.save(shut_out)
         await uow.errands.clear(party.id)
+        await _end_subscriptions(uow, party, now)
         await owe_current(uow, shut_out, now)
         await note_ven(uow, Operation.DELETE, party, now)
         detail = f"client {client_id_of(party)}, resources: {len(resources)}"
         await uow.audit.append(_entry(now, viewer, "remove ven", party, detail))
     return ven_text(party)
+
+
+async def _end_subscriptions(uow: UnitOfWork, party: Party, now: datetime) -> None:
+    """Who is a ven no more is told nothing; business logic that has the same client is."""
+    of_ven = [one for one in await uow.subscriptions.of_client(client_id_of(party)) if not one.is_business]
+    for subscription in of_ven:
+        await uow.subscriptions.remove(subscription.id)
+    await uow.object_changes.record([subscription_change(Operation.DELETE, one, now) for one in of_ven])
 
 
 async def ven_seen(store: Store, ven_id: str, viewer: Viewer) -> str:

@@ -171,6 +171,20 @@ def test_what_only_2_0b_knows_has_an_option(utility: Utility) -> None:
     assert "no currency" in utility.run("event", "create", *price[:-2], "--duration", "5m", "--dry-run")
 
 
+def test_what_only_openadr_3_knows_has_an_option_too(utility: Utility) -> None:
+    utility.run("program", "create", "site limits")
+    limit = ("--payload-type", "IMPORT_CAPACITY_LIMIT", "--value", "4.2")
+    event = utility.read("event", "create", "--program", "site limits", *limit, "--duration", "1h")
+    assert event["payloadDescriptors"][0]["units"] == "KW"
+    utility.run("event", "cancel", event["id"])
+    alert = ("--payload-type", "ALERT_FIRE", "--value", "leave the valley")
+    event = utility.read("event", "create", "--program", "site limits", *alert, "--duration", "1h")
+    assert event["intervals"][0]["payloads"] == [{"type": "ALERT_FIRE", "values": ["leave the valley"]}]
+    utility.run("event", "cancel", event["id"])
+    wrong = ("event", "create", "--program", "site limits", *limit[:3], "lots", "--duration", "1h")
+    assert "'lots' is not a number" in utility.run(*wrong, status=2)
+
+
 class LosingApi(OperatorApi):
     """Loses its first answers, as a network may."""
 

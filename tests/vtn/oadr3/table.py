@@ -79,9 +79,16 @@ class Table:
 
 @asynccontextmanager
 async def laid_table(
-    empty_database: Path, file: Path, clock: ManualClock, *, strict_targets: bool = False
+    empty_database: Path,
+    file: Path,
+    clock: ManualClock,
+    *,
+    strict_targets: bool = False,
+    requests_per_minute: int | None = None,
 ) -> AsyncIterator[Table]:
-    async with running_desk(empty_database, file, clock, strict_targets=strict_targets) as desk:
+    async with running_desk(
+        empty_database, file, clock, strict_targets=strict_targets, requests_per_minute=requests_per_minute
+    ) as desk:
         chief = Client(id="chief", http=desk.http, headers={})
         table = Table(desk=desk, bl=chief, ven=chief, other=chief)
         yield Table(

@@ -154,7 +154,12 @@ def a_key(clock: ManualClock, key_id: str = "k-1") -> SigningKey:
 
 @asynccontextmanager
 async def running_desk(
-    empty_database: Path, file: Path, clock: ManualClock, *, strict_targets: bool = False
+    empty_database: Path,
+    file: Path,
+    clock: ManualClock,
+    *,
+    strict_targets: bool = False,
+    requests_per_minute: int | None = None,
 ) -> AsyncIterator[DeskBench]:
     shutil.copy(empty_database, file)
     store = await open_store(f"sqlite:///{file}")
@@ -179,6 +184,7 @@ async def running_desk(
         maker=Maker(pen=28547, pen_form=PenForm.DECIMAL, new_unique=lambda: next(numbers)),
         is_time_in_doubt=doubt.is_set,
         token_throttle=Throttle(FAILURES_PER_MINUTE),
+        request_throttle=None if requests_per_minute is None else Throttle(requests_per_minute),
         viewers=Viewers(store, strict_targets=strict_targets),
         horizon=Horizon(store),
         saw=lambda party_id, now: heard.update({party_id: now}),

@@ -66,12 +66,15 @@ class Lab:
 
     # -- settings and certificates ---------------------------------------------------
 
-    def make_vtn(self) -> None:
-        """``openadr-vtn init`` writes settings, mints a lab authority and the VTN's own certificates."""
+    def make_vtn(self, *more: str) -> None:
+        """``openadr-vtn init`` writes settings, mints a lab authority and the VTN's own certificates.
+
+        ``more`` are options of it besides.
+        """
         run_command(
             "openadr_vtn", "init", self.vtn, "--vtn-id", "Utility-VTN",
             "--parties-port", str(self.ports.parties), "--operator-port", str(self.ports.operator),
-            "--oadr3-port", str(self.ports.oadr3), "--console-port", str(self.ports.vtn_console),
+            "--oadr3-port", str(self.ports.oadr3), "--console-port", str(self.ports.vtn_console), *more,
         )  # fmt: skip
 
     def mint(self, name: str, *, kind: str = "ecc") -> Path:

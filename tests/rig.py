@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,13 +34,16 @@ POWER_W = 5_000.0
 
 
 @contextmanager
-def running_lab(folder: Path, vtn_settings: Mapping[str, str] | None = None) -> Iterator[Lab]:
-    """VTN, VEN, broker and simulated devices, enrolled and registered, with a baseline's worth of telemetry."""
+def running_lab(folder: Path, vtn_settings: Mapping[str, str] | None = None, init: Sequence[str] = ()) -> Iterator[Lab]:
+    """VTN, VEN, broker and simulated devices, enrolled and registered, with a baseline's worth of telemetry.
+
+    ``init`` are options for how the VTN is set up.
+    """
     of_vtn = {**VTN_SETTINGS, **(vtn_settings or {})}
     lab = Lab(folder=folder / "lab", ports=Ports.free(), vtn_settings=of_vtn, ven_settings=VEN_SETTINGS)
     try:
         fleet = write_small_fleet(folder / "fleet.csv")
-        lab.make_vtn()
+        lab.make_vtn(*init)
         lab.start_vtn()
         lab.start_broker()
         lab.start_simulator("--fleet", fleet)

@@ -119,3 +119,32 @@ def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_it
     said = {"der/1/dercap", "der/1/derg", "der/1/ders"}
     wait("the operator to read how the fleet is", lambda: set(desks.vtn_json("device", "show", lfdi)["said"]) >= said)
     assert f"{control['mrid']}.opModTargetW" in desks.ven("event", "list")
+
+
+def test_an_event_of_openadr_moves_the_fleet_and_its_answer_is_an_opt(desks: Desks, tmp_path: Path) -> None:
+    """After the test above: the agent is let in. The bridge makes a control of the event."""
+    wait = desks.lab.processes.wait_until
+    desks.vtn("program", "create", "dispatch")
+    (program,) = desks.vtn_json("program", "list")
+    asked = {
+        "programID": program["id"],
+        "intervalPeriod": {"start": "0001-01-01T00:00:00Z", "duration": "PT10M"},
+        "payloadDescriptors": [
+            {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": "DISPATCH_SETPOINT", "units": "KW"}
+        ],
+        "intervals": [{"id": 0, "payloads": [{"type": "DISPATCH_SETPOINT", "values": [-SHARED_W / 1000]}]}],
+    }
+    (tmp_path / "event.json").write_text(json.dumps(asked))
+    event_id = desks.vtn_json("event", "create", "--file", str(tmp_path / "event.json"))["id"]
+    wait("the fleet to give 60 kW", lambda: desks.fleet_w() < -0.9 * SHARED_W, wait_s=20)
+
+    def row() -> dict[str, Any]:
+        found: list[dict[str, Any]] = desks.vtn_json("event", "show", event_id)["ledger"]
+        return max(found, key=lambda one: int(one["version"]))
+
+    wait("the operator to read that it takes part", lambda: (row()["opt"] or {}).get("type") == "optIn")
+    assert row()["fetched_at"] is not None
+    desks.vtn("event", "cancel", event_id)
+    wait("the fleet to be let go", lambda: desks.fleet_w() > -0.1 * SHARED_W, wait_s=20)
+    wait("the operator to read that the cancel was heard", lambda: row()["answered_at"] is not None)
+    assert row()["version"] == 1

@@ -111,6 +111,17 @@ class WebhookSettings(Table):
         return address
 
 
+class BidSettings(Table):
+    """What is bid when the VTN asks who would have capacity reserved beyond the subscription."""
+
+    import_kw: Annotated[float, Field(ge=0)] = 0.0
+    """0: nothing is bid for."""
+    import_fee_max: Annotated[float, Field(ge=0)] = 0.0
+    """The most for each kW, in the program's currency."""
+    export_kw: Annotated[float, Field(ge=0)] = 0.0
+    export_fee_max: Annotated[float, Field(ge=0)] = 0.0
+
+
 class Oadr3VtnSettings(Table):
     """With this table the agent speaks OpenADR 3 instead of 2.0b, and ``[vtn]`` is not needed."""
 
@@ -135,6 +146,8 @@ class Oadr3VtnSettings(Table):
     """None: the VTN does not come to us."""
     broker: bool = True
     """Listen to the VTN's MQTT broker, if it has one."""
+    bids: BidSettings = BidSettings()
+    """Without it the agent bids for nothing."""
     profile: Literal["oadr3"] = "oadr3"
     poll_interval_s: Annotated[float, Field(ge=1)] = 10.0
     poll_jitter: Share = 0.1

@@ -36,7 +36,7 @@ from openadr_core.units import from_scale
 
 NOTHING = timedelta()
 
-_BARGAIN = "capacity beyond the subscription is asked for by people, who answer with a reservation"
+_BARGAIN = "it moves nothing: capacity beyond the subscription is bid for by a report, where the event asks for one"
 _CTA_2045 = "no gateway of the fleet speaks CTA-2045"
 NOT_FOLLOWED: dict[str, str] = {
     "PRICE_ALTERNATE": "it stands beside PRICE, and the program does not say which of both holds",

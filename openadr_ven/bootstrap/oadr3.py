@@ -13,7 +13,7 @@ from openadr_ven.bootstrap.enrolment import enrolled
 from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.view import Link
 from openadr_ven.domain.records import from_record
-from openadr_ven.protocols.oadr3 import Memory, Oadr3Session, Oadr3Settings, Webhook
+from openadr_ven.protocols.oadr3 import Bid, Bids, Memory, Oadr3Session, Oadr3Settings, Webhook
 from openadr_ven.settings import Oadr3VtnSettings, Settings
 from openadr_ven.transport.broker_ear import BrokerEar
 from openadr_ven.transport.client import VtnClient
@@ -22,6 +22,7 @@ from openadr_ven.transport.token_server import WithTokenServer
 from openadr_ven.transport.upstream import Upstream
 from openadr_ven.transport.webhook_server import WebhookServer
 
+KILO = 1000.0
 TOKEN_BYTES = 32
 
 
@@ -52,6 +53,10 @@ def speak_oadr3(
             if vtn.webhook is None
             else Webhook(address=vtn.webhook.address, bearer_token=secrets.token_urlsafe(TOKEN_BYTES)),
             uses_broker=vtn.broker,
+            bids=Bids(
+                imports=_bid(vtn.bids.import_kw, vtn.bids.import_fee_max),
+                exports=_bid(vtn.bids.export_kw, vtn.bids.export_fee_max),
+            ),
         ),
         dice=dice,
         now=clock.now(),
@@ -79,6 +84,10 @@ def speak_oadr3(
         certificate=vtn.certificate,
         listens=lambda upstream, _refused: _listening(vtn, session, upstream, clock=clock, dice=dice),
     )
+
+
+def _bid(power_kw: float, fee_max: float) -> Bid | None:
+    return Bid(power_w=power_kw * KILO, fee_max=fee_max) if power_kw > 0.0 else None
 
 
 def _listening(

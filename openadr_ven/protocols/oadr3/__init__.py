@@ -6,9 +6,10 @@ judges what then comes.
 """
 
 from openadr_ven.protocols.oadr3.asking import Oadr3Settings
+from openadr_ven.protocols.oadr3.bids import Bid, Bids
 from openadr_ven.protocols.oadr3.hearing import BrokerPlace
 from openadr_ven.protocols.oadr3.memory import Memory
 from openadr_ven.protocols.oadr3.notices import Webhook, is_hint
 from openadr_ven.protocols.oadr3.session import Oadr3Session
 
-__all__ = ["BrokerPlace", "Memory", "Oadr3Session", "Oadr3Settings", "Webhook", "is_hint"]
+__all__ = ["Bid", "Bids", "BrokerPlace", "Memory", "Oadr3Session", "Oadr3Settings", "Webhook", "is_hint"]

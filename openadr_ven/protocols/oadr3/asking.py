@@ -10,6 +10,7 @@ from openadr_core.exchange import Request
 from openadr_core.oadr3.encode import OPERATING_STATE
 from openadr_core.oadr3.readings import AGGREGATED
 from openadr_ven.domain.enrolled import Enrolled
+from openadr_ven.protocols.oadr3.bids import NO_BIDS, Bids
 from openadr_ven.protocols.oadr3.lists import PAGE, Pass
 from openadr_ven.protocols.oadr3.memory import State
 from openadr_ven.protocols.oadr3.notices import Webhook
@@ -39,6 +40,8 @@ class Oadr3Settings:
     poll_jitter: float = 0.0
     enrolment_retry: timedelta
     enrolled: Enrolled
+    bids: Bids = NO_BIDS
+    """What the aggregator would have reserved; nothing, if it does not say."""
     resources: tuple[str, ...] = ()
     """Names of what we report on, for the VTN to know."""
 

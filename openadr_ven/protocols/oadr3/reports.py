@@ -27,6 +27,7 @@ from openadr_ven.domain.indications import (
     ReportRefused,
     ReportRequested,
 )
+from openadr_ven.protocols.oadr3.bids import BID_TYPES, NO_BIDS, Bids, bid_body, why_no_bid
 from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory, Reported, Unfinished
 from openadr_ven.protocols.oadr3.report_bodies import FAR, Content, body_of, told_of
 from openadr_ven.protocols.oadr3.report_types import TYPES, ReportType, why_not
@@ -43,6 +44,8 @@ PATIENCE = timedelta(seconds=90)
 CORRECTED_WITHIN = timedelta(hours=1)
 """What comes later than that after a report's time is of no use to anybody: the agent keeps no more either."""
 UNFINISHED_MAX = 8
+BID_MAX = 1000
+"""Intervals that one report bids for."""
 LEAD = timedelta(minutes=5)
 """Before a forecast is due, what it is made of is measured."""
 
@@ -61,6 +64,10 @@ class Asked:
         return f"{self.known.id}/{self.place}"
 
     @property
+    def is_bid(self) -> bool:
+        return self.descriptor.payload_type in BID_TYPES
+
+    @property
     def kind(self) -> ReportType:
         return TYPES[self.descriptor.payload_type]
 
@@ -69,6 +76,10 @@ class Asked:
         return not self.descriptor.historical
 
     def planned(self, number: int) -> PlannedReport | None:
+        """Interpretation: a bid is made at once, and for all intervals of the event, however it is asked for."""
+        if self.is_bid:
+            bid = PlannedReport(number=0, due_at=self.known.obtained_at, intervals=self.layout.first[:BID_MAX])
+            return bid if number == 0 else None
         return planned_report(self.layout, self.descriptor, number)
 
 
@@ -86,7 +97,7 @@ class Post:
     """Of the one that it corrects; empty if it is new."""
 
 
-def asked_of(known: KnownEvent) -> tuple[list[Asked], list[Indication]]:
+def asked_of(known: KnownEvent, bids: Bids) -> tuple[list[Asked], list[Indication]]:
     """What an event asks for and we can give; and what we cannot, to be said."""
     request = decode_event(known.document.encode())
     try:
@@ -98,7 +109,9 @@ def asked_of(known: KnownEvent) -> tuple[list[Asked], list[Indication]]:
     found: list[Asked] = []
     said: list[Indication] = []
     for place, descriptor in enumerate(request.report_descriptors):
-        reason = why_not(descriptor, layout)
+        is_bid = descriptor.payload_type in BID_TYPES
+        has_intervals = bool(layout.first)
+        reason = why_no_bid(descriptor, bids, has_intervals=has_intervals) if is_bid else why_not(descriptor, layout)
         if reason:
             said.append(ReportNotOffered(event_id=known.id, what=descriptor.payload_type, reason=reason))
         else:
@@ -149,24 +162,26 @@ def _fitting(whole_s: int, asked: Asked) -> int:
 class ReportBook:
     """What is asked for, and the readings that wait for their report."""
 
-    def __init__(self) -> None:
+    def __init__(self, bids: Bids = NO_BIDS) -> None:
+        self._bids = bids
         self._asked: dict[str, Asked] = {}
         self._batches: dict[str, dict[int, Batch]] = defaultdict(dict)
 
     def heed(self, known: KnownEvent) -> list[Indication]:
         """An event is new, or has changed, or we have started."""
-        found, said = asked_of(known)
+        found, said = asked_of(known, self._bids)
         before = {asked.request_id for asked in self._asked.values() if asked.known.id == known.id}
         for asked in found:
             self._asked[asked.request_id] = asked
-            said.append(ReportRequested(request=request_of(asked)))
+            if not asked.is_bid:
+                said.append(ReportRequested(request=request_of(asked)))
         for request_id in before - {asked.request_id for asked in found}:
             said += self._drop(request_id)
         return said
 
     def know(self, known: KnownEvent) -> None:
         """The same after a restart: the agent still has its requests."""
-        for asked in asked_of(known)[0]:
+        for asked in asked_of(known, self._bids)[0]:
             self._asked[asked.request_id] = asked
 
     def forget(self, event_id: str) -> list[Indication]:
@@ -290,8 +305,8 @@ class ReportBook:
     def _planned(self, memory: Memory, asked: Asked) -> PlannedReport | None:
         """The next report of a descriptor; of those that were due before we read the event, the latest alone."""
         reported = memory.reported_of(asked.known.id, asked.place)
-        if reported is not None:
-            return asked.planned(reported.next_number)
+        if reported is not None or asked.is_bid:
+            return asked.planned(reported.next_number if reported else 0)
         obtained_at = asked.known.obtained_at
         since = obtained_at - timedelta(microseconds=1)
         return next(due_reports(asked.layout, asked.descriptor, obtained_at=obtained_at, since=since, until=FAR), None)
@@ -299,7 +314,7 @@ class ReportBook:
     def _is_ready(self, asked: Asked, planned: PlannedReport, now: datetime) -> bool:
         if now < planned.due_at:
             return False
-        if now >= planned.due_at + PATIENCE:
+        if now >= planned.due_at + PATIENCE or asked.is_bid:
             return True
         readings = self._readings(asked)
         if asked.is_ahead:
@@ -315,8 +330,11 @@ class ReportBook:
         ]
 
     def _post(self, asked: Asked, planned: PlannedReport, ven_name: str, resource: str) -> Post:
-        readings = self._readings(asked)
+        readings = [] if asked.is_bid else self._readings(asked)
         name = f"{asked.known.id} {asked.descriptor.payload_type} {asked.place} {planned.number}"
+        if (bid := self._bids.of(asked.descriptor.payload_type) if asked.is_bid else None) is not None:
+            body = bid_body(asked.known.id, asked.descriptor, planned, bid, name=name, ven_name=ven_name)
+            return Post(asked=asked, planned=planned, name=name, body=body, told=timedelta())
         content = Content(
             known=asked.known, descriptor=asked.descriptor, planned=planned, readings=readings,
             step=request_of(asked).granularity,
@@ -328,7 +346,12 @@ class ReportBook:
 def _unfinished(post: Post, report_id: str) -> Iterator[Unfinished]:
     """What is left to be corrected of it; nothing of a forecast, and nothing without a way to say so."""
     asked = post.asked
-    if report_id and not asked.is_ahead and post.told < _length(post.planned) * len(asked.kind.points):
+    if (
+        report_id
+        and not asked.is_bid
+        and not asked.is_ahead
+        and post.told < _length(post.planned) * len(asked.kind.points)
+    ):
         yield Unfinished(
             number=post.planned.number, report_id=report_id, told=post.told,
             until=post.planned.due_at + CORRECTED_WITHIN,

@@ -83,7 +83,7 @@ class Oadr3Session:
         """Programs by id."""
         self._reading: Exchange | None = None
         self._lost: deque[str] = deque()
-        self._book = ReportBook()
+        self._book = ReportBook(settings.bids)
         self._post: Post | None = None
         self._unsure_of = {Exchange.REPORT, Exchange.TELL_STATE}
         """Of these, the VTN may have had the last one: its answer was lost, or we have just started."""

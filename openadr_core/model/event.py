@@ -149,6 +149,19 @@ class Alert:
     """Exclusive; None for ever."""
 
 
+def status_of(
+    now: datetime, *, starts_at: datetime, ends_at: datetime | None, ramp_up: timedelta, cancelled_at: datetime | None
+) -> EventStatus:
+    """OpenADR 2.0b R13: far, near from ramp-up on, active from the start, completed at the end."""
+    if cancelled_at is not None:
+        return EventStatus.CANCELLED
+    if ends_at is not None and now >= ends_at:
+        return EventStatus.COMPLETED
+    if now >= starts_at:
+        return EventStatus.ACTIVE
+    return EventStatus.NEAR if now >= starts_at - ramp_up else EventStatus.FAR
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrEvent:
     id: str
@@ -193,16 +206,10 @@ class DrEvent:
         return None if self.duration is None else self.starts_at + self.duration
 
     def status_at(self, now: datetime) -> EventStatus:
-        """OpenADR 2.0b R13: far, near from ramp-up on, active from the start, completed at the end."""
-        if self.cancelled_at is not None:
-            return EventStatus.CANCELLED
-        if self.ends_at is not None and now >= self.ends_at:
-            return EventStatus.COMPLETED
-        if now >= self.starts_at:
-            return EventStatus.ACTIVE
-        if now >= self.starts_at - self.ramp_up:
-            return EventStatus.NEAR
-        return EventStatus.FAR
+        """As :func:`status_of` has it."""
+        return status_of(
+            now, starts_at=self.starts_at, ends_at=self.ends_at, ramp_up=self.ramp_up, cancelled_at=self.cancelled_at
+        )
 
     def changed_at(self, now: datetime) -> datetime:
         """When anything in it became what it is now: by writing, or by the time (status, running interval)."""

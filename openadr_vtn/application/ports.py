@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from openadr_core.model.event import DrEvent
+from openadr_core.model.event import DrEvent, EventStatus
 from openadr_core.model.party import Party, PartyState
 from openadr_core.model.program import Program
 from openadr_core.oadr3.names import ObjectKind
@@ -153,6 +153,9 @@ class Events(Protocol):
 
     async def current(self, now: datetime) -> list[StoredEvent]:
         """Those that are not over (``delivery.over_at``), the cancelled among them too."""
+
+    async def statuses(self, now: datetime) -> Mapping[EventStatus, int]:
+        """How many of the current ones are at each; without a look at what they ask."""
 
     async def page(self, of: EventFilter, page: Page) -> list[StoredEvent]:
         """By priority, the highest first and none last, then the newest first."""

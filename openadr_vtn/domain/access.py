@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from openadr_core.errors import Forbidden, ScopeMissing
 
@@ -81,6 +82,12 @@ def granted(role: Role, held: Collection[str], asked: Collection[str]) -> tuple[
 
 def within(role: Role, held: Collection[str], words: Iterable[str]) -> tuple[str, ...]:
     """What is left of these words for a client that holds ``held``."""
+    return _within(role, tuple(held), tuple(words))
+
+
+@lru_cache(maxsize=1024)
+def _within(role: Role, held: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
+    """Asked for every request, and there are few answers."""
     return tuple(scope for scope in scopes_of(role, words) if scope in held or (READ_ALL in held and scope in READS))
 
 

@@ -1,6 +1,5 @@
 """What the VTN counts, for Prometheus. Numbers that live in the store are refreshed by a tick, not by a scrape."""
 
-from collections import Counter as Tally
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
@@ -96,7 +95,7 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
     async with store.view() as view:
         ends = await view.parties.certificates_end(now + timedelta(days=CERTIFICATE_STEPS_DAYS[0]))
         parties = {state: await view.parties.count(state) for state in PartyState}
-        events = Tally(stored.event.status_at(now) for stored in await view.events.current(now))
+        events = await view.events.statuses(now)
         late = await view.reports.count_late(now)
         unanswered = await view.deliveries.count_unanswered(now)
         metrics.notify(

@@ -4,7 +4,7 @@ A client that sends the ETag of what it has is told that nothing has changed (30
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -24,6 +24,7 @@ PAGE_MAX = 50
 """OpenADR 3.1: the most that a list answers at once."""
 SKIP_MAX = 2**31 - 1
 """OpenADR 3.1: an int32."""
+JSON = "application/json; charset=utf-8"
 KEEP = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """To be kept by the client alone, and to be asked for again."""
 
@@ -41,11 +42,13 @@ class Look:
     """What else the answer hangs on."""
 
     @property
-    def tag(self) -> str:
-        """Another whenever the answer may be."""
+    def state(self) -> str:
+        """Another whenever the answer may be; empty where the answer alone tells."""
+        if not self.kinds:
+            return ""
         viewer = self.viewer
         who = "*" if viewer.is_business else f"{viewer.client_id} {sorted(viewer.sight_of_one.granted or ())}"
-        return _tag([self.desk.store.revision(self.kinds), who, str(self.request.rel_url), self.until])
+        return f"{self.desk.store.revision(self.kinds)}\n{who}\n{self.request.rel_url}\n{self.until}"
 
     async def listed(self, read: Callable[[Page], Awaitable[Listed[str]]]) -> web.Response:
         """A page of a list, with what there is on all pages, and where the next one is."""
@@ -53,36 +56,38 @@ class Look:
             skip=number_asked(self.request, "skip", 0, SKIP_MAX),
             limit=number_asked(self.request, "limit", PAGE_MAX, PAGE_MAX),
         )
-        before = self.tag if self.kinds else ""
-        if self._is_known(before):
-            return _unchanged(before)
+        state = self.state
+        kept = self.desk.answers.get(state)
+        tag = _tag(state) if kept is None else kept.tag
+        if self._is_known(tag):
+            return _unchanged(tag)
         # What is sent from memory was not read from the store, but it was read.
-        kept = None if await self.desk.reads.are_watched() else self.desk.answers.get(before)
-        if kept is not None:
-            return json_response(kept.text, headers=kept.headers)
+        if kept is not None and not await self.desk.reads.are_watched():
+            return web.Response(body=kept.body, headers=kept.headers)
         found = await read(page)
         text = list_text(found.items)
-        tag = before or _tag([text, str(found.total)])
+        tag = tag or _tag(f"{text}\n{found.total}")
         if self._is_known(tag):
             return _unchanged(tag)
         await self.desk.reads.note(found.items, self.viewer.client_id)
-        headers = {"ETag": tag, **KEEP}
+        headers = {"Content-Type": JSON, "ETag": tag, **KEEP}
         if found.is_all:
             headers["X-Total-Count"] = str(found.total)
         if link := self._link(page, found.total):
             headers["Link"] = link
-        if before and before == self.tag:
+        body = text.encode()
+        if state and state == self.state:
             # Nothing was written while it was read.
-            self.desk.answers.keep(before, KeptAnswer(text, headers))
-        return json_response(text, headers=headers)
+            self.desk.answers.keep(state, KeptAnswer(tag, body, headers))
+        return web.Response(body=body, headers=headers)
 
     async def one(self, read: Callable[[], Awaitable[str]]) -> web.Response:
         """One object."""
-        tag = self.tag if self.kinds else ""
+        tag = _tag(self.state)
         if self._is_known(tag):
             return _unchanged(tag)
         text = await read()
-        tag = tag or _tag([text])
+        tag = tag or _tag(text)
         if self._is_known(tag):
             return _unchanged(tag)
         await self.desk.reads.note([text], self.viewer.client_id)
@@ -149,9 +154,9 @@ def identifier(name: str, text: str) -> str:
     return text
 
 
-def _tag(parts: Iterable[str]) -> str:
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return f'"{digest[:32]}"'
+def _tag(of: str) -> str:
+    """Empty of nothing."""
+    return f'"{hashlib.sha256(of.encode()).hexdigest()[:32]}"' if of else ""
 
 
 def _unchanged(tag: str) -> web.Response:

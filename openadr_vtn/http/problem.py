@@ -11,6 +11,8 @@ from openadr_core.oadr3.problem import FIXED_DETAILS, Problem, problem_of
 
 PLAIN_JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+NUL_WRITTEN = "%00"
+"""A request line holds none that is not written so."""
 NAMED_MAX_CHARS = 64
 """Of a name that a client made up, in what it is told."""
 
@@ -22,27 +24,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns whatever a handler raises into a problem. Only what an operator can mend is told in full."""
-    instance = new_instance()
     try:
         _refuse_nul(request)
         _refuse_other_media(request)
         return await handler(request)
     except web.HTTPException as raised:
         # aiohttp's own: no such address, no such method, body too long.
-        problem = Problem(
-            status=raised.status, detail=FIXED_DETAILS.get(raised.status, raised.reason), instance=instance
-        )
+        detail = FIXED_DETAILS.get(raised.status, raised.reason)
+        problem = Problem(status=raised.status, detail=detail, instance=new_instance())
         response = problem_response(request, problem)
         if allowed := raised.headers.get("Allow"):
             response.headers["Allow"] = allowed
         return response
     except Exception as error:  # nothing of it may reach the client; all of it the log
-        problem = problem_of(error, instance)
+        problem = problem_of(error, new_instance())
         ours = problem.status >= 500
         said = "request failed" if ours else "request refused"
         log.log(
             40 if ours else 20, said, method=request.method, path=request.path, status=problem.status,
-            kind=type(error).__name__, said=str(error), instance=instance,
+            kind=type(error).__name__, said=str(error), instance=problem.instance,
             exc_info=error if ours and not isinstance(error, Unavailable) else None,
         )  # fmt: skip
         response = problem_response(request, problem)
@@ -71,6 +71,8 @@ def new_instance() -> str:
 
 def _refuse_nul(request: web.Request) -> None:
     """PostgreSQL holds no text with a NUL, and no name here has one; bodies are refused at the JSON gate."""
+    if NUL_WRITTEN not in request.raw_path:
+        return
     named = next((name for name, value in request.query.items() if "\0" in name or "\0" in value), None)
     if named is not None:
         raise MalformedMessage(f"{named.replace(chr(0), '')[:NAMED_MAX_CHARS]}: holds a NUL character")
@@ -80,7 +82,10 @@ def _refuse_nul(request: web.Request) -> None:
 
 def _refuse_other_media(request: web.Request) -> None:
     """All that is said here is JSON; what a client will not read is not made."""
-    asked = request.headers.get("Accept", "*/*").split(",")
+    accepted = request.headers.get("Accept", "*/*")
+    if accepted == "*/*":
+        return
+    asked = accepted.split(",")
     kinds = {kind.strip().lower() for kind, _, weight in (one.partition(";") for one in asked) if not _is_zero(weight)}
     if kinds.isdisjoint({"*/*", "application/*", PLAIN_JSON, PROBLEM_JSON}):
         raise web.HTTPNotAcceptable

@@ -1,13 +1,15 @@
 """What operators write: programs, events, API clients, and the record of who did what."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, insert, or_, select, update
 
 from openadr_core.errors import Conflict
+from openadr_core.model.event import EventStatus, status_of
 from openadr_core.model.target import audience_of
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
@@ -103,6 +105,11 @@ class SqlEvents(ObjectRepository):
     async def current(self, now: datetime) -> list[StoredEvent]:
         return await self._events(select(EVENT).where(_not_over(now)).order_by(EVENT.c.created_at, EVENT.c.id))
 
+    async def statuses(self, now: datetime) -> Mapping[EventStatus, int]:
+        columns = (EVENT.c.starts_at, EVENT.c.duration_s, EVENT.c.ramp_up_s, EVENT.c.cancelled_at)
+        rows = await self._rows(select(*columns).where(_not_over(now)))
+        return Counter(_status_of(row, now) for row in rows)
+
     async def page(self, of: EventFilter, page: Page) -> list[StoredEvent]:
         order = (EVENT.c.priority.asc().nulls_last(), EVENT.c.created_at.desc(), EVENT.c.id)
         ids = await self._page(EVENT.c.id, select(EVENT).where(_listed(of)).order_by(*order), page)
@@ -131,6 +138,17 @@ class SqlEvents(ObjectRepository):
 
     async def _events(self, query: Select[Any]) -> list[StoredEvent]:
         return [event_of(row) for row in await self._rows(query)]
+
+
+def _status_of(row: Columns, now: datetime) -> EventStatus:
+    lasts_s = row["duration_s"]
+    return status_of(
+        now,
+        starts_at=row["starts_at"],
+        ends_at=None if lasts_s is None else row["starts_at"] + timedelta(seconds=lasts_s),
+        ramp_up=timedelta(seconds=row["ramp_up_s"]),
+        cancelled_at=row["cancelled_at"],
+    )
 
 
 class SqlClients(Repository):

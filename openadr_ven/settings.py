@@ -263,6 +263,8 @@ class ProgramSettings(Table):
     """Share of the headroom that SIMPLE levels 0 to 3 ask for."""
     reference_price_per_kwh: float | None = None
     """What a kWh costs owners without an event. None: events that only name prices are refused."""
+    owners_earn_per_kwh: Annotated[float, Field(ge=0)] | None = None
+    """What owners are paid for a kWh that they gave (``openadr-ven earned``). None: nothing was agreed."""
     policy: Literal["endurance", "fair endurance", "merit", "proportional", "rotation", "wear"] = "endurance"
     """Who is asked first; what the names mean is in ``openadr_ven.dispatch.policy``."""
 

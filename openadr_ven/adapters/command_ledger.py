@@ -5,7 +5,7 @@
     ledger/outcomes/<event>.parquet     one row per device that took part in an event: written when it is let go
 
 Files are only ever added; a round that is sent again after a crash writes the same file. ``ask`` opens
-them as the tables ``devices``, ``commands`` and ``outcomes`` in DuckDB.
+them as the tables ``devices``, ``commands`` and ``outcomes`` in DuckDB, and ``earned``, which is derived.
 """
 
 import hashlib
@@ -97,8 +97,30 @@ class CommandLedger:
         _write(self._folder / OUTCOMES / f"{name}.parquet", _table(OUTCOMES, columns))
 
 
-def ask(folder: Path, sql: str) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
-    """The answer's columns and rows. ConfigError if there is no ledger, or the question is none."""
+EARNED = """
+CREATE VIEW earned AS
+WITH lines AS (
+    SELECT row, event_id, min(since) AS since, max(until) AS until, sum(seconds) AS seconds,
+           sum(commanded_wh) / 1000 AS asked_kwh, sum(acknowledged_wh) / 1000 AS confirmed_kwh,
+           sum(delivered_wh) / 1000 AS gave_kwh, arg_max(state, until) AS state
+    FROM outcomes GROUP BY row, event_id
+)
+SELECT site, device_id, device_class, event_id, since, until, seconds, asked_kwh, confirmed_kwh, gave_kwh, state,
+       coalesce(least(greatest(gave_kwh / nullif(asked_kwh, 0), 0), 1) * abs(asked_kwh), 0) AS paid_kwh,
+       per_kwh, cast(round(paid_kwh * per_kwh * 100) AS BIGINT) AS cents
+FROM lines JOIN devices USING (row) LEFT JOIN rates USING (event_id)
+"""
+"""Interpretation: paid is what was given of what was asked, not beyond it and not against it, rounded to the
+hundredth by device and event, so that the sums of a statement are the sums of its lines."""
+
+
+def ask(
+    folder: Path, sql: str, *, parameters: Sequence[object] = (), rates: Mapping[str, float] | None = None
+) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+    """The answer's columns and rows. ConfigError if there is no ledger, or the question is none.
+
+    ``parameters`` stand where the question has ``?``; ``rates`` are what owners are paid for a kWh, by event.
+    """
     if not (folder / COMMANDS).is_dir():
         raise ConfigError(f"{folder}: no ledger is there; the running agent writes it")
     duckdb = importlib.import_module("duckdb")  # a database engine: the agent, which only writes, need not load it
@@ -110,8 +132,14 @@ def ask(folder: Path, sql: str) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
                 base.read_parquet([str(file) for file in files]).create_view(name)
             else:
                 base.register(name, schema.empty_table())
+        told = rates or {}
+        base.register("rates", pa.table({
+            "event_id": pa.array(list(told), type=pa.string()),
+            "per_kwh": pa.array(list(told.values()), type=pa.float64()),
+        }))  # fmt: skip
+        base.execute(EARNED)
         try:
-            found = base.execute(sql)
+            found = base.execute(sql, list(parameters))
             names = [column[0] for column in found.description or ()]
             return names, found.fetchall()
         except duckdb.Error as problem:

@@ -21,12 +21,14 @@ from openadr_ven.dispatch.cohorts import REBOUND_SHARE
 from openadr_ven.dispatch.network import network
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState
 from openadr_ven.fleet.headroom import newest_s
-from openadr_ven.fleet.model import HOT_DAY_C, HOUR_S, Outlook
+from openadr_ven.fleet.model import DAY_S, HOT_DAY_C, HOUR_S, Outlook
 from openadr_ven.fleet.physics import evening_state
 from openadr_ven.fleet.terms import Usage, binding
 from openadr_ven.settings import Settings, load
 
 FEEDERS_SHOWN = 20
+EVENING_S = 23.5 * HOUR_S
+"""Of the day (UTC): early evening from the East to the West of the generated fleet, whatever the hour is here."""
 
 
 @click.command(short_help="Show how many megawatts, for how long, how soon, how surely.")
@@ -84,7 +86,7 @@ def _settings_file(settings: Settings | None) -> Path:
 
 def _state(fleet: Fleet, path: Path, assume: str | None) -> tuple[FleetState, float]:
     if assume is not None:
-        now_s = time.time()
+        now_s = time.time() // DAY_S * DAY_S + EVENING_S
         return evening_state(fleet, now_s=now_s, outdoor_c=HOT_DAY_C, rng=np.random.default_rng(1)), now_s
     state = last_state(path)
     if state is None:

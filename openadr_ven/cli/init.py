@@ -25,6 +25,7 @@ relief_sign = "POSITIVE"
 levels = [0.0, 0.25, 0.6, 1.0]
 policy = "{policy}"
 # reference_price_per_kwh = 0.30      # what a kWh costs owners without an event; without it prices are only shown
+# owners_earn_per_kwh = 2.00          # what owners are paid for a kWh that they gave: `openadr-ven earned`
 
 # What our opt schedules mean together, as the utility's program has it: what holds where nothing is said, and
 # which counts where both speak (optOut, optIn or newest). `openadr-ven opt` makes them.

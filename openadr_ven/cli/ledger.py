@@ -13,6 +13,7 @@ from openadr_ven.settings import load
 TABLES_HELP = "\n".join(f"  {name:<10} {', '.join(schema.names)}" for name, schema in SCHEMAS.items())
 
 
+EARNED_HELP = "  earned     what `openadr-ven earned` shows, by device and event, without rates"
 EXAMPLE = """
   openadr-ven ledger "SELECT vendor, sum(delivered_wh) / sum(commanded_wh) AS ratio
     FROM outcomes JOIN devices USING (row) GROUP BY vendor ORDER BY ratio"
@@ -22,6 +23,7 @@ HELP = f"""Ask the command ledger, in SQL (DuckDB): what each device was told, a
 \b
 Tables:
 {TABLES_HELP}
+{EARNED_HELP}
 
 \b
 For example:{EXAMPLE}"""

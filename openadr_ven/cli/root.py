@@ -31,6 +31,7 @@ class LateGroup(click.Group):
         "gateway": ("gateway", "Stand between the agent's broker and real devices."),
         "simulate": ("simulate", "Simulate devices and an independent meter."),
         "capability": ("capability", "Show how many megawatts, for how long, how soon, how surely."),
+        "earned": ("earned", "Show what owners earned, and why."),
         "ledger": ("ledger", "Ask the command ledger in SQL."),
     }
 

@@ -9,7 +9,7 @@ from openadr_ven.cli.root import WRONG_USE
 from openadr_ven.settings import load
 from tests.core.shell.lab import Lab
 from tests.rig import write_small_fleet
-from tests.ven.cli.test_ven_commands import Ven
+from tests.ven.cli.conftest import Ven
 
 
 @pytest.fixture(scope="session")

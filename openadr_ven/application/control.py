@@ -25,11 +25,11 @@ from openadr_ven.application.observation import Observation
 from openadr_ven.application.opting import Opting
 from openadr_ven.application.owners import Bound, Owners
 from openadr_ven.application.parts import merged, parts_of, plan_parts, shares_of
+from openadr_ven.application.site_bounds import levels_of, of_whole_sites, with_sites_bound
 from openadr_ven.application.turns import Turns, plan_turns
 from openadr_ven.application.wanting import PRICE_POLICY, Wants
 from openadr_ven.dispatch.cohorts import SLOT_S
 from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit, beside_leases
-from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, direction_of
 from openadr_ven.dispatch.policy import DEFAULT_POLICY
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
@@ -288,15 +288,7 @@ class Control:
             held=held,
             baseline_w=baseline_w,
             baseline_at=taken_at,
-            levels={
-                direction: network(
-                    self._seen.fleet,
-                    baseline_w,
-                    feeder_max_w=self._settings.envelope.feeder_max_w,
-                    direction=direction,
-                )
-                for direction in Direction
-            },
+            levels=levels_of(self._seen.fleet, baseline_w, feeder_max_w=self._settings.envelope.feeder_max_w),
             uniform=int.from_bytes(digest[:6], "big") / 2**48,
         )
 
@@ -309,10 +301,12 @@ class Control:
         acknowledged_w = np.where(self.commands.acknowledged(), relief_w, 0.0)
         outlook = self._outlook(asks, now)
         bound = self._bound(tuple(ask.held.event for ask in asks) or (engaged.held.event,), now)
+        at_sites = of_whole_sites(self._caps, fleet)
+        engaged = with_sites_bound(engaged, at_sites, fleet, feeder_max_w=self._settings.envelope.feeder_max_w)
         books = self._books(engaged, outlook, bound)
         orders = [ask for ask in asks if ask.segment.signal.kind not in LIMITS]
         wants = self._wants.of(orders, baseline_of=books.usual_w, book_of=books.books)
-        wants = within(asks, wants, self._caps, usual_w=books.usual_w)
+        wants = within(asks, wants, self._caps, usual_w=books.usual_w, at_nodes=at_sites)
         leads = direction_of(next((watts for watts in wants if watts), 0.0))
         # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.
         wanted_w = leads * sum(max(leads * watts, 0.0) for watts in wants)

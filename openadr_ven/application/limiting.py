@@ -9,7 +9,7 @@ several programs each binds.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -119,7 +119,12 @@ def binding(
 
 
 def within(
-    asks: Sequence[Ask], wants: Sequence[float], caps: Sequence[Cap], *, usual_w: Callable[[Ask], float]
+    asks: Sequence[Ask],
+    wants: Sequence[float],
+    caps: Sequence[Cap],
+    *,
+    usual_w: Callable[[Ask], float],
+    at_nodes: Collection[Cap] = (),
 ) -> tuple[float, ...]:
     """What each ask gets of what it wants, so that no bound is broken; asks of bounds want what is missing still.
 
@@ -132,6 +137,9 @@ def within(
     given = _one_way(wants)
     missing: dict[tuple[str, int, str, int], float] = {}
     for cap in caps:
+        if cap in at_nodes:
+            missing[cap.ask.key] = cap.need_w(usual_w(cap.ask))
+            continue
         load_w, mine = usual_w(cap.ask), [place for place in range(len(given)) if meet(asks[place], cap.ask)]
         if cap.imports:
             need_w = load_w - cap.bound_w

@@ -31,7 +31,7 @@ from tests.vtn.protocols.sep2.sep2_bench import PEN, Sep2Bench, running_server
 URL = "https://utility.example"
 RATINGS = Ratings(max_w=10_000.0, charge_max_w=8_000.0, discharge_max_w=6_000.0)
 SCHEMA = load_schema("schemas/ieee2030_5/csipaus-1.2.xsd")
-STEPS_MAX = 500
+STEPS_MAX = 2_000
 
 
 @dataclass(slots=True)

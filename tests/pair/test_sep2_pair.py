@@ -324,6 +324,30 @@ async def test_an_aggregator_answers_for_each_device_that_it_manages(bench: Sep2
     assert sorted(await client.responses(stored.control.mrid)) == [1, 1, 2, 2, 3, 3]
 
 
+async def test_a_list_of_devices_of_many_pages_is_answered_for_device_by_device(bench: Sep2Bench) -> None:
+    await bench.device("one")
+    await sep2_groups.name_aggregator(bench.store, "one", pen=PEN, actor=ACTOR, now=bench.now)
+    lfdis = [a_lfdi(number) for number in range(60)]
+    for place, lfdi in enumerate(lfdis):
+        await bench.device("one", "feeder" if place % 2 else "system", lfdi=lfdi)
+    client = client_of(bench, managed={lfdi: ManagedDevice(ratings=Ratings(max_w=1e3), targets=()) for lfdi in lfdis})
+    whole = await bench.control("system", lasts=600, opModExpLimW=5000)
+    half = await bench.control("feeder", lasts=600, opModExpLimW=1000)
+    events = [one.event for one in await client.run() if isinstance(one, i.EventReceived)]
+    # A device in the feeder never hears the system's: what its better program asks masks it.
+    assert len(events) == 60
+    assert len({event.market_context for event in events}) == 60
+    assert {event.signals[0].intervals[0].value for event in events} == {5000.0, 1000.0}
+    assert (
+        sorted(await client.responses(whole.control.mrid))
+        == [Said.RECEIVED] * 60 + [Said.STARTED] * 30 + [Said.SUPERSEDED] * 30
+    )
+    assert sorted(await client.responses(half.control.mrid)) == [Said.RECEIVED] * 30 + [Said.STARTED] * 30
+    assert client.asked.count("GET /derp/1/derc") == 1
+    documents = [one for one in client.asked if one.startswith("PUT") and one.endswith("/dercap")]
+    assert len(documents) == 61
+
+
 def a_batch(request: ReportRequest, number: int, at: datetime, **power_w: float) -> Batch:
     values = {POWER_POINT: power_w["power"], AVAILABLE_POINT: power_w["available"], CHARGE_POINT: 0.42}
     readings = tuple(

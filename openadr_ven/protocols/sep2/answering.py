@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import IntEnum
 
 from openadr_core.model.opt import Opt, OptType
-from openadr_ven.protocols.sep2.memory import KnownControl, Memory, Reply, Status
+from openadr_ven.protocols.sep2.memory import KnownControl, Reply, Status
 from openadr_ven.protocols.sep2.schedule import Span
 
 
@@ -36,17 +36,15 @@ WANTED = 0b11
 """Bits of responseRequired: that it came, and what became of it. Interpretation: who asks for either gets both."""
 
 
-def with_replies(memory: Memory, known: KnownControl, fresh: Sequence[int], *, now: int) -> Memory:
-    """With these statuses said to the control, and on their way where the server wants them."""
-    kept = replace(known, said=(*known.said, *fresh))
+def replies_of(known: KnownControl, fresh: Sequence[int], *, now: int) -> tuple[KnownControl, tuple[Reply, ...]]:
+    """The control with these statuses said to it, and what of it the server wants to hear."""
     wanted = bool(known.reply_to) and bool(known.response_required & WANTED)
     replies = tuple(
         Reply(reply_to=known.reply_to, subject=known.mrid, device=known.device, status=status, at=now)
         for status in fresh
         if wanted
     )
-    others = tuple(kept if one.key == known.key else one for one in memory.known)
-    return replace(memory, known=others, replies=(*memory.replies, *replies))
+    return replace(known, said=(*known.said, *fresh)), replies
 
 
 def owed(known: KnownControl, spans: Sequence[Span], opts: Sequence[Opt | None], *, now: int) -> list[int]:

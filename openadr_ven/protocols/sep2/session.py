@@ -37,7 +37,7 @@ from openadr_ven.domain.indications import (
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.backoff import Backoff
-from openadr_ven.protocols.sep2.answering import next_moment, owed, with_replies
+from openadr_ven.protocols.sep2.answering import next_moment, owed, replies_of
 from openadr_ven.protocols.sep2.calls import REDIRECTS, REDIRECTS_MAX, Call, Refusal, Script, Speech
 from openadr_ven.protocols.sep2.discovery import (
     CATEGORY_BASE,
@@ -51,7 +51,7 @@ from openadr_ven.protocols.sep2.discovery import (
 )
 from openadr_ven.protocols.sep2.identity import Identity
 from openadr_ven.protocols.sep2.meaning import Ratings
-from openadr_ven.protocols.sep2.memory import Memory, Reply
+from openadr_ven.protocols.sep2.memory import KnownControl, Memory, Reply
 from openadr_ven.protocols.sep2.mirroring import POST_RATE_S
 from openadr_ven.protocols.sep2.presence import Presence
 from openadr_ven.protocols.sep2.taking import Device, take_programs
@@ -265,19 +265,23 @@ class Sep2Session:
         """Say what has come due by the time, or by the agent's answers; whether anything has."""
         moment = self._moment(now)
         before = self._memory
-        found = schedules(self._memory)
+        found = schedules(before)
+        told = {one.event.id: one for one in before.told}
+        known_now: list[KnownControl] = []
+        replies: list[Reply] = []
         next_at: list[int] = []
         for known in before.known:
             spans = spans_of(known, found[known.device])
-            opts = [
-                told.opt
-                for mode in known.modes
-                if (told := before.told_of(event_id_of(known, mode, managed=known.device != self._own))) is not None
-            ]
-            if fresh := owed(known, spans, opts, now=moment):
-                self._memory = with_replies(self._memory, known, fresh, now=moment)
-            if (later := next_moment(known, spans, moment)) is not None:
+            ids = [event_id_of(known, mode, own=self._own) for mode in known.modes]
+            opts = [told[event_id].opt for event_id in ids if event_id in told]
+            fresh = owed(known, spans, opts, now=moment)
+            kept, wanted = replies_of(known, fresh, now=moment) if fresh else (known, ())
+            known_now.append(kept)
+            replies += wanted
+            if (later := next_moment(kept, spans, moment)) is not None:
                 next_at.append(later)
+        if known_now != list(before.known) or replies:
+            self._memory = replace(before, known=tuple(known_now), replies=(*before.replies, *replies))
         self._memory, said = tell(self._memory, own=self._own, targets_of=self._targets, now=now)
         self._indications.extend(said)
         offset = timedelta(seconds=self._memory.offset_s)

@@ -8,8 +8,9 @@ Interpretation: bounds of different modes all bind; of the modes that set a powe
 better program. So each mode is a program of its own to dispatch, and the setting modes share one.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from openadr_core.model.event import DrEvent, Signal, SignalInterval
@@ -17,8 +18,8 @@ from openadr_core.model.target import Target
 from openadr_core.model.unit import KILOWATTS
 from openadr_ven.domain.indications import EventCancelled, EventChanged, EventReceived, Indication
 from openadr_ven.protocols.sep2.meaning import SETPOINT_MODES
-from openadr_ven.protocols.sep2.memory import AskedMode, KnownControl, KnownDefault, Memory, Told
-from openadr_ven.protocols.sep2.schedule import Schedule, Span, schedule, taken, without
+from openadr_ven.protocols.sep2.memory import AskedMode, AskedSignal, KnownControl, KnownDefault, Memory, Told
+from openadr_ven.protocols.sep2.schedule import Entry, Schedule, Span, schedule, taken, without
 
 DEFAULT_PRIORITY = 256
 """Behind every primacy."""
@@ -39,8 +40,15 @@ class Piece:
 
 def schedules(memory: Memory) -> Mapping[str, Schedule]:
     """By device."""
-    devices = dict.fromkeys(one.device for one in memory.known)
-    return {device: schedule(one.entry for one in memory.known if one.device == device) for device in devices}
+    return {device: schedule(entries) for device, entries in _entries(memory).items()}
+
+
+def _entries(memory: Memory) -> Mapping[str, list[Entry]]:
+    """Of all that is known, by device."""
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for one in memory.known:
+        found[one.device].append(one.entry)
+    return found
 
 
 def spans_of(known: KnownControl, found: Schedule) -> list[Span]:
@@ -55,41 +63,108 @@ def spans_of(known: KnownControl, found: Schedule) -> list[Span]:
     return joined
 
 
-def event_id_of(known: KnownControl, mode: AskedMode, *, managed: bool) -> str:
-    return f"{known.mrid}.{mode.name}" + (f".{known.device}" if managed else "")
+def event_id_of(known: KnownControl, mode: AskedMode, *, own: str) -> str:
+    return f"{known.mrid}.{mode.name}{_suffix(known.device, own)}"
 
 
-def tell(
-    memory: Memory, *, own: str, targets_of: TargetsOf, now: datetime
-) -> tuple[Memory, list[Indication]]:  # fmt: skip
+def tell(memory: Memory, *, own: str, targets_of: TargetsOf, now: datetime) -> tuple[Memory, list[Indication]]:
     """What has changed of all events since they were last told; ``own`` is our own LFDI."""
-    moment = int(now.timestamp()) + memory.offset_s
-    wanted: dict[str, DrEvent] = {}
-    cancelled: dict[str, KnownControl] = {}
-    for one, mode, spans in _ruling(memory):
-        event_id = event_id_of(one, mode, managed=one.device != own)
-        if one.is_cancelled:
-            cancelled[event_id] = one
-        elif spans and spans[-1].ends > moment:
-            wanted[event_id] = _event_of(memory, one, mode, spans, event_id=event_id, targets_of=targets_of, now=now)
-    for default in memory.defaults:
-        if default.mode.signals:
-            event = _default_event(memory, default, own=own, targets_of=targets_of, now=now)
-            wanted[event.id] = event
-    said: list[Indication] = []
-    for event in wanted.values():
-        memory, fresh = _told(memory, event, now)
-        said += fresh
-    for told in memory.told:
-        if told.event.id not in wanted and told.event.cancelled_at is None:
-            known = cancelled.get(told.event.id)
-            off = _off(told.event, known, memory.offset_s, now)
-            if off is not None:
-                memory = memory.with_told(replace(told, event=off))
-                implied = known is not None and known.gone_at is not None
-                fraction = 0.0 if known is None else known.stop_fraction
-                said.append(EventCancelled(event=off, stop_fraction=fraction, implied=implied))
-    return _without_history(memory, now), said
+    teller = _Teller(memory=memory, own=own, targets_of=targets_of, now=now)
+    teller.tell()
+    return replace(memory, told=tuple(_unfinished(teller.told.values(), now))), teller.said
+
+
+@dataclass(slots=True, kw_only=True)
+class _Teller:
+    memory: Memory
+    own: str
+    targets_of: TargetsOf
+    now: datetime
+    told: dict[str, Told] = field(init=False)
+    said: list[Indication] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.told = {one.event.id: one for one in self.memory.told}
+
+    @property
+    def moment(self) -> int:
+        return int(self.now.timestamp()) + self.memory.offset_s
+
+    def tell(self) -> None:
+        wanted: dict[str, DrEvent] = {}
+        cancelled: dict[str, KnownControl] = {}
+        for one, mode, spans in _ruling(self.memory):
+            event_id = event_id_of(one, mode, own=self.own)
+            if one.is_cancelled:
+                cancelled[event_id] = one
+            elif spans and spans[-1].ends > self.moment:
+                wanted[event_id] = self._of_control(event_id, one, mode, spans)
+        entries = _entries(self.memory)
+        for default in self.memory.defaults:
+            if default.mode.signals:
+                event = self._of_default(default, taken(entries.get(default.device, ()), default.mode.name))
+                wanted[event.id] = event
+        for event in wanted.values():
+            self._say(event)
+        for told in list(self.told.values()):
+            if told.event.id not in wanted and told.event.cancelled_at is None:
+                self._let_go(told, cancelled.get(told.event.id))
+
+    def _of_control(self, event_id: str, known: KnownControl, mode: AskedMode, spans: Sequence[Span]) -> DrEvent:
+        whole = Span(begins=known.begins, ends=known.planned_end)
+        event = self._event(event_id, mode, known.device, whole, spans)
+        return replace(
+            event, program_id=known.program, priority=known.primacy, comment=known.description,
+            created_at=_local(known.created, self.memory.offset_s), not_read=known.not_read,
+        )  # fmt: skip
+
+    def _of_default(self, default: KnownDefault, holes: Sequence[Span]) -> DrEvent:
+        """From when it was first told, without end, with gaps where an event holds the mode."""
+        event_id = f"default.{default.mode.name}{_suffix(default.device, self.own)}"
+        told, begins = self.told.get(event_id), self.moment
+        if told is not None and told.event.cancelled_at is None:
+            begins = min(begins, int(told.event.starts_at.timestamp()) + self.memory.offset_s)
+        whole = Span(begins=begins, ends=FOR_EVER_S)
+        event = self._event(event_id, default.mode, default.device, whole, without(whole, holes))
+        return replace(event, program_id=default.program, comment="DefaultDERControl")
+
+    def _event(self, event_id: str, mode: AskedMode, device: str, whole: Span, spans: Sequence[Span]) -> DrEvent:
+        offset_s, pieces = self.memory.offset_s, list(_pieces(whole, spans))
+        # A bound is one device's alone; what sets a power is shared out, so that nobody is set twice.
+        context = "power" if mode.name in SETPOINT_MODES else f"{mode.name}{_suffix(device, self.own)}"
+        return DrEvent(
+            id=event_id,
+            program_id="",
+            market_context=f"ieee2030.5:{context}",
+            version=0,
+            starts_at=_local(whole.begins, offset_s),
+            duration=_length(whole),
+            signals=tuple(_signal(f"{mode.name}-{place}", one, pieces) for place, one in enumerate(mode.signals)),
+            created_at=_local(whole.begins, offset_s),
+            modified_at=self.now,
+            priority=DEFAULT_PRIORITY,
+            targets=self.targets_of(device),
+        )
+
+    def _say(self, event: DrEvent) -> None:
+        """Tell it if it is new, or asks for something else from now on."""
+        told = self.told.get(event.id)
+        if told is None:
+            self.told[event.id] = Told(event=event)
+            self.said.append(EventReceived(event=event, delay_fraction=0.0))
+        elif told.event.cancelled_at is not None or _rest(told.event, self.now) != _rest(event, self.now):
+            event = replace(event, version=told.event.version + 1, created_at=told.event.created_at)
+            self.told[event.id] = Told(event=event)
+            self.said.append(EventChanged(event=event, delay_fraction=0.0))
+
+    def _let_go(self, told: Told, known: KnownControl | None) -> None:
+        off = _off(told.event, known, self.memory.offset_s, self.now)
+        if off is None:
+            return
+        self.told[off.id] = replace(told, event=off)
+        implied = known is not None and known.gone_at is not None
+        fraction = 0.0 if known is None else known.stop_fraction
+        self.said.append(EventCancelled(event=off, stop_fraction=fraction, implied=implied))
 
 
 def _ruling(memory: Memory) -> Iterator[tuple[KnownControl, AskedMode, Sequence[Span]]]:
@@ -100,79 +175,22 @@ def _ruling(memory: Memory) -> Iterator[tuple[KnownControl, AskedMode, Sequence[
                 yield one, mode, found[one.device].get((one.mrid, mode.name), ())
 
 
-def _event_of(
-    memory: Memory, known: KnownControl, mode: AskedMode, spans: Sequence[Span], *, event_id: str,
-    targets_of: TargetsOf, now: datetime,
-) -> DrEvent:  # fmt: skip
-    whole = Span(begins=known.begins, ends=known.planned_end)
-    return _event(
-        event_id, mode, list(_pieces(whole, spans)), whole, offset_s=memory.offset_s, now=now,
-        program=known.program, priority=known.primacy, created=known.created, comment=known.description,
-        targets=targets_of(known.device), not_read=known.not_read,
-    )  # fmt: skip
+def _suffix(device: str, own: str) -> str:
+    """What tells a managed device's events from our own."""
+    return "" if device == own else f".{device}"
 
 
-def _default_event(memory: Memory, default: KnownDefault, *, own: str, targets_of: TargetsOf, now: datetime) -> DrEvent:
-    """From when it was first told, without end, with gaps where an event holds the mode."""
-    event_id = f"default.{default.mode.name}" + ("" if default.device == own else f".{default.device}")
-    told = memory.told_of(event_id)
-    begins = int(now.timestamp()) + memory.offset_s
-    if told is not None and told.event.cancelled_at is None:
-        begins = min(begins, int(told.event.starts_at.timestamp()) + memory.offset_s)
-    whole = Span(begins=begins, ends=FOR_EVER_S)
-    holes = taken((one.entry for one in memory.known if one.device == default.device), default.mode.name)
-    return _event(
-        event_id, default.mode, list(_pieces(whole, without(whole, holes))), whole, offset_s=memory.offset_s, now=now,
-        program=default.program, priority=DEFAULT_PRIORITY, created=begins, comment="DefaultDERControl",
-        targets=targets_of(default.device),
-    )  # fmt: skip
-
-
-def _event(
-    event_id: str, mode: AskedMode, pieces: Sequence[Piece], whole: Span, *, offset_s: int, now: datetime,
-    program: str, priority: int, created: int, comment: str, targets: tuple[Target, ...],
-    not_read: tuple[str, ...] = (),
-) -> DrEvent:  # fmt: skip
-    context = "power" if mode.name in SETPOINT_MODES else mode.name
-    signals = tuple(
-        Signal(
-            id=f"{mode.name}-{number}",
-            kind=asked.kind,
-            device_classes=asked.device_classes,
-            intervals=tuple(
-                SignalInterval(duration=_length(piece.span), value=asked.value if piece.asks else 0.0, asks=piece.asks)
-                for piece in pieces
-            ),
-            unit=KILOWATTS,
-        )
-        for number, asked in enumerate(mode.signals)
+def _signal(signal_id: str, asked: AskedSignal, pieces: Sequence[Piece]) -> Signal:
+    return Signal(
+        id=signal_id,
+        kind=asked.kind,
+        device_classes=asked.device_classes,
+        intervals=tuple(
+            SignalInterval(duration=_length(piece.span), value=asked.value if piece.asks else 0.0, asks=piece.asks)
+            for piece in pieces
+        ),
+        unit=KILOWATTS,
     )
-    return DrEvent(
-        id=event_id,
-        program_id=program,
-        market_context=f"ieee2030.5:{context}",
-        version=0,
-        starts_at=_local(whole.begins, offset_s),
-        duration=_length(whole),
-        signals=signals,
-        created_at=_local(created, offset_s),
-        modified_at=now,
-        priority=priority,
-        targets=targets,
-        comment=comment,
-        not_read=not_read,
-    )
-
-
-def _told(memory: Memory, event: DrEvent, now: datetime) -> tuple[Memory, list[Indication]]:
-    """Tell it if it is new, or asks for something else from now on."""
-    told = memory.told_of(event.id)
-    if told is None:
-        return memory.with_told(Told(event=event)), [EventReceived(event=event, delay_fraction=0.0)]
-    if told.event.cancelled_at is None and _rest(told.event, now) == _rest(event, now):
-        return memory, []
-    event = replace(event, version=told.event.version + 1, created_at=told.event.created_at)
-    return memory.with_told(Told(event=event)), [EventChanged(event=event, delay_fraction=0.0)]
 
 
 def _rest(event: DrEvent, now: datetime) -> object:
@@ -216,10 +234,6 @@ def _length(span: Span) -> timedelta | None:
 
 def _local(moment: int, offset_s: int) -> datetime:
     return datetime.fromtimestamp(moment - offset_s, UTC)
-
-
-def _without_history(memory: Memory, now: datetime) -> Memory:
-    return replace(memory, told=tuple(_unfinished(memory.told, now)))
 
 
 def _unfinished(told: Iterable[Told], now: datetime) -> Iterator[Told]:

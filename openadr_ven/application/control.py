@@ -299,11 +299,10 @@ class Control:
         relief_w = self.commands.relief_w(engaged.baseline_w)
         given = given_w(self.trim, fleet, state, baseline_w=engaged.baseline_w, relief_w=relief_w, now_s=now_s)
         acknowledged_w = np.where(self.commands.acknowledged(), relief_w, 0.0)
-        outlook = self._outlook(asks, now)
         bound = self._bound(tuple(ask.held.event for ask in asks) or (engaged.held.event,), now)
         at_sites = of_whole_sites(self._caps, fleet)
         engaged = with_sites_bound(engaged, at_sites, fleet, feeder_max_w=self._settings.envelope.feeder_max_w)
-        books = self._books(engaged, outlook, bound)
+        books = self._books(engaged, self._outlook(asks, now), bound)
         orders = [ask for ask in asks if ask.segment.signal.kind not in LIMITS]
         wants = self._wants.of(orders, baseline_of=books.usual_w, book_of=books.books)
         wants = within(asks, wants, self._caps, usual_w=books.usual_w, at_nodes=at_sites)

@@ -11,7 +11,7 @@ import secrets
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ import structlog
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from openadr_core.errors import ConfigError, StoreError
+from openadr_core.errors import ConfigError
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
 from openadr_core.oadr2.signed import MessageSecurity
 from openadr_core.oadr3.tokens import TokenRules, new_signing_key
@@ -43,6 +43,7 @@ from openadr_vtn.adapters.identity_provider import Provider, open_provider
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.store import SqlStore, is_new_file, open_migrated, open_store
+from openadr_vtn.adapters.ticks import forget_nonces, soundly
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
@@ -85,8 +86,6 @@ REPORTS_FORGOTTEN_S = 3600
 PROVIDER_ASKED_S = 600
 NONCES_FORGOTTEN_S = 10
 Listening = PartiesSettings | OperatorSettings | ConsoleSettings | Oadr3Settings | Sep2Settings
-NONCES_KEPT_LONGER = timedelta(minutes=1)
-"""Than needed, for processes whose clocks differ."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,16 +139,14 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     clock = clock or SystemClock()
     certificates = OwnCertificates(settings, clock.now)
     store = await open_migrated(settings.store.url)
-    registry = new_registry()
-    gauge = CertificateGauge(registry, clock.now)
-    certificates.show(gauge)
-    metrics = VtnMetrics(registry)
+    metrics = VtnMetrics(registry := new_registry())
+    certificates.show(gauge := CertificateGauge(registry, clock.now))
     directory = Directory(
         store, poll_interval=timedelta(seconds=settings.parties.poll_interval_s), new_id=new_id, gather=gathered
     )
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
     notifiers = Notifiers(settings.webhooks, settings.mqtt, store, now=clock.now, witness=_witness(metrics))
-    metrics.watch("notifications", lambda: notifiers.sender.in_flight)
+    metrics.watch("notifications", lambda: notifiers.in_flight)
     desk = await _desk(settings, store, clock, metrics, directory, notifiers=notifiers)
     # A key of this run's own: sessions end with the process.
     gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
@@ -170,8 +167,10 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         throttled = replace(desk, request_throttle=Throttle(settings.oadr3.requests_per_minute))
         served.append((oadr3_app(_believing(provider, throttled)), settings.oadr3, certificates.for_oadr3))
     if settings.sep2 is not None:
-        app = sep2_app(sep2_server(settings.sep2, store, directory), clock.now, on_busy=lambda: metrics.refused("busy"))
+        devices = sep2_server(settings.sep2, store, directory)
+        app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"))
         served.append((app, settings.sep2, certificates.for_sep2))
+        notifiers.tell_sep2(settings.sep2.notifications, devices, certificates.for_sep2_notifications)
     try:
         listeners = await _listen_to_all(served, metrics, certificates)
     except BaseException:
@@ -444,38 +443,21 @@ def _wake(
 ) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
-    scheduler.add_job(_soundly("write last seen", directory.write_last_seen), "interval", seconds=LAST_SEEN_WRITTEN_S)
-    refresh = _soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
+    scheduler.add_job(soundly("write last seen", directory.write_last_seen), "interval", seconds=LAST_SEEN_WRITTEN_S)
+    refresh = soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
     scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
-    forget = _soundly("forget nonces", lambda: _forget_nonces(store, now()))
+    forget = soundly("forget nonces", lambda: forget_nonces(store, now()))
     scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
     keep = timedelta(days=settings.reports.keep_days)
-    retain = _soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
+    retain = soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
     scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
-    scheduler.add_job(_soundly("forget changes", notifiers.forget), "interval", seconds=REPORTS_FORGOTTEN_S)
+    scheduler.add_job(soundly("forget changes", notifiers.forget), "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(certificates.remind, "interval", days=1)
     if provider is not None:
-        ask = _soundly("ask the identity provider", provider.ask)
+        ask = soundly("ask the identity provider", provider.ask)
         scheduler.add_job(ask, "interval", seconds=PROVIDER_ASKED_S, next_run_time=now())
     scheduler.start()
     return scheduler
-
-
-async def _forget_nonces(store: Store, now: datetime) -> None:
-    async with store.unit_of_work() as uow:
-        await uow.nonces.forget(now - NONCES_KEPT_LONGER)
-
-
-def _soundly(what: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A tick that fails says so in the log, and the next one tries again."""
-
-    async def tick() -> None:
-        try:
-            await job()
-        except StoreError as error:
-            log.warning("tick failed", what=what, said=str(error))
-
-    return tick
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

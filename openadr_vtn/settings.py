@@ -267,6 +267,25 @@ class OptSettings(Table):
         )
 
 
+class Sep2NotificationSettings(Table):
+    """How subscribers of IEEE 2030.5 are told of changes at the addresses that they name; we are their client then."""
+
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """Where such an address may lead besides the public Internet: it is a client's own word."""
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443, 8443)
+    trust: tuple[Path, ...] = ()
+    """Authorities that sign receivers' certificates, besides those of devices."""
+    timeout_s: Annotated[float, Field(ge=1, le=60)] = 10.0
+    retry_max_s: Annotated[float, Field(ge=1)] = 1800.0
+    """The longest pause before a receiver that does not answer is tried again; the first is a second."""
+    attempts_max: Annotated[int, Field(ge=1)] = 30
+    """Then it is given up, until the next change, or until an operator has it sent again."""
+    at_once: Annotated[int, Field(ge=1)] = 200
+    """Receivers that are told something at the same time."""
+    renewed_within_h: Annotated[int, Field(ge=1)] = 36
+    """A subscription that is not renewed for so long is dropped; clients renew every day."""
+
+
 class Sep2Settings(Listener):
     """Where IEEE 2030.5 clients connect (CSIP, CSIP-AUS); without this table nobody listens for them."""
 
@@ -289,6 +308,7 @@ class Sep2Settings(Listener):
     """Whether devices may register themselves, and aggregators theirs, once their certificate is let in."""
     shows_registration: bool = True
     """Whether a device may read its PIN."""
+    notifications: Sep2NotificationSettings = Sep2NotificationSettings()
 
     @field_validator("time_zone")
     @classmethod
@@ -350,6 +370,9 @@ def _placed(settings: Settings, folder: Path) -> Settings:
         placed = {
             "certificates": _chains(folder, "sep2", sep2.certificates),
             "trust": _files(folder, "sep2.trust", sep2.trust),
+            "notifications": sep2.notifications.model_copy(
+                update={"trust": _files(folder, "sep2.notifications.trust", sep2.notifications.trust)}
+            ),
         }
         sep2 = sep2.model_copy(update=placed)
     return settings.model_copy(

@@ -1,11 +1,13 @@
 """Values of IEEE 2030.5 to XML, for a reader of one profile: who speaks an older one sees nothing newer."""
 
+import re
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from openadr_core.sep2.devices import ConnectionPoint
 from openadr_core.sep2.names import SEP, XSI, CsipAus
 from openadr_core.sep2.plan import Part, parts_of
+from openadr_core.sep2.subscriptions import Notification
 
 PREFIX = "csipaus"
 
@@ -21,6 +23,22 @@ def encode(message: object, *, csipaus: CsipAus | None) -> bytes:
     out: list[str] = []
     _write(out, name, message, csipaus, more=spaces)
     return "".join(out).encode()
+
+
+def encode_notification(notification: Notification, resource: bytes, *, csipaus: CsipAus | None) -> bytes:
+    """With the very bytes that :func:`encode` made of a resource; ``resource`` is empty where there is none."""
+    frame = encode(notification, csipaus=csipaus)
+    if not resource:
+        return frame
+    name = re.match(rb"<(\w+)", resource)
+    if name is None:
+        raise ValueError("no resource")
+    inner = b'<Resource xsi:type="%s"%s' % (name[1], resource[name.end() :])
+    end = b"</%s>" % name[1]
+    if inner.endswith(end):
+        inner = inner.removesuffix(end) + b"</Resource>"
+    before, after = frame.split(b"<status>", 1)
+    return b"%s%s<status>%s" % (before, inner, after)
 
 
 def _write(out: list[str], name: str, value: object, csipaus: CsipAus | None, *, more: str = "") -> None:

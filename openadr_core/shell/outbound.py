@@ -74,9 +74,10 @@ class OutboundRules:
 class Pin(aiohttp.Fingerprint):
     """The certificates that the other end may show: it is known by them, and not by its name."""
 
-    def __init__(self, sha256: Collection[str]) -> None:
-        """SHA-256 of each, in hex."""
+    def __init__(self, sha256: Collection[str], *, or_named: bool = False) -> None:
+        """SHA-256 of each, in hex. ``or_named``: or one of a trusted authority's, in the name of who was asked for."""
         super().__init__(bytes(32))
+        self._or_named = or_named
         self.sha256 = frozenset(sha256)
         self.ends_at_s = math.inf
         """When the one that was shown last ends; seconds of the Unix epoch."""
@@ -85,7 +86,8 @@ class Pin(aiohttp.Fingerprint):
         """What aiohttp asks after each handshake, before a byte of ours is sent."""
         connection = transport.get_extra_info("ssl_object")
         certificate = connection.getpeercert(binary_form=True) or b""
-        if hashlib.sha256(certificate).hexdigest() not in self.sha256:
+        is_known = hashlib.sha256(certificate).hexdigest() in self.sha256
+        if not is_known and not (self._or_named and _is_in_name_of(certificate, connection.server_hostname or "")):
             host, port, *_ = transport.get_extra_info("peername")
             raise aiohttp.ServerFingerprintMismatch(b"", hashlib.sha256(certificate).digest(), host, port)
         self.ends_at_s = x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
@@ -233,6 +235,20 @@ def _within(address: Address) -> list[Address]:
     if any(address in network for network in TRANSLATED):
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [one for one in found if one is not None]
+
+
+def _is_in_name_of(certificate: bytes, host: str) -> bool:
+    """RFC 9525: by its alternative names alone; a star stands for the first label."""
+    try:
+        extension = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    names = {name.lower() for name in extension.value.get_values_for_type(x509.DNSName)}
+    addresses = {str(address) for address in extension.value.get_values_for_type(x509.IPAddress)}
+    first, _, rest = host.lower().partition(".")
+    return host.lower() in names | addresses or (bool(first and rest) and f"*.{rest}" in names)
 
 
 def _is_public(address: Address) -> bool:

@@ -1,44 +1,37 @@
-"""Drains the outbox of notifications to webhooks: one ordered stream per subscription, many side by side.
+"""Drains an outbox of notifications to webhooks: one ordered stream per subscription, many side by side.
 
-The store is the outbox; what is held here is which streams to look at, and when, and it is lost without
-loss. One process does it for all that share the store (a duty, held for a term). What was carried is written
-down afterwards, so a process that dies in between carries it again: at least once, never not at all.
+What waits for whom, and how it is said, is the outbox's (OpenADR 3, IEEE 2030.5), and the store has it;
+what is held here is which streams to look at, and when, and it is lost without loss. One process does it
+for all that share the store (a duty, held for a term). What was carried is written down afterwards, so a
+process that dies in between carries it again: at least once, never not at all.
 """
 
 import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Protocol
+from typing import Generic, Protocol
 
 import structlog
 
 from openadr_core.errors import AccessError, ExchangeFailed, StoreError
 from openadr_core.exchange import Response
 from openadr_core.limits import RETRY_AFTER_MAX_S
-from openadr_core.model.party import PartyState
-from openadr_core.oadr3.names import ObjectKind
-from openadr_vtn.application.handlers.publication import publish_ahead_to_clients
 from openadr_vtn.application.ports import Notice, Store, Witness
-from openadr_vtn.application.spreading import Granted, Parcel, Stream, granted_to, spread, streams_of
+from openadr_vtn.application.sending import Carried, Outbox, P, P_contra, Stream
 from openadr_vtn.domain.notification import (
     Attempt,
     Notification,
     NotificationState,
     RetryRules,
-    StreamState,
     attempted,
     stream_after,
 )
 
-DUTY = "notify"
 TERM = timedelta(seconds=15)
 """How long after a process has died another one takes over."""
-SPREAD_TOGETHER = 50
-"""Changes that are written out in one transaction."""
 LOOKED_AT_TOGETHER = 200
 PARCELS_EACH = 16
 """Of one subscription, carried one after the other; so many may be carried twice if the process dies."""
@@ -48,40 +41,31 @@ STORE_RETRY_S = 1.0
 NOT_TO_BE_SEEN = "its client may not see this any more"
 
 
-class Carrier(Protocol):
-    async def carry(self, parcel: Parcel, at: datetime) -> Response:
+class Carrier(Protocol[P_contra]):
+    async def carry(self, parcel: P_contra, at: datetime) -> Response:
         """The receiver's answer; ExchangeFailed or AccessError says why there is none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """What came of a stream's parcels."""
-
-    notifications: tuple[Notification, ...]
-    state: StreamState
-    news: frozenset[tuple[str, str]]
-    """What was taken, by client and event, of what the ledger has."""
 
 
 log = structlog.get_logger(__name__)
 
 
-class WebhookSender:
+class WebhookSender(Generic[P]):
     def __init__(
         self,
         *,
         store: Store,
-        carrier: Carrier,
+        outbox: Outbox[P],
+        carrier: Carrier[P],
         rules: RetryRules,
         now: Callable[[], datetime],
         holder: str,
         witness: Witness,
         dice: random.Random,
         at_once: int,
-        broker_too: bool,
     ) -> None:
         """``holder`` names this process among those that share the store; at most half of ``at_once`` are retries."""
         self._store = store
+        self._outbox = outbox
         self._carrier = carrier
         self._rules = rules
         self._now = now
@@ -89,16 +73,14 @@ class WebhookSender:
         self._witness = witness
         self._dice = dice
         self._at_once = at_once
-        self._broker_too = broker_too
         self._poked = asyncio.Event()
         self._due: dict[str, datetime] = {}
         """Subscriptions for which something may wait, and when to look."""
         self._failing: set[str] = set()
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._carried: list[Carried] = []
+        self._carried: list[Carried[P]] = []
         self._unwritten: set[str] = set()
         """Streams of which something was carried that the store does not know yet: read now, it would go out twice."""
-        self._granted: tuple[str, Granted] = ("", {})
         self._duty_until: datetime | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
@@ -113,7 +95,7 @@ class WebhookSender:
         self._poked.set()
 
     def start(self) -> None:
-        self._running = asyncio.create_task(self._run(), name="vtn-notify")
+        self._running = asyncio.create_task(self._run(), name=f"vtn-{self._outbox.duty}")
 
     async def close(self) -> None:
         """What is under way is let go, and will be carried again; what came back is written down."""
@@ -151,7 +133,8 @@ class WebhookSender:
         await self._write_down()
         if not await self._has_duty(self._now()):
             return TERM.total_seconds()
-        await self._spread()
+        for subscription_id in await self._outbox.spread(self._now()):
+            self._due.setdefault(subscription_id, self._now())
         while startable := self._startable(self._now()):
             await self._look(startable)
         return self._wait_s(self._now())
@@ -162,36 +145,16 @@ class WebhookSender:
             return True
         had = self._duty_until is not None
         async with self._store.unit_of_work() as uow:
-            held = await uow.duties.hold(DUTY, self._holder, now=now, until=now + TERM)
-            waiting = await uow.notifications.waiting() if held else {}
+            held = await uow.duties.hold(self._outbox.duty, self._holder, now=now, until=now + TERM)
+            waiting = await self._outbox.waiting(uow) if held else {}
         self._duty_until = now + TERM if held else None
         if held != had:
-            log.info("notifying is done here" if held else "notifying is done by another process")
+            log.info(
+                "notifying is done here" if held else "notifying is done by another process", duty=self._outbox.duty
+            )
         # Also what an operator had sent again, or another process left, is found here.
         self._due = {one: retry_at or now for one, retry_at in waiting.items()}
         return held
-
-    # -- what is written out -----------------------------------------------------------
-
-    async def _spread(self) -> None:
-        while True:
-            async with self._store.view() as view:
-                if not await view.object_changes.unspread(1):
-                    return
-            granted = await self._granted_now()
-            async with self._store.unit_of_work() as uow:
-                changes = await uow.object_changes.unspread(SPREAD_TOGETHER)
-                told = await spread(uow, changes, granted, self._now(), broker_too=self._broker_too)
-            for subscription_id in told:
-                self._due.setdefault(subscription_id, self._now())
-
-    async def _granted_now(self) -> Granted:
-        """What vens were granted, read again when a ven or a resource was written."""
-        revision = self._store.revision([ObjectKind.VEN, ObjectKind.RESOURCE])
-        if revision != self._granted[0]:
-            async with self._store.view() as view:
-                self._granted = revision, granted_to(await view.parties.all(PartyState.APPROVED))
-        return self._granted[1]
 
     # -- what is started ---------------------------------------------------------------
 
@@ -213,10 +176,8 @@ class WebhookSender:
         return found
 
     async def _look(self, subscription_ids: Sequence[str]) -> None:
-        granted = await self._granted_now()
         now = self._now()
-        async with self._store.view() as view:
-            streams = await streams_of(view, subscription_ids, granted, each=PARCELS_EACH)
+        streams = await self._outbox.streams(subscription_ids, now, each=PARCELS_EACH)
         for subscription_id in subscription_ids:
             del self._due[subscription_id]
         for stream in streams:
@@ -227,28 +188,28 @@ class WebhookSender:
                 task = asyncio.create_task(self._carry(stream), name=f"notify-{stream.subscription_id}")
                 self._under_way[stream.subscription_id] = task
 
-    async def _carry(self, stream: Stream) -> None:
+    async def _carry(self, stream: Stream[P]) -> None:
         """One after the other, as long as they are taken."""
         notifications: list[Notification] = []
-        news: set[tuple[str, str]] = set()
+        taken: list[P] = []
         state = stream.state
         try:
             for parcel in stream.parcels:
                 attempt = await self._attempt(parcel)
                 notifications.append(attempted(parcel.notification, attempt, self._rules))
-                if parcel.news is not None and attempt.is_taken:
-                    news.add(parcel.news)
+                if attempt.is_taken:
+                    taken.append(parcel)
                 state = stream_after(state, parcel.notification, attempt, self._rules, self._dice)
                 if state.failures:
                     break
         finally:
             del self._under_way[stream.subscription_id]
             if state is not None and notifications:
-                self._carried.append(Carried(notifications=tuple(notifications), state=state, news=frozenset(news)))
+                self._carried.append(Carried(notifications=tuple(notifications), state=state, taken=tuple(taken)))
                 self._unwritten.add(stream.subscription_id)
             self._poked.set()
 
-    async def _attempt(self, parcel: Parcel) -> Attempt:
+    async def _attempt(self, parcel: P) -> Attempt:
         if not parcel.body:
             return Attempt(status=HTTPStatus.GONE, reason=NOT_TO_BE_SEEN, at=self._now())
         try:
@@ -269,20 +230,13 @@ class WebhookSender:
         together = self._carried.copy()
         if not together:
             return
-        notifications = [one for carried in together for one in carried.notifications]
-        async with self._store.unit_of_work() as uow:
-            known = await uow.subscriptions.which_are_there({carried.state.subscription_id for carried in together})
-            states = [carried.state for carried in together if carried.state.subscription_id in known]
-            await uow.notifications.save(notifications, states)
-            told = {one for carried in together for one in carried.news}
-            await publish_ahead_to_clients(uow, told)
-            await uow.deliveries.mark_told(told, self._now())
+        await self._outbox.save(together, self._now())
         del self._carried[: len(together)]
         for state in (carried.state for carried in together):
             self._unwritten.discard(state.subscription_id)
             self._due[state.subscription_id] = state.retry_at or self._now()
             (self._failing.add if state.failures else self._failing.discard)(state.subscription_id)
-        for one in notifications:
+        for one in (one for carried in together for one in carried.notifications):
             kind = "notification failed" if one.state is NotificationState.WAITING else f"notification {one.state}"
             detail = "" if one.state is NotificationState.DELIVERED else f"{one.subscription_id}: {one.outcome}"
             self._witness(Notice(kind=kind, detail=detail))

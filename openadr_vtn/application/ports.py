@@ -25,7 +25,7 @@ from openadr_vtn.application.oadr3_ports import (
     VenFilter,
 )
 from openadr_vtn.application.said_ports import Availability, Opts, Reports
-from openadr_vtn.application.sep2_ports import Controls, Mirrors, Registry
+from openadr_vtn.application.sep2_ports import Controls, Mirrors, Registry, Sep2Subscriptions
 from openadr_vtn.domain.access import Role
 from openadr_vtn.domain.delivery import Delivery, Key
 from openadr_vtn.domain.errand import Errand
@@ -436,6 +436,8 @@ class UnitOfWork(Protocol):
     @property
     def mirrors(self) -> Mirrors: ...
     @property
+    def sep2_subscriptions(self) -> Sep2Subscriptions: ...
+    @property
     def clients(self) -> Clients: ...
     @property
     def keys(self) -> Keys: ...
@@ -480,6 +482,9 @@ class Store(Protocol):
 
     def revision(self, kinds: Iterable[ObjectKind]) -> str:
         """Another text whenever an object of these kinds may have been written, here or in another process."""
+
+    def revision_of_groups(self, group_ids: Iterable[int]) -> str:
+        """Another text whenever controls, defaults or curves of these IEEE 2030.5 groups may have been written."""
 
     def subscribe(self, listener: Listener) -> None:
         """Called after each such commit, before ``unit_of_work`` ends."""

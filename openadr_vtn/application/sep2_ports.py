@@ -2,10 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
+from openadr_vtn.domain.notification import Notification, NotificationState, StreamState
 from openadr_vtn.domain.sep2.control_status import Control
 from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group
+from openadr_vtn.domain.sep2.subscribing import Subscription, SubscriptionStanding
 
 ControlKind = Literal["DERControl", "EndDeviceControl"]
 
@@ -107,6 +110,9 @@ class Registry(Protocol):
     ) -> list[EndDevice]:
         """By SFDI; a party's alone, if one is named."""
 
+    async def devices_numbered(self, numbers: Collection[int]) -> dict[int, EndDevice]:
+        """Those of these that are there."""
+
     async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0) -> int: ...
 
     async def lfdis(self, party_id: str) -> Collection[str]: ...
@@ -139,6 +145,9 @@ class Registry(Protocol):
 
     async def log_events(self, number: int) -> list[StoredLogEvent]:
         """The oldest first."""
+
+    async def count_log_events(self, numbers: Collection[int]) -> dict[int, int]:
+        """By device; those without any are left out."""
 
     async def rates(self) -> dict[str, int]:
         """Seconds by the name of what is polled or posted: ``EndDeviceList``, ``DERProgramList`` …"""
@@ -186,3 +195,52 @@ class Mirrors(Protocol):
     async def add_response(self, response: StoredResponse) -> int: ...
     async def responses(self, subjects: Collection[str]) -> list[StoredResponse]:
         """The newest first."""
+
+
+class Sep2Subscriptions(Protocol):
+    """Who is told when a resource of IEEE 2030.5 changes, and what waits for whom.
+
+    What changed is written down by the repositories that change it, in the same transaction.
+    """
+
+    async def keep(self, subscription: Subscription) -> tuple[int, bool]:
+        """Its id, and whether it is new: one of the same holder for the same resource and address is renewed."""
+
+    async def replace(self, subscription: Subscription) -> None:
+        """NotFound if it is gone."""
+
+    async def remove(self, subscription_id: int) -> None: ...
+
+    async def held(self, holder: int, *, skip: int = 0, limit: int = 500) -> list[Subscription]:
+        """By id."""
+
+    async def count_held(self, holder: int) -> int: ...
+    async def by_id(self, subscription_id: int) -> Subscription | None: ...
+
+    async def has_changes(self) -> bool:
+        """Whether there are changes that were not written out to subscriptions."""
+
+    async def spread(self) -> set[int]:
+        """Write some of them out, all subscribers at once; the subscriptions that have something to hear."""
+
+    async def waiting(self) -> dict[int, datetime | None]:
+        """Those for which something waits, each with the moment before which nothing is tried."""
+
+    async def standings(self, subscription_ids: Collection[int]) -> list[SubscriptionStanding]: ...
+
+    async def tried(self, outcomes: Collection[tuple[Notification, StreamState]], *, ended: Collection[int]) -> None:
+        """What came of attempts; ``change_number`` says how often the resource had changed by what was sent.
+
+        One that has changed again meanwhile goes on waiting; those that ended are dropped.
+        """
+
+    async def page(
+        self, state: NotificationState | None = None, *, skip: int = 0, limit: int = 50
+    ) -> list[SubscriptionStanding]:
+        """By id."""
+
+    async def revive(self, subscription_id: int | None = None) -> int:
+        """Have what was given up tried again, of one or of all; how many they are."""
+
+    async def forget(self, before: int) -> int:
+        """Drop those that were not renewed since; how many they were."""

@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from openadr_core.model.party import Party
+from openadr_core.model.party import Party, PartyState
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.oadr3.subscriptions import notification_text
 from openadr_core.oadr3.v301 import is_of_3_0_1, notification_of_3_0_1
-from openadr_vtn.application.ports import UnitOfWork
-from openadr_vtn.domain.notification import Notification, StreamState
+from openadr_vtn.application.handlers.publication import publish_ahead_to_clients
+from openadr_vtn.application.ports import Store, UnitOfWork
+from openadr_vtn.application.sending import Carried, Stream
+from openadr_vtn.domain.notification import Notification
 from openadr_vtn.domain.object_change import ObjectChange
 from openadr_vtn.domain.subscription import Hearer, Subscription, hearers_of, hears, shown_targets
 
+SPREAD_TOGETHER = 50
+"""Changes that are written out in one transaction."""
 Granted = Mapping[str, frozenset[str]]
 """The targets that vens were granted, by client id."""
 Worded = tuple[Callable[..., str], int, tuple[str, ...] | None]
@@ -33,13 +37,51 @@ class Parcel:
     """The client and the event, if it tells a ven of one: for the delivery ledger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """What is to be told to one subscription now, in order."""
+class WebhookOutbox:
+    """What the webhooks of OpenADR 3 are to be told."""
 
-    subscription_id: str
-    state: StreamState | None
-    parcels: tuple[Parcel, ...]
+    duty = "notify"
+
+    def __init__(self, store: Store, *, broker_too: bool) -> None:
+        self._store = store
+        self._broker_too = broker_too
+        self._granted: tuple[str, Granted] = ("", {})
+
+    async def spread(self, now: datetime) -> set[str]:
+        told: set[str] = set()
+        while True:
+            async with self._store.view() as view:
+                if not await view.object_changes.unspread(1):
+                    return told
+            granted = await self._granted_now()
+            async with self._store.unit_of_work() as uow:
+                changes = await uow.object_changes.unspread(SPREAD_TOGETHER)
+                told |= await spread(uow, changes, granted, now, broker_too=self._broker_too)
+
+    async def waiting(self, uow: UnitOfWork) -> dict[str, datetime | None]:
+        return await uow.notifications.waiting()
+
+    async def streams(self, subscription_ids: Sequence[str], _now: datetime, *, each: int) -> list[Stream[Parcel]]:
+        granted = await self._granted_now()
+        async with self._store.view() as view:
+            return await streams_of(view, subscription_ids, granted, each=each)
+
+    async def save(self, carried: Sequence[Carried[Parcel]], now: datetime) -> None:
+        news = {parcel.news for one in carried for parcel in one.taken if parcel.news is not None}
+        async with self._store.unit_of_work() as uow:
+            known = await uow.subscriptions.which_are_there({one.state.subscription_id for one in carried})
+            states = [one.state for one in carried if one.state.subscription_id in known]
+            await uow.notifications.save([sent for one in carried for sent in one.notifications], states)
+            await publish_ahead_to_clients(uow, news)
+            await uow.deliveries.mark_told(news, now)
+
+    async def _granted_now(self) -> Granted:
+        """What vens were granted, read again when a ven or a resource was written."""
+        revision = self._store.revision([ObjectKind.VEN, ObjectKind.RESOURCE])
+        if revision != self._granted[0]:
+            async with self._store.view() as view:
+                self._granted = revision, granted_to(await view.parties.all(PartyState.APPROVED))
+        return self._granted[1]
 
 
 def granted_to(vens: Iterable[Party]) -> dict[str, frozenset[str]]:
@@ -69,7 +111,9 @@ async def spread(
     return told
 
 
-async def streams_of(view: UnitOfWork, subscription_ids: Sequence[str], granted: Granted, *, each: int) -> list[Stream]:
+async def streams_of(
+    view: UnitOfWork, subscription_ids: Sequence[str], granted: Granted, *, each: int
+) -> list[Stream[Parcel]]:
     """What waits first for each of these subscriptions; those for which nothing waits are left out."""
     waiting = await view.notifications.first_waiting(subscription_ids, each)
     ids = {one.subscription_id for one in waiting}

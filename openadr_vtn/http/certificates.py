@@ -46,8 +46,14 @@ class OwnCertificates:
             )
 
         self.for_sep2: ssl.SSLContext | None = None
+        self.for_sep2_notifications: ssl.SSLContext | None = None
         if settings.sep2 is not None:
             self.for_sep2 = server_context(settings.sep2.profile, self._sep2_chains, settings.sep2.trust)
+            own, *more = self._sep2_chains
+            trusted = [*settings.sep2.trust, *settings.sep2.notifications.trust]
+            self.for_sep2_notifications = client_context(
+                settings.sep2.profile, own, trusted, others=more, check_hostname=False
+            )
 
     def renew(self) -> None:
         """Take what the files hold now: new connections get it, none is cut.
@@ -60,8 +66,9 @@ class OwnCertificates:
         reload(self.for_operators, OADR3_PRESET, self._operator_chains, self._settings.operator.client_trust)
         if self.for_oadr3 is not None:
             reload(self.for_oadr3, OADR3_PRESET, self._oadr3_chains, self._settings.oadr3.client_trust)
-        if self.for_sep2 is not None and self._settings.sep2 is not None:
-            reload(self.for_sep2, self._settings.sep2.profile, self._sep2_chains, self._settings.sep2.trust)
+        for of_sep2 in (self.for_sep2, self.for_sep2_notifications):
+            if of_sep2 is not None and self._settings.sep2 is not None:
+                reload(of_sep2, self._settings.sep2.profile, self._sep2_chains, self._settings.sep2.trust)
 
     def remind(self) -> None:
         """Say in the log which of them end soon (2.0b 10.4): to be called every day."""

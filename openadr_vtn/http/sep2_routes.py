@@ -18,6 +18,7 @@ from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.door import Door
 from openadr_core.shell.http_armour import read_body, refusal
+from openadr_core.shell.outbound import OutboundRules
 from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.ports import Store
@@ -57,6 +58,7 @@ def sep2_server(settings: Sep2Settings, store: Store, directory: Directory) -> S
         time_zone=lambda now: zone_facts(zone, now),
         shows_registration=settings.shows_registration,
         in_band=settings.in_band,
+        guard_uri=OutboundRules(ports=frozenset(settings.notifications.ports)).check_url,
     )
     return Sep2Server(store=store, directory=directory, desk=desk)
 

@@ -24,6 +24,7 @@ from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.adapters.webhook_sender import WebhookSender
 from openadr_vtn.application.handlers.events import create_event
+from openadr_vtn.application.spreading import WebhookOutbox
 from openadr_vtn.domain.guard_rails import GuardRails
 from openadr_vtn.domain.notification import NotificationState, RetryRules
 from tests.bench.lab import Lab
@@ -93,9 +94,9 @@ async def _told(file: Path, lab: Lab, url: str, subscriptions: int) -> Told:
         context=client_context("oadr3", None, [lab.trust()]), timeout_s=30.0, connections_max=AT_ONCE,
     )  # fmt: skip
     sender = WebhookSender(
-        store=store, carrier=Webhooks(outbound), rules=RetryRules(attempts_max=3, longest=timedelta(seconds=60)),
+        store=store, outbox=WebhookOutbox(store, broker_too=False), carrier=Webhooks(outbound),
+        rules=RetryRules(attempts_max=3, longest=timedelta(seconds=60)),
         now=_now, holder="bench", witness=lambda _notice: None, dice=random.Random(1), at_once=AT_ONCE,
-        broker_too=False,
     )  # fmt: skip
     await _written(store, "e-1")
     committed_s, before_s = time.perf_counter(), time.process_time()

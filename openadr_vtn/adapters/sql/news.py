@@ -27,14 +27,26 @@ class News:
     def __init__(self) -> None:
         self.changes = 0
         self.revisions: Counter[ObjectKind] = Counter()
+        self.groups: Counter[int] = Counter()
+        """Of IEEE 2030.5, by id."""
+        self.doubts = 0
+        """How often all that was known became doubtful."""
         self.listeners: list[Listener] = []
         self.teller = uuid.uuid4().hex
         """Marks our own notifications, which have been heard already."""
 
-    def publish(self, whom: frozenset[str] | None, kinds: Iterable[ObjectKind] = ObjectKind) -> None:
-        """``whom`` of None is everybody; the kinds are those of the objects that were written."""
+    def doubt(self) -> None:
+        """Anything may have been written."""
+        self.doubts += 1
+        self.publish(None, ObjectKind)
+
+    def publish(
+        self, whom: frozenset[str] | None, kinds: Iterable[ObjectKind] = (), groups: Iterable[int] = ()
+    ) -> None:
+        """``whom`` of None is everybody; the kinds and the groups are those that were written."""
         self.changes += 1
         self.revisions.update(kinds)
+        self.groups.update(groups)
         for listener in self.listeners:
             listener(whom)
 
@@ -46,14 +58,19 @@ class News:
             names = EVERYBODY
         await connection.execute(
             text("SELECT pg_notify(:channel, :payload)"),
-            {"channel": CHANNEL, "payload": f"{self.teller} {','.join(concerned.kinds)} {names}"},
+            {
+                "channel": CHANNEL,
+                "payload": f"{self.teller} {','.join(concerned.kinds)} {','.join(map(str, concerned.groups))} {names}",
+            },
         )
 
     def hear(self, payload: str) -> None:
-        teller, kinds, names = payload.split(" ", 2)
+        teller, kinds, groups, names = payload.split(" ", 3)
         if teller != self.teller:
             whom = None if names == EVERYBODY else frozenset(filter(None, names.split(",")))
-            self.publish(whom, [ObjectKind(kind) for kind in kinds.split(",") if kind])
+            self.publish(
+                whom, [ObjectKind(kind) for kind in kinds.split(",") if kind], map(int, filter(None, groups.split(",")))
+            )
 
 
 class Ear:
@@ -87,9 +104,9 @@ class Ear:
         connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.add_listener(CHANNEL, lambda *heard: self._news.hear(heard[-1]))
-            self._news.publish(None)
+            self._news.doubt()
             self._listening.set()
             await lost.wait()
-            self._news.publish(None)
+            self._news.doubt()
         finally:
             await connection.close(timeout=RECONNECT_S)

@@ -24,9 +24,11 @@ class Concerned:
         self.party_ids: set[str] = set()
         self.everybody = False
         self.kinds: set[ObjectKind] = set()
+        self.groups: set[int] = set()
+        """Groups of IEEE 2030.5 whose members read something else now; 0: nobody reads what was written."""
 
     def __bool__(self) -> bool:
-        return self.everybody or bool(self.party_ids) or bool(self.kinds)
+        return self.everybody or bool(self.party_ids) or bool(self.kinds) or bool(self.groups)
 
     @property
     def whom(self) -> frozenset[str] | None:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 
 from openadr_vtn.adapters.sql import sep2_tables, tables
-from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, Repository, grouped
+from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, grouped
+from openadr_vtn.adapters.sql.sep2_changes import PROGRAM_LISTS, ChangingRepository
 from openadr_vtn.application.sep2_ports import (
     ControlKind,
     StoredControl,
@@ -18,7 +19,8 @@ from openadr_vtn.application.sep2_ports import (
     StoredResponse,
 )
 from openadr_vtn.domain.sep2.control_status import Control
-from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group
+from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group, Tree
+from openadr_vtn.domain.sep2.subscribing import DER_DOCUMENTS
 
 GROUP = tables.table_of(sep2_tables.GroupRow)
 AGGREGATOR = tables.table_of(sep2_tables.AggregatorRow)
@@ -37,19 +39,18 @@ DEVICE_COLUMNS = (
     "party_id", "lfdi", "sfdi", "registered_at", "changed_at", "category", "pin", "post_rate_s", "enabled",
 )  # fmt: skip
 CONTROL_COLUMNS = (
-    "mrid",
-    "creation_time",
-    "start",
-    "duration_s",
-    "randomize_start_s",
-    "randomize_duration_s",
-    "cancelled_at",
+    "mrid", "creation_time", "start", "duration_s", "randomize_start_s", "randomize_duration_s", "cancelled_at",
     "cancelled_randomly",
-)
-TOLD_COLUMNS = ("event_id", "event_version")  # fmt: skip
+)  # fmt: skip
+TOLD_COLUMNS = ("event_id", "event_version")
+RATED = {
+    "EndDeviceList": ("/edev",), "EndDevice": ("/edev", "/edev/#"), "FunctionSetAssignmentsList": ("/edev/#/fsa",),
+    "DERProgramList": ("/edev/#/fsa/1/derp",), "DemandResponseProgramList": ("/edev/#/fsa/1/dr",),
+}  # fmt: skip
+"""What is another resource when a rate is: it has the rate as an attribute."""
 
 
-class SqlRegistry(Repository):
+class SqlRegistry(ChangingRepository):
     # -- groups ------------------------------------------------------------------------
 
     async def groups(self) -> list[Group]:
@@ -63,9 +64,14 @@ class SqlRegistry(Repository):
         self._concerned.everybody = True
         values = _columns(group, Group, without="id")
         await self._change(update(GROUP).where(GROUP.c.id == group.id).values(values), f"group {group.id}")
+        below = [one.id for one in await self.groups() if group.id in map(_id, Tree(await self.groups()).line(one.id))]
+        await self._tell("/derp/#", group.id)
+        await self._programs_changed(below)
 
     async def remove_group(self, group_id: int) -> None:
         self._concerned.everybody = True
+        await self._programs_changed([group_id])
+        await self._group_removed(group_id)
         await self._run(delete(MEMBER).where(MEMBER.c.group_id == group_id))
         await self._change(delete(GROUP).where(GROUP.c.id == group_id), f"group {group_id}")
 
@@ -89,6 +95,7 @@ class SqlRegistry(Repository):
         columns = {name: getattr(device, name) for name in DEVICE_COLUMNS}
         added = replace(device, number=await self._added(DEVICE, DEVICE.c.number, columns))
         await self._save_groups(added)
+        await self._device_changed(added.number, added.party_id)
         return added
 
     async def save_device(self, device: EndDevice) -> None:
@@ -99,9 +106,16 @@ class SqlRegistry(Repository):
         await self._change(statement, f"device {device.number}")
         await self._run(delete(MEMBER).where(MEMBER.c.number == device.number))
         await self._save_groups(device)
+        if before is not None and (before.party_id, before.enabled) != (device.party_id, device.enabled):
+            await self._device_removed(device.number, before.party_id)
+        await self._device_changed(device.number, device.party_id)
+        if before is not None and before.groups != device.groups:
+            for kind in sorted(PROGRAM_LISTS):
+                await self._tell(kind, device.number)
 
     async def remove_device(self, device: EndDevice) -> None:
         self._concerned.party_ids.add(device.party_id)
+        await self._device_removed(device.number, device.party_id)
         await self._change(delete(DEVICE).where(DEVICE.c.number == device.number), f"device {device.number}")
 
     async def device(self, number: int) -> EndDevice | None:
@@ -115,6 +129,10 @@ class SqlRegistry(Repository):
     ) -> list[EndDevice]:
         query = select(DEVICE).where(*_chosen(party_id, changed_after)).order_by(DEVICE.c.sfdi, DEVICE.c.number)
         return await self._devices(query.offset(skip).limit(limit))
+
+    async def devices_numbered(self, numbers: Collection[int]) -> dict[int, EndDevice]:
+        found = await self._devices(select(DEVICE).where(DEVICE.c.number.in_(sorted(numbers))))
+        return {device.number: device for device in found}
 
     async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0) -> int:
         query = select(func.count().label("there")).select_from(DEVICE).where(*_chosen(party_id, changed_after))
@@ -140,6 +158,9 @@ class SqlRegistry(Repository):
             some = gone[start : start + KEYS_PER_STATEMENT]
             await self._run(delete(MEMBER).where(MEMBER.c.group_id == group_id, MEMBER.c.number.in_(some)))
         await self._upsert(MEMBER, [{"number": number, "group_id": group_id} for number in sorted(add)], keep=True)
+        both = sorted({*add, *remove})
+        for start in range(0, len(both), KEYS_PER_STATEMENT):
+            await self._tell_kinds(PROGRAM_LISTS, both[start : start + KEYS_PER_STATEMENT])
 
     async def speakers(self) -> set[str]:
         return {str(row["party_id"]) for row in await self._rows(select(DEVICE.c.party_id).distinct())}
@@ -166,6 +187,8 @@ class SqlRegistry(Repository):
         is_new = await self.document(device.number, path) is None
         columns = {"body": document.body, "changed_at": document.changed_at}
         await self._upsert(DOCUMENT, [{"number": device.number, "path": path, **columns}])
+        if path in DER_DOCUMENTS:
+            await self._tell(f"/edev/#/{path}", device.number)
         return is_new
 
     async def add_log_event(self, device: EndDevice, created_at: int, body: bytes, *, keep: int) -> int:
@@ -182,6 +205,11 @@ class SqlRegistry(Repository):
         query = query.where(LOG_EVENT.c.number == number).order_by(LOG_EVENT.c.created_at, LOG_EVENT.c.id)
         return [StoredLogEvent(**row) for row in await self._rows(query)]
 
+    async def count_log_events(self, numbers: Collection[int]) -> dict[int, int]:
+        query = select(LOG_EVENT.c.number, func.count().label("there")).group_by(LOG_EVENT.c.number)
+        rows = await self._rows(query.where(LOG_EVENT.c.number.in_(sorted(numbers))))
+        return {int(row["number"]): int(row["there"]) for row in rows}
+
     # -- rates -------------------------------------------------------------------------
 
     async def rates(self) -> dict[str, int]:
@@ -193,6 +221,12 @@ class SqlRegistry(Repository):
             await self._run(delete(RATE).where(RATE.c.name == name))
         else:
             await self._upsert(RATE, [{"name": name, "seconds": seconds}])
+        await self._tell_kinds(RATED.get(name, ()))
+
+    async def _programs_changed(self, group_ids: Collection[int]) -> None:
+        """What the devices in these groups read of their programs, which may be others now."""
+        members = select(MEMBER.c.number).where(MEMBER.c.group_id.in_(sorted(group_ids)))
+        await self._tell_kinds(PROGRAM_LISTS, members)
 
     async def _device(self, condition: ColumnElement[bool]) -> EndDevice | None:
         found = await self._devices(self._locked(select(DEVICE).where(condition)))
@@ -214,7 +248,7 @@ class SqlRegistry(Repository):
             await self._run(insert(MEMBER), rows)
 
 
-class SqlControls(Repository):
+class SqlControls(ChangingRepository):
     async def controls(self, group_id: int, kind: ControlKind, *, since: int) -> list[StoredControl]:
         mine = (CONTROL.c.group_id == group_id) & (CONTROL.c.kind == kind) & (CONTROL.c.latest_end > since)
         return [_control(row) for row in await self._rows(select(CONTROL).where(mine).order_by(CONTROL.c.id))]
@@ -232,42 +266,51 @@ class SqlControls(Repository):
         return {int(row["group_id"]): int(row["ends"]) for row in await self._rows(query)}
 
     async def add_control(self, stored: StoredControl) -> StoredControl:
-        self._concerned.everybody = True
         control = stored.control
         columns = {name: getattr(control, name) for name in CONTROL_COLUMNS} | {
             "group_id": stored.group_id, "kind": stored.kind, "body": stored.body, "latest_end": control.latest_end,
             "asks": sorted(control.asks), "categories": sorted(control.categories),
             **{name: getattr(stored, name) for name in TOLD_COLUMNS},
         }  # fmt: skip
-        return replace(stored, id=await self._added(CONTROL, CONTROL.c.id, columns))
+        added = replace(stored, id=await self._added(CONTROL, CONTROL.c.id, columns))
+        await self._controls_changed(stored.group_id, stored.kind)
+        return added
 
     async def cancel_control(self, mrid: str, at: int, *, randomly: bool) -> None:
-        self._concerned.everybody = True
         statement = update(CONTROL).where(CONTROL.c.mrid == mrid, CONTROL.c.cancelled_at.is_(None))
         await self._change(statement.values(cancelled_at=at, cancelled_randomly=randomly), f"control {mrid} to cancel")
+        whose = await self._row(select(CONTROL.c.group_id, CONTROL.c.kind).where(CONTROL.c.mrid == mrid))
+        if whose is not None:
+            await self._controls_changed(whose["group_id"], whose["kind"])
 
     async def default(self, group_id: int) -> bytes | None:
         row = await self._row(select(DEFAULT.c.body).where(DEFAULT.c.group_id == group_id))
         return None if row is None else bytes(row["body"])
 
     async def save_default(self, group_id: int, body: bytes | None) -> None:
-        self._concerned.everybody = True
+        self._concerned.groups.add(group_id)
         if body is None:
             await self._run(delete(DEFAULT).where(DEFAULT.c.group_id == group_id))
         else:
             await self._upsert(DEFAULT, [{"group_id": group_id, "body": body}])
+        await self._tell("/derp/#/dderc", group_id)
 
     async def curves(self, group_id: int) -> list[StoredCurve]:
         query = select(CURVE).where(CURVE.c.group_id == group_id).order_by(CURVE.c.id)
         return [StoredCurve(**row) for row in await self._rows(query)]
 
     async def add_curve(self, group_id: int, body: bytes) -> StoredCurve:
-        self._concerned.everybody = True
+        self._concerned.groups.add(group_id)
         columns = {"group_id": group_id, "body": body}
         return StoredCurve(id=await self._added(CURVE, CURVE.c.id, columns), group_id=group_id, body=body)
 
+    async def _controls_changed(self, group_id: int, kind: str) -> None:
+        """Interpretation: programs, which tell how many controls they have, are not told of each of them."""
+        self._concerned.groups.add(group_id)
+        await self._tell("/derp/#/derc" if kind == "DERControl" else "/dr/#/edc", group_id)
 
-class SqlMirrors(Repository):
+
+class SqlMirrors(ChangingRepository):
     async def mirrors(self, party_id: str) -> list[StoredMirror]:
         query = select(MIRROR).where(MIRROR.c.party_id == party_id).order_by(MIRROR.c.mrid.desc())
         return [StoredMirror(**row) for row in await self._rows(query)]
@@ -287,6 +330,8 @@ class SqlMirrors(Repository):
         return replace(mirror, number=int(before["number"])), False
 
     async def remove_mirror(self, number: int) -> None:
+        whose = await self._row(select(MIRROR.c.party_id).where(MIRROR.c.number == number))
+        self._concerned.party_ids |= set() if whose is None else {whose["party_id"]}
         await self._change(delete(MIRROR).where(MIRROR.c.number == number), f"mirror {number}")
 
     async def add_response(self, response: StoredResponse) -> int:
@@ -296,6 +341,10 @@ class SqlMirrors(Repository):
         query = select(RESPONSE).where(RESPONSE.c.subject.in_(list(subjects)))
         rows = await self._rows(query.order_by(RESPONSE.c.created_at.desc(), RESPONSE.c.lfdi, RESPONSE.c.id.desc()))
         return [StoredResponse(**row) for row in rows]
+
+
+def _id(group: Group) -> int:
+    return group.id
 
 
 def _chosen(party_id: str | None, changed_after: int) -> Iterable[ColumnElement[bool]]:

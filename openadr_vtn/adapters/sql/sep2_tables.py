@@ -1,10 +1,12 @@
 """The tables of IEEE 2030.5. Times are whole seconds of the UTC epoch, as everywhere in that standard."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field
 
+from openadr_core.shell.sql_types import UtcDateTime
 from openadr_vtn.adapters.sql.tables import Row
 
 
@@ -141,3 +143,44 @@ class ResponseRow(Row, table=True):
     status: int
     created_at: int = Field(sa_column=_seconds())
     body: bytes = Field(sa_column=_bytes())
+
+
+class ChangeRow(Row, table=True):
+    """Resources that changed, and whose subscribers were not looked for yet: the outbox of notifications."""
+
+    __tablename__ = "sep2_change"
+    number: int | None = Field(default=None, primary_key=True)
+    kind: str
+    about: int
+    party_id: str
+    """Whose subscribers alone; empty: everybody's."""
+
+
+class SubscriptionRow(Row, table=True):
+    """A subscription, and what its subscriber is owed: it outlives its device, to say so."""
+
+    __tablename__ = "sep2_subscription"
+    id: int | None = Field(default=None, primary_key=True)
+    holder: int
+    party_id: str = Field(sa_column=_child("party.id", index=True))
+    prefix: str
+    resource: str
+    kind: str
+    about: int
+    notification_uri: str
+    limit: int = Field(sa_column=_seconds())
+    level: str
+    renewed_at: int = Field(sa_column=_seconds())
+    changes: int
+    delivered: int
+    state: str
+    attempts: int
+    tried_at: datetime | None = Field(sa_type=UtcDateTime)
+    outcome: str = Field(sa_type=Text)
+    failures: int
+    retry_at: datetime | None = Field(sa_type=UtcDateTime)
+    __table_args__ = (
+        UniqueConstraint("holder", "prefix", "resource", "notification_uri"),
+        Index("ix_sep2_subscription_watched", "kind", "about"),
+        Index("ix_sep2_subscription_state", "state"),
+    )

@@ -33,6 +33,7 @@ from openadr_vtn.adapters.sql.push_repositories import SqlDuties, SqlPushes
 from openadr_vtn.adapters.sql.report_repositories import SqlReports
 from openadr_vtn.adapters.sql.repository import Concerned
 from openadr_vtn.adapters.sql.sep2_repositories import SqlControls, SqlMirrors, SqlRegistry
+from openadr_vtn.adapters.sql.sep2_subscriptions import SqlSep2Subscriptions
 from openadr_vtn.adapters.sql.sqlite_connection import briefly
 from openadr_vtn.adapters.sql.subscription_repository import SqlSubscriptions
 from openadr_vtn.application.ports import Listener, T, UnitOfWork
@@ -141,6 +142,10 @@ class SqlUnitOfWork:
         return SqlMirrors(self.connection, self.concerned, locks=self._locks)
 
     @cached_property
+    def sep2_subscriptions(self) -> SqlSep2Subscriptions:
+        return SqlSep2Subscriptions(self.connection, self.concerned, locks=self._locks)
+
+    @cached_property
     def clients(self) -> SqlClients:
         return SqlClients(self.connection, self.concerned, locks=self._locks)
 
@@ -182,7 +187,7 @@ class SqlStore:
             if unit.concerned and self._ear is not None:
                 await self._news.notify(connection, unit.concerned)
         if unit.concerned:
-            self._news.publish(unit.concerned.whom, unit.concerned.kinds)
+            self._news.publish(unit.concerned.whom, unit.concerned.kinds, unit.concerned.groups)
 
     @asynccontextmanager
     async def _in_company(self) -> AsyncIterator[SqlUnitOfWork]:
@@ -204,6 +209,9 @@ class SqlStore:
 
     def revision(self, kinds: Iterable[ObjectKind]) -> str:
         return ".".join([self._news.teller, *(str(self._news.revisions[kind]) for kind in kinds)])
+
+    def revision_of_groups(self, group_ids: Iterable[int]) -> str:
+        return ".".join([str(self._news.doubts), *(str(self._news.groups[group_id]) for group_id in group_ids)])
 
     def subscribe(self, listener: Listener) -> None:
         self._news.listeners.append(listener)

@@ -19,7 +19,8 @@ RATE_LEAST_S = 1
 RATE_MOST_S = 86_400
 RATES = (
     "DERList", "DERProgramList", "DemandResponseProgramList", "DeviceCapability", "EndDevice", "EndDeviceList",
-    "FunctionSetAssignmentsList", "LogEventList", "MirrorUsagePointList", "Registration", "SelfDevice", "Time",
+    "FunctionSetAssignmentsList", "LogEventList", "MirrorUsagePointList", "Registration", "SelfDevice",
+    "SubscriptionList", "Time",
 )  # fmt: skip
 """What has a pollRate of its own; ``EndDevice`` is the postRate that devices are given."""
 

@@ -1,6 +1,6 @@
 """What a resource is given when it is asked for something."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from openadr_core.xml.parse import parse
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.ports import UnitOfWork
 from openadr_vtn.domain.sep2.registry import EndDevice, Tree
-from openadr_vtn.protocols.sep2.http_rules import ErrorReason, HttpRefusal, Query, check_content_type
+from openadr_vtn.protocols.sep2.http_rules import ErrorReason, HttpRefusal, Query, Reply, check_content_type
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -55,6 +55,8 @@ class Sep2Desk:
     """Whether a device sees its PIN; some utilities send it by other ways alone."""
     in_band: bool = True
     """Whether clients may register devices themselves."""
+    guard_uri: Callable[[str], None]
+    """Forbidden for an address that notifications must not be sent to."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Scene:
     body: bytes = b""
     content_type: str = ""
     rates: Mapping[str, int]
+    look: "Callable[[Scene, str], Awaitable[Reply]]"
+    """What is at an address of ours (without a prefix), for the one who asks in this scene."""
 
     def href(self, path: str) -> str:
         return f"{self.speech.prefix}{path}"

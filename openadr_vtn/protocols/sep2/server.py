@@ -14,23 +14,27 @@ from typing import Any
 from openadr_core.errors import CertificateRejected
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
-from openadr_core.model.party import PartyState
-from openadr_core.sep2.base import Error
+from openadr_core.model.party import Party, PartyState
+from openadr_core.sep2.base import Error, List, SubscribableList
 from openadr_core.sep2.encode import encode
+from openadr_core.sep2.names import CsipAus
 from openadr_vtn.application.directory import Directory, Standing
-from openadr_vtn.application.ports import Store
+from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.application.sep2_hearing import hear_reading_of
+from openadr_vtn.domain.sep2.registry import EndDevice
+from openadr_vtn.domain.sep2.subscribing import Subscription
 from openadr_vtn.protocols.sep2.http_rules import (
     MEDIA_TYPE,
     Holds,
     HttpRefusal,
+    Query,
     Reply,
     as_response,
     check_accept,
     not_allowed,
     query_of,
 )
-from openadr_vtn.protocols.sep2.resources import capability, devices, mirrors, programs, responses
+from openadr_vtn.protocols.sep2.resources import capability, devices, mirrors, programs, responses, subscriptions
 from openadr_vtn.protocols.sep2.scene import Scene, Sep2Desk, Speech
 
 Handler = Callable[..., Awaitable[Reply]]
@@ -80,6 +84,15 @@ ROUTES = [
     _route("/edev/#/der/#", {"GET": devices.der}),
     _route("/edev/#/lel", {"GET": devices.log_events, "POST": devices.add_log_event}),
     _route("/edev/#/lel/#", {"GET": devices.log_event}),
+    _route("/edev/#/sub", {"GET": subscriptions.subscriptions, "POST": subscriptions.subscribe}),
+    _route(
+        "/edev/#/sub/#",
+        {
+            "GET": subscriptions.subscription,
+            "PUT": subscriptions.change_subscription,
+            "DELETE": subscriptions.unsubscribe,
+        },
+    ),
     _route("/edev/#/lsl", {"GET": devices.sheddable, "POST": devices.add_sheddable}),
     _route("/edev/#/lsl/#", {"GET": devices.one_sheddable}),
     *_document_routes(),
@@ -163,6 +176,26 @@ class Sep2Server:
         except HttpRefusal as refusal:
             return _refused(refusal)
 
+    def speech(self, prefix: str) -> Speech:
+        return next(one for one in self._desk.speeches if one.prefix == prefix)
+
+    async def represent(
+        self, view: UnitOfWork, one: Subscription, *, party: Party, holder: EndDevice, now: datetime,
+        csipaus: CsipAus | None,
+    ) -> bytes | None:  # fmt: skip
+        """What its subscriber would get of what it subscribed to; empty if it wants none, None if there is nothing."""
+        peer = Peer(certificate_sha256="", lfdi=holder.lfdi, sfdi=holder.sfdi, fingerprint_20b="")
+        scene = Scene(
+            uow=view, desk=self._desk, speech=self.speech(one.prefix), party=party, peer=peer,
+            now=int(now.timestamp()), query=Query(limit=one.limit), rates=await view.registry.rates(), look=_look,
+        )  # fmt: skip
+        try:
+            message = (await _look(scene, one.resource)).message
+        except HttpRefusal:
+            return None
+        is_list = isinstance(message, List | SubscribableList)
+        return encode(message, csipaus=csipaus) if is_list or one.limit else b""
+
     async def _answered(self, asked: _Asked, standing: Standing) -> Response:
         changes = self._store.changes()
         async with self._store.view() if asked.is_read else self._store.unit_of_work() as uow:
@@ -170,6 +203,7 @@ class Sep2Server:
                 uow=uow, desk=self._desk, speech=asked.speech, party=standing.party, peer=asked.peer, now=asked.now,
                 query=query_of(asked.query), body=asked.request.body,
                 content_type=asked.request.headers.get("content-type", ""), rates=await uow.registry.rates(),
+                look=_look,
             )  # fmt: skip
             reply = await asked.handler(scene, *asked.numbers)
         body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
@@ -229,6 +263,11 @@ class Sep2Server:
         if len(self._kept) >= KEPT_MAX:
             self._kept.clear()
         self._kept[peer.certificate_sha256, request.path] = kept
+
+
+async def _look(scene: Scene, path: str) -> Reply:
+    handler, numbers = _handler("GET", path)
+    return await handler(scene, *numbers)
 
 
 def _handler(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:

@@ -20,7 +20,7 @@ from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.adapters.webhook_sender import PARCELS_EACH, TERM, WebhookSender
 from openadr_vtn.application.object_changes import event_change, program_change
 from openadr_vtn.application.ports import Notice
-from openadr_vtn.application.spreading import Parcel
+from openadr_vtn.application.spreading import Parcel, WebhookOutbox
 from openadr_vtn.domain.delivery import Delivery
 from openadr_vtn.domain.notification import NotificationState, RetryRules
 from openadr_vtn.domain.subscription import Subscription
@@ -73,10 +73,11 @@ class Bench:
         self.receivers = Receivers()
         self.notices: list[Notice] = []
 
-    def sender(self, holder: str = "one", *, at_once: int = 50) -> WebhookSender:
+    def sender(self, holder: str = "one", *, at_once: int = 50) -> WebhookSender[Parcel]:
         return WebhookSender(
-            store=self.store, carrier=self.receivers, rules=RULES, now=self.clock.now, holder=holder,
-            witness=self.notices.append, dice=random.Random(1), at_once=at_once, broker_too=False,
+            store=self.store, outbox=WebhookOutbox(self.store, broker_too=False), carrier=self.receivers,
+            rules=RULES, now=self.clock.now, holder=holder,
+            witness=self.notices.append, dice=random.Random(1), at_once=at_once,
         )  # fmt: skip
 
     async def subscribe(self, *subscriptions: Subscription) -> None:
@@ -90,7 +91,7 @@ class Bench:
         async with self.store.unit_of_work() as uow:
             await uow.object_changes.record([program_change(one, a_program(now), now) for one in operations])
 
-    async def settled(self, sender: WebhookSender) -> None:
+    async def settled(self, sender: WebhookSender[Parcel]) -> None:
         """Turn until nothing is under way that could end."""
         quiet = 0
         while quiet < 3:

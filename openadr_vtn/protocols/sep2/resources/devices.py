@@ -1,6 +1,6 @@
 """EndDevice and what lies under it: who a device is, and what it says of itself (1.3, 1.7)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,9 +32,11 @@ from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.sep2_ports import StoredDocument
 from openadr_vtn.domain.sep2 import registry
 from openadr_vtn.domain.sep2.nmi import is_nmi
+from openadr_vtn.domain.sep2.subscribing import DER_DOCUMENTS
 from openadr_vtn.protocols.sep2.http_rules import ErrorReason, Holds, HttpRefusal, Reply, created, replaced
 from openadr_vtn.protocols.sep2.scene import Scene
 
+LFDI_DIGITS = 40
 LOG_EVENTS_KEPT = 100
 """Of each device; the oldest go first (1.3 wants at least ten)."""
 DER_NUMBER = "1"
@@ -72,9 +74,9 @@ async def devices(scene: Scene) -> Reply:
     there = await mine.count_devices(scene.party.id, changed_after=after)
     limit = min(scene.query.limit, 500)
     page = await mine.devices(scene.party.id, changed_after=after, skip=scene.query.start, limit=limit) if limit else []
-    shown = tuple([await _end_device(scene, device) for device in page if device.enabled])
+    shown = await _end_devices(scene, [device for device in page if device.enabled])
     message = EndDeviceList(
-        href=scene.href("/edev"), poll_rate=scene.rate("EndDeviceList"), all=there,
+        href=scene.href("/edev"), subscribable=1, poll_rate=scene.rate("EndDeviceList"), all=there,
         results=len(shown), end_device=shown,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -82,7 +84,7 @@ async def devices(scene: Scene) -> Reply:
 
 async def device(scene: Scene, number: str) -> Reply:
     found = await scene.device(number)
-    return Reply(message=await _end_device(scene, found), holds=Holds(party_id=scene.party.id))
+    return Reply(message=(await _end_devices(scene, [found]))[0], holds=Holds(party_id=scene.party.id))
 
 
 async def register(scene: Scene) -> Reply:
@@ -144,7 +146,7 @@ async def assignments(scene: Scene, number: str) -> Reply:
     there = await _assignments(scene, found)
     page = scene.page(there)
     message = FunctionSetAssignmentsList(
-        href=scene.href(f"/edev/{number}/fsa"), all=len(there), results=len(page),
+        href=scene.href(f"/edev/{number}/fsa"), subscribable=1, all=len(there), results=len(page),
         poll_rate=scene.rate("FunctionSetAssignmentsList"), function_set_assignments=tuple(page),
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -184,6 +186,8 @@ async def document(scene: Scene, number: str, path: str) -> Reply:
     if stored is None:
         raise HttpRefusal(404)
     message = replace(read(parse(stored.body)), href=scene.href(f"/edev/{number}/{path}"))
+    if path in DER_DOCUMENTS:
+        message = replace(message, subscribable=1)
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
 
 
@@ -287,7 +291,7 @@ def _check_spoken(scene: Scene, path: str) -> None:
 
 
 async def _check_may_register(scene: Scene, lfdi: str, sfdi: int) -> None:
-    if sfdi_of(bytes.fromhex(lfdi.ljust(64, "0"))) != sfdi:
+    if len(lfdi) != LFDI_DIGITS or sfdi_of(bytes.fromhex(lfdi.ljust(64, "0"))) != sfdi:
         raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
     if lfdi == scene.peer.lfdi:
         return
@@ -296,12 +300,21 @@ async def _check_may_register(scene: Scene, lfdi: str, sfdi: int) -> None:
         raise HttpRefusal(403)
 
 
-async def _end_device(scene: Scene, found: registry.EndDevice) -> EndDevice:
+async def _end_devices(scene: Scene, found: Sequence[registry.EndDevice]) -> tuple[EndDevice, ...]:
+    log_events = await scene.uow.registry.count_log_events([device.number for device in found])
+    own = [device.number for device in found if scene.is_own(device)]
+    held = {number: await scene.uow.sep2_subscriptions.count_held(number) for number in own}
+    return tuple(_end_device(scene, one, log_events.get(one.number, 0), held.get(one.number)) for one in found)
+
+
+def _end_device(scene: Scene, found: registry.EndDevice, log_events: int, held: int | None) -> EndDevice:
+    """``held``: how many subscriptions are under it; None where nobody subscribes."""
     base = f"/edev/{found.number}"
     has_programs = bool(found.groups)
     is_own = scene.is_own(found)
     return EndDevice(
         href=scene.href(base),
+        subscribable=1,
         configuration_link=scene.link(f"{base}/cfg"),
         der_list_link=scene.list_link(f"{base}/der", 1),
         device_category=found.category or None,
@@ -309,7 +322,7 @@ async def _end_device(scene: Scene, found: registry.EndDevice) -> EndDevice:
         device_status_link=scene.link(f"{base}/dstat"),
         lfdi=found.lfdi,
         load_shed_availability_list_link=scene.list_link(f"{base}/lsl", 1),
-        log_event_list_link=scene.list_link(f"{base}/lel", len(await scene.uow.registry.log_events(found.number))),
+        log_event_list_link=scene.list_link(f"{base}/lel", log_events),
         power_status_link=scene.link(f"{base}/ps"),
         sfdi=found.sfdi,
         changed_time=found.changed_at,
@@ -319,6 +332,7 @@ async def _end_device(scene: Scene, found: registry.EndDevice) -> EndDevice:
         registration_link=scene.link(f"{base}/rg")
         if is_own and scene.desk.shows_registration and found.pin is not None
         else None,
+        subscription_list_link=None if held is None else scene.list_link(f"{base}/sub", held),
         connection_point_link=scene.link(f"{base}/cp"),
     )
 

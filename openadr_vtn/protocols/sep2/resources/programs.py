@@ -78,7 +78,7 @@ async def der_programs(scene: Scene, number: str, _which: str) -> Reply:
     groups = tree.programs(device.groups)
     page = [await _der_program(scene, tree, group) for group in scene.page(groups)]
     message = DERProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/derp"), poll_rate=scene.rate("DERProgramList"),
+        href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1, poll_rate=scene.rate("DERProgramList"),
         all=len(groups), results=len(page), der_program=tuple(page),
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id, until=scene.now + 1 if page else None))
@@ -90,7 +90,7 @@ async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
     groups = tree.programs(device.groups)
     page = [await _dr_program(scene, tree, group) for group in scene.page(groups)]
     message = DemandResponseProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/dr"),
+        href=scene.href(f"/edev/{number}/fsa/1/dr"), subscribable=1,
         poll_rate=scene.rate("DemandResponseProgramList"), all=len(groups), results=len(page),
         demand_response_program=tuple(page),
     )  # fmt: skip
@@ -139,7 +139,7 @@ async def default_control(scene: Scene, group_id: str) -> Reply:
     body = await scene.uow.controls.default(int(group_id))
     if body is None:
         raise HttpRefusal(404)
-    message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"))
+    message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"), subscribable=1)
     return Reply(message=message, holds=Holds())
 
 
@@ -173,7 +173,10 @@ async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool
     there = [one for one in (listed.active if active else listed.controls) if one.interval.start >= scene.query.after]
     page = scene.page(there)
     path = f"{family.root}/{group_id}/{'act' if active else ''}{family.below}"
-    message = family.listed(href=scene.href(path), all=len(there), results=len(page), controls=tuple(page))
+    subscribable = None if active else 1
+    message = family.listed(
+        href=scene.href(path), subscribable=subscribable, all=len(there), results=len(page), controls=tuple(page)
+    )
     return Reply(message=message, holds=Holds(until=listed.until), told=listed.told(page))
 
 
@@ -239,6 +242,7 @@ async def _der_program(scene: Scene, tree: Tree, group: Group) -> DERProgram:
     has_default = await scene.uow.controls.default(group.id) is not None
     return DERProgram(
         href=scene.href(base),
+        subscribable=1,
         mrid=group.mrid,
         description=_short(group.name),
         version=group.version,

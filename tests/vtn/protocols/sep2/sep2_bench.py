@@ -19,6 +19,7 @@ from openadr_core.sep2.encode import encode
 from openadr_core.sep2.mrid import PenForm
 from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.datafiles import load_schema
+from openadr_core.shell.outbound import OutboundRules
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
@@ -138,6 +139,7 @@ async def running_server(file: Path, now: datetime) -> AsyncIterator[Sep2Bench]:
         pen_form=PenForm.DECIMAL,
         time_quality=7,
         time_zone=lambda _: (36_000, 0, 0, 0),
+        guard_uri=OutboundRules().check_url,
     )
     uniques = count(1)
     maker = Maker(pen=PEN, pen_form=PenForm.DECIMAL, new_unique=lambda: next(uniques))

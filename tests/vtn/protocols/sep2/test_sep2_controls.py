@@ -153,7 +153,7 @@ async def test_defaults_and_curves_are_handed_on(sep2: Sep2Bench, one: Client) -
     members = {"DERControlBase": {"opModImpLimW": 1500}, "setGradW": 27}
     await sep2_controls.save_default(sep2.store, "feeder", members, maker=sep2.maker, actor=ACTOR, now=sep2.now)
     default = await one.get(f"/derp/{FEEDER}/dderc", DefaultDERControl)
-    assert (default.set_grad_w, default.subscribable) == (27, None)
+    assert (default.set_grad_w, default.subscribable) == (27, 1)
     curve = {
         "curveType": 11, "xMultiplier": 0, "yMultiplier": 0, "yRefType": 2,
         "CurveData": [{"xvalue": 92, "yvalue": 44}, {"xvalue": 108, "yvalue": -44}],

@@ -139,7 +139,8 @@ async def test_what_is_put_is_what_is_read(sep2: Sep2Bench, path: str, message: 
     assert await one.status("PUT", address, message) == 201
     assert await one.status("PUT", address, message) == 204
     found = await one.get(address, type(message))
-    assert replace(found, href=None) == message  # type: ignore[type-var]
+    ours = {"subscribable": None} if path == "der/1/derg" else {}
+    assert replace(found, href=None, **ours) == message  # type: ignore[type-var]
 
 
 async def test_a_wrong_document_is_refused_with_its_reason_and_not_kept(sep2: Sep2Bench) -> None:

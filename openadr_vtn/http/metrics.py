@@ -36,6 +36,10 @@ class VtnMetrics:
         self.polled = Counter("openadr_vtn_polls", "Polls of parties", registry=registry).inc
         self._parties = Gauge("openadr_vtn_parties", "Parties by state", ["state"], registry=registry)
         self._events = Gauge("openadr_vtn_events", "Events that are not over, by status", ["status"], registry=registry)
+        self._unspread = Gauge(
+            "openadr_vtn_events_unspread", "Events whose news is yet to be written out to some parties",
+            registry=registry,
+        )  # fmt: skip
         self._late = Gauge("openadr_vtn_reports_late", "Parties whose reports are overdue", registry=registry)
         self._unanswered = Gauge(
             "openadr_vtn_deliveries_unanswered", "Parties that owe an answer to a current event", registry=registry
@@ -75,13 +79,20 @@ class VtnMetrics:
             self._ending.labels(str(days)).set(within)
 
     def refresh(
-        self, parties: Mapping[PartyState, int], events: Mapping[EventStatus, int], *, late: int, unanswered: int
+        self,
+        parties: Mapping[PartyState, int],
+        events: Mapping[EventStatus, int],
+        *,
+        unspread: int,
+        late: int,
+        unanswered: int,
     ) -> None:
         """The store's numbers, as they are now."""
         for state in PartyState:
             self._parties.labels(state.value).set(parties.get(state, 0))
         for status in EventStatus:
             self._events.labels(status.value).set(events.get(status, 0))
+        self._unspread.set(unspread)
         self._late.set(late)
         self._unanswered.set(unanswered)
 
@@ -96,6 +107,7 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
         ends = await view.parties.certificates_end(now + timedelta(days=CERTIFICATE_STEPS_DAYS[0]))
         parties = {state: await view.parties.count(state) for state in PartyState}
         events = await view.events.statuses(now)
+        unspread = len(await view.fan_outs.all())
         late = await view.reports.count_late(now)
         unanswered = await view.deliveries.count_unanswered(now)
         metrics.notify(
@@ -104,4 +116,4 @@ async def refresh_metrics(store: Store, metrics: VtnMetrics, now: datetime) -> N
             unpublished=await view.object_changes.count_unpublished(),
         )
     metrics.certificates_end(ends, now)
-    metrics.refresh(parties, events, late=late, unanswered=unanswered)
+    metrics.refresh(parties, events, unspread=unspread, late=late, unanswered=unanswered)

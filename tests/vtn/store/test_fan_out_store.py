@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import insert
 
+from openadr_core.errors import InvalidEvent
 from openadr_core.model.event import DrEvent
 from openadr_core.model.party import Party
 from openadr_core.model.target import Target, TargetKind
@@ -17,6 +19,7 @@ from openadr_vtn.adapters.fan_out import FanOutWorker
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.rows import certificate_rows, party_row, registration_row
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.events import cancel_events
 from openadr_vtn.application.handlers.publication import PARTIES_AT_A_TIME, publish, publish_ahead_to_clients
 from openadr_vtn.application.handlers.seen import event_seen
@@ -26,6 +29,7 @@ from openadr_vtn.application.viewers import Viewer
 from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.fan_out import FanOut, Span
 from openadr_vtn.domain.lifecycle import cancelled, revised
+from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from tests.vtn.samples import a_party, a_program, a_registration, an_event
 
 PARTIES = 2 * PARTIES_AT_A_TIME + 3
@@ -113,6 +117,10 @@ async def test_the_first_parties_are_owed_it_at_once_and_the_others_afterwards(
     event = an_event(now)
     await write(crowded, event, now)
     assert len(await rows_of(crowded, event)) == PARTIES_AT_A_TIME
+    registry = CollectorRegistry()
+    metrics = VtnMetrics(registry)
+    await refresh_metrics(crowded, metrics, now)
+    assert registry.get_sample_value("openadr_vtn_events_unspread") == 1
     (left,) = await waiting(crowded)
     assert (left.event_id, left.at, left.owed) == (event.id, now, PARTIES_AT_A_TIME)
     await FanOutWorker(crowded, lambda: now + MINUTE).turn()
@@ -123,6 +131,8 @@ async def test_the_first_parties_are_owed_it_at_once_and_the_others_afterwards(
     async with crowded.view() as view:
         (entry,) = await view.audit.of_subject(event.id, "publish event")
     assert entry.detail == f"parties owed: {PARTIES}"
+    await refresh_metrics(crowded, metrics, now)
+    assert registry.get_sample_value("openadr_vtn_events_unspread") == 0
 
 
 async def test_a_party_that_polls_meanwhile_has_it_then_or_next_time(crowded: SqlStore, now: datetime) -> None:
@@ -262,3 +272,19 @@ async def test_a_ven_that_reads_before_its_turn_is_known_to_have_it(crowded: Sql
     await FanOutWorker(crowded, lambda: now + MINUTE).turn()
     (row,) = [row for row in await rows_of(crowded, event) if row.party_id == "id-zen-1"]
     assert row.fetched_at == now + MINUTE
+
+
+async def test_what_a_party_is_yet_to_be_told_is_in_the_way_of_another_event(crowded: SqlStore, now: datetime) -> None:
+    """The program's events do not overlap, also for whom the first has not reached."""
+    event = an_event(now)
+    await write(crowded, event, now)
+    last = next(party for party in reversed(list(everybody(now))) if party.certificates)
+    second = an_event(now, event_id="event-2", targets=(Target(kind=TargetKind.VEN, name=last.id),))
+    program = replace(a_program_for_all(now).program, overlap_allowed=False)
+    async with crowded.view() as view:
+        assert await view.deliveries.of_parties([last.id], [event.id]) == []
+        with pytest.raises(InvalidEvent, match=f"party {last.name} has event {event.id}"):
+            await check_admission(view, second, program, now)
+    await cancel_events(crowded, [event.id], actor="test", reason="over", now=now)
+    async with crowded.view() as view:
+        await check_admission(view, second, program, now)

@@ -79,7 +79,7 @@ def plan_turns(
 
 def _storage(book: Book) -> Storage:
     """The book's continuous devices as a few blocks, by how long they last."""
-    rows = np.flatnonzero(~book.discrete & (book.offers.upper_w > 0.0))
+    rows = book.giving.rows[~book.giving.whole]
     if rows.size == 0:
         return Storage(power_w=np.zeros(0), energy_wh=np.zeros(0))
     lasts_s = np.minimum(book.can.endurance_s[rows], LONGEST.total_seconds())

@@ -13,9 +13,35 @@ from openadr_ven.dispatch.caps import Level, capped
 from openadr_ven.dispatch.clear import Offers, SupplyCurve, price_range, relief_at, supply_curve
 from openadr_ven.dispatch.policy import Occasion, Policy, endurance
 from openadr_ven.dispatch.quota import Quotas
-from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Rows
+from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Rows
 from openadr_ven.fleet.headroom import HORIZON_MIN_S, headroom, only, reachable
 from openadr_ven.fleet.model import Headroom, Outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Giving:
+    """The devices that have something to give, mostly a third of the fleet: a round's work is among these."""
+
+    rows: Rows
+    """Of the fleet; everything below is by place in it."""
+    offers: Offers
+    levels: tuple[Level, ...]
+    quotas: Quotas | None
+    """None where no vendor sets any."""
+    whole: Mask
+    """Which of them are shed, or run, whole."""
+
+    @classmethod
+    def among(cls, rows: Rows, fleet: Fleet, offers: Offers, levels: tuple[Level, ...]) -> "Giving":
+        """These rows of a fleet's offers, within its network's levels."""
+        limited = bool(np.isfinite(fleet.vendor_limit_w).any())
+        return cls(
+            rows=rows,
+            offers=offers.only(rows),
+            levels=tuple(level.among(rows) for level in levels),
+            quotas=Quotas(vendor=fleet.vendor[rows], limit_w=fleet.vendor_limit_w) if limited else None,
+            whole=IS_DISCRETE[fleet.device_class[rows]],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,20 +51,14 @@ class Book:
     direction: Direction
     offers: Offers
     """Within the network's limits."""
-    giving_rows: Rows
-    """The devices that have anything to give …"""
-    giving: Offers
-    """… and their offers: prices are looked for among these, mostly a third of the fleet."""
     levels: tuple[Level, ...]
-    quotas: Quotas | None
-    """None where no vendor sets any."""
+    giving: Giving
     usable: Mask
     """Within reach, and allowed by its owner."""
     can: Headroom
     """Of usable devices."""
-    discrete: Mask
     by_size: Rows
-    """The discrete devices that have something to give, smallest first."""
+    """Places of those that give whole, smallest first."""
     curve: SupplyCurve
     most_w: float
     """The most that the fleet could give, within the network's limits."""
@@ -81,27 +101,20 @@ def offer_book(
     usable = reached if withheld is None else reached & ~withheld
     can = only(could, usable)
     held = capped(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
-    discrete = fleet.discrete()
-    giving_rows = np.flatnonzero(can.relief_w > 0.0)
-    giving = held.only(giving_rows)
-    whole = giving_rows[discrete[giving_rows]]
-    quotas = Quotas(vendor=fleet.vendor, limit_w=fleet.vendor_limit_w)
-    most_w = relief_at(giving, np.inf)
-    limited = bool(np.isfinite(fleet.vendor_limit_w).any())
-    among_vendors = Quotas(vendor=fleet.vendor[giving_rows], limit_w=fleet.vendor_limit_w)
-    most = np.minimum(among_vendors.sums(most_w), quotas.limit_w).sum() if limited else most_w.sum()
+    giving = Giving.among(np.flatnonzero(can.relief_w > 0.0), fleet, held, levels)
+    whole = np.flatnonzero(giving.whole)
+    most_w = relief_at(giving.offers, np.inf)
+    quotas = giving.quotas
+    most = most_w.sum() if quotas is None else np.minimum(quotas.sums(most_w), quotas.limit_w).sum()
     return Book(
         direction=direction,
         offers=held,
-        giving_rows=giving_rows,
-        giving=giving,
         levels=levels,
-        quotas=quotas if limited else None,
+        giving=giving,
         usable=usable,
         can=can,
-        discrete=discrete,
-        by_size=whole[np.argsort(can.relief_w[whole], kind="stable")],
-        curve=supply_curve(giving, *price_range(giving)),
+        by_size=whole[np.argsort(giving.offers.upper_w[whole], kind="stable")],
+        curve=supply_curve(giving.offers, *price_range(giving.offers)),
         most_w=float(most),
         can_w=(can_w := float(can.relief_w.sum())),
         withheld_w=reached_w - can_w,

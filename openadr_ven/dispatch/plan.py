@@ -12,13 +12,13 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.book import Book, Giving, offer_book
 from openadr_ven.dispatch.caps import Level, capped
-from openadr_ven.dispatch.clear import Offers, clear, relief_at, response_at
+from openadr_ven.dispatch.clear import Offers, SupplyCurve, clear, relief_at, response_at
 from openadr_ven.dispatch.policy import Policy, endurance
 from openadr_ven.dispatch.quota import Quotas, clear_within
 from openadr_ven.dispatch.rounding import not_beyond, sample, within
-from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Mode, over_chunks
+from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Mode, Rows, over_chunks
 from openadr_ven.fleet.model import Outlook
 
 COMMAND_MIN_W = 1.0
@@ -111,12 +111,13 @@ def plan_from(
     """
     wanted_w = max(book.direction * target_w, 0.0)
     asked_w = wanted_w if asked_w is None else max(book.direction * asked_w, 0.0)
-    given_w, price = _share(
-        book, min(wanted_w, book.most_w), held_before=held_before, in_turn_w=in_turn_w, uniform=uniform
-    )  # fmt: skip
+    rows, given_w, price = _share(
+        book, fleet, min(wanted_w, book.most_w), held_before=held_before, in_turn_w=in_turn_w, uniform=uniform
+    )
     planned_w = float(given_w.sum())
     short = _shortfall(book, asked_w=asked_w, target_w=wanted_w, planned_w=planned_w)
-    relief_w = given_w if book.direction is Direction.RELIEF else -given_w
+    relief_w = np.zeros(fleet.size)
+    relief_w[rows] = book.direction * given_w
     mode, setpoint_w = relief_to_commands(fleet, baseline_w, relief_w)
     return Plan(
         relief_w=relief_w,
@@ -132,7 +133,7 @@ def plan_from(
 
 def worth_w(book: Book, price: float) -> float:
     """What the fleet gives at a price that somebody sets: a price signal in watts, for the guard to admit."""
-    given_w, _ = response_at(book.giving, price)
+    given_w, _ = response_at(book.giving.offers, price)
     return book.direction * given_w
 
 
@@ -163,75 +164,89 @@ def transformer_loading(fleet: Fleet, power_w: Floats, load_w: Floats) -> Floats
 
 
 def _share(
-    book: Book, target_w: float, *, held_before: Mask | None, in_turn_w: Floats | None, uniform: float
-) -> tuple[Floats, float]:
-    """Watts per device, and the price. Whole devices keep their turn, or their state, if the others close the gap."""
-    offers, discrete = book.offers, book.discrete
-    kept = [] if in_turn_w is None else [np.where(book.usable, in_turn_w, 0.0)]
+    book: Book,
+    fleet: Fleet,
+    target_w: float,
+    *,
+    held_before: Mask | None,
+    in_turn_w: Floats | None,
+    uniform: float,
+) -> tuple[Rows, Floats, float]:
+    """Rows of devices, the watts of each, and the price.
+
+    Whole devices keep their turn, or their state, if the others close the gap.
+    """
+    giving, offers = book.giving, book.giving.offers
+    kept = []
+    if in_turn_w is not None:
+        # A house whose turn it is gives what it would draw, also while its compressor happens to rest.
+        rows = np.flatnonzero((book.offers.upper_w > 0.0) | (book.usable & (in_turn_w > 0.0)))
+        kept.append((Giving.among(rows, fleet, book.offers, book.levels), in_turn_w[rows]))
     if held_before is not None:
-        kept.append(np.where(_within(book, held_before & discrete), offers.upper_w, 0.0))
-    for whole_w in kept if target_w > 0.0 else ():
-        given_w, price = _around(book, target_w, whole_w)
+        held = _within(giving, held_before[giving.rows] & giving.whole)
+        kept.append((giving, np.where(held, offers.upper_w, 0.0)))
+    for some, whole_w in kept if target_w > 0.0 else ():
+        given_w, price = _around(some, target_w, whole_w)
         if abs(float(given_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
-            return given_w, price
-    price, given_w = _cleared_of_all(book, target_w)
+            return some.rows, given_w, price
+    price, given_w = _cleared(offers, giving.levels, giving.quotas, target_w, curve=book.curve)
     share = given_w[book.by_size] / offers.upper_w[book.by_size]
     chosen = sample(share, uniform)
     if np.array_equal(chosen, share > 0.0) and bool((share[chosen] >= 1.0).all()):
-        return given_w, price
+        return giving.rows, given_w, price
     drawn = np.zeros(given_w.size, dtype=np.bool_)
     drawn[book.by_size] = chosen
-    drawn = _within(book, drawn)
-    if offers.upper_w.sum(where=~discrete) > 0.0:
+    drawn = _within(giving, drawn)
+    if not giving.whole.all():
         drawn = not_beyond(drawn, offers.upper_w, target_w)
-    return _around(book, target_w, np.where(drawn, offers.upper_w, 0.0))
+    return giving.rows, *_around(giving, target_w, np.where(drawn, offers.upper_w, 0.0))
 
 
-def _cleared_of_all(book: Book, target_w: float) -> tuple[float, Floats]:
-    """The price, and what each device of the fleet gives, within every limit."""
-    price = clear(book.giving, target_w, curve=book.curve)
-    given_w = np.zeros(book.discrete.size)
-    given_w[book.giving_rows] = relief_at(book.giving, price)
-    return _within_quotas(book.offers, book.levels, book.quotas, target_w, (price, given_w))
-
-
-def _within_quotas(
-    offers: Offers, levels: Sequence[Level], quotas: Quotas | None, target_w: float, cleared: tuple[float, Floats]
+def _cleared(
+    offers: Offers,
+    levels: Sequence[Level],
+    quotas: Quotas | None,
+    target_w: float,
+    *,
+    curve: SupplyCurve | None = None,
 ) -> tuple[float, Floats]:
-    """What was cleared, or, where that is more than a vendor takes, what can be."""
-    if quotas is None or not quotas.exceeded(cleared[1]):
-        return cleared
-    held, price = clear_within(Offers.of(offers.cost, offers.slope, offers.upper_w), levels, quotas, target_w)
-    return price, relief_at(held, price)
+    """The price, and what each device gives, within every limit."""
+    price = clear(offers, target_w, curve=curve)
+    given_w = relief_at(offers, price)
+    if quotas is not None and quotas.exceeded(given_w):
+        free = Offers.of(offers.cost, offers.slope, offers.upper_w)
+        held, price = clear_within(free, levels, quotas, target_w)
+        given_w = relief_at(held, price)
+    return price, given_w
 
 
-def _within(book: Book, drawn: Mask) -> Mask:
+def _within(giving: Giving, drawn: Mask) -> Mask:
     """Whole devices, less those that break a limit of the network or a vendor's quota."""
-    drawn = within(drawn, book.offers.upper_w, book.levels)
-    if book.quotas is None:
+    upper_w, quotas = giving.offers.upper_w, giving.quotas
+    drawn = within(drawn, upper_w, giving.levels)
+    if quotas is None:
         return drawn
     drawn = drawn.copy()
-    for vendor in np.flatnonzero(book.quotas.sums(np.where(drawn, book.offers.upper_w, 0.0)) > book.quotas.limit_w):
-        rows = np.flatnonzero(drawn & (book.quotas.vendor == vendor))
-        drawn[rows[np.cumsum(book.offers.upper_w[rows]) > book.quotas.limit_w[vendor]]] = False
+    for vendor in np.flatnonzero(quotas.sums(np.where(drawn, upper_w, 0.0)) > quotas.limit_w):
+        rows = np.flatnonzero(drawn & (quotas.vendor == vendor))
+        drawn[rows[np.cumsum(upper_w[rows]) > quotas.limit_w[vendor]]] = False
     return drawn
 
 
-def _around(book: Book, target_w: float, whole_w: Floats) -> tuple[Floats, float]:
+def _around(giving: Giving, target_w: float, whole_w: Floats) -> tuple[Floats, float]:
     """What the continuous devices add to these whole ones to reach the target."""
     given_w = whole_w.copy()
-    rows = np.flatnonzero(~book.discrete & (book.offers.upper_w > 0.0))
+    rows = np.flatnonzero(~giving.whole)
     if rows.size == 0:
         return given_w, 0.0
-    left = [level.beside(given_w).among(rows) for level in book.levels]
+    left = [level.beside(given_w).among(rows) for level in giving.levels]
     quotas = None
-    if book.quotas is not None:
-        limit_w = np.maximum(book.quotas.limit_w - book.quotas.sums(given_w), 0.0)
-        quotas = Quotas(vendor=book.quotas.vendor[rows], limit_w=limit_w)
-    free = Offers.of(book.offers.cost[rows], book.offers.slope[rows], book.offers.upper_w[rows])
-    held, missing_w = capped(free, left), target_w - float(given_w.sum())
-    price = clear(held, missing_w)
-    price, given_w[rows] = _within_quotas(held, left, quotas, missing_w, (price, relief_at(held, price)))
+    if giving.quotas is not None:
+        limit_w = np.maximum(giving.quotas.limit_w - giving.quotas.sums(given_w), 0.0)
+        quotas = Quotas(vendor=giving.quotas.vendor[rows], limit_w=limit_w)
+    offers = giving.offers.only(rows)
+    free = Offers.of(offers.cost, offers.slope, offers.upper_w)
+    price, given_w[rows] = _cleared(capped(free, left), left, quotas, target_w - float(given_w.sum()))
     return given_w, price
 
 

@@ -19,8 +19,9 @@ from openadr_ven.bootstrap.speaking import Speaking
 from openadr_ven.console.view import Link
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Mask
-from openadr_ven.fleet.naming import rows_in
+from openadr_ven.fleet.naming import CLASSES_20B, rows_in
 from openadr_ven.protocols.sep2 import Identity, ManagedDevice, Memory, Ratings, Sep2Session, Sep2Settings, Speech
+from openadr_ven.protocols.sep2.load import CATEGORY_BITS, categories_of
 from openadr_ven.settings import Sep2VtnSettings, Settings
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.own_certificate import OwnCertificate
@@ -34,7 +35,7 @@ STORES = (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL)
 PHOTOVOLTAIC, STORAGE, CHARGERS, PHOTOVOLTAIC_AND_STORAGE = 4, 80, 82, 83
 """DERType."""
 MIXED_DER = 1 << 18
-"""deviceCategory of a fleet."""
+"""deviceCategory of a fleet, besides those of its loads."""
 COLUMNS = ("lfdi", "name")
 
 
@@ -59,11 +60,12 @@ def speak_sep2(
                 sfdi=own.peer.sfdi,
                 pin=vtn.pin,
                 registers=vtn.in_band,
-                category=MIXED_DER,
+                category=MIXED_DER | categories_of(load_classes_of(fleet)),
                 pen=vtn.pen,
             ),
             post_rate_s=vtn.post_rate_s,
             ratings=ratings_of(fleet),
+            load_classes=load_classes_of(fleet),
             managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
             poll_jitter=vtn.poll_jitter,
             enrolment_retry=timedelta(seconds=vtn.enrolment_retry_s),
@@ -114,6 +116,12 @@ def ratings_of(fleet: Fleet, rows: Mask | None = None) -> Ratings:
     )
 
 
+def load_classes_of(fleet: Fleet, rows: Mask | None = None) -> tuple[str, ...]:
+    """What loads there are, by classes of OpenADR 2.0b."""
+    there = set(fleet.device_class[slice(None) if rows is None else rows].tolist())
+    return tuple(name for name in CATEGORY_BITS if any(name in CLASSES_20B[DeviceClass(one)] for one in there))
+
+
 def _der_type(fleet: Fleet, mine: Mask) -> int:
     """What people would call it."""
     there = set(fleet.device_class[mine].tolist())
@@ -145,4 +153,4 @@ def _managed(path: Path, lfdi: str, names: list[str], fleet: Fleet, fleet_name: 
     rows = rows_in(fleet, Scope(targets=frozenset(targets)), fleet_name=fleet_name)
     if not rows.any():
         raise ConfigError(f"sep2.devices: {path}: nothing of the fleet is called {', '.join(names)} ({lfdi})")
-    return ManagedDevice(ratings=ratings_of(fleet, rows), targets=targets)
+    return ManagedDevice(ratings=ratings_of(fleet, rows), targets=targets, load_classes=load_classes_of(fleet, rows))

@@ -139,6 +139,7 @@ def settings_of(
         speech=Speech(url=URL, csipaus=CsipAus.V1_2, schema=SCHEMA),
         identity=Identity(lfdi=peer.lfdi, sfdi=peer.sfdi, pin=pin, registers=registers, pen=PEN),
         ratings=RATINGS,
+        load_classes=("Thermostat", "Water_Heater"),
         managed=managed or {},
         enrolment_retry=timedelta(seconds=30),
     )

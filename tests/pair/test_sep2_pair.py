@@ -14,6 +14,7 @@ from openadr_core.exchange import Request, Response
 from openadr_core.model.event import SignalKind
 from openadr_core.model.opt import OptType
 from openadr_core.model.report import Measurand, Reading, ReportRequest
+from openadr_core.model.timeline import segments
 from openadr_core.sep2.decode import read
 from openadr_core.sep2.devices import EndDeviceList
 from openadr_core.sep2.mrid import pin_of
@@ -26,6 +27,7 @@ from openadr_ven.protocols.sep2.answering import Said
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
+from openadr_vtn.application.sep2_drafts import ControlWish
 from tests.pair.sep2_client import ClientEnd, client_of, pair
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
 
@@ -346,6 +348,50 @@ async def test_a_list_of_devices_of_many_pages_is_answered_for_device_by_device(
     assert client.asked.count("GET /derp/1/derc") == 1
     documents = [one for one in client.asked if one.startswith("PUT") and one.endswith("/dercap")]
     assert len(documents) == 61
+
+
+async def load_control(bench: Sep2Bench, start: int = 0, **asks: Any) -> str:
+    members = {"drProgramMandatory": False, "loadShiftForward": False, **asks}
+    wish = ControlWish(kind="EndDeviceControl", members=members, starts_at=bench.moment + start, duration_s=600)
+    stored = await sep2_controls.create_control(
+        bench.store, "feeder", wish, maker=bench.maker, actor=ACTOR, now=bench.now
+    )
+    return stored.control.mrid
+
+
+def loads(client: ClientEnd) -> dict[str, float]:
+    """Which share of what they usually draw the loads may draw now, by class."""
+    found = {}
+    for held in client.held.values():
+        event = held.as_acted_on(client.bench.now)
+        for segment in () if event is None else segments(event, now=client.bench.now):
+            if segment.rules_at(client.bench.now) and segment.signal.kind is SignalKind.BASELINE_SHARE:
+                found[segment.signal.device_classes[0]] = segment.value
+    return found
+
+
+async def test_an_end_device_control_is_asked_of_the_loads_that_it_is_for(bench: Sep2Bench, client: ClientEnd) -> None:
+    both = await load_control(bench, deviceCategory="09", DutyCycle={"normalValue": 40})
+    await client.run()
+    assert loads(client) == {"Thermostat": 0.4, "Water_Heater": 0.4}
+    bench.later(1)
+    one = await load_control(bench, 59, deviceCategory="01", Offset={"loadAdjustmentPercentageOffset": 2500})
+    await client.until(60)
+    assert loads(client) == {"Thermostat": 0.75, "Water_Heater": 0.4}
+    assert await client.responses(both) == [Said.RECEIVED, Said.STARTED]
+    await client.until(700)
+    assert loads(client) == {}
+    assert await client.responses(both) == [Said.RECEIVED, Said.STARTED, Said.COMPLETED]
+    assert await client.responses(one) == [Said.RECEIVED, Said.STARTED, Said.COMPLETED]
+
+
+async def test_what_no_load_of_the_fleet_can_is_not_applicable(bench: Sep2Bench, client: ClientEnd) -> None:
+    cooling = await load_control(bench, deviceCategory="01", SetPoint={"coolingSetpoint": 2600})
+    cars = await load_control(bench, deviceCategory="010000", DutyCycle={"normalValue": 40})
+    await client.run()
+    assert loads(client) == {}
+    assert await client.responses(cooling) == [Said.RECEIVED, Said.NOT_APPLICABLE]
+    assert await client.responses(cars) == [Said.RECEIVED, Said.NOT_APPLICABLE]
 
 
 def a_batch(request: ReportRequest, number: int, at: datetime, **power_w: float) -> Batch:

@@ -40,7 +40,14 @@ def replies_of(known: KnownControl, fresh: Sequence[int], *, now: int) -> tuple[
     """The control with these statuses said to it, and what of it the server wants to hear."""
     wanted = bool(known.reply_to) and bool(known.response_required & WANTED)
     replies = tuple(
-        Reply(reply_to=known.reply_to, subject=known.mrid, device=known.device, status=status, at=now)
+        Reply(
+            reply_to=known.reply_to,
+            subject=known.mrid,
+            device=known.device,
+            status=status,
+            at=now,
+            is_load=known.is_load,
+        )
         for status in fresh
         if wanted
     )

@@ -6,6 +6,12 @@ from dataclasses import dataclass, replace
 from openadr_core.errors import OpenAdrError
 from openadr_core.sep2.controls import DefaultDERControl, DERControlList, DERProgram, DERProgramList
 from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList, Registration
+from openadr_core.sep2.drlc import (
+    DemandResponseProgram,
+    DemandResponseProgramList,
+    EndDeviceControl,
+    EndDeviceControlList,
+)
 from openadr_core.sep2.server import DeviceCapability, Time
 from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, fetch, fetch_if_there, whole_list
 from openadr_ven.protocols.sep2.identity import Identity
@@ -33,6 +39,8 @@ class Place:
     """Ours first, then those that we manage."""
     program_lists: Mapping[str, tuple[str, ...]]
     """Addresses of DERProgramLists by the device's LFDI."""
+    load_lists: Mapping[str, tuple[str, ...]]
+    """Of DemandResponseProgramLists, likewise."""
     poll_rate_s: int
     time_offset_s: int | None
     """The server's clock less ours; None where it has none."""
@@ -72,35 +80,55 @@ def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
     managed = [one for one in devices if one.href != own.href and one.lfdi]
     rates = [capability.poll_rate, None if listed is None else listed.poll_rate]
     lists: dict[str, tuple[str, ...]] = {}
+    load_lists: dict[str, tuple[str, ...]] = {}
     for device in (own, *managed):
-        found, rate = yield from _program_lists(device)
-        lists[lfdi_of(device, identity)] = tuple(found)
+        rate, lists[lfdi_of(device, identity)], load_lists[lfdi_of(device, identity)] = yield from _assigned(device)
         rates.append(rate)
     return Place(
-        capability=capability, devices=(own, *managed), program_lists=lists, poll_rate_s=_soonest(rates),
-        time_offset_s=offset,
+        capability=capability, devices=(own, *managed), program_lists=lists, load_lists=load_lists,
+        poll_rate_s=_soonest(rates), time_offset_s=offset,
     )  # fmt: skip
 
 
 def read_programs(place: Place) -> Script[Programs]:
     """All programs of all devices with their controls: each is read once, however many devices are in it."""
+    found: dict[str, tuple[ListedProgram, ...]] = {}
     known: dict[str, ListedProgram] = {}
-    lists: dict[str, tuple[str, ...]] = {}
     rates: list[int | None] = []
-    by_device: dict[str, tuple[ListedProgram, ...]] = {}
-    for lfdi, addresses in place.program_lists.items():
-        for address in addresses:
-            if address not in lists:
-                page, programs = yield from whole_list(address, DERProgramList, "der_program")
-                rates.append(None if page is None else page.poll_rate)
-                for program in programs:
-                    key = program.href or program.mrid
-                    if key not in known:
-                        known[key] = yield from _program(program)
-                lists[address] = tuple(program.href or program.mrid for program in programs)
-        keys = dict.fromkeys(key for address in addresses for key in lists[address])
-        by_device[lfdi] = tuple(known[key] for key in keys)
+    addresses = [
+        (address, kind)
+        for lists, kind in ((place.program_lists, DERProgramList), (place.load_lists, DemandResponseProgramList))
+        for mine in lists.values()
+        for address in mine
+    ]
+    for address, kind in dict.fromkeys(addresses):
+        rate, programs = yield from (_der_programs(address) if kind is DERProgramList else _load_programs(address))
+        rates.append(rate)
+        keys = [program.href or program.mrid for program in programs]
+        for key, program in zip(keys, programs, strict=True):
+            if key not in known:
+                known[key] = yield from _program(program)
+        found[address] = tuple(known[key] for key in keys)
+    by_device = {
+        lfdi: _each_once(found, (*mine, *place.load_lists.get(lfdi, ()))) for lfdi, mine in place.program_lists.items()
+    }
     return Programs(by_device=by_device, poll_rate_s=_soonest(rates))
+
+
+def _der_programs(address: str) -> Script[tuple[int | None, list[DERProgram | DemandResponseProgram]]]:
+    page, programs = yield from whole_list(address, DERProgramList, "der_program")
+    return None if page is None else page.poll_rate, programs
+
+
+def _load_programs(address: str) -> Script[tuple[int | None, list[DERProgram | DemandResponseProgram]]]:
+    page, programs = yield from whole_list(address, DemandResponseProgramList, "demand_response_program")
+    return None if page is None else page.poll_rate, programs
+
+
+def _each_once(found: Mapping[str, tuple[ListedProgram, ...]], addresses: Sequence[str]) -> tuple[ListedProgram, ...]:
+    """Several assignments of a device may name the same program."""
+    there = (listed for address in addresses for listed in found[address])
+    return tuple({id(listed): listed for listed in there}.values())
 
 
 def read_time(place: Place, now: int) -> Script[int | None]:
@@ -112,13 +140,23 @@ def lfdi_of(device: EndDevice, identity: Identity) -> str:
     return (device.lfdi or identity.lfdi).upper()
 
 
-def _program(program: DERProgram) -> Script[ListedProgram]:
+def _program(program: DERProgram | DemandResponseProgram) -> Script[ListedProgram]:
+    if isinstance(program, DemandResponseProgram):
+        return ListedProgram(program=program, controls=tuple((yield from _loads(program))))
     controls = default = None
     if program.der_control_list_link is not None:
         _, controls = yield from whole_list(program.der_control_list_link.href, DERControlList, "der_control")
     if program.default_der_control_link is not None:
         default = yield from fetch_if_there(program.default_der_control_link.href, DefaultDERControl)
     return ListedProgram(program=program, controls=tuple(controls or ()), default=default)
+
+
+def _loads(program: DemandResponseProgram) -> Script[list[EndDeviceControl]]:
+    link = program.end_device_control_list_link
+    if link is None:
+        return []
+    _, controls = yield from whole_list(link.href, EndDeviceControlList, "end_device_control")
+    return controls
 
 
 def _time_offset(capability: DeviceCapability, now: int) -> Script[int | None]:
@@ -174,13 +212,15 @@ def _check_pin(own: EndDevice, identity: Identity) -> Script[None]:
         raise NotOurs("PIN", "the server says another PIN than the one in the settings: nothing is done for it")
 
 
-def _program_lists(device: EndDevice) -> Script[tuple[list[str], int | None]]:
+def _assigned(device: EndDevice) -> Script[tuple[int | None, tuple[str, ...], tuple[str, ...]]]:
+    """How often its function set assignments are to be read, and the lists of programs that they name."""
     if device.function_set_assignments_list_link is None:
-        return [], None
+        return None, (), ()
     href = device.function_set_assignments_list_link.href
     page, found = yield from whole_list(href, FunctionSetAssignmentsList, "function_set_assignments")
-    lists = [one.der_program_list_link.href for one in found if one.der_program_list_link is not None]
-    return lists, None if page is None else page.poll_rate
+    der = tuple(one.der_program_list_link.href for one in found if one.der_program_list_link is not None)
+    loads = (one.demand_response_program_list_link for one in found)
+    return None if page is None else page.poll_rate, der, tuple(link.href for link in loads if link is not None)
 
 
 def _soonest(rates: Sequence[int | None]) -> int:

@@ -63,6 +63,8 @@ class KnownControl:
     not_read: tuple[str, ...] = ()
     """Modes that this fleet cannot act on."""
     description: str = ""
+    is_load: bool = False
+    """An EndDeviceControl, and not a DERControl."""
     status: Status = Status.SCHEDULED
     status_at: int = 0
     gone_at: int | None = None
@@ -147,6 +149,7 @@ class Reply:
     device: str
     status: int
     at: int
+    is_load: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from openadr_core.identity import Peer
 from openadr_core.model.opt import Opt
 from openadr_core.model.target import Target
 from openadr_core.oadr2.http_rules import retry_after_s
-from openadr_core.sep2.responses import DERControlResponse
+from openadr_core.sep2.responses import DERControlResponse, DrResponse
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
     EventReceived,
@@ -85,6 +85,8 @@ class Sep2Settings:
     identity: Identity
     ratings: Ratings
     """Of the fleet: what per cents are of."""
+    load_classes: tuple[str, ...] = ()
+    """What loads there are, by the classes of OpenADR 2.0b."""
     post_rate_s: int = POST_RATE_S
     """How often we would post readings; the server's word counts."""
     managed: Mapping[str, "ManagedDevice"]
@@ -101,6 +103,7 @@ class ManagedDevice:
     ratings: Ratings
     targets: tuple[Target, ...]
     """What of the fleet is behind it."""
+    load_classes: tuple[str, ...] = ()
 
 
 class Sep2Session:
@@ -377,6 +380,7 @@ class Sep2Session:
                 lfdi=lfdi,
                 ratings=self._ratings(lfdi),
                 category=int(one.device_category or "0", CATEGORY_BASE),
+                load_classes=self._load_classes(lfdi),
                 programs=programs.by_device.get(lfdi, ()),
             )
             for one in self._place.devices
@@ -433,6 +437,10 @@ class Sep2Session:
         managed = self._settings.managed.get(lfdi)
         return self._settings.ratings if managed is None else managed.ratings
 
+    def _load_classes(self, lfdi: str) -> tuple[str, ...]:
+        managed = self._settings.managed.get(lfdi)
+        return self._settings.load_classes if managed is None else managed.load_classes
+
     def _targets(self, lfdi: str) -> tuple[Target, ...]:
         managed = self._settings.managed.get(lfdi)
         return () if managed is None else managed.targets
@@ -461,7 +469,8 @@ class Sep2Session:
 
 
 def _post_reply(reply: Reply) -> Script[str]:
-    response = DERControlResponse(
+    kind = DrResponse if reply.is_load else DERControlResponse
+    response = kind(
         created_date_time=reply.at, end_device_lfdi=reply.device, status=reply.status, subject=reply.subject
     )
     location: str = yield Call(method="POST", href=reply.reply_to, message=response)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERProgram
+from openadr_core.sep2.drlc import DemandResponseProgram, EndDeviceControl
+from openadr_ven.protocols.sep2.load import load_modes_of
 from openadr_ven.protocols.sep2.meaning import Ratings, modes_of
 from openadr_ven.protocols.sep2.memory import KnownControl, KnownDefault, Memory, Status
 
@@ -16,10 +18,10 @@ CATEGORY_BASE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedProgram:
-    """A DERProgram with what lies under it, as it was read."""
+    """A program with what lies under it, as it was read."""
 
-    program: DERProgram
-    controls: tuple[DERControl, ...] = ()
+    program: DERProgram | DemandResponseProgram
+    controls: tuple[DERControl | EndDeviceControl, ...] = ()
     default: DefaultDERControl | None = None
 
 
@@ -31,6 +33,8 @@ class Device:
     ratings: Ratings
     category: int = 0
     """Bits of its deviceCategory; 0: it has said none, and is meant by all."""
+    load_classes: tuple[str, ...] = ()
+    """Of the loads behind it."""
     programs: tuple[ListedProgram, ...] = ()
 
 
@@ -56,21 +60,31 @@ def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: 
     return replace(memory, known=tuple(_worth_keeping(known.values(), now)), defaults=defaults)
 
 
-def _is_for(device: Device, control: DERControl) -> bool:
+def _is_for(device: Device, control: DERControl | EndDeviceControl) -> bool:
     """One for other categories of devices is neither followed nor answered."""
     wanted = int(control.device_category or "0", CATEGORY_BASE)
     return not wanted or not device.category or bool(wanted & device.category)
 
 
 def _taken(
-    control: DERControl, program: DERProgram, device: Device, before: Mapping[tuple[str, str], KnownControl],
-    drawn: Mapping[str, KnownControl], *, now: int, dice: random.Random,
-) -> KnownControl:  # fmt: skip
+    control: DERControl | EndDeviceControl,
+    program: DERProgram | DemandResponseProgram,
+    device: Device,
+    before: Mapping[tuple[str, str], KnownControl],
+    drawn: Mapping[str, KnownControl],
+    *,
+    now: int,
+    dice: random.Random,
+) -> KnownControl:
     mrid = control.mrid.upper()
     status = control.event_status
     known = before.get((mrid, device.lfdi))
     if known is None:
-        modes, others = modes_of(control.der_control_base, device.ratings)
+        is_load = isinstance(control, EndDeviceControl)
+        if isinstance(control, EndDeviceControl):
+            modes, others = load_modes_of(control, device.load_classes)
+        else:
+            modes, others = modes_of(control.der_control_base, device.ratings)
         twin = drawn.get(mrid)
         known = KnownControl(
             mrid=mrid, device=device.lfdi, program=program.mrid.upper(), primacy=program.primacy,
@@ -79,7 +93,7 @@ def _taken(
             start_fraction=dice.random() if twin is None else twin.start_fraction,
             duration_fraction=dice.random() if twin is None else twin.duration_fraction,
             stop_fraction=dice.random() if twin is None else twin.stop_fraction,
-            modes=modes, not_read=others, description=control.description or "",
+            modes=modes, not_read=others, description=control.description or "", is_load=is_load,
             reply_to=control.reply_to or "", response_required=int(control.response_required or "0", CATEGORY_BASE),
             first_seen=now,
         )  # fmt: skip

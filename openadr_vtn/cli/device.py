@@ -25,7 +25,7 @@ def device() -> None:
 @operator_option
 def list_devices(api: OperatorApi, *, as_json: bool) -> None:
     """List devices, by their SFDI."""
-    found = _all_devices(api)
+    found = _pages(api, "sep2/devices")
     if as_json:
         show_json(found)
         return
@@ -122,6 +122,38 @@ def aggregator(api: OperatorApi, party: str, pen: int) -> None:
 
 
 @device.command()
+@click.option("--given-up", is_flag=True, help="Only those whose last notification was given up.")
+@json_option
+@operator_option
+def subscriptions(api: OperatorApi, *, given_up: bool, as_json: bool) -> None:
+    """List what devices asked to be told of, and how telling them goes."""
+    found = _pages(api, f"sep2/subscriptions{'/given-up' if given_up else ''}")
+    if as_json:
+        show_json(found)
+        return
+    show_table(
+        ["ID", "LFDI", "RESOURCE", "TO", "STATE", "DELIVERED", "ATTEMPTS", "LAST"],
+        [
+            [
+                one["id"], one["lfdi"], one["resource"], one["notification_uri"], one["state"], one["delivered"],
+                one["attempts"], one["outcome"] or None,
+            ]
+            for one in found
+        ],
+        empty="Nothing was given up." if given_up else "No device has subscribed to anything.",
+    )  # fmt: skip
+
+
+@device.command()
+@click.option("--id", "which", type=click.IntRange(min=1), help="Only this subscription, as subscriptions numbers it.")
+@operator_option
+def replay(api: OperatorApi, which: int | None) -> None:
+    """Have notifications that were given up sent again."""
+    answer = api.command("sep2/subscriptions/replay", {} if which is None else {"id": which})
+    click.echo(f"To be sent again: {answer['replayed']}")
+
+
+@device.command()
 @json_option
 @operator_option
 def groups(api: OperatorApi, *, as_json: bool) -> None:
@@ -175,10 +207,10 @@ def rate(api: OperatorApi, name: str, seconds: int) -> None:
     click.echo(f"{name}: every {seconds} s, from the next read on.")
 
 
-def _all_devices(api: OperatorApi) -> list[dict[str, Any]]:
+def _pages(api: OperatorApi, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
-        page = api.admin("sep2/devices", skip=str(len(found)))
+        page = api.admin(path, skip=str(len(found)))
         found += page
         if len(page) < 500:
             return found

@@ -18,6 +18,7 @@ from openadr_vtn.application.sep2_ports import ControlKind
 from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, WRITE_EVENTS, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, json_body, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
+from openadr_vtn.http.sep2_notice_routes import sep2_notice_routes
 from openadr_vtn.http.sep2_views import control_json, device_detail_json, device_json, group_json, group_view_json
 
 PAGE_MAX = 500
@@ -46,6 +47,7 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
         web.get(f"{base}/rates", scoped(READ_ALL, list_rates)),
         web.put(f"{base}/rates/{{name}}", scoped(MANAGE_PARTIES, save_rate)),
+        *sep2_notice_routes(),
     ]
 
 

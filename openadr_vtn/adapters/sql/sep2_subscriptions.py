@@ -30,6 +30,7 @@ class SqlSep2Subscriptions(Repository):
             SUBSCRIPTION.c.notification_uri == subscription.notification_uri,
         )
         before = await self._row(self._locked(select(SUBSCRIPTION.c.id).where(same)))
+        self._concerned.party_ids.add(subscription.party_id)  # its device tells how many it has
         if before is None:
             columns = {**_columns(subscription), **NOTHING_OWED}
             return await self._added(SUBSCRIPTION, SUBSCRIPTION.c.id, columns), True
@@ -42,6 +43,7 @@ class SqlSep2Subscriptions(Repository):
 
     async def remove(self, subscription_id: int) -> None:
         statement = delete(SUBSCRIPTION).where(SUBSCRIPTION.c.id == subscription_id)
+        self._concerned.everybody = True
         await self._change(statement, f"subscription {subscription_id}")
 
     async def held(self, holder: int, *, skip: int = 0, limit: int = 500) -> list[Subscription]:
@@ -109,6 +111,7 @@ class SqlSep2Subscriptions(Repository):
         )  # fmt: skip
         if ended:
             delivered = SUBSCRIPTION.c.state == NotificationState.DELIVERED.value
+            self._concerned.everybody = True
             await self._run(delete(SUBSCRIPTION).where(SUBSCRIPTION.c.id.in_(sorted(ended)), delivered))
 
     async def page(
@@ -130,7 +133,9 @@ class SqlSep2Subscriptions(Repository):
         return revived
 
     async def forget(self, before: int) -> int:
-        return await self._run(delete(SUBSCRIPTION).where(SUBSCRIPTION.c.renewed_at < before))
+        forgotten = await self._run(delete(SUBSCRIPTION).where(SUBSCRIPTION.c.renewed_at < before))
+        self._concerned.everybody |= forgotten > 0
+        return forgotten
 
 
 def _columns(one: Subscription) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Scene:
     rates: Mapping[str, int]
     look: "Callable[[Scene, str], Awaitable[Reply]]"
     """What is at an address of ours (without a prefix), for the one who asks in this scene."""
+    programs: frozenset[int] | None = None
+    """The groups that the party's devices lie in, with all above them; None until somebody asks."""
 
     def href(self, path: str) -> str:
         return f"{self.speech.prefix}{path}"
@@ -119,7 +121,8 @@ class Scene:
 
     async def check_member(self, group_id: int) -> None:
         """404 unless one of the party's devices lies in the group."""
-        tree = await self.tree()
-        mine = await self.uow.registry.groups_of(self.party.id)
-        if all(group.id != group_id for group in tree.programs(mine)):
+        if self.programs is None:
+            mine = await self.uow.registry.groups_of(self.party.id)
+            self.programs = frozenset(group.id for group in (await self.tree()).programs(mine))
+        if group_id not in self.programs:
             raise HttpRefusal(404)

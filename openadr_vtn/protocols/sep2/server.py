@@ -1,8 +1,7 @@
 """The server: who asks for what, and whether it may.
 
 Whoever has no right to know of something is told that it is not there (404). Answers are kept as
-bytes for as long as nothing that they tell of has changed: most of what clients poll is read again
-and again, by thousands of them.
+bytes for as long as they hold (:mod:`.kept`).
 """
 
 import re
@@ -25,7 +24,6 @@ from openadr_vtn.domain.sep2.registry import EndDevice
 from openadr_vtn.domain.sep2.subscribing import Subscription
 from openadr_vtn.protocols.sep2.http_rules import (
     MEDIA_TYPE,
-    Holds,
     HttpRefusal,
     Query,
     Reply,
@@ -34,14 +32,12 @@ from openadr_vtn.protocols.sep2.http_rules import (
     not_allowed,
     query_of,
 )
+from openadr_vtn.protocols.sep2.kept import Kept, KeptAnswers
 from openadr_vtn.protocols.sep2.resources import capability, devices, mirrors, programs, responses, subscriptions
 from openadr_vtn.protocols.sep2.scene import Scene, Sep2Desk, Speech
 
 Handler = Callable[..., Awaitable[Reply]]
 Methods = Mapping[str, Handler]
-
-KEPT_MAX = 50_000
-"""Answers that are kept; then all are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +117,13 @@ ROUTES = [
 ]
 
 
+NOTED_MAX = 50_000
+"""Of what the ledger is known to have; then it is asked anew."""
+READING = frozenset({"GET", "HEAD"})
+OPEN = frozenset({capability.capability, capability.time})
+"""For the holder of any certificate of a chain that is trusted (1.7)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     request: Request
@@ -133,14 +136,7 @@ class _Asked:
 
     @property
     def is_read(self) -> bool:
-        return self.request.method in {"GET", "HEAD"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    holds: Holds
-    body: bytes
-    told: frozenset[str]
+        return self.request.method in READING
 
 
 class Sep2Server:
@@ -148,20 +144,17 @@ class Sep2Server:
         self._store = store
         self._directory = directory
         self._desk = desk
-        self._kept: dict[tuple[str, str], _Kept] = {}
-        """By who may ask (a certificate) and what is asked."""
+        self._kept = KeptAnswers(store)
         self._noted: set[tuple[str, str]] = set()
         """Parties and events of which the ledger knows that they were told, as long as nothing is written."""
         self._noted_at = store.changes()
-        self._changes = store.changes()
-        self._rates: Mapping[str, int] | None = None
 
     async def receive_request(self, request: Request, peer: Peer, now: datetime) -> Response:
         """The answer, as the certificate's party may read it; to HEAD it is GET's, whose body is left to the shell."""
         moment = int(now.timestamp())
         path, _, query = request.path.partition("?")
         try:
-            if request.method in {"GET", "HEAD"}:
+            if request.method in READING:
                 check_accept(request.headers.get("accept", ""))
             speech, local = self._speech_of(path)
             again = self._again(request, peer, moment)
@@ -172,7 +165,7 @@ class Sep2Server:
             asked = _Asked(
                 request=request, peer=peer, speech=speech, handler=handler, numbers=numbers, query=query, now=moment
             )
-            return await self._answered(asked, await self._standing(peer, now))
+            return await self._answered(asked, await self._standing(peer, now, is_open=handler in OPEN))
         except HttpRefusal as refusal:
             return _refused(refusal)
 
@@ -184,17 +177,32 @@ class Sep2Server:
         csipaus: CsipAus | None,
     ) -> bytes | None:  # fmt: skip
         """What its subscriber would get of what it subscribed to; empty if it wants none, None if there is nothing."""
+        changes, moment = self._store.changes(), int(now.timestamp())
+        speech, asked = self.speech(one.prefix), f"{one.prefix}{one.resource}?l={one.limit}"
+        kept = self._kept.find(party.id, holder.lfdi, asked, moment) if csipaus is speech.csipaus else None
+        if kept is not None and one.limit:
+            return kept.body
         peer = Peer(certificate_sha256="", lfdi=holder.lfdi, sfdi=holder.sfdi, fingerprint_20b="")
         scene = Scene(
-            uow=view, desk=self._desk, speech=self.speech(one.prefix), party=party, peer=peer,
-            now=int(now.timestamp()), query=Query(limit=one.limit), rates=await view.registry.rates(), look=_look,
+            uow=view, desk=self._desk, speech=speech, party=party, peer=peer, now=moment, query=Query(limit=one.limit),
+            rates=await view.registry.rates(), look=_look, programs=self._kept.programs(party.id),
         )  # fmt: skip
         try:
-            message = (await _look(scene, one.resource)).message
+            reply = await _look(scene, one.resource)
         except HttpRefusal:
             return None
-        is_list = isinstance(message, List | SubscribableList)
-        return encode(message, csipaus=csipaus) if is_list or one.limit else b""
+        body = encode(reply.message, csipaus=csipaus)
+        if csipaus is speech.csipaus and self._store.changes() == changes:
+            self._keep(scene, asked, reply, body)
+        return body if one.limit or isinstance(reply.message, List | SubscribableList) else b""
+
+    def _keep(self, scene: Scene, asked: str, reply: Reply, body: bytes) -> None:
+        party_id = scene.party.id
+        if scene.programs is not None:
+            self._kept.keep_programs(party_id, scene.programs)
+        if reply.holds is not None:
+            revision = self._store.revision_of_groups(reply.holds.groups)
+            self._kept.keep(party_id, scene.peer.lfdi, asked, Kept(reply.holds, body, reply.told, revision))
 
     async def _answered(self, asked: _Asked, standing: Standing) -> Response:
         changes = self._store.changes()
@@ -203,22 +211,27 @@ class Sep2Server:
                 uow=uow, desk=self._desk, speech=asked.speech, party=standing.party, peer=asked.peer, now=asked.now,
                 query=query_of(asked.query), body=asked.request.body,
                 content_type=asked.request.headers.get("content-type", ""), rates=await uow.registry.rates(),
-                look=_look,
+                look=_look, programs=self._kept.programs(standing.party.id),
             )  # fmt: skip
             reply = await asked.handler(scene, *asked.numbers)
         body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
-        if asked.is_read and reply.holds is not None and self._store.changes() == changes:
-            self._keep(asked.request, asked.peer, _Kept(reply.holds, body, reply.told))
+        if asked.is_read and self._store.changes() == changes:
+            self._keep(scene, asked.request.path, reply, body)
         await self._note_told(standing.party.id, reply.told, asked.now)
         return as_response(reply, body)
 
-    async def _standing(self, peer: Peer, now: datetime) -> Standing:
-        """403 for who is not enrolled, or not any more (1.7, T5)."""
+    async def _standing(self, peer: Peer, now: datetime, *, is_open: bool) -> Standing:
+        """403 for who is not enrolled, or not any more (1.7, T5).
+
+        Interpretation: whose certificate no operator has looked at may read what is open to any, with an
+        empty list of devices (T:05), and registers itself once it is let in.
+        """
         try:
             standing = await self._directory.standing_of(peer, now)
         except CertificateRejected:
             raise HttpRefusal(403) from None
-        if standing is None or standing.party.state is not PartyState.APPROVED:
+        may = {PartyState.APPROVED, PartyState.PENDING} if is_open else {PartyState.APPROVED}
+        if standing is None or standing.party.state not in may:
             raise HttpRefusal(403)
         self._directory.saw(standing.party.id, now)
         return standing
@@ -231,7 +244,7 @@ class Sep2Server:
 
     async def _note_told(self, party_id: str, told: frozenset[str], moment: int) -> None:
         """The ledger's facts about who comes and reads: what it is told the first time, it has from then on."""
-        if self._noted_at != self._store.changes() or len(self._noted) > KEPT_MAX:
+        if self._noted_at != self._store.changes() or len(self._noted) > NOTED_MAX:
             self._noted.clear()
             self._noted_at = self._store.changes()
         news = {event_id for event_id in told if (party_id, event_id) not in self._noted}
@@ -246,23 +259,12 @@ class Sep2Server:
                 return speech, path[len(speech.prefix) :]
         raise HttpRefusal(404)
 
-    def _again(self, request: Request, peer: Peer, moment: int) -> _Kept | None:
-        """The same bytes as before, if they still hold."""
-        if self._store.changes() != self._changes:
-            self._kept.clear()
-            self._changes = self._store.changes()
+    def _again(self, request: Request, peer: Peer, moment: int) -> Kept | None:
+        """The same bytes as before, if they still hold for somebody who is known."""
+        standing = self._directory.known(peer.certificate_sha256)
+        if request.method not in READING or standing is None or standing.party.state is not PartyState.APPROVED:
             return None
-        if request.method not in {"GET", "HEAD"}:
-            return None
-        kept = self._kept.get((peer.certificate_sha256, request.path))
-        if kept is None or (kept.holds.until is not None and moment >= kept.holds.until):
-            return None
-        return kept
-
-    def _keep(self, request: Request, peer: Peer, kept: _Kept) -> None:
-        if len(self._kept) >= KEPT_MAX:
-            self._kept.clear()
-        self._kept[peer.certificate_sha256, request.path] = kept
+        return self._kept.find(standing.party.id, peer.lfdi, request.path, moment)
 
 
 async def _look(scene: Scene, path: str) -> Reply:

@@ -87,7 +87,10 @@ def device(utility: Utility, lab: DeviceFiles) -> Iterator[Device]:
 
 
 def test_a_device_goes_from_stranger_to_answer(utility: Utility, device: Device) -> None:
-    assert device.http.get("/dcap").status_code == 403
+    capability = device.get("/dcap", DeviceCapability)
+    assert capability.end_device_list_link is not None
+    assert capability.end_device_list_link.all == 0
+    assert device.http.get("/edev").status_code == 403
     (knocked,) = utility.read("party", "list")
     assert knocked["certificates"][0]["lfdi"] == device.peer.lfdi
     utility.run("party", "approve", knocked["id"], "--name", "solar-co")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from openadr_core.sep2.base import EventStatus
 from openadr_core.sep2.controls import (
@@ -25,6 +25,8 @@ from openadr_vtn.domain.sep2.control_status import Standing, Status, next_change
 from openadr_vtn.domain.sep2.registry import Group, Tree
 from openadr_vtn.protocols.sep2.http_rules import Holds, HttpRefusal, Reply
 from openadr_vtn.protocols.sep2.scene import Scene
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,12 @@ async def der_programs(scene: Scene, number: str, _which: str) -> Reply:
     tree = await scene.tree()
     groups = tree.programs(device.groups)
     page = [await _der_program(scene, tree, group) for group in scene.page(groups)]
+    holds = _together(scene, [one.holds for one in page])
     message = DERProgramList(
         href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1, poll_rate=scene.rate("DERProgramList"),
-        all=len(groups), results=len(page), der_program=tuple(page),
+        all=len(groups), results=len(page), der_program=tuple(one.message for one in page),
     )  # fmt: skip
-    return Reply(message=message, holds=Holds(party_id=scene.party.id, until=scene.now + 1 if page else None))
+    return Reply(message=message, holds=holds)
 
 
 async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
@@ -89,22 +92,25 @@ async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
     tree = await scene.tree()
     groups = tree.programs(device.groups)
     page = [await _dr_program(scene, tree, group) for group in scene.page(groups)]
+    holds = _together(scene, [one.holds for one in page])
     message = DemandResponseProgramList(
         href=scene.href(f"/edev/{number}/fsa/1/dr"), subscribable=1,
         poll_rate=scene.rate("DemandResponseProgramList"), all=len(groups), results=len(page),
-        demand_response_program=tuple(page),
+        demand_response_program=tuple(one.message for one in page),
     )  # fmt: skip
-    return Reply(message=message, holds=Holds(party_id=scene.party.id, until=scene.now + 1 if page else None))
+    return Reply(message=message, holds=holds)
 
 
 async def der_program(scene: Scene, group_id: str) -> Reply:
     tree, group = await _group(scene, group_id)
-    return Reply(message=await _der_program(scene, tree, group))
+    told = await _der_program(scene, tree, group)
+    return Reply(message=told.message, holds=told.holds)
 
 
 async def dr_program(scene: Scene, group_id: str) -> Reply:
     tree, group = await _group(scene, group_id)
-    return Reply(message=await _dr_program(scene, tree, group))
+    told = await _dr_program(scene, tree, group)
+    return Reply(message=told.message, holds=told.holds)
 
 
 # -- controls --------------------------------------------------------------------------
@@ -135,16 +141,16 @@ async def end_device_control(scene: Scene, group_id: str, number: str) -> Reply:
 
 
 async def default_control(scene: Scene, group_id: str) -> Reply:
-    await _group(scene, group_id)
+    await scene.check_member(int(group_id))
     body = await scene.uow.controls.default(int(group_id))
     if body is None:
         raise HttpRefusal(404)
     message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"), subscribable=1)
-    return Reply(message=message, holds=Holds())
+    return Reply(message=message, holds=_holds(group_id))
 
 
 async def curves(scene: Scene, group_id: str) -> Reply:
-    await _group(scene, group_id)
+    await scene.check_member(int(group_id))
     there = [
         replace(read(parse(one.body)), href=scene.href(f"/derp/{group_id}/dc/{one.id}"))
         for one in await scene.uow.controls.curves(int(group_id))
@@ -154,21 +160,22 @@ async def curves(scene: Scene, group_id: str) -> Reply:
     message = DERCurveList(
         href=scene.href(f"/derp/{group_id}/dc"), all=len(there), results=len(page), der_curve=tuple(page)
     )
-    return Reply(message=message, holds=Holds())
+    return Reply(message=message, holds=_holds(group_id))
 
 
 async def curve(scene: Scene, group_id: str, number: str) -> Reply:
-    await _group(scene, group_id)
+    await scene.check_member(int(group_id))
     for one in await scene.uow.controls.curves(int(group_id)):
         if str(one.id) == number:
             return Reply(
-                message=replace(read(parse(one.body)), href=scene.href(f"/derp/{group_id}/dc/{number}")), holds=Holds()
+                message=replace(read(parse(one.body)), href=scene.href(f"/derp/{group_id}/dc/{number}")),
+                holds=_holds(group_id),
             )
     raise HttpRefusal(404)
 
 
 async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool) -> Reply:
-    await _group(scene, group_id)
+    await scene.check_member(int(group_id))
     listed = await _listed(scene, family, int(group_id))
     there = [one for one in (listed.active if active else listed.controls) if one.interval.start >= scene.query.after]
     page = scene.page(there)
@@ -177,16 +184,16 @@ async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool
     message = family.listed(
         href=scene.href(path), subscribable=subscribable, all=len(there), results=len(page), controls=tuple(page)
     )
-    return Reply(message=message, holds=Holds(until=listed.until), told=listed.told(page))
+    return Reply(message=message, holds=_holds(group_id, listed.until), told=listed.told(page))
 
 
 async def _control(scene: Scene, family: Family, group_id: str, number: str) -> Reply:
-    await _group(scene, group_id)
+    await scene.check_member(int(group_id))
     listed = await _listed(scene, family, int(group_id))
     href = scene.href(f"{family.root}/{group_id}/{family.below}/{number}")
     for one in listed.controls:
         if one.href == href:
-            return Reply(message=one, holds=Holds(until=listed.until), told=listed.told([one]))
+            return Reply(message=one, holds=_holds(group_id, listed.until), told=listed.told([one]))
     raise HttpRefusal(404)
 
 
@@ -226,21 +233,34 @@ def _place(one: DERControl | EndDeviceControl) -> tuple[int, int, int]:
 # -- parts of programs -----------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[M]):
+    message: M
+    holds: Holds
+
+
 async def _group(scene: Scene, group_id: str) -> tuple[Tree, Group]:
+    await scene.check_member(int(group_id))
     tree = await scene.tree()
-    mine = await scene.uow.registry.groups_of(scene.party.id)
-    for group in tree.programs(mine):
-        if group.id == int(group_id):
-            return tree, group
-    raise HttpRefusal(404)
+    return tree, tree.by_id[int(group_id)]
 
 
-async def _der_program(scene: Scene, tree: Tree, group: Group) -> DERProgram:
+def _holds(group_id: int | str, until: int | None = None) -> Holds:
+    return Holds(groups=frozenset({int(group_id)}), until=until)
+
+
+def _together(scene: Scene, parts: Sequence[Holds]) -> Holds:
+    """A list of several programs: as long as every one of them."""
+    until = min((one.until for one in parts if one.until is not None), default=None)
+    return Holds(party_id=scene.party.id, groups=frozenset().union(*(one.groups for one in parts)), until=until)
+
+
+async def _der_program(scene: Scene, tree: Tree, group: Group) -> Shown[DERProgram]:
     base = f"/derp/{group.id}"
     listed = await _listed(scene, DER, group.id)
     curves_there = len(await scene.uow.controls.curves(group.id))
     has_default = await scene.uow.controls.default(group.id) is not None
-    return DERProgram(
+    message = DERProgram(
         href=scene.href(base),
         subscribable=1,
         mrid=group.mrid,
@@ -252,12 +272,13 @@ async def _der_program(scene: Scene, tree: Tree, group: Group) -> DERProgram:
         der_curve_list_link=scene.list_link(f"{base}/dc", curves_there),
         primacy=tree.primacy(group.id),
     )
+    return Shown(message, _holds(group.id, listed.until))
 
 
-async def _dr_program(scene: Scene, tree: Tree, group: Group) -> DemandResponseProgram:
+async def _dr_program(scene: Scene, tree: Tree, group: Group) -> Shown[DemandResponseProgram]:
     base = f"/dr/{group.id}"
     listed = await _listed(scene, DRLC, group.id)
-    return DemandResponseProgram(
+    message = DemandResponseProgram(
         href=scene.href(base),
         mrid=group.mrid,
         description=_short(group.name),
@@ -266,6 +287,7 @@ async def _dr_program(scene: Scene, tree: Tree, group: Group) -> DemandResponseP
         end_device_control_list_link=scene.list_link(f"{base}/edc", len(listed.controls)),
         primacy=tree.primacy(group.id),
     )
+    return Shown(message, _holds(group.id, listed.until))
 
 
 def _short(text: str) -> str:

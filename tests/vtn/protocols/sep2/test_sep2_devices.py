@@ -63,9 +63,14 @@ async def test_who_is_not_enrolled_hears_nothing(sep2: Sep2Bench) -> None:
         ),
     )
     for client in (pending, stranger):
-        for path in ("/dcap", "/tm", "/edev", "/nothing"):
+        for path in ("/edev", "/sdev", "/mup", "/nothing"):
             assert await client.status("GET", path) in {403, 404}
-        assert await client.status("GET", "/dcap") == 403
+        capability = await client.get("/dcap", DeviceCapability)
+        assert capability.end_device_list_link is not None
+        assert capability.end_device_list_link.all == 0
+        assert (await client.get("/tm", Time)).current_time == sep2.moment
+    refused = await sep2.enrol("refused", PartyState.REFUSED)
+    assert await refused.status("GET", "/dcap") == 403
 
 
 async def test_withdrawn_access_is_seen_at_once(sep2: Sep2Bench) -> None:

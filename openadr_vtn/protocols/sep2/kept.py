@@ -1,0 +1,78 @@
+"""Answers that are given again as the same bytes: for as long as nothing that they tell of has changed.
+
+Most of what clients poll is read again and again, by thousands of them. What a group's members read is
+kept once for all of them, with who may read it beside it; what is about a party's own devices is kept for
+it. A write takes away what tells of it, and nothing else.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from openadr_vtn.application.ports import Store
+from openadr_vtn.protocols.sep2.http_rules import Holds
+
+KEPT_MAX = 50_000
+"""Answers that are kept; then all are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    holds: Holds
+    body: bytes
+    told: frozenset[str]
+    """The events that it tells of."""
+    revision: str = ""
+    """Of the groups, when it was made."""
+
+
+class KeptAnswers:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._shared: dict[str, Kept] = {}
+        """By what is asked."""
+        self._own: dict[str, dict[tuple[str, str], Kept]] = {}
+        """By party; then by the device that asks, and what is asked."""
+        self._programs: dict[str, frozenset[int]] = {}
+        """By party: the groups whose members its devices are."""
+        self._count = 0
+        store.subscribe(self._forget)
+
+    def find(self, party_id: str, lfdi: str, asked: str, now: int) -> Kept | None:
+        """Exactly what would be answered now; None if it is to be made."""
+        found = self._own.get(party_id, {}).get((lfdi, asked))
+        if found is None:
+            found = self._shared.get(asked)
+            if found is None or not found.holds.groups <= self._programs.get(party_id, frozenset()):
+                return None
+        if found.holds.until is not None and now >= found.holds.until:
+            return None
+        if found.holds.groups and found.revision != self._store.revision_of_groups(found.holds.groups):
+            return None
+        return found
+
+    def keep(self, party_id: str, lfdi: str, asked: str, kept: Kept) -> None:
+        """To be called only if nothing was written since it was read."""
+        self._count += 1
+        if self._count > KEPT_MAX:
+            self._forget(None)
+        if kept.holds.party_id:
+            self._own.setdefault(party_id, {})[lfdi, asked] = kept
+        elif kept.holds.groups:
+            self._shared[asked] = kept
+
+    def programs(self, party_id: str) -> frozenset[int] | None:
+        return self._programs.get(party_id)
+
+    def keep_programs(self, party_id: str, programs: frozenset[int]) -> None:
+        self._programs[party_id] = programs
+
+    def _forget(self, party_ids: Collection[str] | None) -> None:
+        if party_ids is None:
+            self._shared.clear()
+            self._own.clear()
+            self._programs.clear()
+            self._count = 0
+            return
+        for party_id in party_ids:
+            self._own.pop(party_id, None)
+            self._programs.pop(party_id, None)

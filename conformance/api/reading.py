@@ -25,6 +25,7 @@ def _ask(section: Section) -> Ask:
         path=inner.text(method),
         body=inner.text("body", ""),
         who=inner.choice("as", Who, Who.BUSINESS),
+        scope=inner.text("scope", ""),
         headers=inner.pairs("headers"),
         for_each=read_query(section, "for_each") if "for_each" in section else None,
         take=queries(section, "take"),

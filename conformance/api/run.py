@@ -15,6 +15,7 @@ from conformance.outcomes import Outcome
 from conformance.procedure import Procedure, Step, flattened
 from conformance.queries import Query
 from conformance.run import Run, Stopped, run_procedures, steps_of
+from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import Element
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -41,8 +42,11 @@ def identity_of(target: ApiTarget) -> Identity:
 
 def unmet_needs(procedure: Procedure, suite: Suite, target: ApiTarget) -> Iterator[str]:
     """The options that the tester would have to give for this procedure to run."""
-    asking = {step.who for step in flattened(steps_of(procedure, suite)) if isinstance(step, Ask)} - {Who.NOBODY}
+    steps = [step for step in flattened(steps_of(procedure, suite)) if isinstance(step, Ask)]
+    asking = {step.who for step in steps} - {Who.NOBODY}
     yield from (f"--{who}-client" for who in sorted(asking - set(target.clients)))
+    narrowed = {step.who for step in steps if step.scope} & set(target.clients)
+    yield from (f"--{who}-secret" for who in sorted(narrowed) if target.clients[who].token)
 
 
 class ApiRun(Run):
@@ -107,11 +111,19 @@ class ApiRun(Run):
         if step.method == "DELETE":
             self._created.pop(below, None)
 
+    def _bearer(self, step: Ask) -> str:
+        try:
+            return self._tokens.bearer(step.who, step.scope)
+        except ConfigError as fault:
+            if not step.scope:
+                raise
+            raise Stopped(f"line {step.line}: no token for {step.scope}: {fault}") from None
+
     def _request(self, step: Ask, own: Mapping[str, str]) -> RawRequest:
         body = self.render(step.body, own=own).encode()
         headers: dict[str, str | None] = {"Host": self._target.parts.netloc, "Accept": "application/json"}
         if step.who is not Who.NOBODY:
-            headers["Authorization"] = f"Bearer {self._tokens.bearer(step.who)}"
+            headers["Authorization"] = f"Bearer {self._bearer(step)}"
         if body:
             headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
         headers |= step.headers

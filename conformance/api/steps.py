@@ -29,6 +29,8 @@ class Ask(Step):
     body: str
     """A template; empty for none."""
     who: Who = Who.BUSINESS
+    scope: str = ""
+    """What the token is asked for; empty: all that the client may."""
     headers: Mapping[str, str | None] = field(default_factory=dict)
     """Added to, or replacing, the usual ones; None leaves one out."""
     for_each: Query | None = None

@@ -26,25 +26,27 @@ class _Token:
 
 
 class Tokens:
-    """One token for each client, kept over all procedures of a run."""
+    """One token for each client and scope, kept over all procedures of a run."""
 
     def __init__(self, target: ApiTarget, identity: Identity, connect: Connect) -> None:
         self._target = target
         self._identity = identity
         self._connect = connect
-        self._kept: dict[Who, _Token] = {}
+        self._kept: dict[tuple[Who, str], _Token] = {}
 
-    def bearer(self, who: Who) -> str:
+    def bearer(self, who: Who, scope: str = "") -> str:
+        """ConfigError if there is none; ``scope`` empty is all that the client may."""
         client = self._target.clients[who]
         if client.token:
             return client.token
-        kept = self._kept.get(who)
+        kept = self._kept.get((who, scope))
         if kept is None or time.monotonic() > kept.until:
-            kept = self._kept[who] = self._fetched(client)
+            kept = self._kept[who, scope] = self._fetched(client, scope)
         return kept.text
 
-    def _fetched(self, client: Client) -> _Token:
+    def _fetched(self, client: Client, scope: str) -> _Token:
         form = {"grant_type": "client_credentials", "client_id": client.id, "client_secret": client.secret}
+        form |= {"scope": scope} if scope else {}
         url = self._target.token_url or self._token_url()
         answer = self._exchange(url, "POST", urlencode(form).encode())
         text = _text(answer, _ACCESS_TOKEN)

@@ -14,13 +14,14 @@ from click.testing import CliRunner
 from conformance.__main__ import cli as conformance
 from conformance.answers import Sight
 from conformance.api.run import ApiRun, identity_of, unmet_needs
-from conformance.api.steps import Who
+from conformance.api.steps import Ask, Who
+from conformance.api.target import Client
 from conformance.api.tokens import Tokens
 from conformance.checks import Check
 from conformance.client.line import Line
 from conformance.loading import load_suite, without_extensions
 from conformance.procedure import Step
-from conformance.run import run_procedures
+from conformance.run import Stopped, run_procedures
 
 from .our_vtn_of_openadr3 import OurVtn, running_vtn
 from .spoiling import spoilt
@@ -57,6 +58,20 @@ def test_a_wrong_secret_is_the_testers_fault(our_vtn: OurVtn) -> None:
     ended = wrong.judged("--only", "program")
     assert ended.exit_code == 2
     assert "/auth/token gives c-business no token: HTTP 401" in ended.output
+
+
+def test_who_gave_a_token_is_told_that_narrower_ones_take_a_secret(our_vtn: OurVtn) -> None:
+    (scopes,) = (one for one in SUITE.procedures if one.id == "scopes-of-tokens")
+    target = our_vtn.target
+    with_token = {**target.clients, Who.BUSINESS: Client(id="c-business", token="x")}  # noqa: S106  # a test's own
+    assert list(unmet_needs(scopes, SUITE, target)) == []
+    assert list(unmet_needs(scopes, SUITE, replace(target, clients=with_token))) == ["--business-secret"]
+
+
+def test_a_scope_that_no_token_is_given_for_ends_the_procedure(our_vtn: OurVtn) -> None:
+    run = ApiRun(our_vtn.target, Tokens(our_vtn.target, identity_of(our_vtn.target), Line), Line)
+    with pytest.raises(Stopped, match=r"line 7: no token for write_events: .* gives c-ven no token: HTTP 400"):
+        run.perform(Ask(line=7, method="GET", path="events", body="", who=Who.VEN, scope="write_events"))
 
 
 @pytest.mark.parametrize(

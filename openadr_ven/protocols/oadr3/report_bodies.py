@@ -14,7 +14,7 @@ from openadr_ven.protocols.oadr3.memory import KnownEvent
 from openadr_ven.protocols.oadr3.report_types import FORECAST, TYPES, Quantity, ReportType, units_of
 
 FAR = datetime.max.replace(tzinfo=UTC)
-NONE = timedelta()
+NONE, SECOND = timedelta(), timedelta(seconds=1)
 OK, ESTIMATED, BAD, MISSING = "OK", "ESTIMATED", "BAD", "MISSING"
 PIECES_MAX = 1000
 """Of one report, where it chooses its own intervals."""
@@ -159,7 +159,7 @@ def _mean(readings: Sequence[Reading], piece: Piece) -> tuple[float, str]:
     mean = sum(one.value * (length / told) for one, length in parts)
     if any(one.quality is Quality.BAD for one, _ in parts):
         return mean, BAD
-    whole = told >= piece.ends_at - piece.starts_at
+    whole = told > piece.ends_at - piece.starts_at - SECOND
     return mean, OK if whole and all(one.quality is Quality.GOOD for one, _ in parts) else ESTIMATED
 
 

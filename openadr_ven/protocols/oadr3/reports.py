@@ -17,7 +17,7 @@ from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.layout import Layout, lay_out
 from openadr_core.oadr3.messages import ReportDescriptor
 from openadr_core.oadr3.report_plan import PlannedReport, due_reports, planned_report
-from openadr_ven.application.report_offers import USAGE
+from openadr_ven.application.report_offers import SECOND, USAGE
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
     Indication,
@@ -319,7 +319,7 @@ class ReportBook:
         readings = self._readings(asked)
         if asked.is_ahead:
             return bool(readings)
-        return told_of(planned, readings) >= _length(planned) * len(asked.kind.points)
+        return _is_whole(asked, planned, told_of(planned, readings))
 
     def _readings(self, asked: Asked) -> list[Reading]:
         return [
@@ -346,16 +346,16 @@ class ReportBook:
 def _unfinished(post: Post, report_id: str) -> Iterator[Unfinished]:
     """What is left to be corrected of it; nothing of a forecast, and nothing without a way to say so."""
     asked = post.asked
-    if (
-        report_id
-        and not asked.is_bid
-        and not asked.is_ahead
-        and post.told < _length(post.planned) * len(asked.kind.points)
-    ):
+    if report_id and not asked.is_bid and not asked.is_ahead and not _is_whole(asked, post.planned, post.told):
         yield Unfinished(
             number=post.planned.number, report_id=report_id, told=post.told,
             until=post.planned.due_at + CORRECTED_WITHIN,
         )  # fmt: skip
+
+
+def _is_whole(asked: Asked, planned: PlannedReport, told: timedelta) -> bool:
+    """Interpretation: a meter reads whole seconds, and an event that begins now begins within one."""
+    return told > (_length(planned) - SECOND) * len(asked.kind.points)
 
 
 def _length(planned: PlannedReport) -> timedelta:

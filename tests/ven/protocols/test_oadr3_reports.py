@@ -218,6 +218,18 @@ def test_what_comes_late_corrects_the_report_in_its_place(now: datetime) -> None
     assert asked.due(65 * MINUTE) is None, "there is nothing left to correct"
 
 
+def test_an_event_that_begins_within_a_second_is_whole_without_the_rest_of_its_last(now: datetime) -> None:
+    begins = now + timedelta(milliseconds=400)
+    period = {"start": begins.isoformat(), "duration": "PT2S"}
+    asked = Asked(now, {"payloadType": "DEMAND"}, intervalPeriod=period)
+    for second in range(3):
+        asked.measure(second * timedelta(seconds=1), timedelta(seconds=1), 2 * KW)
+    assert asked.due(timedelta(seconds=5)) is None, "a whole second is missing"
+    asked.measure(timedelta(seconds=3), timedelta(seconds=1), 2 * KW)
+    assert told(asked.sent(timedelta(seconds=5))) == [(7, 2.0, "OK"), (8, 2.0, "OK")]
+    assert asked.memory.reported[0].unfinished == ()
+
+
 def test_what_comes_too_late_is_let_go(now: datetime) -> None:
     asked = Asked(now, {"payloadType": "DEMAND"})
     asked.measure(timedelta(), 30 * MINUTE, 5 * KW)

@@ -34,10 +34,11 @@ from openadr_ven.gateways.contract import (
     StatusFrame,
     TelemetryFrame,
     command_rows,
+    parse_topic,
     telemetry_rows,
     topic_of,
 )
-from openadr_ven.gateways.mqtt import BrokerAddress, Connection, MqttGateways, retry_pause_s
+from openadr_ven.gateways.mqtt import IN_FLIGHT, BrokerAddress, Connection, MqttGateways, retry_pause_s
 
 AT = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 FLEET = "town"
@@ -172,6 +173,30 @@ async def test_a_command_goes_out_and_its_acknowledgement_comes_back(port: int) 
         (report,) = await take(reports, 1)
         assert isinstance(report, AckFrame)
         assert (report.command_id, report.state, report.slots.tolist()) == (started.command_id, started.state, [0, 1])
+
+
+async def test_a_round_of_many_frames_reaches_every_gateway_once(port: int) -> None:
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(Connection(address(port, "all")))
+        await gateway.subscribe(topic_of(FLEET, "+", Channel.COMMAND), 1)
+        agent = MqttGateways(address(port), rng=random.Random(1))
+        await first_report(agent, gateway, stack)
+        names = [f"gw-{number}" for number in range(5 * IN_FLIGHT)]
+        await agent.send([command(7, name) for name in names])
+        heard = [parse_topic((await asyncio.wait_for(anext(gateway.messages), WAIT_S)).topic.value) for _ in names]
+        assert sorted(name for _, name, _ in heard) == sorted(names)
+
+
+async def test_a_broker_that_goes_in_the_middle_of_a_round_is_said_at_once(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        async with running_broker(tmp_path) as port:
+            gateway = await stack.enter_async_context(Connection(address(port, "gw-1")))
+            agent = MqttGateways(address(port), rng=random.Random(1))
+            await first_report(agent, gateway, stack)
+            sending = asyncio.create_task(agent.send([command(7, f"gw-{number}") for number in range(20_000)]))
+            await asyncio.sleep(0.1)
+        with pytest.raises(Unreachable, match="of 20000 frames"):
+            await asyncio.wait_for(sending, WAIT_S)
 
 
 async def test_what_is_sent_while_the_agent_is_away_waits_for_it(port: int) -> None:

@@ -17,14 +17,16 @@ from openadr_vtn.application.sep2_audience import listeners_of
 from openadr_vtn.domain.fan_out import FanOut, Span
 from openadr_vtn.domain.targeting import dues
 
+PARTIES_AT_ONCE = 100
+"""Looked at before the operator is answered: some milliseconds."""
 PARTIES_AT_A_TIME = 400
-"""Looked at in one transaction: some tens of milliseconds."""
+"""Looked at in one transaction afterwards: some tens of milliseconds."""
 
 
 async def publish(uow: UnitOfWork, event: DrEvent, program: Program, now: datetime) -> str:
     """Owe this version of the event to every party that it is for, or is no longer for; in words, how far that is."""
     await uow.alone()
-    left, owed = await _owe_some(uow, event, program, FanOut(event_id=event.id, at=now))
+    left, owed = await _owe_some(uow, event, program, FanOut(event_id=event.id, at=now), PARTIES_AT_ONCE)
     return f"parties owed: {owed}" if left is None else f"parties owed: {owed} at once, others in a moment"
 
 
@@ -39,7 +41,7 @@ async def publish_more(uow: UnitOfWork, event_id: str, now: datetime) -> bool:
     if program is None:
         await uow.fan_outs.end(event_id)
         return False
-    left, owed = await _owe_some(uow, stored.event, program.program, fan_out)
+    left, owed = await _owe_some(uow, stored.event, program.program, fan_out, PARTIES_AT_A_TIME)
     if left is None:
         detail = f"parties owed: {owed}"
         await uow.audit.append(
@@ -78,9 +80,11 @@ async def _owe_ahead(uow: UnitOfWork, party: Party, event_id: str) -> None:
     )
 
 
-async def _owe_some(uow: UnitOfWork, event: DrEvent, program: Program, fan_out: FanOut) -> tuple[FanOut | None, int]:
+async def _owe_some(
+    uow: UnitOfWork, event: DrEvent, program: Program, fan_out: FanOut, count: int
+) -> tuple[FanOut | None, int]:
     """What is left thereafter, and how many deliveries there are by now."""
-    upto = await uow.parties.id_after(fan_out.reached, PARTIES_AT_A_TIME)
+    upto = await uow.parties.id_after(fan_out.reached, count)
     span = Span(after=fan_out.reached, upto=upto)
     earlier = await uow.deliveries.of_event(event.id, span)
     # Where nobody was told of it yet, vens of OpenADR 3 are owed it as a set, and not looked at one by one.
@@ -90,10 +94,10 @@ async def _owe_some(uow: UnitOfWork, event: DrEvent, program: Program, fan_out: 
     owed = list(dues(event, program, parties, earlier, fan_out.at, listeners=listeners))
     await uow.deliveries.owe(owed)
     vens = await uow.deliveries.owe_vens(event, fan_out.at, span) if is_news else 0
-    count = fan_out.owed + len(owed) + vens
+    by_now = fan_out.owed + len(owed) + vens
     if upto is None:
         await uow.fan_outs.end(event.id)
-        return None, count
-    left = replace(fan_out, reached=upto, owed=count)
+        return None, by_now
+    left = replace(fan_out, reached=upto, owed=by_now)
     await uow.fan_outs.put(left)
-    return left, count
+    return left, by_now

@@ -21,7 +21,12 @@ from openadr_vtn.adapters.sql.rows import certificate_rows, party_row, registrat
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.handlers.admission import check_admission
 from openadr_vtn.application.handlers.events import cancel_events
-from openadr_vtn.application.handlers.publication import PARTIES_AT_A_TIME, publish, publish_ahead_to_clients
+from openadr_vtn.application.handlers.publication import (
+    PARTIES_AT_A_TIME,
+    PARTIES_AT_ONCE,
+    publish,
+    publish_ahead_to_clients,
+)
 from openadr_vtn.application.handlers.seen import event_seen
 from openadr_vtn.application.outbox import mailboxes_of
 from openadr_vtn.application.ports import StoredEvent, StoredProgram
@@ -32,7 +37,7 @@ from openadr_vtn.domain.lifecycle import cancelled, revised
 from openadr_vtn.http.metrics import VtnMetrics, refresh_metrics
 from tests.vtn.samples import a_party, a_program, a_registration, an_event
 
-PARTIES = 2 * PARTIES_AT_A_TIME + 3
+PARTIES = PARTIES_AT_ONCE + PARTIES_AT_A_TIME + 3
 VENS = 5
 """Of OpenADR 3: without certificate, the last by id."""
 MINUTE = timedelta(minutes=1)
@@ -116,13 +121,13 @@ async def test_the_first_parties_are_owed_it_at_once_and_the_others_afterwards(
 ) -> None:
     event = an_event(now)
     await write(crowded, event, now)
-    assert len(await rows_of(crowded, event)) == PARTIES_AT_A_TIME
+    assert len(await rows_of(crowded, event)) == PARTIES_AT_ONCE
     registry = CollectorRegistry()
     metrics = VtnMetrics(registry)
     await refresh_metrics(crowded, metrics, now)
     assert registry.get_sample_value("openadr_vtn_events_unspread") == 1
     (left,) = await waiting(crowded)
-    assert (left.event_id, left.at, left.owed) == (event.id, now, PARTIES_AT_A_TIME)
+    assert (left.event_id, left.at, left.owed) == (event.id, now, PARTIES_AT_ONCE)
     await FanOutWorker(crowded, lambda: now + MINUTE).turn()
     rows = await rows_of(crowded, event)
     assert sorted(row.party_id for row in rows) == sorted(party.id for party in everybody(now))
@@ -176,7 +181,9 @@ async def test_a_process_that_is_killed_over_it_has_lost_nothing(url: str, crowd
     await write(crowded, event, now)
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", IS_KILLED, url)
     assert await killed.wait() == -signal.SIGKILL
-    assert len(await rows_of(crowded, event)) == 2 * PARTIES_AT_A_TIME, "what it had begun with the others is undone"
+    assert len(await rows_of(crowded, event)) == PARTIES_AT_ONCE + PARTIES_AT_A_TIME, (
+        "what it had begun with the others is undone"
+    )
     await FanOutWorker(crowded, lambda: now).turn()
     rows = await rows_of(crowded, event)
     assert sorted(row.party_id for row in rows) == sorted(party.id for party in everybody(now))
@@ -191,7 +198,7 @@ async def test_a_change_in_the_middle_reaches_everybody_once(crowded: SqlStore, 
     rows = await rows_of(crowded, event)
     assert {row.event_version for row in newest(rows).values()} == {1}
     assert len(newest(rows)) == PARTIES
-    assert sum(row.event_version == 0 for row in rows) == PARTIES_AT_A_TIME
+    assert sum(row.event_version == 0 for row in rows) == PARTIES_AT_ONCE
 
 
 async def test_a_cancel_in_the_middle_reaches_who_was_told_and_nobody_else(crowded: SqlStore, now: datetime) -> None:
@@ -201,7 +208,7 @@ async def test_a_cancel_in_the_middle_reaches_who_was_told_and_nobody_else(crowd
     assert await waiting(crowded) == []
     await FanOutWorker(crowded, lambda: now + MINUTE).turn()
     last = newest(await rows_of(crowded, event)).values()
-    assert len(last) == PARTIES_AT_A_TIME
+    assert len(last) == PARTIES_AT_ONCE
     assert {row.event_version for row in last} == {1}
     assert cancelled(event, now).version == 1
 
@@ -216,7 +223,7 @@ async def test_who_loses_it_in_the_middle_hears_so_if_it_had_it(crowded: SqlStor
     last = newest(await rows_of(crowded, event))
     in_b = {party.id for party in everybody(now) if party.targets == ("zone-b",)}
     assert {row.party_id for row in last.values() if not row.withdrawn} == in_b
-    assert sum(row.withdrawn for row in last.values()) == PARTIES_AT_A_TIME / 2
+    assert sum(row.withdrawn for row in last.values()) == PARTIES_AT_ONCE / 2
 
 
 async def test_a_ven_that_hears_of_it_before_its_turn_is_owed_it_once(crowded: SqlStore, now: datetime) -> None:

@@ -178,6 +178,23 @@ class Oadr3VtnSettings(Table):
         return plain_fingerprints(fingerprints)
 
 
+class Sep2NotificationSettings(Table):
+    """Where a 2030.5 server tells us of changes; polling goes on behind it."""
+
+    address: str
+    """How the server reaches us: ``https://host[:port]/[path]``; a secret of ours is added."""
+    host: str = "0.0.0.0"  # noqa: S104  # the server comes from outside, and shows its certificate
+    port: Annotated[int, Field(ge=0, le=65535)] = 8443
+
+    @field_validator("address")
+    @classmethod
+    def _over_tls(cls, address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be https://host[:port]/[path]")
+        return address.removesuffix("/")
+
+
 class Sep2VtnSettings(Table):
     """With this table the agent speaks IEEE 2030.5 (CSIP, CSIP-AUS), and neither other table is needed."""
 
@@ -203,6 +220,8 @@ class Sep2VtnSettings(Table):
     """How often we would post readings; the server's word counts."""
     in_band: bool = False
     """Register ourselves where the server does not know us yet."""
+    notifications: Sep2NotificationSettings | None = None
+    """None: the server does not come to us."""
     devices: Path | None = None
     """A .csv of the devices that we answer for besides ourselves: ``lfdi``, and ``name``, the fleet's own."""
     poll_jitter: Share = 0.1

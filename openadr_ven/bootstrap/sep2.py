@@ -1,6 +1,7 @@
 """IEEE 2030.5 over TLS 1.2 with CCM-8, as a utility server's client."""
 
 import csv
+import hashlib
 import random
 from collections.abc import Mapping
 from datetime import timedelta
@@ -9,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from openadr_core.errors import ConfigError
+from openadr_core.exchange import Request, Response
 from openadr_core.model.availability import Scope
 from openadr_core.model.target import Target, TargetKind
 from openadr_core.sep2.mrid import LFDI_HEX_DIGITS
 from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
-from openadr_ven.bootstrap.speaking import Speaking
+from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.view import Link
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Mask
@@ -25,6 +27,8 @@ from openadr_ven.protocols.sep2.load import CATEGORY_BITS, categories_of
 from openadr_ven.settings import Sep2VtnSettings, Settings
 from openadr_ven.transport.client import VtnClient
 from openadr_ven.transport.own_certificate import OwnCertificate
+from openadr_ven.transport.upstream import Upstream
+from openadr_ven.transport.webhook_server import WebhookServer
 
 SCHEMAS: Mapping[str, tuple[CsipAus | None, str]] = {
     "none": (None, "schemas/ieee2030_5/sep.xsd"),
@@ -37,6 +41,7 @@ PHOTOVOLTAIC, STORAGE, CHARGERS, PHOTOVOLTAIC_AND_STORAGE = 4, 80, 82, 83
 MIXED_DER = 1 << 18
 """deviceCategory of a fleet, besides those of its loads."""
 COLUMNS = ("lfdi", "name")
+SECRET_HEX_DIGITS = 40
 
 
 def speak_sep2(
@@ -50,7 +55,8 @@ def speak_sep2(
 ) -> Speaking:
     """ConfigError names a file that cannot be used, or says that this machine has no CCM-8."""
     csipaus, schema = SCHEMAS[vtn.csipaus]
-    own = OwnCertificate(vtn, clock.now, pinned_alone=bool(vtn.fingerprints))
+    own = OwnCertificate(vtn, clock.now, serves=vtn.notifications is not None, pinned_alone=bool(vtn.fingerprints))
+    notified_at = "" if vtn.notifications is None else f"{vtn.notifications.address}/{_secret_path(vtn)}"
     session = Sep2Session(
         settings=Sep2Settings(
             dcap=vtn.dcap,
@@ -67,6 +73,7 @@ def speak_sep2(
             ratings=ratings_of(fleet),
             load_classes=load_classes_of(fleet),
             managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
+            notified_at=notified_at,
             poll_jitter=vtn.poll_jitter,
             enrolment_retry=timedelta(seconds=vtn.enrolment_retry_s),
         ),
@@ -85,7 +92,7 @@ def speak_sep2(
     link = Link(
         vtn=vtn.url,
         protocol=f"IEEE 2030.5 ({vtn.dcap}), as LFDI {own.peer.lfdi}",
-        pushed_at="",
+        pushed_at="" if vtn.notifications is None else vtn.notifications.address,
         fingerprint=own.fingerprint,
         certificate_ends_at=own.ends_at,
     )
@@ -96,8 +103,32 @@ def speak_sep2(
         link=link,
         own=own,
         certificate=vtn.certificate,
-        listens=lambda _upstream, _refused: [],
+        listens=lambda upstream, _refused: _listening(vtn, session, own, upstream, clock),
     )
+
+
+def _listening(
+    vtn: Sep2VtnSettings, session: Sep2Session, own: OwnCertificate, upstream: Upstream, clock: SystemClock
+) -> list[Listening]:
+    chosen = vtn.notifications
+    if chosen is None or own.as_server is None:
+        return []
+
+    async def notified(request: Request) -> Response:
+        answer = session.notified(request, now=clock.now())
+        upstream.poke()
+        return answer
+
+    where = "sep2.notifications.port"
+    return [WebhookServer(notified, host=chosen.host, port=chosen.port, tls=own.as_server, setting=where)]
+
+
+def _secret_path(vtn: Sep2VtnSettings) -> str:
+    """Of our address: it follows from our key, so that it is the same after a restart, and nobody can guess it."""
+    try:
+        return hashlib.sha256(b"notifications of 2030.5" + vtn.key.read_bytes()).hexdigest()[:SECRET_HEX_DIGITS]
+    except OSError as error:
+        raise ConfigError(f"sep2.key: {vtn.key} cannot be read: {error}") from None
 
 
 def ratings_of(fleet: Fleet, rows: Mask | None = None) -> Ratings:

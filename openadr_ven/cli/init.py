@@ -157,6 +157,12 @@ in_band = false                       # register ourselves where the server does
 poll_jitter = 0.1                     # up to this share of the server's poll rate is waited besides
 timeout_s = 10.0                      # how long an answer is waited for
 enrolment_retry_s = 60.0              # before we try again, where the server does not know us
+
+# With this table the server tells us of changes by itself; polls go on as it says.
+# [sep2.notifications]
+# address = "https://ven.example:8443/told"   # as the server reaches us; a secret of ours is added
+# host = "0.0.0.0"                            # where we listen, with the certificate above
+# port = 8443
 """
 
 TABLES = {"oadr2b": VTN_2_0B, "oadr3": VTN_3, "sep2": VTN_SEP2}

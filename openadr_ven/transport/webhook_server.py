@@ -1,4 +1,4 @@
-"""Where a VTN of OpenADR 3 tells us that something has changed: HTTPS, and a core that judges who speaks."""
+"""Where a VTN of OpenADR 3 or 2030.5 tells us that something has changed: HTTPS, and a core that judges who speaks."""
 
 import ssl
 from collections.abc import Awaitable, Callable
@@ -19,11 +19,15 @@ Receive = Callable[[Request], Awaitable[Response]]
 class WebhookServer:
     """Strangers may knock: they get a refusal, and cost us a comparison."""
 
-    def __init__(self, receive: Receive, *, host: str, port: int, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, receive: Receive, *, host: str, port: int, tls: ssl.SSLContext, setting: str = "oadr3.webhook.port"
+    ) -> None:
+        """``setting`` is what a person would have to change."""
         self._receive = receive
         self._host = host
         self._port = port
         self._tls = tls
+        self._setting = setting
         self._door = Door(body_max_bytes=JSON_BODY_MAX_BYTES, in_flight_max=IN_FLIGHT_MAX)
         self._running: Running | None = None
 
@@ -45,7 +49,7 @@ class WebhookServer:
                 limits=HttpLimits(body_max_bytes=JSON_BODY_MAX_BYTES),
             )
         except OSError as error:
-            raise ConfigError(f"oadr3.webhook.port: {self._host}:{self._port}: {error.strerror}") from None
+            raise ConfigError(f"{self._setting}: {self._host}:{self._port}: {error.strerror}") from None
 
     async def close(self) -> None:
         if self._running is not None:

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openadr_core.errors import OpenAdrError
-from openadr_core.sep2.controls import DefaultDERControl, DERControlList, DERProgram, DERProgramList
+from openadr_core.sep2.base import SubscribableIdentifiedObject, SubscribableList
+from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlList, DERProgram, DERProgramList
 from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList, Registration
 from openadr_core.sep2.drlc import (
     DemandResponseProgram,
     DemandResponseProgramList,
-    EndDeviceControl,
     EndDeviceControlList,
 )
 from openadr_core.sep2.server import DeviceCapability, Time
@@ -20,6 +20,8 @@ from openadr_ven.protocols.sep2.taking import ListedProgram
 POLL_RATE_S = 900
 """What holds where a resource does not say how often it is to be read."""
 CATEGORY_BASE = 16
+PLAINLY, EITHER_WAY = 1, 3
+"""``subscribable``; 2 is only under conditions."""
 
 
 class NotOurs(OpenAdrError):
@@ -44,6 +46,8 @@ class Place:
     poll_rate_s: int
     time_offset_s: int | None
     """The server's clock less ours; None where it has none."""
+    watchable: tuple[str, ...] = ()
+    """Of these resources, the server tells who subscribes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Programs:
 
     by_device: Mapping[str, tuple[ListedProgram, ...]]
     poll_rate_s: int
+    watchable: tuple[str, ...] = ()
 
 
 def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
@@ -79,14 +84,18 @@ def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
     yield from _check_pin(own, identity)
     managed = [one for one in devices if one.href != own.href and one.lfdi]
     rates = [capability.poll_rate, None if listed is None else listed.poll_rate]
+    watchable = list(_watchable(capability.end_device_list_link.href, listed))
     lists: dict[str, tuple[str, ...]] = {}
     load_lists: dict[str, tuple[str, ...]] = {}
     for device in (own, *managed):
-        rate, lists[lfdi_of(device, identity)], load_lists[lfdi_of(device, identity)] = yield from _assigned(device)
-        rates.append(rate)
+        lfdi = lfdi_of(device, identity)
+        page, lists[lfdi], load_lists[lfdi] = yield from _assigned(device)
+        if page is not None and device.function_set_assignments_list_link is not None:
+            rates.append(page.poll_rate)
+            watchable += _watchable(device.function_set_assignments_list_link.href, page)
     return Place(
         capability=capability, devices=(own, *managed), program_lists=lists, load_lists=load_lists,
-        poll_rate_s=_soonest(rates), time_offset_s=offset,
+        poll_rate_s=_soonest(rates), time_offset_s=offset, watchable=tuple(watchable),
     )  # fmt: skip
 
 
@@ -95,6 +104,7 @@ def read_programs(place: Place) -> Script[Programs]:
     found: dict[str, tuple[ListedProgram, ...]] = {}
     known: dict[str, ListedProgram] = {}
     rates: list[int | None] = []
+    watchable: list[str] = []
     addresses = [
         (address, kind)
         for lists, kind in ((place.program_lists, DERProgramList), (place.load_lists, DemandResponseProgramList))
@@ -102,8 +112,10 @@ def read_programs(place: Place) -> Script[Programs]:
         for address in mine
     ]
     for address, kind in dict.fromkeys(addresses):
-        rate, programs = yield from (_der_programs(address) if kind is DERProgramList else _load_programs(address))
-        rates.append(rate)
+        page, programs = yield from (_der_programs(address) if kind is DERProgramList else _load_programs(address))
+        if page is not None:
+            rates.append(page.poll_rate)
+            watchable += _watchable(address, page)
         keys = [program.href or program.mrid for program in programs]
         for key, program in zip(keys, programs, strict=True):
             if key not in known:
@@ -112,17 +124,19 @@ def read_programs(place: Place) -> Script[Programs]:
     by_device = {
         lfdi: _each_once(found, (*mine, *place.load_lists.get(lfdi, ()))) for lfdi, mine in place.program_lists.items()
     }
-    return Programs(by_device=by_device, poll_rate_s=_soonest(rates))
+    watchable += [address for listed in known.values() for address in listed.watchable]
+    return Programs(by_device=by_device, poll_rate_s=_soonest(rates), watchable=tuple(watchable))
 
 
-def _der_programs(address: str) -> Script[tuple[int | None, list[DERProgram | DemandResponseProgram]]]:
-    page, programs = yield from whole_list(address, DERProgramList, "der_program")
-    return None if page is None else page.poll_rate, programs
+ProgramPage = tuple[DERProgramList | DemandResponseProgramList | None, list[DERProgram | DemandResponseProgram]]
 
 
-def _load_programs(address: str) -> Script[tuple[int | None, list[DERProgram | DemandResponseProgram]]]:
-    page, programs = yield from whole_list(address, DemandResponseProgramList, "demand_response_program")
-    return None if page is None else page.poll_rate, programs
+def _der_programs(address: str) -> Script[ProgramPage]:
+    return (yield from whole_list(address, DERProgramList, "der_program"))
+
+
+def _load_programs(address: str) -> Script[ProgramPage]:
+    return (yield from whole_list(address, DemandResponseProgramList, "demand_response_program"))
 
 
 def _each_once(found: Mapping[str, tuple[ListedProgram, ...]], addresses: Sequence[str]) -> tuple[ListedProgram, ...]:
@@ -142,21 +156,24 @@ def lfdi_of(device: EndDevice, identity: Identity) -> str:
 
 def _program(program: DERProgram | DemandResponseProgram) -> Script[ListedProgram]:
     if isinstance(program, DemandResponseProgram):
-        return ListedProgram(program=program, controls=tuple((yield from _loads(program))))
-    controls = default = None
-    if program.der_control_list_link is not None:
-        _, controls = yield from whole_list(program.der_control_list_link.href, DERControlList, "der_control")
-    if program.default_der_control_link is not None:
-        default = yield from fetch_if_there(program.default_der_control_link.href, DefaultDERControl)
-    return ListedProgram(program=program, controls=tuple(controls or ()), default=default)
+        return (yield from _load_program(program))
+    controls: list[DERControl] = []
+    default, watchable = None, list[str]()
+    if (controls_link := program.der_control_list_link) is not None:
+        page, controls = yield from whole_list(controls_link.href, DERControlList, "der_control")
+        watchable += _watchable(controls_link.href, page)
+    if (default_link := program.default_der_control_link) is not None:
+        default = yield from fetch_if_there(default_link.href, DefaultDERControl)
+        watchable += _watchable(default_link.href, default)
+    return ListedProgram(program=program, controls=tuple(controls), default=default, watchable=tuple(watchable))
 
 
-def _loads(program: DemandResponseProgram) -> Script[list[EndDeviceControl]]:
+def _load_program(program: DemandResponseProgram) -> Script[ListedProgram]:
     link = program.end_device_control_list_link
     if link is None:
-        return []
-    _, controls = yield from whole_list(link.href, EndDeviceControlList, "end_device_control")
-    return controls
+        return ListedProgram(program=program)
+    page, controls = yield from whole_list(link.href, EndDeviceControlList, "end_device_control")
+    return ListedProgram(program=program, controls=tuple(controls), watchable=tuple(_watchable(link.href, page)))
 
 
 def _time_offset(capability: DeviceCapability, now: int) -> Script[int | None]:
@@ -212,15 +229,22 @@ def _check_pin(own: EndDevice, identity: Identity) -> Script[None]:
         raise NotOurs("PIN", "the server says another PIN than the one in the settings: nothing is done for it")
 
 
-def _assigned(device: EndDevice) -> Script[tuple[int | None, tuple[str, ...], tuple[str, ...]]]:
-    """How often its function set assignments are to be read, and the lists of programs that they name."""
+def _assigned(
+    device: EndDevice,
+) -> Script[tuple[FunctionSetAssignmentsList | None, tuple[str, ...], tuple[str, ...]]]:
+    """Its function set assignments, and the lists of programs that they name."""
     if device.function_set_assignments_list_link is None:
         return None, (), ()
     href = device.function_set_assignments_list_link.href
     page, found = yield from whole_list(href, FunctionSetAssignmentsList, "function_set_assignments")
     der = tuple(one.der_program_list_link.href for one in found if one.der_program_list_link is not None)
     loads = (one.demand_response_program_list_link for one in found)
-    return None if page is None else page.poll_rate, der, tuple(link.href for link in loads if link is not None)
+    return page, der, tuple(link.href for link in loads if link is not None)
+
+
+def _watchable(href: str, found: SubscribableList | SubscribableIdentifiedObject | None) -> Sequence[str]:
+    """The address, if what is there can be subscribed to without conditions."""
+    return (href,) if found is not None and found.subscribable in {PLAINLY, EITHER_WAY} else ()
 
 
 def _soonest(rates: Sequence[int | None]) -> int:

@@ -9,11 +9,12 @@ defaults after it.
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from openadr_core.exchange import Request, Response
@@ -38,7 +39,7 @@ from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.backoff import Backoff
 from openadr_ven.protocols.sep2.answering import next_moment, owed, replies_of
-from openadr_ven.protocols.sep2.calls import REDIRECTS, REDIRECTS_MAX, Call, Refusal, Script, Speech
+from openadr_ven.protocols.sep2.calls import REDIRECTS, REDIRECTS_MAX, Call, Refusal, Script
 from openadr_ven.protocols.sep2.discovery import (
     CATEGORY_BASE,
     NotOurs,
@@ -49,14 +50,16 @@ from openadr_ven.protocols.sep2.discovery import (
     read_programs,
     read_time,
 )
-from openadr_ven.protocols.sep2.identity import Identity
 from openadr_ven.protocols.sep2.meaning import Ratings
 from openadr_ven.protocols.sep2.memory import KnownControl, Memory, Reply
-from openadr_ven.protocols.sep2.mirroring import POST_RATE_S
 from openadr_ven.protocols.sep2.presence import Presence
+from openadr_ven.protocols.sep2.settings import Sep2Settings
+from openadr_ven.protocols.sep2.subscribing import Subscribing
 from openadr_ven.protocols.sep2.taking import Device, take_programs
 from openadr_ven.protocols.sep2.telling import event_id_of, schedules, spans_of, tell
 
+HINTS_HEEDED_EVERY = timedelta(seconds=1)
+"""Whoever may give hints must not make us flood the server with requests."""
 OFFSET_NOISE_S = 2
 """Time comes in whole seconds, by a line that takes its own: so far two clocks that agree may seem apart."""
 NO_SCHEDULES = "IEEE 2030.5 has no schedules: the server is told control by control"
@@ -75,35 +78,7 @@ class Purpose(Enum):
     REPLY = auto()
     PRESENCE = auto()
     """How we are, and what our meter saw."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sep2Settings:
-    dcap: str = "/dcap"
-    """The one address that we are told."""
-    speech: Speech
-    identity: Identity
-    ratings: Ratings
-    """Of the fleet: what per cents are of."""
-    load_classes: tuple[str, ...] = ()
-    """What loads there are, by the classes of OpenADR 2.0b."""
-    post_rate_s: int = POST_RATE_S
-    """How often we would post readings; the server's word counts."""
-    managed: Mapping[str, "ManagedDevice"]
-    """Those that we answer for besides ourselves, by LFDI."""
-    poll_jitter: float = 0.0
-    longest_pause_s: float = 300.0
-    enrolment_retry: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManagedDevice:
-    """A device without a certificate of its own, that the server knows and we answer for."""
-
-    ratings: Ratings
-    targets: tuple[Target, ...]
-    """What of the fleet is behind it."""
-    load_classes: tuple[str, ...] = ()
+    SUBSCRIBE = auto()
 
 
 class Sep2Session:
@@ -116,7 +91,7 @@ class Sep2Session:
         self._dice = dice
         self._memory = memory or Memory()
         self._backoff = Backoff(settings.longest_pause_s, dice)
-        self._due_at = self._place_at = self._programs_at = self._look_at = now
+        self._due_at = self._place_at = self._programs_at = self._look_at = self._hints_from = now
         self._place: Place | None = None
         self._script: Script[Any] | None = None
         self._purpose = Purpose.PLACE
@@ -130,6 +105,9 @@ class Sep2Session:
         self._time_is_fresh = False
         self._away = False
         self._presence = Presence(identity=settings.identity, rate_s=settings.post_rate_s, ratings=self._ratings)
+        self._subscribing = Subscribing(settings.notified_at)
+        self._hinted = False
+        """Something may have changed since the walk under way was begun."""
         self._indications: deque[Indication] = deque()
         self._recorded: tuple[Memory, str] | None = None
         for told in self._memory.told:
@@ -179,6 +157,19 @@ class Sep2Session:
         self._place = None
         self._due_at = self._place_at = now
 
+    def notified(self, request: Request, *, now: datetime) -> Response:
+        """The answer to whoever speaks at our address: a good notification is a hint, and nothing more."""
+        speech = self._settings.speech
+        path = urlsplit(self._settings.notified_at).path
+        answer, changed = self._subscribing.heard(request, path, speech.schema, now)
+        if changed:
+            self._hinted = True
+            hinted_at = max(now, self._hints_from)
+            self._programs_at = min(self._programs_at, hinted_at)
+            if self._place is not None and changed in self._place.watchable:
+                self._place_at = min(self._place_at, hinted_at)
+        return answer
+
     # -- the verbs of the shell --------------------------------------------------------
 
     def indications(self) -> list[Indication]:
@@ -192,6 +183,8 @@ class Sep2Session:
         moments = [self._place_at, self._programs_at if self._place is not None else FAR]
         if self._place is not None and (self._memory.replies or self._presence.has_business):
             moments.append(self._due_at)
+        if self._place is not None and (subscribe_at := self._subscribing.next_at(self._due_at)) is not None:
+            moments.append(subscribe_at)
         return min(max(min(moments), self._due_at), self._look_at)
 
     def next_request(self, *, now: datetime) -> Request | None:
@@ -254,7 +247,7 @@ class Sep2Session:
             if not self._time_is_fresh:
                 self._purpose = Purpose.TIME
                 return read_time(self._place, moment)
-            self._purpose = Purpose.PROGRAMS
+            self._purpose, self._hinted = Purpose.PROGRAMS, False
             return read_programs(self._place)
         if self._memory.replies:
             self._purpose = Purpose.REPLY
@@ -262,6 +255,9 @@ class Sep2Session:
         self._purpose = Purpose.PRESENCE
         script = self._presence.next_script(self._memory, self._place, moment + self._memory.offset_s)
         self._indications.extend(self._presence.indications())
+        if script is None:
+            self._purpose = Purpose.SUBSCRIBE
+            script = self._subscribing.next_script(self._place.devices[0], now)
         return script
 
     def _look(self, now: datetime) -> bool:
@@ -335,6 +331,7 @@ class Sep2Session:
             Purpose.PROGRAMS: self._took_programs,
             Purpose.REPLY: self._replied,
             Purpose.PRESENCE: self._told_presence,
+            Purpose.SUBSCRIBE: lambda _, at: self._subscribing.finished(at),
         }
         handlers[self._purpose](value, now)
         if self._purpose in {Purpose.PLACE, Purpose.TIME}:
@@ -387,7 +384,10 @@ class Sep2Session:
             if self._is_ours(lfdi := lfdi_of(one, self._settings.identity))
         ]
         self._memory = take_programs(self._memory, devices, now=self._moment(now), dice=self._dice)
-        self._programs_at = now + self._pace(programs.poll_rate_s)
+        self._subscribing.want((*self._place.watchable, *programs.watchable))
+        self._hints_from = now + HINTS_HEEDED_EVERY
+        self._programs_at = self._hints_from if self._hinted else now + self._pace(programs.poll_rate_s)
+        self._hinted = False
         self._time_is_fresh = False
         self._look(now)
 
@@ -404,6 +404,10 @@ class Sep2Session:
             self._abandon()
             self._memory = self._presence.refused(refusal, self._memory)
             self._indications.extend(self._presence.indications())
+            return
+        if self._purpose is Purpose.SUBSCRIBE:
+            self._abandon()
+            self._indicate(self._subscribing.refused(refusal, now))
             return
         if self._purpose is not Purpose.REPLY:
             self._fall_back(now, str(refusal))

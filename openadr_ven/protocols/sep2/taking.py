@@ -23,6 +23,8 @@ class ListedProgram:
     program: DERProgram | DemandResponseProgram
     controls: tuple[DERControl | EndDeviceControl, ...] = ()
     default: DefaultDERControl | None = None
+    watchable: tuple[str, ...] = ()
+    """Of these resources, the server tells who subscribes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ def ruling(event: DrEvent, now: datetime) -> list[tuple[SignalKind, float]]:
 
 def settings_of(
     peer: Peer, *, dcap: str = "/dcap", pin: int | None = None, registers: bool = False,
-    managed: Mapping[str, ManagedDevice] | None = None,
+    managed: Mapping[str, ManagedDevice] | None = None, notified_at: str = "",
 ) -> Sep2Settings:  # fmt: skip
     return Sep2Settings(
         dcap=dcap,
@@ -141,6 +141,7 @@ def settings_of(
         ratings=RATINGS,
         load_classes=("Thermostat", "Water_Heater"),
         managed=managed or {},
+        notified_at=notified_at,
         enrolment_retry=timedelta(seconds=30),
     )
 

@@ -1,11 +1,6 @@
 """Our 2030.5 client at our server, by one clock: what a utility asks is followed, and answered (1.5, 1.9)."""
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,49 +8,18 @@ import pytest
 from openadr_core.exchange import Request, Response
 from openadr_core.model.event import SignalKind
 from openadr_core.model.opt import OptType
-from openadr_core.model.report import Measurand, Reading, ReportRequest
 from openadr_core.model.timeline import segments
-from openadr_core.sep2.decode import read
 from openadr_core.sep2.devices import EndDeviceList
 from openadr_core.sep2.mrid import pin_of
-from openadr_core.xml.parse import parse
-from openadr_ven.application.report_offers import AVAILABLE_POINT, CHARGE_POINT, POWER_POINT
 from openadr_ven.domain import indications as i
-from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.sep2 import ManagedDevice, Ratings
 from openadr_ven.protocols.sep2.answering import Said
-from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
-from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.application.sep2_drafts import ControlWish
-from tests.pair.sep2_client import ClientEnd, client_of, pair
+from tests.pair.sep2.sep2_client import ClientEnd, client_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
 
 EXPORT, IMPORT, HOLD = SignalKind.EXPORT_LIMIT, SignalKind.IMPORT_LIMIT, SignalKind.NET_POWER
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrated once for all: a copy costs a thousandth of it."""
-    file = tmp_path_factory.mktemp("database") / "vtn.db"
-    asyncio.run(migrate(f"sqlite:///{file}"))
-    return file
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, empty_database: Path) -> AsyncIterator[Sep2Bench]:
-    file = tmp_path / "vtn.db"
-    shutil.copy(empty_database, file)
-    async with pair(file) as bench:
-        yield bench
-
-
-@pytest.fixture
-async def client(bench: Sep2Bench) -> ClientEnd:
-    await bench.device("one", "feeder", pin=pin_of(11111))
-    await sep2_groups.save_rate(bench.store, "DERProgramList", 60, actor=ACTOR, now=bench.now)
-    await sep2_groups.save_rate(bench.store, "EndDevice", 300, actor=ACTOR, now=bench.now)
-    return client_of(bench)
 
 
 async def cancel(bench: Sep2Bench, mrid: str, *, randomly: bool = False) -> None:
@@ -392,72 +356,6 @@ async def test_what_no_load_of_the_fleet_can_is_not_applicable(bench: Sep2Bench,
     assert loads(client) == {}
     assert await client.responses(cooling) == [Said.RECEIVED, Said.NOT_APPLICABLE]
     assert await client.responses(cars) == [Said.RECEIVED, Said.NOT_APPLICABLE]
-
-
-def a_batch(request: ReportRequest, number: int, at: datetime, **power_w: float) -> Batch:
-    values = {POWER_POINT: power_w["power"], AVAILABLE_POINT: power_w["available"], CHARGE_POINT: 0.42}
-    readings = tuple(
-        Reading(r_id=r_id, starts_at=at, duration=request.granularity, value=value) for r_id, value in values.items()
-    )
-    return Batch(number=number, request=request, readings=readings)
-
-
-async def documents(bench: Sep2Bench) -> dict[str, Any]:
-    async with bench.store.view() as uow:
-        paths = await uow.registry.document_paths(1)
-        found = {path: await uow.registry.document(1, path) for path in paths}
-    return {path: read(parse(one.body)) for path, one in found.items() if one is not None}
-
-
-async def test_it_says_what_it_can_how_it_stands_and_what_its_meter_saw(bench: Sep2Bench, client: ClientEnd) -> None:
-    (asked,) = [one.request for one in await client.run() if isinstance(one, i.ReportRequested)]
-    assert (asked.granularity, asked.report_back) == (timedelta(seconds=300), timedelta(seconds=300))
-    told = await documents(bench)
-    assert set(told) == {"der/1/dercap", "der/1/derg"}
-    assert (told["der/1/dercap"].rtg_max_w.value, told["der/1/dercap"].doe_modes_supported) == (10_000, "0F")
-    assert (told["der/1/derg"].set_max_w.value, told["der/1/derg"].updated_time) == (10_000, bench.moment)
-    client.session.report(a_batch(asked, 1, bench.now, power=-2500.4, available=1200.0))
-    bench.later(300)
-    client.session.report(a_batch(asked, 2, bench.now, power=800.0, available=900.0))
-    assert [one.batch for one in await client.run() if isinstance(one, i.ReportDelivered)] == [1, 2]
-    told = await documents(bench)
-    assert told["der/1/ders"].reading_time == bench.moment + 300
-    assert told["der/1/ders"].gen_connect_status.value == "07"
-    assert told["der/1/ders"].state_of_charge_status.value == 4_200
-    assert told["der/1/dera"].stat_w_avail.value == 900
-    since = bench.now - timedelta(hours=1)
-    async with bench.store.view() as uow:
-        party = await uow.parties.by_certificate(client.peer.certificate_sha256)
-        assert party is not None
-        (mirror,) = await uow.mirrors.mirrors(party.id)
-        stored = await uow.reports.readings(
-            party.id, Measurand.USAGE, client.peer.lfdi, since, bench.now + timedelta(hours=1), limit=9
-        )
-    assert (mirror.lfdi, mirror.post_rate_s, mirror.mrid[-8:]) == (client.peer.lfdi, 300, "00028547")
-    assert [one.reading.value for one in stored] == [800.0, -2500.0]
-
-
-async def test_the_server_says_how_often_readings_are_wanted(bench: Sep2Bench, client: ClientEnd) -> None:
-    (first,) = [one.request for one in await client.run() if isinstance(one, i.ReportRequested)]
-    lfdi, wish = client.peer.lfdi, DeviceWish(post_rate_s=60)
-    await sep2_groups.change_device(bench.store, lfdi, wish, actor=ACTOR, now=bench.now)
-    heard = await client.until(1000)
-    assert [one.request_id for one in heard if isinstance(one, i.ReportCancelled)] == [first.id]
-    (second,) = [one.request for one in heard if isinstance(one, i.ReportRequested)]
-    assert second.granularity == timedelta(seconds=60)
-    client.restart()
-    assert [type(one) for one in await client.run()] == [i.Registered]
-
-
-async def test_a_mirror_that_the_server_has_lost_is_made_again_and_gets_its_readings(
-    bench: Sep2Bench, client: ClientEnd
-) -> None:
-    (asked,) = [one.request for one in await client.run() if isinstance(one, i.ReportRequested)]
-    async with bench.store.unit_of_work() as uow:
-        await uow.mirrors.remove_mirror(1)
-    client.session.report(a_batch(asked, 1, bench.now, power=5.0, available=0.0))
-    assert [one.batch for one in await client.run() if isinstance(one, i.ReportDelivered)] == [1]
-    assert client.asked.count("POST /mup") == 2
 
 
 @pytest.mark.parametrize(

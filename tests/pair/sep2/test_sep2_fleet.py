@@ -4,7 +4,9 @@ What the operator types is what the devices do and the meter sees; what the agen
 """
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ OF_THE_AGENT = {name: value for name, value in VEN_SETTINGS.items() if "_VTN__" 
 }
 BATTERIES = 60
 SHARED_W = 60_000.0
+SUBSCRIPTIONS = 6
+"""Devices, assignments, both lists of programs, both lists of controls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Desks:
         (control,) = self.vtn_json("control", "list", group)
         return sorted(one["status"] for one in control["responses"])
 
+    def subscriptions(self) -> int:
+        with closing(sqlite3.connect(self.lab.vtn / "vtn.db")) as store:
+            return int(store.execute("SELECT count(*) FROM sep2_subscription").fetchone()[0])
+
     def fleet_w(self) -> float:
         return float(read_meter(self.lab.meter).device_w[-1].sum())
 
@@ -61,8 +69,21 @@ class Desks:
 @pytest.fixture(scope="module")
 def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
     folder = tmp_path_factory.mktemp("sep2")
-    lab = Lab(folder=folder / "lab", ports=Ports.free(), ven_settings=OF_THE_AGENT)
-    port = lab.ports.oadr3 + 10_000
+    ports = Ports.free()
+    port, told_at = ports.oadr3 + 10_000, ports.parties + 10_000
+    lab = Lab(
+        folder=folder / "lab",
+        ports=ports,
+        vtn_settings={
+            "OPENADR_VTN_SEP2__NOTIFICATIONS__NETWORKS": '["127.0.0.0/8", "::1/128"]',
+            "OPENADR_VTN_SEP2__NOTIFICATIONS__PORTS": f"[{told_at}]",
+        },
+        ven_settings=OF_THE_AGENT
+        | {
+            "OPENADR_VEN_SEP2__NOTIFICATIONS__ADDRESS": f"https://localhost:{told_at}/told",
+            "OPENADR_VEN_SEP2__NOTIFICATIONS__PORT": str(told_at),
+        },
+    )
     try:
         fleet = write_small_fleet(folder / "fleet.csv")
         run_command(
@@ -101,11 +122,12 @@ def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_it
     wait("the agent to say whom to ask", lambda: "ask the utility to let in the LFDI" in desks.notices())
     (knocked,) = desks.vtn_json("party", "list")
     desks.vtn("party", "approve", knocked["id"], "--name", "aggregator")
-    desks.vtn("device", "rate", "DERProgramList", "1")
     desks.vtn("device", "rate", "EndDevice", "2")
     desks.vtn("device", "add-group", "feeder-1", "--primacy", "3")
     desks.vtn("device", "add", "aggregator", knocked["certificates"][0]["lfdi"], "--group", "feeder-1")
     wait("the agent to find itself", lambda: "registered" in desks.notices())
+    wait("the agent to subscribe", lambda: desks.subscriptions() >= SUBSCRIPTIONS)
+    # Polls are 15 minutes apart: from here on the agent only knows what it is told of.
 
     made = desks.vtn("control", "create", "feeder-1", "opModTargetW=60000", "--duration", "10m")
     wait("the fleet to give 60 kW", lambda: desks.fleet_w() < -0.9 * SHARED_W, wait_s=20)

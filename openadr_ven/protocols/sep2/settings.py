@@ -1,0 +1,42 @@
+"""What a session of IEEE 2030.5 is told when it is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from openadr_core.model.target import Target
+from openadr_ven.protocols.sep2.calls import Speech
+from openadr_ven.protocols.sep2.identity import Identity
+from openadr_ven.protocols.sep2.meaning import Ratings
+from openadr_ven.protocols.sep2.mirroring import POST_RATE_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sep2Settings:
+    dcap: str = "/dcap"
+    """The one address that we are told."""
+    speech: Speech
+    identity: Identity
+    ratings: Ratings
+    """Of the fleet: what per cents are of."""
+    load_classes: tuple[str, ...] = ()
+    """What loads there are, by the classes of OpenADR 2.0b."""
+    post_rate_s: int = POST_RATE_S
+    """How often we would post readings; the server's word counts."""
+    managed: Mapping[str, "ManagedDevice"]
+    """Those that we answer for besides ourselves, by LFDI."""
+    notified_at: str = ""
+    """Where the server tells us of changes, with a path that nobody can guess; empty: nowhere."""
+    poll_jitter: float = 0.0
+    longest_pause_s: float = 300.0
+    enrolment_retry: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedDevice:
+    """A device without a certificate of its own, that the server knows and we answer for."""
+
+    ratings: Ratings
+    targets: tuple[Target, ...]
+    """What of the fleet is behind it."""
+    load_classes: tuple[str, ...] = ()

@@ -27,9 +27,8 @@ class Level:
 
     def among(self, rows: Rows) -> "Level":
         """The same nodes over these rows only, which ascend; nodes without any of them are left out."""
-        ends = np.append(self.starts[1:], np.iinfo(np.intp).max)
         begins = np.searchsorted(rows, self.starts)
-        used = np.searchsorted(rows, ends) > begins
+        used = np.diff(begins, append=rows.size) > 0
         return Level(starts=begins[used], limit_w=self.limit_w[used])
 
     def beside(self, taken_w: Floats) -> "Level":

@@ -63,8 +63,8 @@ def newest_s(state: FleetState, now_s: float) -> float:
     If nobody at all is heard, it is we who are deaf (a stall of ours, a broker that is down), and that
     says nothing about the devices, which go on under their leases.
     """
-    told_s = state.measured_at_s[np.isfinite(state.measured_at_s)]
-    return min(now_s, float(told_s.max())) if told_s.size else now_s
+    newest = float(state.measured_at_s.max(initial=-np.inf))
+    return min(now_s, newest) if np.isfinite(newest) else now_s
 
 
 def silence_s(state: FleetState, now_s: float) -> Floats:

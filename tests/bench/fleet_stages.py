@@ -29,6 +29,7 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.translate import event_from_wire
 from openadr_core.shell.datafiles import load_schema
+from openadr_ven.adapters.command_ledger import CommandLedger
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.application.commands import Commands
@@ -59,7 +60,7 @@ TIGHT = 0.5
 EVENT = Path(__file__).resolve().parents[1] / "vectors" / "oadr2" / "distribute_event.xml"
 READY = (
     "receive", "translate", "guard", "clear, no tree", "clear, tree", "round and command", "frames and encode",
-    "persist", "hand over",
+    "persist", "command ledger", "hand over",
 )  # fmt: skip
 """What an event costs when the book is open."""
 COLD = ("headroom", "network", "book, tree")
@@ -106,6 +107,9 @@ def measure(size: int) -> dict[str, float]:
     commands = Commands(fleet)
     made = _round(commands, plan.mode, plan.setpoint_w)
     timed("frames and encode", lambda: sum(len(encode(frame)) for frame in commands.frames(made)))
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = CommandLedger(Path(folder), fleet, fleet_sha256="drawn")
+        timed("command ledger", lambda: ledger.commanded(made, plan.relief_w))
     found["persist"] = asyncio.run(_persisted(made, repeats))
     found["hand over"] = asyncio.run(_handed_over(list(commands.frames(made)), repeats))
     found["gateways"] = float(len(fleet.gateway_names))
@@ -192,7 +196,7 @@ def report(sizes: tuple[int, ...], figures: list[dict[str, float]]) -> str:
         header=("stage", *(f"{size:,}" for size in sizes), "slope", "× pass"),
         rows=rows,
         notes=(
-            "ready: the book is open (telemetry has not changed), the event comes in, is planned, on disk, and all its",
+            "ready: the book is open (telemetry has not changed), the event comes in, is planned, stored, and all its",
             "frames, one for each gateway, are acknowledged by the broker (nats-server, JetStream, MQTT QoS 1);",
             "cold: headroom, network and book are made first. Slope: of log time over log devices, from 10⁴ on.",
             f"Of the largest fleet {largest['binding']:,.0f} devices are held by their transformers,",

@@ -55,7 +55,7 @@ class GroupedClaims:
     async def _commit_together(self, claims: dict[str, _Claim]) -> None:
         answers = [claim.is_new for claim in claims.values()]
         try:
-            async with self._store.unit_of_work() as uow:
+            async with self._store.unit_of_work(brief=True) as uow:
                 new = await uow.nonces.claim({key: claim.until for key, claim in claims.items()})
         except StoreError as error:
             for answer in answers:

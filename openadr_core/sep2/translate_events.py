@@ -296,18 +296,22 @@ def _controls(event: DrEvent, layer: _Layer, pieces: Sequence[_Piece]) -> Iterat
 
     So the first is begun, and the last ended, at random; between them devices go from one to the next together.
     """
-    spread = min(int(event.start_after.total_seconds()), SPREAD_MOST_S)
+    spread = min(_seconds(event.start_after), SPREAD_MOST_S)
     begins_at = int(event.starts_at.timestamp())
     for index, one in enumerate(pieces):
-        start = begins_at + int(one.starts_at.total_seconds())
+        start = begins_at + _seconds(one.starts_at)
         is_first, is_last = index == 0, index == len(pieces) - 1
         yield Wanted(
             kind=layer.kind,
             members=one.members,
             starts_at=start,
-            duration_s=FOR_EVER_S if one.ends_at is None else int((one.ends_at - one.starts_at).total_seconds()),
+            duration_s=FOR_EVER_S if one.ends_at is None else min(_seconds(one.ends_at - one.starts_at), FOR_EVER_S),
             randomize_start_s=spread if is_first else 0,
             randomize_duration_s=spread if is_last and not is_first else 0,
             categories=layer.categories,
             in_all=layer.in_all,
         )
+
+
+def _seconds(length: timedelta) -> int:
+    return length // timedelta(seconds=1)

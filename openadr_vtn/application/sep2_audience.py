@@ -52,10 +52,13 @@ async def gather(uow: UnitOfWork, groups: Iterable[Group], program: Program, cro
         await uow.registry.join(group.id, add=wanted - before, remove=before - wanted)
 
 
-async def gather_anew(uow: UnitOfWork, devices: Sequence[EndDevice]) -> None:
-    """Something about these devices or their parties has changed: let them read what is for them now."""
+async def gather_anew(uow: UnitOfWork, devices: Sequence[EndDevice] | None = None) -> None:
+    """Something about these devices or their parties has changed: let them read what is for them now.
+
+    Without devices it may be any, for what has changed are programs or groups.
+    """
     groups = [group for group in await uow.registry.groups() if group.audience]
-    if not groups or not devices:
+    if not groups or (devices is not None and not devices):
         return
     crowd = await crowd_of(uow, devices)
     programs = {stored.program.id: stored.program for stored in await uow.programs.all()}

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from openadr_core.errors import InvalidEvent, RemoteProtocolError
 from openadr_core.model.event import DrEvent
+from openadr_core.model.program import Program
 from openadr_core.oadr3.decode import decode_event, decode_program
 from openadr_core.oadr3.levels import duty_cycles_of
 from openadr_core.oadr3.meaning import NOT_FOLLOWED, meaning_of
@@ -17,10 +18,10 @@ from openadr_core.oadr3.payload_types import base_type
 from openadr_core.oadr3.placing import randomisation
 from openadr_core.sep2.translate_events import Told, Wanted, category_hex, told
 from openadr_vtn.application.ports import StoredEvent, StoredProgram, UnitOfWork
-from openadr_vtn.application.sep2_audience import crowd_of, gather
+from openadr_vtn.application.sep2_audience import gather
 from openadr_vtn.application.sep2_drafts import ControlWish, Maker, drafted
 from openadr_vtn.application.sep2_ports import StoredControl
-from openadr_vtn.domain.sep2.audience import audience_of
+from openadr_vtn.domain.sep2.audience import Audience, audience_of
 from openadr_vtn.domain.sep2.registry import Group
 
 DESCRIPTION_MAX_CHARS = 32
@@ -66,11 +67,15 @@ async def tell_devices(
     left = await _standing(uow, event.id, moment)
     wanted = [one for one in said_of(stored, program).controls if one.starts_at + one.duration_s > moment]
     groups: dict[bool, Group] = {}
+    made: list[Group] = []
     new: list[tuple[Group, ControlWish]] = []
     for one in wanted:
-        group = groups.get(one.in_all) or await _group(uow, event, program, in_all=one.in_all, maker=maker)
-        groups[one.in_all] = group
-        wish = _wish(event, one)
+        if one.in_all not in groups:
+            audience = audience_of(event, in_all=one.in_all)
+            groups[one.in_all], is_new = await _group(uow, audience, program.program, maker)
+            made += [groups[one.in_all]] if is_new else []
+        group = groups[one.in_all]
+        wish = wish_of(event, one)
         same = next((control for control in left if _is_told_by(control, wish, group)), None)
         if same is None:
             new.append((group, wish))
@@ -79,18 +84,10 @@ async def tell_devices(
     await _cancel(uow, left, moment)
     # Of two that are made at once the greater mRID is the later: so each goes before what its random end runs into.
     for (group, wish), mrid in zip(new, sorted(maker.mrid() for _ in new), strict=True):
-        control = drafted(replace(wish, version=event.version), group.id, mrid=mrid, moment=moment)
+        control = drafted(wish, group.id, mrid=mrid, moment=moment)
         await uow.controls.add_control(replace(control, event_id=event.id, event_version=event.version))
-    await gather_event(uow, event.id, program, moment)
+    await gather(uow, made, program.program)
     await _forget_idle(uow, {group.id for group in groups.values()}, moment)
-
-
-async def gather_event(uow: UnitOfWork, event_id: str, program: StoredProgram, moment: int) -> None:
-    """Let those devices read the event's controls whom it is for now."""
-    of_it = {control.group_id for control in await _standing(uow, event_id, moment)}
-    groups = [group for group in await uow.registry.groups() if group.id in of_it]
-    if groups:
-        await gather(uow, groups, program.program, await crowd_of(uow))
 
 
 async def call_off(uow: UnitOfWork, event_id: str, now: datetime) -> None:
@@ -117,18 +114,17 @@ async def _cancel(uow: UnitOfWork, controls: Sequence[StoredControl], moment: in
         await uow.controls.cancel_control(one.control.mrid, moment, randomly=is_random)
 
 
-async def _group(uow: UnitOfWork, event: DrEvent, program: StoredProgram, *, in_all: bool, maker: Maker) -> Group:
-    audience = audience_of(event, in_all=in_all)
+async def _group(uow: UnitOfWork, audience: Audience, program: Program, maker: Maker) -> tuple[Group, bool]:
+    """Where the audience reads, and whether it is new."""
     for group in await uow.registry.groups():
         if group.audience == audience.text:
-            return group
-    made = Group(
-        id=0, name=audience.name(program.program), mrid=maker.mrid(), primacy=audience.primacy, audience=audience.text
-    )
-    return await uow.registry.add_group(made)
+            return group, False
+    made = Group(id=0, name=audience.name(program), mrid=maker.mrid(), primacy=audience.primacy, audience=audience.text)
+    return await uow.registry.add_group(made), True
 
 
-def _wish(event: DrEvent, one: Wanted) -> ControlWish:
+def wish_of(event: DrEvent, one: Wanted) -> ControlWish:
+    """The control as an operator would wish for it."""
     categories = category_hex(one.categories) if one.categories else None
     is_load = one.kind == "EndDeviceControl"
     return ControlWish(
@@ -141,6 +137,7 @@ def _wish(event: DrEvent, one: Wanted) -> ControlWish:
         response_required=ASKS_FOR_RESPONSES if event.response_required else ASKS_FOR_NONE,
         category=None if is_load else categories,
         description=event.id[:DESCRIPTION_MAX_CHARS],
+        version=event.version,
     )
 
 
@@ -155,8 +152,8 @@ def _is_told_by(control: StoredControl, wish: ControlWish, group: Group) -> bool
 
 async def _forget_idle(uow: UnitOfWork, used: set[int], moment: int) -> None:
     """Audiences that nothing has been asked of for long, but for the newest."""
-    ends = await uow.controls.ends()
     made = [group for group in await uow.registry.groups() if group.audience and group.id not in used]
+    ends = await uow.controls.ends([group.id for group in made])
     idle = [group for group in made if ends.get(group.id, 0) + IDLE_S < moment]
     idle.sort(key=lambda group: ends.get(group.id, 0), reverse=True)
     for group in idle[IDLE_AUDIENCES:]:

@@ -19,6 +19,8 @@ from openadr_vtn.domain.sep2.control_status import Control
 REDUCTIONS = ("appliance_load_reduction", "duty_cycle", "offset", "set_point", "target_reduction")
 RAMP = "ramp_tms"
 """How a control is gone over to, and nothing that it asks for."""
+VERSIONS = 2**16
+"""Interpretation: after the last that sixteen bits hold comes the first."""
 NOT_SAID = EventStatus(current_status=0, date_time=0, potentially_superseded=False)
 """In what is kept: a status is derived when it is asked for."""
 
@@ -88,7 +90,7 @@ def _message(wish: ControlWish, mrid: str, moment: int) -> DERControl | EndDevic
         "response_required": wish.response_required,
         "mrid": mrid,
         "description": wish.description,
-        "version": wish.version,
+        "version": wish.version % VERSIONS,
         "creation_time": moment,
         "event_status": NOT_SAID,
         "interval": DateTimeInterval(duration=wish.duration_s, start=wish.starts_at),

@@ -166,8 +166,8 @@ class Controls(Protocol):
     async def of_event(self, event_id: str) -> list[StoredControl]:
         """All that ever told of it, the oldest first."""
 
-    async def ends(self) -> dict[int, int]:
-        """By group: when the last of its controls ends."""
+    async def ends(self, group_ids: Collection[int]) -> dict[int, int]:
+        """Of these groups, those that have controls: when the last of them ends."""
 
     async def add_control(self, stored: StoredControl) -> StoredControl:
         """Conflict if the mRID is taken."""

@@ -20,8 +20,13 @@ class Reach:
     """Why some of it, or some party, is not told; nothing where there are no devices at all."""
 
 
+async def untold_of(uow: UnitOfWork, stored: StoredEvent, program: StoredProgram) -> tuple[str, ...]:
+    """What of the event no device can be told; nothing where there are no devices at all."""
+    return said_of(stored, program).not_told if await uow.registry.speakers() else ()
+
+
 async def reach_of(uow: UnitOfWork, stored: StoredEvent, program: StoredProgram) -> Reach:
-    """As it is now, whatever the event's controls say by themselves."""
+    """As it would be."""
     speakers = await uow.registry.speakers()
     if not speakers:
         return Reach()

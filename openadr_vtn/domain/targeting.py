@@ -76,7 +76,7 @@ def is_owed(event: DrEvent, program: Program, party: Party, listeners: Listeners
     Interpretation: a party with devices of 2030.5 speaks 2.0b as well if it has registered there, and else not.
     """
     if party.id in listeners.hearing:
-        return True
+        return party.state is PartyState.APPROVED
     if party.id in listeners.speakers and party.registration is None:
         return False
     return is_for(event, program, party)

@@ -261,9 +261,10 @@ class SqlControls(ChangingRepository):
         query = select(CONTROL).where(CONTROL.c.event_id == event_id).order_by(CONTROL.c.id)
         return [_control(row) for row in await self._rows(query)]
 
-    async def ends(self) -> dict[int, int]:
+    async def ends(self, group_ids: Collection[int]) -> dict[int, int]:
         query = select(CONTROL.c.group_id, func.max(CONTROL.c.latest_end).label("ends")).group_by(CONTROL.c.group_id)
-        return {int(row["group_id"]): int(row["ends"]) for row in await self._rows(query)}
+        rows = await self._rows(query.where(CONTROL.c.group_id.in_(list(group_ids))))
+        return {int(row["group_id"]): int(row["ends"]) for row in rows}
 
     async def add_control(self, stored: StoredControl) -> StoredControl:
         control = stored.control

@@ -19,7 +19,7 @@ from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.handlers.report_views import power_series
 from openadr_vtn.application.oadr3_ports import StoredResource
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
-from openadr_vtn.application.sep2_reach import reach_of
+from openadr_vtn.application.sep2_reach import untold_of
 from openadr_vtn.domain.delivery import Delivery, newest
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
@@ -199,7 +199,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
         delivered_w=total[-1].delivered_w if total else None,
         notes=tuple(await uow.audit.of_subject(event_id, NOTE)),
         qualifications=tuple(await qualification_views(uow, event_id, list(concerned.values()))),
-        not_told_to_devices=() if program is None else (await reach_of(uow, stored, program)).not_told,
+        not_told_to_devices=() if program is None else await untold_of(uow, stored, program),
     )
 
 

@@ -13,7 +13,7 @@ from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.oadr3_ports import EventFilter, Page
 from openadr_vtn.application.object_changes import note_program
 from openadr_vtn.application.ports import AuditEntry, Store, StoredProgram, UnitOfWork
-from openadr_vtn.application.sep2_bridge import gather_event
+from openadr_vtn.application.sep2_audience import gather_anew
 
 
 async def create_program(
@@ -49,9 +49,9 @@ async def replace_program(
         await uow.programs.replace(stored)
         await note_program(uow, Operation.UPDATE, stored, now)
         if stored.program.targets != before.program.targets:
+            await gather_anew(uow)
             for current in await uow.events.current(now):
                 if current.event.program_id == program_id:
-                    await gather_event(uow, current.event.id, stored, int(now.timestamp()))
                     await publish(uow, current.event, stored.program, now)
         await uow.audit.append(AuditEntry(at=now, actor=actor, action="replace program", subject=program_id))
     return stored

@@ -8,8 +8,10 @@ from openadr_core.errors import Conflict, NotFound, RuleBroken
 from openadr_core.identity import sfdi_of
 from openadr_core.sep2.mrid import is_pin
 from openadr_vtn.application.handlers.parties import party_named
+from openadr_vtn.application.handlers.publication import publish
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
+from openadr_vtn.application.sep2_audience import gather_anew
 from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.domain.sep2.registry import PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
 
@@ -61,6 +63,7 @@ async def change_group(
         Tree(await uow.registry.groups()).check_place(group.id, above)
         changed = replace(group, parent_id=above, primacy=primacy, version=group.version + 1)
         await uow.registry.save_group(changed)
+        await _gather_all(uow, now)
         await _note(uow, actor, "change group", name, now)
     return changed
 
@@ -72,6 +75,7 @@ async def remove_group(store: Store, name: str, *, actor: str, now: datetime) ->
         if any(other.parent_id == group.id for other in await uow.registry.groups()):
             raise Conflict(f"other groups lie in {name}")
         await uow.registry.remove_group(group.id)
+        await _gather_all(uow, now)
         await _note(uow, actor, "remove group", name, now)
     return group
 
@@ -145,6 +149,19 @@ async def device_named(uow: UnitOfWork, lfdi: str) -> EndDevice:
     if device is None:
         raise NotFound(f"there is no device {lfdi}")
     return device
+
+
+async def _gather_all(uow: UnitOfWork, now: datetime) -> None:
+    """Events name groups, and groups have changed: whom they are for follows."""
+    if not any(group.audience for group in await uow.registry.groups()):
+        return
+    await uow.alone()
+    await gather_anew(uow)
+    programs = {stored.program.id: stored.program for stored in await uow.programs.all()}
+    for stored in await uow.events.current(now):
+        event = stored.event
+        if event.cancelled_at is None and await uow.controls.of_event(event.id):
+            await publish(uow, event, programs[event.program_id], now)
 
 
 async def _owe_owner(uow: UnitOfWork, device: EndDevice, now: datetime) -> None:

@@ -13,6 +13,7 @@ from openadr_core.sep2.drlc import DemandResponseProgramList, EndDeviceControlLi
 from openadr_core.sep2.power import magnitude
 from openadr_vtn.application.handlers import parties, programs, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
+from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.domain.sep2.control_status import Status
 from tests.vtn.protocols.sep2.bridge_bench import Operator, controls_of, programs_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
@@ -272,3 +273,56 @@ async def test_audiences_that_nothing_is_asked_of_for_long_are_forgotten(
     sep2.later(2 * 86_400)
     await operator.event("EXPORT_CAPACITY_LIMIT", 5, priority=0)
     assert [program.primacy for program in await programs_of(fleet, 2)] == [65, 67, 68, 69, 70]
+
+
+async def test_a_group_that_is_moved_takes_its_devices_along(
+    sep2: Sep2Bench, operator: Operator, fleet: Client
+) -> None:
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5, targets=["feeder-7"])
+    await sep2_groups.change_group(sep2.store, "bay-3", parent="system", primacy=None, actor=ACTOR, now=sep2.now)
+    assert await heard(sep2, event_id) == {3}
+    await sep2_groups.change_group(sep2.store, "bay-3", parent="feeder-7", primacy=None, actor=ACTOR, now=sep2.now)
+    assert await heard(sep2, event_id) == {3, 4}
+    await sep2_groups.remove_group(sep2.store, "bay-3", actor=ACTOR, now=sep2.now)
+    assert await heard(sep2, event_id) == {3}
+    await sep2_groups.change_device(sep2.store, AGGREGATED[0], DeviceWish(groups=[]), actor=ACTOR, now=sep2.now)
+    assert await operator.owed(event_id) == {"id-agg": (1, True)}
+
+
+async def test_an_event_for_others_is_cancelled_where_it_was_read(
+    sep2: Sep2Bench, operator: Operator, fleet: Client
+) -> None:
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5, targets=["one"])
+    before = await controls_of(fleet, 2)
+    assert before == []
+    await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, targets=["agg"], priority=2)
+    (control,) = await controls_of(fleet, 2)
+    assert control.event_status.current_status == Status.SCHEDULED
+    (control,) = await controls_of(sep2.client("one"))
+    assert control.event_status.current_status == Status.CANCELLED
+    assert await operator.owed(event_id) == {"id-one": (1, True), "id-agg": (1, False)}
+
+
+async def test_who_is_shut_out_is_owed_nothing_more(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
+    await operator.event("EXPORT_CAPACITY_LIMIT", 5)
+    await parties.refuse_party(sep2.store, "one", actor=ACTOR, reason="", now=sep2.now)
+    assert await told.status("GET", "/dcap") == 403
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5)
+    assert await operator.owed(event_id) == {}
+
+
+async def test_stop_cancels_every_control(sep2: Sep2Bench, operator: Operator, told: Client) -> None:
+    for number in range(2):
+        await operator.event("EXPORT_CAPACITY_LIMIT", 5, priority=number)
+    await stop(sep2.store, actor=ACTOR, reason="storm", now=sep2.now)
+    assert {control.event_status.current_status for control in await controls_of(told)} == {Status.CANCELLED}
+
+
+async def test_at_the_beginning_of_time_for_no_time_calls_off(
+    sep2: Sep2Bench, operator: Operator, told: Client
+) -> None:
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5)
+    called_off = {"start": "0001-01-01T00:00:00Z", "duration": "PT0S"}
+    await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, intervalPeriod=called_off)
+    (control,) = await controls_of(told)
+    assert control.event_status.current_status == Status.CANCELLED

@@ -3,17 +3,16 @@
 from collections.abc import Callable
 
 from conformance.api.steps import Ask, Who
+from conformance.api.ven_reading import METHODS, hear, silence
 from conformance.check_kinds import read_query
 from conformance.procedure import Step
 from conformance.step_kinds import StepReader, expected, queries
 from conformance.yaml_nodes import Section
 
-METHODS = ("get", "post", "put", "delete", "patch")
-
 
 class ApiStepReader(StepReader):
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
-        return {"ask": _ask}
+        return {"ask": _ask, "hear": hear, "silence": silence}
 
 
 def _ask(section: Section) -> Ask:

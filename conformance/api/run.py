@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from conformance.answers import Answer
+from conformance.api.script import first_fitting
 from conformance.api.steps import Ask, Who
 from conformance.api.target import ApiTarget
 from conformance.api.tokens import Tokens
+from conformance.api.ven_steps import Asked, Hear, Silence
 from conformance.client.line import CURRENT, Carrier, Connect, Line
 from conformance.client.steps import Identity
 from conformance.exchanges import RawRequest
@@ -15,11 +18,14 @@ from conformance.outcomes import Outcome
 from conformance.procedure import Procedure, Step, flattened
 from conformance.queries import Query
 from conformance.run import Run, Stopped, run_procedures, steps_of
+from conformance.server.hearing import SILENT
 from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import Element
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _ID = Query("/json/id")
+TOLD_WITHIN_S = 20.0
+"""A VTN may gather its notifications for a moment; who is told later than this is not told."""
 
 
 def run_suite(
@@ -46,6 +52,8 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: ApiTarget) -> Iterat
     asking = {step.who for step in steps} - {Who.NOBODY}
     yield from (f"--{who}-client" for who in sorted(asking - set(target.clients)))
     narrowed = {step.who for step in steps if step.scope} & set(target.clients)
+    if not target.callback and any(isinstance(step, Hear | Silence) for step in flattened(steps_of(procedure, suite))):
+        yield "--callback-url"
     yield from (f"--{who}-secret" for who in sorted(narrowed) if target.clients[who].token)
 
 
@@ -58,6 +66,11 @@ class ApiRun(Run):
             _no_schema,
             latency_s=target.latency_s,
         )
+        self._callback = target.callback
+        self._news_from = 0
+        """Of what the receiver has heard."""
+        if target.callback is not None:
+            self.variables["callback_url"] = target.callback.url
         self._target = target
         self._tokens = tokens
         self._connect = connect
@@ -70,6 +83,11 @@ class ApiRun(Run):
                 self._ask(step)
             case Ask():
                 self._ask_for_each(step)
+            case Hear():
+                self._hear(step)
+            case Silence():
+                self.last = self._heard(step.asked, step.for_s) or SILENT
+                self.judge_last(step)
 
     def close(self) -> None:
         """Remove the newest first: what hangs on something goes before it."""
@@ -77,6 +95,21 @@ class ApiRun(Run):
             self._exchange(Ask(line=0, method="DELETE", path=path, body="", who=who), self.variables)
         if self._carrier is not None:
             self._carrier.close()
+
+    def _hear(self, step: Hear) -> None:
+        found = self._heard(step.asked, TOLD_WITHIN_S + self._target.latency_s)
+        if found is None:
+            raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
+        self.last = found
+        self.judge_last(step)
+
+    def _heard(self, asked: Asked, within_s: float) -> Answer | None:
+        """What the receiver was told since the last request of ours; None if nothing like it came."""
+        if self._callback is None:
+            raise Stopped("nobody listens for notifications")
+        heard, start = self._callback.receiver.heard, self._news_from
+        found = self._callback.stage.wait(lambda: first_fitting(asked, heard, start, self.variables), within_s)
+        return None if found is None else found[1].what
 
     def _ask_for_each(self, step: Ask) -> None:
         root = self.last.root
@@ -87,6 +120,7 @@ class ApiRun(Run):
 
     def _ask(self, step: Ask, taken: Mapping[str, str] = NOTHING) -> None:
         self.renew()
+        self._news_from = len(self._callback.receiver.heard) if self._callback else 0
         self._exchange(step, {**self.variables, **taken})
         self.judge_last(step)
         for name, header in step.keep.items():

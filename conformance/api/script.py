@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +11,9 @@ from conformance.answers import Answer
 from conformance.api.ven_steps import Asked, Reply
 from conformance.exchanges import Exchange, RawRequest
 from conformance.queries import rendered
+from conformance.run import Stopped
 from conformance.server.listener import Answered
+from openadr_core.errors import ConfigError
 
 COLLECTIONS: Mapping[str, str] = {
     "programs": "PROGRAM", "events": "EVENT", "reports": "REPORT", "vens": "VEN", "resources": "RESOURCE",
@@ -143,6 +145,19 @@ def fits(asked: Asked, what: Answer, below: str, variables: Mapping[str, str]) -
     if what.method != asked.method or not asked.path.search(below):
         return False
     return asked.where is None or (what.root is not None and asked.where.truth(what.root, variables))
+
+
+def first_fitting(
+    asked: Asked, heard: Sequence[Heard], start: int, variables: Mapping[str, str]
+) -> tuple[int, Heard] | None:
+    """The first such request from there on, and the place after it."""
+    try:
+        for place, one in enumerate(heard[start:], start + 1):
+            if fits(asked, one.what, one.path, variables):
+                return place, one
+    except ConfigError as fault:
+        raise Stopped(str(fault)) from None
+    return None
 
 
 def _members(request: RawRequest) -> dict[str, Any] | None:

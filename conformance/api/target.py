@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from conformance.api.receiver import Callback
 from conformance.api.steps import Who
 from conformance.client.address import Address
 
@@ -24,3 +25,5 @@ class ApiTarget(Address):
     token_url: str = ""
     """Where tokens are given; empty to ask the VTN (``/auth/server``)."""
     latency_s: float = 0.0
+    callback: Callback | None = None
+    """None: the VTN cannot reach the harness, and nothing is said of notifications."""

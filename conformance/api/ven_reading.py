@@ -3,17 +3,18 @@
 import re
 from collections.abc import Callable
 
-from conformance.api.reading import METHODS
 from conformance.api.ven_steps import Asked, Drop, Expire, Hear, Reply, Silence, Store
 from conformance.check_kinds import read_query
 from conformance.procedure import Step
 from conformance.step_kinds import StepReader, expected, queries
 from conformance.yaml_nodes import Section
 
+METHODS = ("get", "post", "put", "delete", "patch")
+
 
 class ApiVenStepReader(StepReader):
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
-        return {"store": _store, "drop": _drop, "expire": _expire, "hear": _hear, "silence": _silence, "reply": _reply}
+        return {"store": _store, "drop": _drop, "expire": _expire, "hear": hear, "silence": silence, "reply": _reply}
 
 
 def _store(section: Section) -> Store:
@@ -33,7 +34,7 @@ def _expire(section: Section) -> Expire:
     return Expire(line=section.line)
 
 
-def _hear(section: Section) -> Hear:
+def hear(section: Section) -> Hear:
     inner = section.section("hear")
     step = Hear(
         line=section.line,
@@ -46,7 +47,7 @@ def _hear(section: Section) -> Hear:
     return step
 
 
-def _silence(section: Section) -> Silence:
+def silence(section: Section) -> Silence:
     inner = section.section("silence")
     step = Silence(line=section.line, asked=_asked(inner), for_s=inner.number("for_s"), expect=expected(section))
     inner.finish()

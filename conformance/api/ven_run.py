@@ -4,19 +4,15 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from conformance.answers import Answer
-from conformance.api.script import ApiScript, Heard, Planned, fits
+from conformance.api.script import ApiScript, Heard, Planned, first_fitting
 from conformance.api.ven_steps import Asked, Drop, Expire, Hear, Reply, Silence, Store
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Step
 from conformance.run import Run, Stopped, run_procedures
-from conformance.server.hearing import Stage
+from conformance.server.hearing import SILENT, Stage
 from conformance.ven.run import Patience
-from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import Element
-
-SILENT = Answer(failure="nothing came", silent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +84,7 @@ class ApiVenRun(Run):
     def _hear(self, step: Hear) -> None:
         patience_s = self._patience.answer_s if self._script.heard else self._patience.connect_s
         start = self._next if step.again else self._mark
-        found = self._stage.wait(lambda: self._first(step.asked, start), patience_s)
+        found = self._heard(step.asked, start, patience_s)
         if found is None:
             raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
         self._next, heard = found
@@ -97,19 +93,14 @@ class ApiVenRun(Run):
 
     def _silence(self, step: Silence) -> None:
         start = len(self._script.heard)
-        found = self._stage.wait(lambda: self._first(step.asked, start), step.for_s)
+        found = self._heard(step.asked, start, step.for_s)
         self.last = found[1].what if found else SILENT
         self.judge_last(step)
 
-    def _first(self, asked: Asked, start: int) -> tuple[int, Heard] | None:
+    def _heard(self, asked: Asked, start: int, within_s: float) -> tuple[int, Heard] | None:
         """The first such request from there on, and the place after it."""
-        try:
-            for place, heard in enumerate(self._script.heard[start:], start + 1):
-                if fits(asked, heard.what, heard.path, self.variables):
-                    return place, heard
-        except ConfigError as fault:
-            raise Stopped(str(fault)) from None
-        return None
+        heard = self._script.heard
+        return self._stage.wait(lambda: first_fitting(asked, heard, start, self.variables), within_s)
 
 
 def _no_schema(_: Element) -> str:

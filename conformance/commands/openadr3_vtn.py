@@ -1,5 +1,6 @@
 """``run openadr3-vtn``: judge a VTN of OpenADR 3.1 at the base of its API."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +8,17 @@ from typing import Any
 
 import click
 
+from conformance.api.receiver import Callback, Receiver
 from conformance.api.run import run_suite
 from conformance.api.steps import Who
 from conformance.api.target import ApiTarget, Client
 from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite, without_extensions
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
 from openadr_core.errors import ConfigError
-from openadr_core.shell.tls import Chain
+from openadr_core.shell.tls import Chain, server_context
 
 _CLIENTS = {Who.BUSINESS: "business logic", Who.VEN: "a VEN", Who.OTHER: "a second VEN"}
 
@@ -39,6 +43,10 @@ def _client_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--certificate", type=READ, help="PEM chain to show, leaf first, if the VTN wants one.")
 @click.option("--key", type=READ, help="PEM key of --certificate.")
 @click.option("--server-name", default="", help="Name in the VTN's certificate, if it is not the URL's host.")
+@click.option("--callback-url", default="", help="https://host[:port] of the harness, as the VTN's webhooks reach it.")
+@click.option("--callback-listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="For it.")
+@click.option("--callback-certificate", type=READ, help="PEM chain for it, leaf first, that the VTN trusts.")
+@click.option("--callback-key", type=READ, help="PEM key of --callback-certificate.")
 @click.option("--extensions", is_flag=True, help="Judge by what this project asks of itself beyond the standard, too.")
 @click.option("--timeout-s", default=10.0, show_default=True, help="Give up on an answer after so long.")
 @click.option("--latency-s", default=0.0, show_default=True, help="What the network may add to each limit of time.")
@@ -51,6 +59,10 @@ def run_openadr3_vtn(
     certificate: Path | None,
     key: Path | None,
     server_name: str,
+    callback_url: str,
+    callback_listen: str,
+    callback_certificate: Path | None,
+    callback_key: Path | None,
     extensions: bool,
     timeout_s: float,
     latency_s: float,
@@ -71,17 +83,42 @@ def run_openadr3_vtn(
     full = load_suite("openadr3-vtn")
     suite = full if extensions else without_extensions(full)
     reporting.check(suite)
-    target = ApiTarget(
-        url=url,
-        trust=trust,
-        certificates={Identity.ENROLLED: Chain(certificate=certificate, key=key)} if certificate and key else {},
-        clients={who: client for who in _CLIENTS if (client := _client(who, credentials))},
-        token_url=token_url,
-        server_name=server_name,
-        timeout_s=timeout_s,
-        latency_s=latency_s,
-    )
-    sys.exit(reporting.report(suite, url, run_suite(suite, target, only=reporting.only)))
+    with contextlib.ExitStack() as open_parts:
+        target = ApiTarget(
+            url=url,
+            trust=trust,
+            certificates={Identity.ENROLLED: Chain(certificate=certificate, key=key)} if certificate and key else {},
+            clients={who: client for who in _CLIENTS if (client := _client(who, credentials))},
+            token_url=token_url,
+            server_name=server_name,
+            timeout_s=timeout_s,
+            latency_s=latency_s,
+            callback=_callback(callback_url, callback_listen, callback_certificate, callback_key, open_parts),
+        )
+        status = reporting.report(suite, url, run_suite(suite, target, only=reporting.only))
+    sys.exit(status)
+
+
+def _callback(
+    url: str, listen: str, certificate: Path | None, key: Path | None, open_parts: contextlib.ExitStack
+) -> Callback | None:
+    """The harness as a receiver; None if the tester has arranged for none."""
+    if not url and certificate is None and key is None:
+        return None
+    if not url or certificate is None or key is None:
+        raise ConfigError("--callback-url, --callback-certificate and --callback-key go together")
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"--callback-listen: HOST:PORT, not {listen!r}")
+    receiver, context = Receiver(), server_context("oadr3", [Chain(certificate=certificate, key=key)], [], "none")
+    try:
+        stage = Listening(
+            host=host, port=int(port), contexts={(Shown.GOOD, False): context}, script=receiver, speaker="the VTN"
+        )
+    except OSError as fault:
+        raise ConfigError(f"--callback-listen: {listen}: {fault.strerror or fault}") from None
+    open_parts.callback(stage.close)
+    return Callback(url=url, receiver=receiver, stage=stage)
 
 
 def _client(who: Who, credentials: dict[str, str]) -> Client | None:

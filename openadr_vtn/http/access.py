@@ -35,6 +35,8 @@ from openadr_vtn.http.kept_answers import KeptAnswers
 LATEST_YEAR = 9000
 NAMED_MAX_CHARS = 64
 """Of a name that a client made up, in what it is told."""
+FORMER = frozenset({"targetType", "targetValues"})
+"""3.0.1's words for targets in a query."""
 NUMBER_MAX_DIGITS = 10
 """Of the greatest int32."""
 
@@ -120,7 +122,8 @@ def listing(*once: str, several: tuple[str, ...] = ()) -> Callable[[ScopedHandle
     """A list's handler, whose query may hold ``skip``, ``limit``, each of ``once``, and of ``several`` any number.
 
     Interpretation: 3.1 does not say what comes of a parameter that it does not know, or of one that stands twice. To
-    pass over either would widen what is answered, and nobody would see it: it is refused by its name.
+    pass over either would widen what is answered, and nobody would see it: it is refused by its name. But what 3.0.1
+    asked by is passed over: a published client says it at 3.1 too, and picks from the answer itself.
     """
     known = ("skip", "limit", *once, *several)
 
@@ -128,6 +131,8 @@ def listing(*once: str, several: tuple[str, ...] = ()) -> Callable[[ScopedHandle
         @wraps(handler)
         async def check(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
             for name, count in Counter(name for name, _ in query_of(request).items()).items():
+                if name in FORMER:
+                    continue
                 if name not in known:
                     raise MalformedMessage(f"{name[:NAMED_MAX_CHARS]}: is not known here; there are {', '.join(known)}")
                 if count > 1 and name not in several:

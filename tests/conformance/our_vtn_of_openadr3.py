@@ -1,20 +1,25 @@
 """This project's own VTN of OpenADR 3, as a stranger finds it: an address, an authority, clients with secrets."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from conformance.__main__ import cli as conformance
+from conformance.api.receiver import Callback, Receiver
 from conformance.api.steps import Who
 from conformance.api.target import ApiTarget, Client
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
+from openadr_core.shell.tls import Chain, server_context
 from openadr_vtn.cli.main import main as openadr_vtn
 
 ROLES = {Who.BUSINESS: "business", Who.VEN: "ven", Who.OTHER: "ven"}
@@ -25,17 +30,43 @@ class OurVtn:
     url: str
     trust: Path
     secrets: dict[Who, str]
+    callback_port: int
+    """Where it comes to tell of changes, as ``localhost``."""
+    callback_chain: Path
 
     @property
     def target(self) -> ApiTarget:
         clients = {who: Client(id=f"c-{who}", secret=secret) for who, secret in self.secrets.items()}
         return ApiTarget(url=self.url, trust=self.trust, clients=clients)
 
+    @property
+    def callback_url(self) -> str:
+        return f"https://localhost:{self.callback_port}"
+
+    @contextmanager
+    def told(self) -> Iterator[ApiTarget]:
+        """The target, with a receiver that it can reach."""
+        chain, receiver = (
+            Chain(certificate=self.callback_chain, key=self.callback_chain.with_suffix(".key")),
+            Receiver(),
+        )
+        contexts = {(Shown.GOOD, False): server_context("oadr3", [chain], [], "none")}
+        stage = Listening(host="127.0.0.1", port=self.callback_port, contexts=contexts, script=receiver)
+        try:
+            yield replace(self.target, callback=Callback(url=self.callback_url, receiver=receiver, stage=stage))
+        finally:
+            stage.close()
+
     def judged(self, *options: str, who: tuple[Who, ...] = tuple(ROLES)) -> Result:
         clients = [
             part for one in who for part in (f"--{one}-client", f"c-{one}", f"--{one}-secret", self.secrets[one])
         ]
-        where = ["--url", self.url, "--trust", str(self.trust), *clients]
+        callback = {
+            "url": self.callback_url, "listen": f"127.0.0.1:{self.callback_port}",
+            "certificate": self.callback_chain, "key": self.callback_chain.with_suffix(".key"),
+        }  # fmt: skip
+        told = [part for name, value in callback.items() for part in (f"--callback-{name}", str(value))]
+        where = ["--url", self.url, "--trust", str(self.trust), *clients, *told]
         return CliRunner().invoke(conformance, ["run", "openadr3-vtn", *where, *options])
 
 
@@ -58,12 +89,20 @@ def running_vtn(home: Path) -> Iterator[OurVtn]:
         secrets[who] = str(tomllib.loads(file.read_text())["client_secret"])
     trust = home / "trust.pem"
     trust.write_bytes(b"".join(root.read_bytes() for root in sorted((home / "certs").glob("*-root.pem"))))
+    (callback_port,) = _free_ports(1)
+    webhooks = {"NETWORKS": ["127.0.0.0/8", "::1/128"], "PORTS": [callback_port], "TRUST": [str(trust)]}
+    environment = {f"OPENADR_VTN_WEBHOOKS__{name}": json.dumps(value) for name, value in webhooks.items()}
     command = [sys.executable, "-m", "openadr_vtn", "run", "--config", config]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             ready = json.loads(process.stdout.readline())
-            yield OurVtn(url=f"{ready['oadr3']}/openadr3/3.1.0", trust=trust, secrets=secrets)
+            yield OurVtn(
+                url=f"{ready['oadr3']}/openadr3/3.1.0", trust=trust, secrets=secrets, callback_port=callback_port,
+                callback_chain=home / "certs" / "vtn-ecc.pem",
+            )  # fmt: skip
         finally:
             process.terminate()
 

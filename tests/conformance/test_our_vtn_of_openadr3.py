@@ -15,7 +15,7 @@ from conformance.__main__ import cli as conformance
 from conformance.answers import Sight
 from conformance.api.run import ApiRun, identity_of, unmet_needs
 from conformance.api.steps import Ask, Who
-from conformance.api.target import Client
+from conformance.api.target import ApiTarget, Client
 from conformance.api.tokens import Tokens
 from conformance.checks import Check
 from conformance.client.line import Line
@@ -65,6 +65,8 @@ def test_who_gave_a_token_is_told_that_narrower_ones_take_a_secret(our_vtn: OurV
     target = our_vtn.target
     with_token = {**target.clients, Who.BUSINESS: Client(id="c-business", token="x")}  # noqa: S106  # a test's own
     assert list(unmet_needs(scopes, SUITE, target)) == []
+    (webhook,) = (one for one in SUITE.procedures if one.id == "webhook")
+    assert list(unmet_needs(webhook, SUITE, target)) == ["--callback-url"]
     assert list(unmet_needs(scopes, SUITE, replace(target, clients=with_token))) == ["--business-secret"]
 
 
@@ -113,7 +115,19 @@ class Watching(ApiRun):
 
 
 def test_every_check_can_fail(our_vtn: OurVtn) -> None:
-    target = our_vtn.target
+    with our_vtn.told() as target:
+        seen = _seen(target)
+    told = {(procedure, check.id) for procedure, check, _ in seen}
+    assert {(one.id, check.id) for one in SUITE.procedures for check in one.checks} <= told
+    ornaments = {
+        f"{procedure}/{check.id}"
+        for procedure, check, sight in seen
+        if check.judge(sight).passed and all(check.judge(wrong).passed for wrong in spoilt(sight))
+    }
+    assert ornaments == set()
+
+
+def _seen(target: ApiTarget) -> list[tuple[str, Check, Sight]]:
     tokens = Tokens(target, identity_of(target), Line)
     seen: list[tuple[str, Check, Sight]] = []
 
@@ -126,11 +140,4 @@ def test_every_check_can_fail(our_vtn: OurVtn) -> None:
 
         assert list(unmet_needs(procedure, SUITE, target)) == []
         list(run_procedures(SUITE, start, lambda _: "", only=[procedure.id]))
-    told = {(procedure, check.id) for procedure, check, _ in seen}
-    assert {(one.id, check.id) for one in SUITE.procedures for check in one.checks} <= told
-    ornaments = {
-        f"{procedure}/{check.id}"
-        for procedure, check, sight in seen
-        if check.judge(sight).passed and all(check.judge(wrong).passed for wrong in spoilt(sight))
-    }
-    assert ornaments == set()
+    return seen

@@ -1,27 +1,35 @@
 """Readings of mirrored meters in the canonical vocabulary of :mod:`openadr_core.model.report`.
 
 Interpretation: power and energy that flow in reverse (flowDirection 19) are below zero, because a
-meter's net import is one number everywhere else. A reading's source is the device's LFDI.
+meter's net import is one number everywhere else. Of a phase it says nothing about the others, and a register that
+counts on says nothing about an interval: neither is taken for what the whole used.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from openadr_core.model.report import DataPoint, DataSource, Measurand, Quality, Reading
+from openadr_core.model.report import EVERYTHING, DataPoint, DataSource, Measurand, Quality, Reading
 from openadr_core.sep2 import metering as m
 from openadr_core.units import VAR, VOLT_AMPERE, WATT, WATT_HOUR
 
 UNITS = {38: WATT, 72: WATT_HOUR, 63: VAR, 61: VOLT_AMPERE, 29: "V", 33: "Hz", 5: "A"}
 """By uom."""
+ENERGIES = frozenset({72})
 REVERSE = 19
 MAXIMUM = 8
 MINIMUM = 9
+PHASES = {128: "phase A", 64: "phase B", 32: "phase C"}
+REGISTERS = frozenset({3, 9})
+"""accumulationBehaviour: cumulative, summation."""
+IS_DER = 0x08
+"""Bit 3 of roleFlags: the meter of a resource, and not of the site that it is at."""
 VALID = 1
 """Bit 0 of qualityFlags."""
 
 
 def readings_of(
-    sent: Sequence[m.MirrorMeterReading], *, lfdi: str, received_at: int
+    sent: Sequence[m.MirrorMeterReading], *, source: DataSource, received_at: int
 ) -> Iterator[tuple[DataPoint, Reading]]:
     """Of these series; what says neither of what it is nor when it was is left out.
 
@@ -34,9 +42,9 @@ def readings_of(
         length = timedelta(seconds=kind.interval_length or 0)
         told = DataPoint(
             r_id=series.mrid.upper(),
-            measurand=Measurand.PEAK if kind.data_qualifier == MAXIMUM else Measurand.USAGE,
+            measurand=_measurand(kind),
             unit=UNITS[kind.uom],
-            source=DataSource(names=(lfdi,)),
+            source=replace(source, names=(*source.names, *_phase(kind))),
             min_period=length,
             max_period=length,
         )
@@ -54,6 +62,23 @@ def readings_of(
                         quality=_quality(one),
                     ),
                 )
+
+
+def source_of(point: m.UsagePointBase, lfdi: str, *, is_whole_party: bool) -> DataSource:
+    """What a mirrored meter measures: all that a party has, where it is the site's of the party's own device."""
+    if int(point.role_flags or "0", 16) & IS_DER:
+        return DataSource(names=(lfdi, "DER"))
+    return EVERYTHING if is_whole_party else DataSource(names=(lfdi,))
+
+
+def _measurand(kind: m.ReadingType) -> Measurand:
+    if kind.uom in ENERGIES and kind.accumulation_behaviour in REGISTERS:
+        return Measurand.OTHER
+    return Measurand.PEAK if kind.data_qualifier == MAXIMUM else Measurand.USAGE
+
+
+def _phase(kind: m.ReadingType) -> tuple[str, ...]:
+    return () if kind.phase not in PHASES else (PHASES[kind.phase],)
 
 
 def _placed(

@@ -117,8 +117,6 @@ ROUTES = [
 ]
 
 
-NOTED_MAX = 50_000
-"""Of what the ledger is known to have; then it is asked anew."""
 READING = frozenset({"GET", "HEAD"})
 OPEN = frozenset({capability.capability, capability.time})
 """For the holder of any certificate of a chain that is trusted (1.7)."""
@@ -139,15 +137,23 @@ class _Asked:
         return self.request.method in READING
 
 
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """Events of which the ledger knows that a party was told, as long as nothing else is owed to it."""
+
+    standing: Standing
+    """It is read anew when something is."""
+    event_ids: frozenset[str]
+
+
 class Sep2Server:
     def __init__(self, *, store: Store, directory: Directory, desk: Sep2Desk) -> None:
         self._store = store
         self._directory = directory
         self._desk = desk
         self._kept = KeptAnswers(store)
-        self._noted: set[tuple[str, str]] = set()
-        """Parties and events of which the ledger knows that they were told, as long as nothing is written."""
-        self._noted_at = store.changes()
+        self._noted: dict[str, _Noted] = {}
+        """By party."""
 
     async def receive_request(self, request: Request, peer: Peer, now: datetime) -> Response:
         """The answer, as the certificate's party may read it; to HEAD it is GET's, whose body is left to the shell."""
@@ -217,7 +223,7 @@ class Sep2Server:
         body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
         if asked.is_read and self._store.changes() == changes:
             self._keep(scene, asked.request.path, reply, body)
-        await self._note_told(standing.party.id, reply.told, asked.now)
+        await self._note_told(standing, reply.told, asked.now)
         return as_response(reply, body)
 
     async def _standing(self, peer: Peer, now: datetime, *, is_open: bool) -> Standing:
@@ -240,17 +246,18 @@ class Sep2Server:
         standing = self._directory.known(peer.certificate_sha256)
         if standing is not None:
             self._directory.saw(standing.party.id, now)
-            await self._note_told(standing.party.id, told, int(now.timestamp()))
+            await self._note_told(standing, told, int(now.timestamp()))
 
-    async def _note_told(self, party_id: str, told: frozenset[str], moment: int) -> None:
+    async def _note_told(self, standing: Standing, told: frozenset[str], moment: int) -> None:
         """The ledger's facts about who comes and reads: what it is told the first time, it has from then on."""
-        if self._noted_at != self._store.changes() or len(self._noted) > NOTED_MAX:
-            self._noted.clear()
-            self._noted_at = self._store.changes()
-        news = {event_id for event_id in told if (party_id, event_id) not in self._noted}
-        if news:
+        if not told:
+            return
+        party_id, noted = standing.party.id, self._noted.get(standing.party.id)
+        if noted is None or noted.standing is not standing:
+            noted = _Noted(standing, frozenset())
+        if news := told - noted.event_ids:
             await hear_reading_of(self._store, party_id, news, datetime.fromtimestamp(moment, UTC))
-            self._noted.update((party_id, event_id) for event_id in news)
+            self._noted[party_id] = _Noted(standing, noted.event_ids | news)
 
     def _speech_of(self, path: str) -> tuple[Speech, str]:
         """What the client speaks, by the address that it was told to begin with."""

@@ -13,7 +13,7 @@ from openadr_core.sep2.metering import (
     MirrorUsagePointList,
 )
 from openadr_core.sep2.names import CsipAus
-from openadr_core.sep2.translate_readings import readings_of
+from openadr_core.sep2.translate_readings import readings_of, source_of
 from openadr_core.xml.parse import parse
 from openadr_vtn.application.sep2_hearing import hear_readings
 from openadr_vtn.application.sep2_ports import StoredMirror
@@ -98,7 +98,10 @@ async def _saved(scene: Scene, wanted: MirrorUsagePoint) -> tuple[StoredMirror, 
 
 
 async def _keep_readings(scene: Scene, stored: StoredMirror, sent: tuple[MirrorMeterReading, ...]) -> None:
-    found = list(readings_of(sent, lfdi=stored.lfdi, received_at=scene.now))
+    point: MirrorUsagePoint = read(parse(stored.body))
+    is_its_own = any(certificate.lfdi == stored.lfdi for certificate in scene.party.certificates)
+    source = source_of(point, stored.lfdi, is_whole_party=is_its_own)
+    found = list(readings_of(sent, source=source, received_at=scene.now))
     if found:
         now = datetime.fromtimestamp(scene.now, UTC)
         await scene.uow.reports.add_readings(scene.party.id, found, now)

@@ -25,8 +25,16 @@ from openadr_ven.gateways.edge.run import RunningEdge
 from openadr_ven.gateways.mqtt import BrokerAddress
 from openadr_ven.gateways.ocpp.central import CentralSystem, StationAccess
 from openadr_ven.gateways.ocpp.profiles import RateUnit
-from openadr_ven.gateways.settings import CloudSettings, GatewaySettings, OcppSettings, SunSpecSettings
+from openadr_ven.gateways.settings import (
+    CloudSettings,
+    GatewaySettings,
+    OcppSettings,
+    SunSpecSettings,
+    TopicDeviceSettings,
+    TopicsSettings,
+)
 from openadr_ven.gateways.sunspec import Address, SunSpecDevices
+from openadr_ven.gateways.topics import Echo, Publication, Source, TopicDevice, TopicDevices
 
 Now = Callable[[], datetime]
 
@@ -68,6 +76,8 @@ def _driver(settings: GatewaySettings, now: Now) -> tuple[Driver, frozenset[str]
         return _cloud(settings.cloud, now), frozenset(settings.cloud.devices)
     if settings.sunspec is not None:
         return _sunspec(settings.sunspec, now), frozenset(settings.sunspec.devices)
+    if settings.topics is not None:
+        return _topics(settings.topics, now), frozenset(settings.topics.devices)
     raise ConfigError("no table says what is behind this gateway")
 
 
@@ -126,6 +136,40 @@ def _sunspec(chosen: SunSpecSettings, now: Now) -> Driver:
         timeout_s=chosen.timeout_s,
         now=now,
     )
+
+
+def _topics(chosen: TopicsSettings, now: Now) -> Driver:
+    return TopicDevices(
+        {name: _topic_device(one) for name, one in chosen.devices.items()},
+        host=chosen.host,
+        port=chosen.port,
+        tls=None if chosen.trust is None else ssl.create_default_context(cafile=str(chosen.trust)),
+        user=(chosen.username, chosen.password) if chosen.username else None,
+        pace_s=chosen.pace_s,
+        echo_wait_s=chosen.echo_wait_s,
+        reading_lasts_s=chosen.reading_lasts_s,
+        now=now,
+        dice=random.Random(),  # noqa: S311  (jitter of retries)
+    )
+
+
+def _topic_device(chosen: TopicDeviceSettings) -> TopicDevice:
+    names = ("power_w", "soc", "temperature_c", "plugged", "online", "override")
+    told = {name: source for name in names if (source := getattr(chosen, name)) is not None}
+    return TopicDevice(
+        sources={name: Source(**source.model_dump()) for name, source in told.items()},
+        alive=chosen.alive,
+        orders={
+            Mode[mode]: [
+                Publication(
+                    topic=one.topic, payload=one.payload, when=one.when,
+                    echo=None if one.echo is None else Echo(topic=one.echo.topic, value=one.echo.value),
+                )
+                for one in published
+            ]
+            for mode, published in chosen.orders.items()
+        },
+    )  # fmt: skip
 
 
 def _broker(settings: GatewaySettings) -> BrokerAddress:

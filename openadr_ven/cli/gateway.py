@@ -105,6 +105,33 @@ host = "192.168.178.40"
 port = 502
 unit = 1
 """,
+    "topics": """
+[topics]                      # a broker at which devices have topics of their own; here one charger of evcc
+host = "127.0.0.1"
+port = 1883
+
+[topics.devices."charger-1"]
+alive = "evcc/updated"        # whatever is said there says that what was told before still holds
+power_w = { topic = "evcc/loadpoints/1/chargePower" }
+soc = { topic = "evcc/loadpoints/1/vehicleSoc", scale = 0.01 }
+plugged = { topic = "evcc/loadpoints/1/connected", truths = ["true"] }
+online = { topic = "evcc/status", truths = ["online"] }
+
+[[topics.devices."charger-1".orders.SHED]]
+topic = "evcc/loadpoints/1/mode/set"
+payload = "off"
+echo = { topic = "evcc/loadpoints/1/mode", value = "off" }     # what it tells when it has taken it
+
+[[topics.devices."charger-1".orders.LOAD_UP]]
+topic = "evcc/loadpoints/1/mode/set"
+payload = "now"
+echo = { topic = "evcc/loadpoints/1/mode", value = "now" }
+
+[[topics.devices."charger-1".orders.RELEASE]]
+topic = "evcc/loadpoints/1/mode/set"
+payload = "pv"                # what this household has it at
+echo = { topic = "evcc/loadpoints/1/mode", value = "pv" }
+""",
 }
 
 

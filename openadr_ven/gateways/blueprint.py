@@ -8,8 +8,8 @@ It is whole, and serves as the devices of the edge's tests. To drive something r
 3. ``run``: keep the connection, and ``hear`` what the device measures, with the moment it was measured at.
 4. ``bootstrap/gateway.py`` and ``gateways/settings.py``: a table of settings, and a line that makes it.
 
-``gateways/ocpp`` (devices call us), ``gateways/sunspec.py`` (we ask devices) and ``gateways/cloud`` (somebody
-else's cloud is between) are the three shapes that there are.
+``gateways/ocpp`` (devices call us), ``gateways/sunspec.py`` (we ask devices), ``gateways/cloud`` (somebody
+else's cloud is between) and ``gateways/topics.py`` (a broker is) are the shapes that there are.
 """
 
 import asyncio

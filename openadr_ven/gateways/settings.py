@@ -17,10 +17,11 @@ from openadr_ven.gateways.cloud.mapping import NAMES, When, placeholders
 Positive = Annotated[float, Field(gt=0)]
 Pointer = Annotated[str, Field(pattern=r"^(/.*)?$")]
 """RFC 6901."""
+Topic = Annotated[str, Field(pattern=r"^[^+#\x00]*$")]
 T = TypeVar("T", bound=Table)
 Port = Annotated[int, Field(ge=1, le=65535)]
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-KINDS = ("ocpp", "cloud", "sunspec")
+KINDS = ("ocpp", "cloud", "sunspec", "topics")
 
 
 def https(url: str) -> str:
@@ -189,6 +190,70 @@ class SunSpecSettings(Table):
     timeout_s: Positive = 3.0
 
 
+class TopicSettings(Table):
+    """Where something is told."""
+
+    topic: Topic
+    pointer: Pointer = ""
+    """In a payload that is JSON; empty: the payload is the value."""
+    scale: float = 1.0
+    truths: tuple[bool | int | str, ...] = ("true", "on", "1", True)
+    """What is taken for yes, where that is asked."""
+
+
+class EchoSettings(Table):
+    """What the device tells when it has taken an order."""
+
+    topic: Topic
+    value: str
+
+
+class PublishSettings(Table):
+    """What is published to a device."""
+
+    topic: Topic
+    payload: Any
+    """A text, or what is written as JSON, with placeholders as in a cloud's templates."""
+    when: When = When.ALWAYS
+    echo: EchoSettings | None = None
+    """Without it, that the broker has it is all that can be known."""
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        known = NAMES - {"each"}
+        if strangers := {*placeholders(self.payload)} - known:
+            raise ValueError(f"nobody knows {{{min(strangers)}}}; there are {', '.join(sorted(known))}")
+        return self
+
+
+class TopicDeviceSettings(Table):
+    power_w: TopicSettings
+    soc: TopicSettings | None = None
+    temperature_c: TopicSettings | None = None
+    plugged: TopicSettings | None = None
+    online: TopicSettings | None = None
+    override: TopicSettings | None = None
+    alive: Topic = ""
+    """Whatever is said there says that what was told before still holds."""
+    orders: dict[Literal["SETPOINT", "SHED", "LOAD_UP", "RELEASE"], tuple[PublishSettings, ...]]
+
+    @model_validator(mode="after")
+    def _lets_go(self) -> Self:
+        if not self.orders.get("RELEASE"):
+            raise ValueError("orders.RELEASE is missing: what is told must be taken back")
+        return self
+
+
+class TopicsSettings(BrokerSettings):
+    """Devices at an MQTT broker that have topics of their own: a home's, mostly."""
+
+    devices: dict[str, TopicDeviceSettings]
+    """By the fleet's names."""
+    pace_s: Positive = 5.0
+    echo_wait_s: Positive = 10.0
+    reading_lasts_s: Positive = 60.0
+
+
 class GatewaySettings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix="OPENADR_GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -205,6 +270,7 @@ class GatewaySettings(FileSettings):
     ocpp: OcppSettings | None = None
     cloud: CloudSettings | None = None
     sunspec: SunSpecSettings | None = None
+    topics: TopicsSettings | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -217,7 +283,7 @@ def load(path: Path) -> GatewaySettings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
     settings = read_settings(GatewaySettings, path, written_by="openadr-ven gateway example ocpp")
     folder = path.resolve().parent
-    ocpp, cloud = settings.ocpp, settings.cloud
+    ocpp, cloud, topics = settings.ocpp, settings.cloud, settings.topics
     if cloud is not None:
         token = cloud.token and _with_files(cloud.token, "cloud.token", folder, "secret_file")
         cloud = _with_files(cloud, "cloud", folder, "trust").model_copy(update={"token": token})
@@ -227,6 +293,7 @@ def load(path: Path) -> GatewaySettings:
             "record": folder / settings.record,
             "broker": _with_files(settings.broker, "broker", folder, "trust"),
             "cloud": cloud,
+            "topics": topics and _with_files(topics, "topics", folder, "trust"),
             "ocpp": ocpp and _with_files(ocpp, "ocpp", folder, "certificate", "key", "trust"),
         }
     )

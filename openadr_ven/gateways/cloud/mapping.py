@@ -116,7 +116,7 @@ def calls(
 
 
 def _call(template: RequestTemplate, orders: tuple[Order, ...], devices: Mapping[str, str], now: datetime) -> Call:
-    values = [_values(order, devices[order.device_id], now) for order in orders]
+    values = [values_of(order, devices[order.device_id], now) for order in orders]
     each = [filled(template.each, one) for one in values] if template.each is not None else None
     mine = values[0] | {"each": each}
     return Call(
@@ -127,7 +127,8 @@ def _call(template: RequestTemplate, orders: tuple[Order, ...], devices: Mapping
     )
 
 
-def _values(order: Order, device: str, now: datetime) -> dict[str, Any]:
+def values_of(order: Order, device: str, now: datetime) -> dict[str, Any]:
+    """What placeholders stand for, ``each`` apart."""
     return {
         "device": device,
         "setpoint_w": round(order.setpoint_w),

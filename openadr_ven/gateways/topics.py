@@ -1,0 +1,229 @@
+"""Devices at an MQTT broker that have topics of their own (evcc, Home Assistant, …), as a driver of the edge.
+
+Settings say which topics tell power and the rest, and what is published for an order. Many publish a value only
+when it has changed, and keep it at the broker: a kept value is known, and it counts from the moment at which the
+device says anything, or its ``alive`` topic does.
+"""
+
+import asyncio
+import json
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiomqtt
+import structlog
+
+from openadr_ven.fleet.columns import Mode
+from openadr_ven.gateways.cloud.mapping import When, at, filled, number, values_of
+from openadr_ven.gateways.contract import Reason
+from openadr_ven.gateways.edge.driver import DriverTraits, Hear, Order, Outcome, Reading
+from openadr_ven.gateways.mqtt import QOS, retry_pause_s
+
+PAYLOAD_MAX_BYTES = 64 * 1024
+NAN = float("nan")
+RETRY_S = 10.0
+REFUSED = 0x80
+"""In the broker's answer to a subscription (MQTT 3.1.1, 3.9.3)."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where something is told."""
+
+    topic: str
+    pointer: str
+    scale: float
+    truths: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    topic: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    topic: str
+    payload: Any
+    when: When
+    echo: Echo | None
+
+    def fits(self, order: Order) -> bool:
+        feeds = order.mode is Mode.SETPOINT and order.setpoint_w < 0.0
+        return self.when is When.ALWAYS or feeds == (self.when is When.FEEDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicDevice:
+    """One device's topics; None for what it does not tell."""
+
+    sources: Mapping[str, Source]
+    """By the name of the reading's field."""
+    alive: str
+    orders: Mapping[Mode, Sequence[Publication]]
+
+    def topics(self) -> set[str]:
+        echoes = {one.echo.topic for each in self.orders.values() for one in each if one.echo is not None}
+        return {source.topic for source in self.sources.values()} | echoes | ({self.alive} if self.alive else set())
+
+    def reading(self, device_id: str, told: Mapping[str, str], now: datetime) -> Reading | None:
+        """None as long as its power is not known."""
+        power_w = self._number("power_w", told)
+        if power_w is None:
+            return None
+        soc, warmth = self._number("soc", told), self._number("temperature_c", told)
+        return Reading(
+            device_id=device_id,
+            at=now,
+            power_w=power_w,
+            soc=NAN if soc is None else soc,
+            temperature_c=NAN if warmth is None else warmth,
+            plugged=self._says("plugged", told, default=True),
+            online=self._says("online", told, default=True),
+            override=self._says("override", told, default=False),
+        )
+
+    def _number(self, name: str, told: Mapping[str, str]) -> float | None:
+        source = self.sources.get(name)
+        value = None if source is None else number(_value(source, told))
+        return None if value is None or source is None else value * source.scale
+
+    def _says(self, name: str, told: Mapping[str, str], *, default: bool) -> bool:
+        source = self.sources.get(name)
+        return default if source is None else _value(source, told) in source.truths
+
+
+class TopicDevices:
+    """A driver of the edge for devices at a broker."""
+
+    def __init__(
+        self,
+        devices: Mapping[str, TopicDevice],
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        user: tuple[str, str] | None,
+        pace_s: float,
+        echo_wait_s: float,
+        reading_lasts_s: float,
+        now: Callable[[], datetime],
+        dice: random.Random,
+    ) -> None:
+        """By the fleet's names."""
+        self.traits = DriverTraits(lets_go=False, pace_s=pace_s, retry_s=RETRY_S, reading_lasts_s=reading_lasts_s)
+        self._devices = dict(devices)
+        self._by_topic: dict[str, list[str]] = {}
+        for name, device in devices.items():
+            for topic in device.topics():
+                self._by_topic.setdefault(topic, []).append(name)
+        self._address = (host, port)
+        self._tls = tls
+        self._user = user
+        self._echo_wait_s = echo_wait_s
+        self._now = now
+        self._dice = dice
+        self._client: aiomqtt.Client | None = None
+        self._told: dict[str, str] = {}
+        self._echoed = asyncio.Condition()
+
+    async def run(self, hear: Hear) -> None:
+        failures = 0
+        while True:
+            try:
+                async with self._connection() as client:
+                    await self._subscribe(client)
+                    self._client, failures = client, 0
+                    log.info("devices' broker connected", topics=len(self._by_topic))
+                    async for message in client.messages:
+                        await self._take(message, hear)
+            except aiomqtt.MqttError as error:
+                failures += 1
+                log.warning("devices' broker lost", failures=failures, error=str(error))
+            finally:
+                self._client = None
+            # What is told while we are away is not heard: until it is told again, nobody knows.
+            gone = [device.reading(name, self._told, self._now()) for name, device in self._devices.items()]
+            hear(
+                [Reading(device_id=one.device_id, at=one.at, power_w=one.power_w, online=False) for one in gone if one]
+            )
+            self._told.clear()
+            await asyncio.sleep(retry_pause_s(failures, self._dice))
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        """QoS 0: what is lost is told again, and brokers bound what may wait at QoS 1 by subscription."""
+        granted = await client.subscribe([(topic, 0) for topic in self._by_topic])
+        if any(getattr(code, "value", code) >= REFUSED for code in granted):
+            raise aiomqtt.MqttError("the broker lets us read no such topics")
+
+    def _connection(self) -> aiomqtt.Client:
+        host, port = self._address
+        username, password = self._user or (None, None)
+        return aiomqtt.Client(
+            host, port, tls_context=self._tls, username=username, password=password,
+            protocol=aiomqtt.ProtocolVersion.V311,
+        )  # fmt: skip
+
+    async def _take(self, message: aiomqtt.Message, hear: Hear) -> None:
+        payload, topic = message.payload, message.topic.value
+        if not isinstance(payload, bytes | bytearray) or len(payload) > PAYLOAD_MAX_BYTES:
+            return
+        self._told[topic] = bytes(payload).decode(errors="replace")
+        async with self._echoed:
+            self._echoed.notify_all()
+        if message.retain:
+            return  # kept by the broker, who knows since when
+        found = (self._devices[name].reading(name, self._told, self._now()) for name in self._by_topic.get(topic, ()))
+        hear([reading for reading in found if reading is not None])
+
+    async def tell(self, orders: Sequence[Order]) -> AsyncIterator[Outcome]:
+        for told in asyncio.as_completed([self._tell(order) for order in orders]):
+            yield await told
+
+    async def _tell(self, order: Order) -> Outcome:
+        """What is published follows each other, and the first that is not taken ends it."""
+        device = self._devices.get(order.device_id)
+        fitting = [] if device is None else [one for one in device.orders.get(order.mode, ()) if one.fits(order)]
+        if not fitting:
+            return Outcome(order=order, reason=Reason.UNSUPPORTED_MODE)
+        values = values_of(order, order.device_id, self._now())
+        for one in fitting:
+            if not await self._publish(one, values):
+                return Outcome(order=order, reason=Reason.UNREACHABLE)
+        return Outcome(order=order)
+
+    async def _publish(self, one: Publication, values: Mapping[str, Any]) -> bool:
+        client = self._client
+        if client is None:
+            return False
+        payload = filled(one.payload, values)
+        try:
+            async with asyncio.timeout(self._echo_wait_s):
+                await client.publish(one.topic, payload if isinstance(payload, str) else json.dumps(payload), QOS)
+                if one.echo is not None:
+                    async with self._echoed:
+                        await self._echoed.wait_for(
+                            lambda: one.echo and self._told.get(one.echo.topic) == one.echo.value
+                        )
+        except (aiomqtt.MqttError, TimeoutError) as failed:
+            log.warning("device did not take it", topic=one.topic, error=repr(failed))
+            return False
+        return True
+
+
+def _value(source: Source, told: Mapping[str, str]) -> Any:
+    """None for what was not told, or is not there."""
+    text = told.get(source.topic)
+    if text is None or not source.pointer:
+        return text
+    try:
+        return at(json.loads(text), source.pointer)
+    except (ValueError, RecursionError):
+        return None

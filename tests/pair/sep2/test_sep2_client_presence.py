@@ -66,7 +66,7 @@ async def test_it_says_what_it_can_how_it_stands_and_what_its_meter_saw(bench: S
         assert party is not None
         (mirror,) = await uow.mirrors.mirrors(party.id)
         stored = await uow.reports.readings(
-            party.id, Measurand.USAGE, client.peer.lfdi, since, bench.now + timedelta(hours=1), limit=9
+            party.id, Measurand.USAGE, f"{client.peer.lfdi},DER", since, bench.now + timedelta(hours=1), limit=9
         )
     assert (mirror.lfdi, mirror.post_rate_s, mirror.mrid[-8:]) == (client.peer.lfdi, 300, "00028547")
     assert [one.reading.value for one in stored] == [800.0, -2500.0]

@@ -24,6 +24,7 @@ from openadr_vtn.domain.notification import NotificationState, RetryRules
 from openadr_vtn.domain.sep2.subscribing import SUBSCRIBABLE, watched
 from openadr_vtn.protocols.sep2.http_rules import ErrorReason
 from openadr_vtn.protocols.sep2.notifying import Sep2Outbox, Sep2Parcel
+from tests.vtn.protocols.sep2.bridge_bench import Operator
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, SPEECHES, Client, Sep2Bench, a_lfdi
 
 URI = "https://aggregator.example/notify"
@@ -413,3 +414,24 @@ async def test_nothing_is_lost_when_who_tells_dies(sep2: Sep2Bench, aggregator: 
     await save_default(sep2, 100)
     other = Telling(sep2, receiver, a_sender(sep2, receiver, holder="another"))
     assert {one.subscribed_resource for one in await other.told()} == {"/derp/1/derc", "/derp/1/dderc"}
+
+
+async def test_an_event_of_openadr_is_told_to_those_who_subscribed(
+    operator: Operator, aggregator: Client, telling: Telling
+) -> None:
+    """The bridge knows of no subscriber: what it writes is told as an operator's own controls are."""
+    await subscribed(aggregator, "/edev/2/fsa/1/derp")
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5)
+    (programs,) = await telling.told()
+    assert isinstance(programs.resource, DERProgramList)
+    link = programs.resource.der_program[-1].der_control_list_link
+    assert link is not None
+    await subscribed(aggregator, link.href)
+    await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 3)
+    (changed,) = await telling.told()
+    assert isinstance(changed.resource, DERControlList)
+    assert [one.event_status.current_status for one in changed.resource.der_control] == [0, 2]
+    await operator.cancel(event_id)
+    (cancelled,) = await telling.told()
+    assert isinstance(cancelled.resource, DERControlList)
+    assert {one.event_status.current_status for one in cancelled.resource.der_control} == {2}

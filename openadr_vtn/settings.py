@@ -296,6 +296,8 @@ class Sep2Settings(Listener):
     certificates: tuple[CertificateSettings, ...] = Field(min_length=1)
     trust: tuple[Path, ...] = Field(min_length=1)
     """The roots (SERCA) whose devices may knock; several, if need be. They are let in one by one, by an operator."""
+    client_certificates: Literal["standard", "any"] = "standard"
+    """standard: only those with the standard's policies, names and uses; any: whatever those roots have signed."""
     pen: Annotated[int, Field(gt=0, le=99_999_999)]
     """The utility's Private Enterprise Number: what mRIDs end in."""
     pen_form: Literal["decimal", "hex"] = "decimal"

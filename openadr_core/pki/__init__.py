@@ -7,12 +7,14 @@ this package that is rightly not reproducible. Files are the business of `openad
 from openadr_core.pki.builders import Authority, Issued, issue, make_authority
 from openadr_core.pki.faults import NEVER, expires_at, profile_faults
 from openadr_core.pki.profile import Profile, parse_profile
+from openadr_core.pki.sep2_rules import client_faults
 
 __all__ = [
     "NEVER",
     "Authority",
     "Issued",
     "Profile",
+    "client_faults",
     "expires_at",
     "issue",
     "make_authority",

@@ -1,11 +1,16 @@
 """IEEE 2030.5 over HTTPS: bytes and a certificate in, bytes out; everything between is the sans-IO core's."""
 
+import hashlib
 import secrets
+import ssl
+from asyncio import BaseTransport
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
+import structlog
 from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from openadr_core.exchange import Response
 from openadr_core.identity import Peer, peer_of
 from openadr_core.limits import XML_BODY_MAX_BYTES
+from openadr_core.pki import client_faults
 from openadr_core.sep2.mrid import PenForm
 from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.datafiles import load_schema
@@ -39,6 +45,8 @@ SPOKEN = {"none": None, "1.2": CsipAus.V1_2, "1.3": CsipAus.V1_3}
 TIME_QUALITY = 3
 """Our clock follows NTP, as the deployment guide demands."""
 UNIQUE_BITS = 96
+
+log = structlog.get_logger(__name__)
 
 WITH_BODY = frozenset({"POST", "PUT"})
 
@@ -76,13 +84,39 @@ def mrid_maker(settings: Sep2Settings | None) -> Maker:
     return Maker(pen=pen, pen_form=form, new_unique=lambda: secrets.randbits(UNIQUE_BITS))
 
 
-def sep2_app(server: Sep2Server, clock: Callable[[], datetime], *, on_busy: Callable[[], None]) -> web.Application:
-    """What 2030.5 clients reach. To be served with client certificates required."""
+class Judge:
+    """Whether the certificate of a connection is one that 2030.5 allows (T2, T3); looked at once a connection."""
+
+    def __init__(self, *, is_strict: bool) -> None:
+        self._is_strict = is_strict
+        self._judged: WeakKeyDictionary[ssl.SSLObject, bool] = WeakKeyDictionary()
+
+    def takes(self, transport: BaseTransport | None) -> bool:
+        connection = None if transport is None else transport.get_extra_info("ssl_object")
+        if connection is None or not self._is_strict:
+            return True
+        if connection not in self._judged:
+            certificate = connection.getpeercert(binary_form=True) or b""
+            faults = client_faults(certificate)
+            if faults:
+                log.warning("certificate refused", sha256=hashlib.sha256(certificate).hexdigest(), faults=faults)
+            self._judged[connection] = not faults
+        return self._judged[connection]
+
+
+def sep2_app(
+    server: Sep2Server, clock: Callable[[], datetime], *, on_busy: Callable[[], None], is_strict: bool = True
+) -> web.Application:
+    """What 2030.5 clients reach. To be served with client certificates required.
+
+    ``is_strict``: their certificates must be as the standard has them, and not only of a trusted chain.
+    """
+    judge = Judge(is_strict=is_strict)
     door = Door(body_max_bytes=XML_BODY_MAX_BYTES, on_busy=on_busy, writing=written)
 
     async def exchange(request: web.Request) -> web.Response:
         peer = peer_of_transport(request.transport)
-        if peer is None:
+        if peer is None or not judge.takes(request.transport):
             return refusal(403)
         body = await read_body(request, max_bytes=XML_BODY_MAX_BYTES) if request.method in WITH_BODY else b""
         return await door.exchange(request, lambda asked: server.receive_request(asked, peer, clock()), body)

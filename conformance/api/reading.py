@@ -25,6 +25,7 @@ def _ask(section: Section) -> Ask:
         body=inner.text("body", ""),
         who=inner.choice("as", Who, Who.BUSINESS),
         scope=inner.text("scope", ""),
+        is_former=inner.flag("former", default=False),
         headers=inner.pairs("headers"),
         for_each=read_query(section, "for_each") if "for_each" in section else None,
         take=queries(section, "take"),

@@ -54,6 +54,8 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: ApiTarget) -> Iterat
     narrowed = {step.who for step in steps if step.scope} & set(target.clients)
     if not target.callback and any(isinstance(step, Hear | Silence) for step in flattened(steps_of(procedure, suite))):
         yield "--callback-url"
+    if not target.former_base and any(step.is_former for step in steps):
+        yield "--former-base"
     yield from (f"--{who}-secret" for who in sorted(narrowed) if target.clients[who].token)
 
 
@@ -75,7 +77,8 @@ class ApiRun(Run):
         self._tokens = tokens
         self._connect = connect
         self._carrier: Carrier | None = None
-        self._created: dict[str, Who] = {}
+        self._created: dict[tuple[str, bool], Who] = {}
+        """By path, and whether it is one of 3.0.1."""
 
     def perform(self, step: Step) -> None:
         match step:
@@ -91,8 +94,9 @@ class ApiRun(Run):
 
     def close(self) -> None:
         """Remove the newest first: what hangs on something goes before it."""
-        for path, who in reversed(self._created.copy().items()):
-            self._exchange(Ask(line=0, method="DELETE", path=path, body="", who=who), self.variables)
+        for (path, is_former), who in reversed(self._created.copy().items()):
+            removal = Ask(line=0, method="DELETE", path=path, body="", who=who, is_former=is_former)
+            self._exchange(removal, self.variables)
         if self._carrier is not None:
             self._carrier.close()
 
@@ -139,11 +143,14 @@ class ApiRun(Run):
     def _note_objects(self, step: Ask, path: str) -> None:
         """What was made is to be removed, if the procedure does not do it itself."""
         root = self.last.root
-        below = path.removeprefix(f"{self._target.prefix}/")
+        below = path.removeprefix(f"{self._base(step)}/")
         if step.method == "POST" and self.last.status == 201 and root is not None:
-            self._created[f"{below}/{_ID.string(root, self.variables)}"] = step.who
+            self._created[f"{below}/{_ID.string(root, self.variables)}", step.is_former] = step.who
         if step.method == "DELETE":
-            self._created.pop(below, None)
+            self._created.pop((below, step.is_former), None)
+
+    def _base(self, step: Ask) -> str:
+        return self._target.former_base if step.is_former else self._target.prefix
 
     def _bearer(self, step: Ask) -> str:
         try:
@@ -163,7 +170,7 @@ class ApiRun(Run):
         headers |= step.headers
         return RawRequest(
             method=step.method,
-            path=f"{self._target.prefix}/{self.render(step.path, own=own)}",
+            path=f"{self._base(step)}/{self.render(step.path, own=own)}",
             headers=[(name, self.render(value, own=own)) for name, value in headers.items() if value is not None],
             body=body,
         )

@@ -29,6 +29,8 @@ class Ask(Step):
     body: str
     """A template; empty for none."""
     who: Who = Who.BUSINESS
+    is_former: bool = False
+    """Of OpenADR 3.0.1, under its own base."""
     scope: str = ""
     """What the token is asked for; empty: all that the client may."""
     headers: Mapping[str, str | None] = field(default_factory=dict)

@@ -25,5 +25,7 @@ class ApiTarget(Address):
     token_url: str = ""
     """Where tokens are given; empty to ask the VTN (``/auth/server``)."""
     latency_s: float = 0.0
+    former_base: str = ""
+    """The path of the API of OpenADR 3.0.1 on the same server; empty if it has none."""
     callback: Callback | None = None
     """None: the VTN cannot reach the harness, and nothing is said of notifications."""

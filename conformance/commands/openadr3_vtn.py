@@ -43,6 +43,7 @@ def _client_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--certificate", type=READ, help="PEM chain to show, leaf first, if the VTN wants one.")
 @click.option("--key", type=READ, help="PEM key of --certificate.")
 @click.option("--server-name", default="", help="Name in the VTN's certificate, if it is not the URL's host.")
+@click.option("--former-base", default="", help="Path of OpenADR 3.0.1 on the same server: /openadr3/3.0.1")
 @click.option("--callback-url", default="", help="https://host[:port] of the harness, as the VTN's webhooks reach it.")
 @click.option("--callback-listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="For it.")
 @click.option("--callback-certificate", type=READ, help="PEM chain for it, leaf first, that the VTN trusts.")
@@ -59,6 +60,7 @@ def run_openadr3_vtn(
     certificate: Path | None,
     key: Path | None,
     server_name: str,
+    former_base: str,
     callback_url: str,
     callback_listen: str,
     callback_certificate: Path | None,
@@ -93,6 +95,7 @@ def run_openadr3_vtn(
             server_name=server_name,
             timeout_s=timeout_s,
             latency_s=latency_s,
+            former_base=former_base.rstrip("/"),
             callback=_callback(callback_url, callback_listen, callback_certificate, callback_key, open_parts),
         )
         status = reporting.report(suite, url, run_suite(suite, target, only=reporting.only))

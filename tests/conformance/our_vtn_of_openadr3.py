@@ -22,6 +22,7 @@ from conformance.server.steps import Shown
 from openadr_core.shell.tls import Chain, server_context
 from openadr_vtn.cli.main import main as openadr_vtn
 
+FORMER_BASE = "/openadr3/3.0.1"
 ROLES = {Who.BUSINESS: "business", Who.VEN: "ven", Who.OTHER: "ven"}
 
 
@@ -37,7 +38,7 @@ class OurVtn:
     @property
     def target(self) -> ApiTarget:
         clients = {who: Client(id=f"c-{who}", secret=secret) for who, secret in self.secrets.items()}
-        return ApiTarget(url=self.url, trust=self.trust, clients=clients)
+        return ApiTarget(url=self.url, trust=self.trust, clients=clients, former_base=FORMER_BASE)
 
     @property
     def callback_url(self) -> str:
@@ -67,6 +68,7 @@ class OurVtn:
         }  # fmt: skip
         told = [part for name, value in callback.items() for part in (f"--callback-{name}", str(value))]
         where = ["--url", self.url, "--trust", str(self.trust), *clients, *told]
+        where += ["--former-base", FORMER_BASE]
         return CliRunner().invoke(conformance, ["run", "openadr3-vtn", *where, *options])
 
 

@@ -168,8 +168,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         served.append((oadr3_app(_believing(provider, throttled)), settings.oadr3, certificates.for_oadr3))
     if settings.sep2 is not None:
         devices = sep2_server(settings.sep2, store, directory)
-        is_strict = settings.sep2.client_certificates == "standard"
-        app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"), is_strict=is_strict)
+        app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"), is_strict=settings.sep2.is_strict)
         served.append((app, settings.sep2, certificates.for_sep2))
         notifiers.tell_sep2(settings.sep2.notifications, devices, certificates.for_sep2_notifications)
     try:

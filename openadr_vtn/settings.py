@@ -312,6 +312,11 @@ class Sep2Settings(Listener):
     """Whether a device may read its PIN."""
     notifications: Sep2NotificationSettings = Sep2NotificationSettings()
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether the standard's rules for certificates are looked at."""
+        return self.client_certificates == "standard"
+
     @field_validator("time_zone")
     @classmethod
     def _known(cls, name: str) -> str:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from enum import IntEnum
 
 from openadr_core.model.opt import Opt, OptType
+from openadr_core.sep2.responses import DERControlResponse, DrResponse
+from openadr_ven.protocols.sep2.calls import Call, Script
 from openadr_ven.protocols.sep2.memory import KnownControl, Reply, Status
 from openadr_ven.protocols.sep2.schedule import Span
 
@@ -122,3 +124,12 @@ def _final(known: KnownControl, spans: Sequence[Span], said: Sequence[int], now:
     if _is_out(said):
         return Said.COMPLETED_AFTER_OPT_OUT if Said.STARTED in said else Said.NO_PARTICIPATION
     return Said.COMPLETED_AFTER_OPT_IN if Said.OPTED_IN in said else Said.COMPLETED
+
+
+def post_reply(reply: Reply) -> Script[str]:
+    kind = DrResponse if reply.is_load else DERControlResponse
+    response = kind(
+        created_date_time=reply.at, end_device_lfdi=reply.device, status=reply.status, subject=reply.subject
+    )
+    location: str = yield Call(method="POST", href=reply.reply_to, message=response)
+    return location

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from openadr_core.errors import OpenAdrError
 from openadr_core.sep2.base import SubscribableIdentifiedObject, SubscribableList
@@ -67,7 +68,7 @@ def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
     try:
         capability = yield from fetch(dcap, DeviceCapability)
     except Refusal as refusal:
-        if refusal.status in {401, 403}:
+        if refusal.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise NotOurs(str(refusal.status), f"the server does not let us in: {_whom(identity)}") from None
         raise
     offset = yield from _time_offset(capability, now)
@@ -204,6 +205,8 @@ def _register(href: str, identity: Identity, moment: int) -> Script[EndDevice | 
     try:
         location = yield Call(method="POST", href=href, message=wanted)
     except Refusal as refusal:
+        if refusal.status == HTTPStatus.CONFLICT:
+            return None  # it has our wish, and has not let us in yet
         raise NotOurs(
             str(refusal.status), f"the server does not let us register ourselves: {_whom(identity)}"
         ) from refusal

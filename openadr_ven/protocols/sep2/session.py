@@ -22,7 +22,6 @@ from openadr_core.identity import Peer
 from openadr_core.model.opt import Opt
 from openadr_core.model.target import Target
 from openadr_core.oadr2.http_rules import retry_after_s
-from openadr_core.sep2.responses import DERControlResponse, DrResponse
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
     EventReceived,
@@ -38,7 +37,7 @@ from openadr_ven.domain.indications import (
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.backoff import Backoff
-from openadr_ven.protocols.sep2.answering import next_moment, owed, replies_of
+from openadr_ven.protocols.sep2.answering import next_moment, owed, post_reply, replies_of
 from openadr_ven.protocols.sep2.calls import REDIRECTS, REDIRECTS_MAX, Call, Refusal, Script
 from openadr_ven.protocols.sep2.discovery import (
     CATEGORY_BASE,
@@ -60,6 +59,8 @@ from openadr_ven.protocols.sep2.telling import event_id_of, schedules, spans_of,
 
 HINTS_HEEDED_EVERY = timedelta(seconds=1)
 """Whoever may give hints must not make us flood the server with requests."""
+REPLIES_SETTLED_AT_ONCE = 50
+"""The memory of thousands of devices is not written anew for each of them."""
 OFFSET_NOISE_S = 2
 """Time comes in whole seconds, by a line that takes its own: so far two clocks that agree may seem apart."""
 NO_SCHEDULES = "IEEE 2030.5 has no schedules: the server is told control by control"
@@ -109,6 +110,10 @@ class Sep2Session:
         self._hinted = False
         """Something may have changed since the walk under way was begun."""
         self._indications: deque[Indication] = deque()
+        self._answers: dict[str, Opt] = {}
+        """The agent's, by event, until they are in the memory: thousands come at a time."""
+        self._sent = 0
+        """Replies that the server has, and that are in the memory still."""
         self._recorded: tuple[Memory, str] | None = None
         for told in self._memory.told:
             if told.opt is None and told.event.cancelled_at is None:
@@ -116,9 +121,11 @@ class Sep2Session:
 
     @property
     def memory(self) -> Memory:
+        self._fold()
         return self._memory
 
     def record(self) -> str:
+        self._fold()
         if self._recorded is None or self._recorded[0] is not self._memory:
             self._recorded = self._memory, to_record(self._memory)
         return self._recorded[1]
@@ -126,12 +133,11 @@ class Sep2Session:
     # -- what the agent tells ----------------------------------------------------------
 
     def answer(self, opt: Opt) -> None:
-        told = self._memory.told_of(opt.event_id)
-        if told is not None and told.event.version == opt.version:
-            self._memory = self._memory.with_told(replace(told, opt=opt))
-            self._look_at = min(self._look_at, opt.at)
+        self._answers[opt.event_id] = opt
+        self._look_at = min(self._look_at, opt.at)
 
     def retract(self, opt: Opt) -> None:
+        self._fold()
         told = self._memory.told_of(opt.event_id)
         if told is not None and told.opt == opt:
             self._memory = self._memory.with_told(replace(told, opt=None))
@@ -181,7 +187,8 @@ class Sep2Session:
         if self._is_under_way or self._away:
             return None
         moments = [self._place_at, self._programs_at if self._place is not None else FAR]
-        if self._place is not None and (self._memory.replies or self._presence.has_business):
+        has_replies = self._sent < len(self._memory.replies)
+        if self._place is not None and (has_replies or self._presence.has_business):
             moments.append(self._due_at)
         if self._place is not None and (subscribe_at := self._subscribing.next_at(self._due_at)) is not None:
             moments.append(subscribe_at)
@@ -249,9 +256,9 @@ class Sep2Session:
                 return read_time(self._place, moment)
             self._purpose, self._hinted = Purpose.PROGRAMS, False
             return read_programs(self._place)
-        if self._memory.replies:
+        if self._sent < len(self._memory.replies):
             self._purpose = Purpose.REPLY
-            return _post_reply(self._memory.replies[0])
+            return post_reply(self._memory.replies[self._sent])
         self._purpose = Purpose.PRESENCE
         script = self._presence.next_script(self._memory, self._place, moment + self._memory.offset_s)
         self._indications.extend(self._presence.indications())
@@ -262,8 +269,8 @@ class Sep2Session:
 
     def _look(self, now: datetime) -> bool:
         """Say what has come due by the time, or by the agent's answers; whether anything has."""
-        moment = self._moment(now)
-        before = self._memory
+        self._fold()
+        moment, before = self._moment(now), self._memory
         found = schedules(before)
         told = {one.event.id: one for one in before.told}
         known_now: list[KnownControl] = []
@@ -286,6 +293,19 @@ class Sep2Session:
         offset = timedelta(seconds=self._memory.offset_s)
         self._look_at = datetime.fromtimestamp(min(next_at), UTC) - offset if next_at else FAR
         return self._memory != before or bool(said)
+
+    def _fold(self) -> None:
+        """The agent's answers into the memory."""
+        if not self._answers:
+            return
+        answers, self._answers = self._answers, {}
+        told = tuple(
+            replace(one, opt=opt)
+            if (opt := answers.get(one.event.id)) is not None and opt.version == one.event.version
+            else one
+            for one in self._memory.told
+        )
+        self._memory = replace(self._memory, told=told)
 
     # -- what an answer means ----------------------------------------------------------
 
@@ -392,8 +412,12 @@ class Sep2Session:
         self._look(now)
 
     def _replied(self, _location: Any, now: datetime) -> None:
+        """It has been said. Interpretation: who dies meanwhile may say the last few again, which changes nothing."""
         del now
-        self._memory = replace(self._memory, replies=self._memory.replies[1:])
+        self._sent += 1
+        if self._sent == len(self._memory.replies) or self._sent >= REPLIES_SETTLED_AT_ONCE:
+            self._memory = replace(self._memory, replies=self._memory.replies[self._sent :])
+            self._sent = 0
 
     def _told_presence(self, value: Any, now: datetime) -> None:
         self._memory = self._presence.finished(value, self._memory, now)
@@ -413,10 +437,10 @@ class Sep2Session:
             self._fall_back(now, str(refusal))
             return
         self._abandon()
-        reply = self._memory.replies[0]
+        reply = self._memory.replies[self._sent]
         what = f"response {reply.status} to {reply.subject}"
         self._indicate(VtnRefused(what=what, code=str(refusal.status), description=str(refusal)))
-        self._memory = replace(self._memory, replies=self._memory.replies[1:])
+        self._replied(None, now)
 
     def _not_enrolled(self, error: NotOurs, now: datetime) -> None:
         self._abandon()
@@ -470,12 +494,3 @@ class Sep2Session:
 
     def _indicate(self, indication: Indication) -> None:
         self._indications.append(indication)
-
-
-def _post_reply(reply: Reply) -> Script[str]:
-    kind = DrResponse if reply.is_load else DERControlResponse
-    response = kind(
-        created_date_time=reply.at, end_device_lfdi=reply.device, status=reply.status, subject=reply.subject
-    )
-    location: str = yield Call(method="POST", href=reply.reply_to, message=response)
-    return location

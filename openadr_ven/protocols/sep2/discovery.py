@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TypeVar
 
 from openadr_core.errors import OpenAdrError
 from openadr_core.sep2.base import SubscribableIdentifiedObject, SubscribableList
@@ -17,6 +18,8 @@ from openadr_core.sep2.server import DeviceCapability, Time
 from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, fetch, fetch_if_there, whole_list
 from openadr_ven.protocols.sep2.identity import Identity
 from openadr_ven.protocols.sep2.taking import ListedProgram
+
+T = TypeVar("T")
 
 POLL_RATE_S = 900
 """What holds where a resource does not say how often it is to be read."""
@@ -65,16 +68,11 @@ def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
 
     NotOurs if the server does not know us, or says another PIN than the one that we were told.
     """
-    try:
-        capability = yield from fetch(dcap, DeviceCapability)
-    except Refusal as refusal:
-        if refusal.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise NotOurs(str(refusal.status), f"the server does not let us in: {_whom(identity)}") from None
-        raise
+    capability = yield from _as_ourselves(fetch(dcap, DeviceCapability), identity)
     offset = yield from _time_offset(capability, now)
     if capability.end_device_list_link is None:
         raise NotOurs("404", "the server has no EndDeviceList, so it serves no clients of CSIP")
-    listed, devices = yield from _devices(capability.end_device_list_link.href)
+    listed, devices = yield from _as_ourselves(_devices(capability.end_device_list_link.href), identity)
     own = _own(devices, identity)
     if own is None and identity.registers:
         now_there = 0 if offset is None else offset
@@ -149,6 +147,16 @@ def _each_once(found: Mapping[str, tuple[ListedProgram, ...]], addresses: Sequen
 def read_time(place: Place, now: int) -> Script[int | None]:
     """The server's clock less ours, in seconds."""
     return (yield from _time_offset(place.capability, now))
+
+
+def _as_ourselves(script: Script[T], identity: Identity) -> Script[T]:
+    """NotOurs where the server does not let us in; some show strangers their DeviceCapability, and no more."""
+    try:
+        return (yield from script)
+    except Refusal as refusal:
+        if refusal.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise NotOurs(str(refusal.status), f"the server does not let us in: {_whom(identity)}") from None
+        raise
 
 
 def lfdi_of(device: EndDevice, identity: Identity) -> str:

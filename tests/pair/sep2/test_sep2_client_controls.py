@@ -218,6 +218,18 @@ async def test_who_is_not_there_is_told_whom_to_ask_for_and_tries_again(bench: S
     assert [type(one) for one in await client.until(40)] == [i.Registered, i.ReportRequested]
 
 
+@pytest.mark.parametrize("address", ["/dcap", "/edev"])
+async def test_who_is_not_let_in_is_told_whom_to_ask_for(bench: Sep2Bench, client: ClientEnd, address: str) -> None:
+    """Some servers show strangers their DeviceCapability, and some nothing at all."""
+    shut = Response(status=403)
+    client.change = lambda request, answer: shut if request.path.startswith(address) else answer
+    (refused,) = await client.run()
+    assert isinstance(refused, i.NotEnrolled)
+    assert (refused.code, client.peer.lfdi in refused.advice) == ("403", True)
+    client.change = lambda _, answer: answer
+    assert [type(one) for one in await client.until(40)] == [i.Registered, i.ReportRequested]
+
+
 async def test_it_registers_itself_where_it_was_told_to(bench: Sep2Bench) -> None:
     client = client_of(bench, registers=True)
     assert [type(one) for one in await client.run()] == [i.Registered, i.ReportRequested]

@@ -35,7 +35,8 @@ async def mailboxes_of(uow: UnitOfWork, parties: Collection[Party], now: datetim
 async def owe_current(uow: UnitOfWork, party: Party, now: datetime, devices: Sequence[EndDevice] | None = None) -> None:
     """Owe a party the current events that it has come to be entitled to, and the news of those that it has lost.
 
-    ``devices`` of IEEE 2030.5 are those about which something has changed; None: it may be any of the party's.
+    ``devices`` of IEEE 2030.5 are those about which something has changed, but for the fact that one has gone; None:
+    it may be any of the party's.
     """
     await uow.alone()
     theirs = await uow.registry.devices(party.id, limit=ALL) if devices is None else devices
@@ -54,7 +55,7 @@ async def owe_current(uow: UnitOfWork, party: Party, now: datetime, devices: Seq
             [party],
             (row for row in rows if row.event_id == event.id),
             now,
-            listeners=await listeners_of(uow, event.id) if theirs else NOBODY,
+            listeners=NOBODY if devices is None and not theirs else await listeners_of(uow, event.id),
         )
     ]
     await uow.deliveries.owe(new)

@@ -84,6 +84,7 @@ async def add_device(store: Store, *, party: str, lfdi: str, wish: DeviceWish, a
     """Out-of-band registration: the device finds itself when it first comes (1.3)."""
     moment = int(now.timestamp())
     async with store.unit_of_work() as uow:
+        await uow.alone()  # here and below: what it is told is read beside events that are being written
         owner = await party_named(uow, party)
         text = _lfdi(lfdi)
         device = EndDevice(
@@ -98,18 +99,21 @@ async def add_device(store: Store, *, party: str, lfdi: str, wish: DeviceWish, a
 
 async def change_device(store: Store, lfdi: str, wish: DeviceWish, *, actor: str, now: datetime) -> EndDevice:
     async with store.unit_of_work() as uow:
+        await uow.alone()
         device = await device_named(uow, lfdi)
         changed = await _wished(uow, device, wish, int(now.timestamp()))
         await uow.registry.save_device(changed)
-        await _owe_owner(uow, changed, now)
+        await _owe_owner(uow, changed, now, [changed])
         await _note(uow, actor, "change device", device.lfdi, now)
     return changed
 
 
 async def remove_device(store: Store, lfdi: str, *, actor: str, now: datetime) -> EndDevice:
     async with store.unit_of_work() as uow:
+        await uow.alone()
         device = await device_named(uow, lfdi)
         await uow.registry.remove_device(device)
+        await _owe_owner(uow, device, now, [])
         await _note(uow, actor, "remove device", device.lfdi, now)
     return device
 
@@ -164,10 +168,10 @@ async def _gather_all(uow: UnitOfWork, now: datetime) -> None:
             await publish(uow, event, programs[event.program_id], now)
 
 
-async def _owe_owner(uow: UnitOfWork, device: EndDevice, now: datetime) -> None:
+async def _owe_owner(uow: UnitOfWork, device: EndDevice, now: datetime, changed: Sequence[EndDevice]) -> None:
     owner = await uow.parties.by_id(device.party_id)
     if owner is not None:
-        await owe_current(uow, owner, now, [device])
+        await owe_current(uow, owner, now, changed)
 
 
 async def _wished(uow: UnitOfWork, device: EndDevice, wish: DeviceWish, moment: int) -> EndDevice:

@@ -93,6 +93,7 @@ async def register(scene: Scene) -> Reply:
         raise HttpRefusal(403)
     wanted = scene.message(EndDevice)
     lfdi = (wanted.lfdi or scene.peer.lfdi).upper()
+    await scene.uow.alone()  # here and below: what it is told is read beside events that are being written
     await _check_may_register(scene, lfdi, wanted.sfdi)
     known = await scene.uow.registry.device_by_lfdi(lfdi)
     if known is not None:
@@ -112,6 +113,7 @@ async def register(scene: Scene) -> Reply:
 
 async def change_device(scene: Scene, number: str) -> Reply:
     """A device may say what it is; who it is stays."""
+    await scene.uow.alone()
     found = await scene.device(number)
     wanted = scene.message(EndDevice)
     if wanted.sfdi != found.sfdi or (wanted.lfdi is not None and wanted.lfdi.upper() != found.lfdi):
@@ -122,7 +124,9 @@ async def change_device(scene: Scene, number: str) -> Reply:
 
 
 async def deregister(scene: Scene, number: str) -> Reply:
+    await scene.uow.alone()
     await scene.uow.registry.remove_device(await scene.device(number))
+    await owe_current(scene.uow, scene.party, datetime.fromtimestamp(scene.now, UTC), [])
     return Reply(status=204)
 
 

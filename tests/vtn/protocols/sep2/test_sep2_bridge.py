@@ -326,3 +326,13 @@ async def test_at_the_beginning_of_time_for_no_time_calls_off(
     await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, intervalPeriod=called_off)
     (control,) = await controls_of(told)
     assert control.event_status.current_status == Status.CANCELLED
+
+
+async def test_who_has_no_device_left_that_reads_it_is_rid_of_it(
+    sep2: Sep2Bench, operator: Operator, fleet: Client
+) -> None:
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5, targets=["feeder-7"])
+    await sep2_groups.remove_device(sep2.store, AGGREGATED[0], actor=ACTOR, now=sep2.now)
+    assert await operator.owed(event_id) == {"id-agg": (0, False)}
+    assert await fleet.status("DELETE", "/edev/4") == 204
+    assert await operator.owed(event_id) == {"id-agg": (1, True)}

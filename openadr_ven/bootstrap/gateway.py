@@ -14,7 +14,7 @@ from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_ven.adapters.fleet_source import open_fleet
 from openadr_ven.fleet.columns import Mode
-from openadr_ven.gateways.cloud.api import Api, Credentials
+from openadr_ven.gateways.cloud.api import Api, Credentials, Pause
 from openadr_ven.gateways.cloud.driver import VendorCloud
 from openadr_ven.gateways.cloud.mapping import ReadTemplate, RequestTemplate
 from openadr_ven.gateways.cloud.pace import Pace
@@ -101,7 +101,7 @@ def _ocpp(chosen: OcppSettings, now: Now) -> tuple[Driver, frozenset[str]]:
     return central, frozenset(device for one in stations.values() for device in one.evses.values())
 
 
-def _cloud(chosen: CloudSettings, now: Now) -> Driver:
+def _cloud(chosen: CloudSettings, now: Now, *, pause: Pause = asyncio.sleep) -> Driver:
     token = chosen.token
     credentials = Credentials() if token is None else Credentials(
         token_url=token.url, client_id=token.client_id, secret=token.secret_file.read_text().strip(), scope=token.scope
@@ -113,7 +113,7 @@ def _cloud(chosen: CloudSettings, now: Now) -> Driver:
     pace = Pace(per_minute=chosen.requests_per_minute, burst=chosen.burst)
     dice = random.Random()  # noqa: S311  (jitter of retries)
     return VendorCloud(
-        Api(client, credentials, pace, tries=chosen.tries, now=now, dice=dice),
+        Api(client, credentials, pace, tries=chosen.tries, now=now, dice=dice, pause=pause),
         devices=chosen.devices,
         orders={
             Mode[mode]: tuple(RequestTemplate(**one.model_dump()) for one in requests)

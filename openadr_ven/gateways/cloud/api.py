@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,6 +26,8 @@ TOKEN_SPARE = timedelta(seconds=60)
 TOKEN_DEFAULT_S = 3_600.0
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+Pause = Callable[[float], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -53,14 +55,18 @@ class Api:
         tries: int,
         now: Callable[[], datetime],
         dice: random.Random,
+        pause: Pause = asyncio.sleep,
+        answer_max_bytes: int = ANSWER_MAX_BYTES,
     ) -> None:
-        """``client`` knows the base address, the trust and the deadlines."""
+        """``client`` knows the base address, the trust and the deadlines; ``pause`` waits for so many seconds."""
         self._client = client
         self._credentials = credentials
         self._pace = pace
         self._tries = tries
         self._now = now
         self._dice = dice
+        self._pause = pause
+        self._answer_max_bytes = answer_max_bytes
         self._token = "" if credentials.token_url else credentials.secret
         self._token_until: datetime | None = None
         self._renewing = asyncio.Lock()
@@ -82,7 +88,7 @@ class Api:
                 pause_s += RETRY_FIRST_S * 2.0**attempt * self._dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
             if until is not None and self._now() + timedelta(seconds=pause_s) >= until:
                 raise Unreachable(f"{method} {path}: {problem}")
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
             try:
                 answer = await self._once(method, path, body)
             except httpx.HTTPError as error:
@@ -111,7 +117,7 @@ class Api:
             received = bytearray()
             async for part in answer.aiter_bytes():
                 received += part
-                if len(received) > ANSWER_MAX_BYTES:
+                if len(received) > self._answer_max_bytes:
                     raise httpx.DecodingError("the answer is too large", request=request)
         finally:
             await answer.aclose()

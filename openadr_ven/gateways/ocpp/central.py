@@ -62,6 +62,7 @@ class CentralSystem:
         tls: ssl.SSLContext,
         stack_level: int,
         now: Callable[[], datetime],
+        greet_after_s: float = GREET_AFTER_S,
     ) -> None:
         """By identity, the last part of the address that each station calls; ConfigError if two have one device."""
         places = [(device, identity) for identity, one in stations.items() for device in one.evses.values()]
@@ -74,6 +75,7 @@ class CentralSystem:
         self._host, self._port, self._tls = host, port, tls
         self._stack_level = stack_level
         self._now = now
+        self._greet_after_s = greet_after_s
         # Unlike before a restart: a station may still be in a transaction that we have numbered.
         self._numbers = count(int(now().timestamp()))
         self._hear: Hear = lambda _readings: None
@@ -166,7 +168,7 @@ class CentralSystem:
             await before.close()
         self._sessions[identity] = session
         log.info("station connected", station=identity, version=version.value)
-        greeting = asyncio.create_task(_greet(session))
+        greeting = asyncio.create_task(_greet(session, self._greet_after_s))
         try:
             session.say()
             await session.listen()
@@ -197,8 +199,8 @@ class _Wire:
         await self._socket.close()
 
 
-async def _greet(session: Session) -> None:
-    await asyncio.sleep(GREET_AFTER_S)
+async def _greet(session: Session, after_s: float) -> None:
+    await asyncio.sleep(after_s)
     try:
         await session.greet()
     except ConnectionError:

@@ -60,18 +60,15 @@ path = "/commands/{device}"
 """
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses of the API, which are not waited for."""
-    pauses: list[float] = []
-    sleep = asyncio.sleep
+class Pauses:
+    """What the API waits for, which is not waited for."""
 
-    async def paused(seconds: float) -> None:
-        pauses.append(seconds)
-        await sleep(0)
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
 
-    monkeypatch.setattr("openadr_ven.gateways.cloud.api.asyncio.sleep", paused)
-    return pauses
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        await asyncio.sleep(0)
 
 
 def settings(folder: Path, text: str | None = None) -> GatewaySettings:
@@ -86,7 +83,7 @@ def settings(folder: Path, text: str | None = None) -> GatewaySettings:
 def cloud(folder: Path, text: str | None = None) -> VendorCloud:
     chosen = settings(folder, text).cloud
     assert chosen is not None
-    driver = _cloud(chosen, lambda: datetime.now(UTC))
+    driver = _cloud(chosen, lambda: datetime.now(UTC), pause=Pauses())
     assert isinstance(driver, VendorCloud)
     return driver
 
@@ -229,7 +226,7 @@ async def test_one_device_that_cannot_be_read_keeps_no_other_from_it(
     chosen = load(path).cloud
     assert chosen is not None
     heard: list[Reading] = []
-    reading = asyncio.create_task(_cloud(chosen, lambda: datetime.now(UTC)).run(heard.extend))
+    reading = asyncio.create_task(_cloud(chosen, lambda: datetime.now(UTC), pause=Pauses()).run(heard.extend))
     await until(lambda: heard)
     reading.cancel()
     (found,) = heard
@@ -256,11 +253,25 @@ class Clock:
         return self.now
 
 
-def api(client: httpx.AsyncClient, clock: Clock, *, tries: int = 4) -> Api:
+def api(
+    client: httpx.AsyncClient,
+    clock: Clock,
+    *,
+    tries: int = 4,
+    pause: Pauses | None = None,
+    answer_max_bytes: int = 1_000_000,
+) -> Api:
     credentials = Credentials(token_url=TOKEN_URL, client_id="id", secret="s", scope="read write")  # noqa: S106
     return Api(
-        client, credentials, Pace(per_minute=1e9, burst=1), tries=tries, now=clock, dice=random.Random(1)
-    )  # fmt: skip
+        client,
+        credentials,
+        Pace(per_minute=1e9, burst=1),
+        tries=tries,
+        now=clock,
+        dice=random.Random(1),
+        pause=pause or Pauses(),
+        answer_max_bytes=answer_max_bytes,
+    )
 
 
 async def test_a_token_is_renewed_before_it_ends_and_when_it_is_refused(
@@ -301,15 +312,12 @@ async def test_without_a_token_nobody_is_asked(
     assert route.call_count == 0
 
 
-async def test_an_answer_without_end_is_cut_off(
-    respx_mock: respx.MockRouter, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("openadr_ven.gateways.cloud.api.ANSWER_MAX_BYTES", 1_000)
+async def test_an_answer_without_end_is_cut_off(respx_mock: respx.MockRouter, now: datetime) -> None:
     with_token(respx_mock)
     respx_mock.get(f"{URL}/x").respond(content=b" " * 5_000)
     async with httpx.AsyncClient(base_url=URL) as client:
         with pytest.raises(Unreachable, match="DecodingError"):
-            await api(client, Clock(now), tries=1).ask("GET", "/x")
+            await api(client, Clock(now), tries=1, answer_max_bytes=1_000).ask("GET", "/x")
 
 
 async def test_what_the_vendor_refuses_says_how(respx_mock: respx.MockRouter, now: datetime) -> None:
@@ -322,15 +330,15 @@ async def test_what_the_vendor_refuses_says_how(respx_mock: respx.MockRouter, no
 
 @pytest.mark.parametrize(("told", "pause_s"), [("7", 7.0), ("Wed, 15 Jul 2026 18:30:20 GMT", 20.0), ("soon", 0.0)])
 async def test_a_vendor_that_wants_to_be_left_alone_is(
-    respx_mock: respx.MockRouter, now: datetime, told: str, pause_s: float, no_waiting: list[float]
+    respx_mock: respx.MockRouter, now: datetime, told: str, pause_s: float
 ) -> None:
     with_token(respx_mock)
     respx_mock.get(f"{URL}/x").mock(
         side_effect=[httpx.Response(503, headers={"Retry-After": told}), httpx.Response(200)]
     )
     async with httpx.AsyncClient(base_url=URL) as client:
-        await api(client, Clock(now)).ask("GET", "/x")
-    assert pause_s <= no_waiting[-1] <= pause_s + 3.0
+        await api(client, Clock(now), pause=(pauses := Pauses())).ask("GET", "/x")
+    assert pause_s <= pauses.seconds[-1] <= pause_s + 3.0
 
 
 @given(per_minute=st.floats(1.0, 6_000.0), burst=st.integers(1, 50), gaps=st.lists(st.floats(0.0, 10.0), max_size=200))

@@ -72,7 +72,12 @@ class Running:
 
 @asynccontextmanager
 async def serving(
-    lab: Lab, *, client: Chain | None = None, password_sha256: str = "", certificate_sha256: str = ""
+    lab: Lab,
+    *,
+    client: Chain | None = None,
+    password_sha256: str = "",
+    certificate_sha256: str = "",
+    greet_after_s: float = 2.0,
 ) -> AsyncIterator[Running]:
     def access(device: str) -> StationAccess:
         return StationAccess(evses={1: device}, password_sha256=password_sha256, certificate_sha256=certificate_sha256)
@@ -84,6 +89,7 @@ async def serving(
         tls=server_context("ocpp", [lab.chain("openadr-ecc-vtn")], [lab.trust("ecc")], "optional"),
         stack_level=1,
         now=lambda: datetime.now(UTC),
+        greet_after_s=greet_after_s,
     )
     running = Running(central, client_context("oadr3", client, [lab.trust("ecc")]))
     task = asyncio.create_task(central.run(running.hear))
@@ -169,12 +175,9 @@ async def test_a_vehicle_feeds_in_2_1_and_in_no_older_version(lab: Lab) -> None:
 
 
 @VERSIONS
-async def test_a_station_is_asked_for_its_unit_and_to_measure(
-    lab: Lab, version: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("openadr_ven.gateways.ocpp.central.GREET_AFTER_S", 0.0)
+async def test_a_station_is_asked_for_its_unit_and_to_measure(lab: Lab, version: Version) -> None:
     async with (
-        serving(lab, password_sha256=DIGEST) as running,
+        serving(lab, password_sha256=DIGEST, greet_after_s=0.0) as running,
         connected(version, running.central.port, running.tls, password=PASSWORD) as station,
     ):
         station.knows_watts = False

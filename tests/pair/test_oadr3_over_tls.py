@@ -101,12 +101,12 @@ def ven_end(vtn: SecureVtn, folder: Path, secret: str, answer: OptType = OptType
     return VenEnd(agent, speaking, upstream)
 
 
-async def event_of(vtn: SecureVtn) -> str:
+async def event_of(vtn: SecureVtn, **changes: Any) -> str:
     secret = await vtn.add("desk", Role.BUSINESS)
     async with vtn.client() as http:
         bearer = {"Authorization": f"Bearer {await token_of(http, 'desk', secret)}"}
         made = await http.post(f"{OADR3}/programs", json={"programName": "relief"}, headers=bearer)
-        answer = await http.post(f"{OADR3}/events", json=relief_event(made.json()["id"]), headers=bearer)
+        answer = await http.post(f"{OADR3}/events", json=relief_event(made.json()["id"], **changes), headers=bearer)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -119,6 +119,22 @@ async def read(vtn: SecureVtn, what: str) -> list[dict[str, Any]]:
             await ask(http, await token_of(http, f"reader of {what}", secret), f"{OADR3}/{what}")
         ).json()
         return found
+
+
+@pytest.mark.openadr3("R7.12")
+async def test_it_bids_for_capacity_where_an_event_asks_and_its_settings_say_so(vtn: SecureVtn, tmp_path: Path) -> None:
+    offered = [{"type": "IMPORT_CAPACITY_AVAILABLE", "values": [25]}]
+    event_id = await event_of(
+        vtn, intervals=[{"id": 3, "payloads": offered}],
+        reportDescriptors=[{"payloadType": f"{way}_RESERVATION_CAPACITY"} for way in ("IMPORT", "EXPORT")],
+    )  # fmt: skip
+    ven = ven_end(vtn, tmp_path, await vtn.add("ven-1"), bids={"import_kw": 40, "import_fee_max": 0.3})
+    (not_bid,) = [one for one in await ven.run() if isinstance(one, i.ReportNotOffered)]
+    assert not_bid.what == "EXPORT_RESERVATION_CAPACITY"
+    (report,) = [one for one in await read(vtn, "reports") if "RESERVATION" in one["reportName"]]
+    (interval,) = report["resources"][0]["intervals"]
+    assert (report["eventID"], interval["id"]) == (event_id, 3)
+    assert interval["payloads"] == [{"type": "IMPORT_RESERVATION_CAPACITY", "values": [25.0]}]
 
 
 @pytest.mark.parametrize("base", [OADR3, OADR301])

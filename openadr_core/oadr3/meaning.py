@@ -36,7 +36,6 @@ from openadr_core.units import from_scale
 
 NOTHING = timedelta()
 
-_BARGAIN = "it moves nothing: capacity beyond the subscription is bid for by a report, where the event asks for one"
 _CTA_2045 = "no gateway of the fleet speaks CTA-2045"
 NOT_FOLLOWED: dict[str, str] = {
     "PRICE_ALTERNATE": "it stands beside PRICE, and the program does not say which of both holds",
@@ -46,13 +45,15 @@ NOT_FOLLOWED: dict[str, str] = {
     "CONTROL_LEVEL_OFFSET_PERCENT": "the standard says both that lower is less load and that negative is more",
     "CTA2045_REBOOT": _CTA_2045,
     "CTA2045_SET_OVERRIDE_STATUS": _CTA_2045,
-    **{
-        f"{way}_CAPACITY_{what}": _BARGAIN
-        for way in ("IMPORT", "EXPORT")
-        for what in ("RESERVATION_FEE", "AVAILABLE", "AVAILABLE_PRICE")
-    },
 }
 """Why types of the standard move no device."""
+OF_BARGAINS = frozenset(
+    f"{way}_CAPACITY_{what}"
+    for way in ("IMPORT", "EXPORT")
+    for what in ("RESERVATION_FEE", "AVAILABLE", "AVAILABLE_PRICE", "AVAILABLE_FEE")
+)
+"""They say what capacity beyond the subscription is to be had, and for how much: nothing that a device could do, so
+that leaving it aside is no refusal. Who bids reads it (``openadr_ven/protocols/oadr3/bids.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,11 @@ def _text(value: Value) -> str:
 def _signals(
     placed: Sequence[Placed], program: Program, descriptors: Descriptors, starts_at: datetime
 ) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
-    types = [name for name in types_of(placed) if name != BASELINE and not name.startswith(ALERT)]
+    types = [
+        name
+        for name in types_of(placed)
+        if name != BASELINE and not name.startswith(ALERT) and base_type(name) not in OF_BARGAINS
+    ]
     signals: list[Signal] = []
     not_read = [f"{name}: more than {EVENT_SIGNALS_MAX} types of payloads" for name in types[EVENT_SIGNALS_MAX:]]
     for name in types[:EVENT_SIGNALS_MAX]:

@@ -12,7 +12,7 @@ from openadr_core.errors import RemoteProtocolError
 from openadr_core.model.event import Alert, DrEvent, SignalKind
 from openadr_core.model.timeline import segments
 from openadr_core.oadr3.decode import decode_event, decode_program
-from openadr_core.oadr3.meaning import NOT_FOLLOWED, meaning_of
+from openadr_core.oadr3.meaning import NOT_FOLLOWED, OF_BARGAINS, meaning_of
 from openadr_core.oadr3.translate import program_of
 
 NOON = datetime(2030, 7, 1, 12, tzinfo=UTC)
@@ -76,6 +76,13 @@ def test_a_type_has_a_meaning(payload_type: str, value: Any, descriptor: Any, ki
     assert [signal.kind for signal in event.signals] == [kind]
     assert asked(event, NOON) == meant
     assert event.not_read == ()
+
+
+@pytest.mark.openadr3("R7.12")
+@pytest.mark.parametrize("payload_type", sorted(OF_BARGAINS))
+def test_or_it_is_of_a_bargain_and_leaving_it_aside_is_no_refusal(payload_type: str) -> None:
+    event = meaning(payload_type, [1])
+    assert (event.signals, event.not_read) == ((), ())
 
 
 @pytest.mark.parametrize("payload_type", [*NOT_FOLLOWED, "ACME_SPECIAL"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from openadr_core.oadr3.meaning import NOT_FOLLOWED
+from openadr_core.oadr3.meaning import NOT_FOLLOWED, OF_BARGAINS
 from openadr_core.oadr3.payload_types import CAPACITIES, SIGNAL_KINDS
 from openadr_ven.domain.alerting import STORMS
 
@@ -37,6 +37,7 @@ def test_a_type_of_the_standard_has_its_row(payload_type: str) -> None:
     assert (told == "nothing") == (payload_type not in SIGNAL_KINDS)
     if payload_type in NOT_FOLLOWED:
         assert done.startswith("left aside")
+    assert done.startswith("moves nothing") == (payload_type in OF_BARGAINS)
     if payload_type in CAPACITIES:
         assert not done.startswith("left aside")
     assert ("batteries" in done and "stay full" in done) == (payload_type in STORMS)

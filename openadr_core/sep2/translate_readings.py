@@ -37,7 +37,8 @@ def readings_of(
     """
     for series in sent:
         kind = series.reading_type
-        if kind is None or kind.uom not in UNITS or kind.data_qualifier == MINIMUM:
+        measurand = None if kind is None else measurand_of(kind)
+        if kind is None or kind.uom is None or measurand is None:
             continue
         length = timedelta(seconds=kind.interval_length or 0)
         told = DataPoint(
@@ -48,7 +49,7 @@ def readings_of(
             min_period=length,
             max_period=length,
         )
-        scale = 10.0 ** (kind.power_of_ten_multiplier or 0) * (-1 if kind.flow_direction == REVERSE else 1)
+        scale = scale_of(kind)
         ended = series.last_update_time or received_at
         for one, starts_at, lasts in _placed(series, length, ended):
             if one.value is not None:
@@ -79,6 +80,18 @@ def _measurand(kind: m.ReadingType) -> Measurand:
 
 def _phase(kind: m.ReadingType) -> tuple[str, ...]:
     return () if kind.phase not in PHASES else (PHASES[kind.phase],)
+
+
+def measurand_of(kind: m.ReadingType) -> Measurand | None:
+    """None for what is not kept: what no unit of ours says, and the least value of an interval."""
+    if kind.uom not in UNITS or kind.data_qualifier == MINIMUM:
+        return None
+    return Measurand.PEAK if kind.data_qualifier == MAXIMUM else Measurand.USAGE
+
+
+def scale_of(kind: m.ReadingType) -> float:
+    """What a value is multiplied by."""
+    return 10.0 ** (kind.power_of_ten_multiplier or 0) * (-1 if kind.flow_direction == REVERSE else 1)
 
 
 def _placed(

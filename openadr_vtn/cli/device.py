@@ -108,6 +108,18 @@ def remove(api: OperatorApi, lfdi: str) -> None:
     click.echo(f"Device {lfdi} is removed.")
 
 
+@device.command("clear-meters")
+@click.argument("lfdi")
+@operator_option
+def clear_meters(api: OperatorApi, lfdi: str) -> None:
+    """Drop the meters that a device mirrors.
+
+    What they have told stays. A device that goes on to report makes them anew.
+    """
+    api.remove(f"sep2/devices/{lfdi}/meters")
+    click.echo(f"The meters of {lfdi} are dropped.")
+
+
 @device.command()
 @click.argument("party")
 @click.argument("pen", type=int)

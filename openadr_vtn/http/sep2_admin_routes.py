@@ -43,6 +43,7 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.get(device, scoped(READ_ALL, one_device)),
         web.put(device, scoped(MANAGE_PARTIES, change_device)),
         web.delete(device, scoped(MANAGE_PARTIES, remove_device)),
+        web.delete(f"{device}/meters", scoped(MANAGE_PARTIES, clear_meters)),
         web.post(f"{base}/aggregators", scoped(MANAGE_PARTIES, name_aggregator)),
         web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
         web.get(f"{base}/rates", scoped(READ_ALL, list_rates)),
@@ -195,6 +196,13 @@ async def remove_device(request: web.Request, desk: Desk, caller: Caller) -> web
     )
     desk.wrote(caller, "remove device", removed.lfdi)
     return answered({"lfdi": removed.lfdi})
+
+
+async def clear_meters(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    lfdi = request.match_info["lfdi"]
+    cleared = await sep2_groups.clear_meters(desk.store, lfdi, actor=caller.actor, now=desk.now())
+    desk.wrote(caller, "clear meters", lfdi)
+    return answered({"cleared": cleared})
 
 
 async def name_aggregator(request: web.Request, desk: Desk, caller: Caller) -> web.Response:

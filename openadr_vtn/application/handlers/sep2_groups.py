@@ -22,7 +22,7 @@ RATE_MOST_S = 86_400
 RATES = (
     "DERList", "DERProgramList", "DemandResponseProgramList", "DeviceCapability", "EndDevice", "EndDeviceList",
     "FunctionSetAssignmentsList", "LogEventList", "MirrorUsagePointList", "Registration", "SelfDevice",
-    "SubscriptionList", "Time",
+    "SubscriptionList", "Time", "UsagePointList",
 )  # fmt: skip
 """What has a pollRate of its own; ``EndDevice`` is the postRate that devices are given."""
 
@@ -116,6 +116,17 @@ async def remove_device(store: Store, lfdi: str, *, actor: str, now: datetime) -
         await _owe_owner(uow, device, now, [])
         await _note(uow, actor, "remove device", device.lfdi, now)
     return device
+
+
+async def clear_meters(store: Store, lfdi: str, *, actor: str, now: datetime) -> int:
+    """Drop the meters that a device mirrors (what they have told stays); how many they were."""
+    async with store.unit_of_work() as uow:
+        device = await device_named(uow, lfdi)
+        found = [one for one in await uow.mirrors.mirrors(device.party_id) if one.lfdi == device.lfdi]
+        for one in found:
+            await uow.mirrors.remove_mirror(one.number)
+        await _note(uow, actor, "clear meters", device.lfdi, now)
+    return len(found)
 
 
 async def name_aggregator(store: Store, party: str, *, pen: int, actor: str, now: datetime) -> Aggregator:

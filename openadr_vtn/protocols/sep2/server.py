@@ -33,7 +33,15 @@ from openadr_vtn.protocols.sep2.http_rules import (
     query_of,
 )
 from openadr_vtn.protocols.sep2.kept import Kept, KeptAnswers
-from openadr_vtn.protocols.sep2.resources import capability, devices, mirrors, programs, responses, subscriptions
+from openadr_vtn.protocols.sep2.resources import (
+    capability,
+    devices,
+    mirrors,
+    programs,
+    responses,
+    subscriptions,
+    usage_points,
+)
 from openadr_vtn.protocols.sep2.scene import Scene, Sep2Desk, Speech
 
 Handler = Callable[..., Awaitable[Reply]]
@@ -104,6 +112,15 @@ ROUTES = [
     _route("/dr/#/edc/#", {"GET": programs.end_device_control}),
     _route("/dr/#/actedc", {"GET": programs.active_end_device_controls}),
     _route("/rsps/#/rsp", {"POST": responses.answer}),
+    _route("/upt", {"GET": usage_points.usage_points}),
+    _route("/upt/#", {"GET": usage_points.usage_point}),
+    _route("/upt/#/mr", {"GET": usage_points.meter_readings}),
+    _route("/upt/#/mr/#", {"GET": usage_points.meter_reading}),
+    _route("/upt/#/mr/#/rt", {"GET": usage_points.reading_type}),
+    _route("/upt/#/mr/#/rs", {"GET": usage_points.reading_sets}),
+    _route("/upt/#/mr/#/rs/#", {"GET": usage_points.reading_set}),
+    _route("/upt/#/mr/#/rs/#/r", {"GET": usage_points.readings}),
+    _route("/upt/#/mr/#/rs/#/r/#", {"GET": usage_points.reading}),
     _route("/mup", {"GET": mirrors.mirrors, "POST": mirrors.save_mirror}),
     _route(
         "/mup/#",

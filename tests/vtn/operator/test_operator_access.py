@@ -80,6 +80,7 @@ ROUTES = [
     ("GET", f"{ADMIN}/opts", "read_all"),
     ("GET", f"{ADMIN}/availability", "read_all"),
     ("GET", f"{ADMIN}/sep2/subscriptions", "read_all"),
+    ("DELETE", f"{ADMIN}/sep2/devices/x/meters", "manage_parties"),
     ("GET", f"{ADMIN}/sep2/subscriptions/given-up", "read_all"),
     ("POST", f"{ADMIN}/sep2/subscriptions/replay", "manage_parties"),
     ("GET", f"{ADMIN}/sep2/groups", "read_all"),

@@ -17,6 +17,7 @@ async def capability(scene: Scene) -> Reply:
         response_set_list_link=None,
         time_link=scene.link("/tm"),
         end_device_list_link=scene.list_link("/edev", devices),
+        usage_point_list_link=scene.list_link("/upt", mirrors),
         mirror_usage_point_list_link=scene.list_link("/mup", mirrors),
         self_device_link=scene.link("/sdev"),
     )

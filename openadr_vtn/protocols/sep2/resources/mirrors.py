@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from openadr_core.model.report import DataSource
 from openadr_core.sep2.decode import read
 from openadr_core.sep2.encode import encode
 from openadr_core.sep2.metering import (
@@ -97,11 +98,15 @@ async def _saved(scene: Scene, wanted: MirrorUsagePoint) -> tuple[StoredMirror, 
     )  # fmt: skip
 
 
-async def _keep_readings(scene: Scene, stored: StoredMirror, sent: tuple[MirrorMeterReading, ...]) -> None:
+def source_in(scene: Scene, stored: StoredMirror) -> DataSource:
+    """Of what the mirror's readings are."""
     point: MirrorUsagePoint = read(parse(stored.body))
     is_its_own = any(certificate.lfdi == stored.lfdi for certificate in scene.party.certificates)
-    source = source_of(point, stored.lfdi, is_whole_party=is_its_own)
-    found = list(readings_of(sent, source=source, received_at=scene.now))
+    return source_of(point, stored.lfdi, is_whole_party=is_its_own)
+
+
+async def _keep_readings(scene: Scene, stored: StoredMirror, sent: tuple[MirrorMeterReading, ...]) -> None:
+    found = list(readings_of(sent, source=source_in(scene, stored), received_at=scene.now))
     if found:
         now = datetime.fromtimestamp(scene.now, UTC)
         await scene.uow.reports.add_readings(scene.party.id, found, now)

@@ -5,17 +5,26 @@ from datetime import timedelta
 
 import pytest
 
+from openadr_core.errors import NotFound
 from openadr_core.model.report import Measurand
-from openadr_core.sep2.base import DateTimeInterval
+from openadr_core.sep2.base import DateTimeInterval, ListLink
 from openadr_core.sep2.metering import (
+    MeterReading,
+    MeterReadingList,
     MirrorMeterReading,
     MirrorReadingSet,
     MirrorUsagePoint,
     MirrorUsagePointList,
     Reading,
+    ReadingList,
+    ReadingSet,
+    ReadingSetList,
     ReadingType,
+    UsagePointList,
 )
-from tests.vtn.protocols.sep2.sep2_bench import Client, Sep2Bench
+from openadr_core.sep2.server import DeviceCapability
+from openadr_vtn.application.handlers import sep2_groups
+from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench
 
 ACTIVE_POWER = ReadingType(
     uom=38, kind=37, data_qualifier=2, flow_direction=1, power_of_ten_multiplier=1, interval_length=300
@@ -100,3 +109,55 @@ async def test_a_mirror_is_its_makers_alone(sep2: Sep2Bench, one: Client) -> Non
 async def test_a_value_beyond_its_type_is_refused(sep2: Sep2Bench, one: Client) -> None:
     await one.ask("POST", "/mup", point(one))
     assert await one.status("POST", "/mup/1", measured(sep2.moment, 2**47)) == 400
+
+
+async def test_what_was_mirrored_is_read_as_usage_points(sep2: Sep2Bench, one: Client) -> None:
+    """By links alone, from the day's set to the value as it was sent; nobody else's."""
+    fed = replace(SERIES, mrid="AB" * 16, reading_type=replace(ACTIVE_POWER, flow_direction=19))
+    await one.ask("POST", "/mup", replace(point(one), mirror_meter_reading=(SERIES, fed)))
+    start = sep2.moment // 86_400 * 86_400
+    assert await one.status("POST", "/mup/1", measured(start, 120, -30)) == 201
+    assert await one.status("POST", "/mup/1", measured(start + 300, 7, series=fed)) == 201
+    link = (await one.get("/dcap", DeviceCapability)).usage_point_list_link
+    assert link is not None
+    assert link.all == 1
+    (usage_point,) = (await one.get(f"{link.href}?l=5", UsagePointList)).usage_point
+    assert (usage_point.mrid, usage_point.device_lfdi, usage_point.role_flags) == (
+        POINT.mrid, one.peer.lfdi, POINT.role_flags,
+    )  # fmt: skip
+    assert usage_point.meter_reading_list_link is not None
+    told = {}
+    series = (await one.get(f"{usage_point.meter_reading_list_link.href}?l=9", MeterReadingList)).meter_reading
+    for each in series:
+        assert (await one.get(str(each.href), MeterReading)).mrid == each.mrid
+        kind = await one.get(each.reading_type_link.href, ReadingType)
+        assert each.reading_set_list_link is not None
+        (day,) = (await one.get(f"{each.reading_set_list_link.href}?l=9", ReadingSetList)).reading_set
+        assert (day.time_period.start, day.time_period.duration) == (start, 86_400)
+        assert (await one.get(str(day.href), ReadingSet)).mrid == day.mrid
+        assert day.reading_list_link is not None
+        listed = await one.get(f"{day.reading_list_link.href}?l=9", ReadingList)
+        assert listed.all == day.reading_list_link.all == listed.results
+        assert await one.get(str(listed.reading[-1].href), Reading) == listed.reading[-1]
+        told[each.mrid] = [
+            (kind.flow_direction, one.time_period and one.time_period.start, one.value) for one in listed.reading
+        ]
+    assert [one.mrid for one in series] == [fed.mrid, SERIES.mrid], "by mRID, downwards"
+    assert told == {SERIES.mrid: [(1, start, 120), (1, start + 300, -30)], fed.mrid: [(19, start + 300, 7)]}
+    two = await sep2.enrol("two")
+    for path in ("/upt/1", "/upt/1/mr", "/upt/1/mr/1", "/upt/1/mr/1/rs"):
+        assert await two.status("GET", path) == 404
+    assert (await two.get("/upt?l=5", UsagePointList)).all == 0
+    for path in ("/upt/9", "/upt/1/mr/3", "/upt/1/mr/1/rs/1", f"/upt/1/mr/1/rs/{start // 86_400}/r/3"):
+        assert await one.status("GET", path) == 404
+    assert await one.status("POST", "/upt", point(one)) == 405
+
+
+async def test_an_operator_clears_what_a_device_mirrors(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", point(one))
+    assert (await one.get("/dcap", DeviceCapability)).mirror_usage_point_list_link == ListLink(href="/mup", all=1)
+    assert await sep2_groups.clear_meters(sep2.store, one.peer.lfdi, actor=ACTOR, now=sep2.now) == 1
+    assert (await one.get("/dcap", DeviceCapability)).mirror_usage_point_list_link == ListLink(href="/mup", all=0)
+    assert await one.status("GET", "/upt/1") == 404
+    with pytest.raises(NotFound):
+        await sep2_groups.clear_meters(sep2.store, "0" * 40, actor=ACTOR, now=sep2.now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from openadr_core.xml.parse import Element
 
@@ -32,6 +33,10 @@ class Answer:
     """Nothing came, and it was waited for."""
     refused: bool = False
     """The peer ended the handshake, or the connection before any byte of an answer."""
+    came_at: datetime | None = None
+    """By the tester's clock; None if nobody looked at it."""
+    peer_sha256: str = ""
+    """Of the certificate that the peer showed on this connection."""
     root: Element | None = None
     no_root_because: str = "no answer"
 
@@ -49,6 +54,8 @@ class Sight:
     schema_fault: SchemaFault
     latency_s: float = 0.0
     """What the tester allows the network, on top of every limit of time."""
+    others: Sequence[Answer] = ()
+    """All that came from the peer so far; this answer may be among them."""
 
     @property
     def status(self) -> int:

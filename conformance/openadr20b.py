@@ -6,6 +6,7 @@ and its certification tests refuse one.
 
 from lxml import etree
 
+from openadr_core.oadr2.xmldsig.names import DSP
 from openadr_core.xml.parse import Element
 
 SERVICES = ("EiRegisterParty", "EiEvent", "EiReport", "EiOpt", "OadrPoll")
@@ -28,6 +29,11 @@ _RESPONSE_CODE = etree.XPath(
     "string((/oadr:oadrPayload/oadr:oadrSignedObject//ei:eiResponse/ei:responseCode)[1])", namespaces=NAMESPACES
 )
 
+_NONCE = etree.XPath(
+    "string(/oadr:oadrPayload/ds:Signature/ds:Object//dsp:ReplayProtect/dsp:nonce)",
+    namespaces={**NAMESPACES, "dsp": DSP},
+)
+
 _DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items() if prefix != "ds")
 _ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<oadr:oadrPayload {declared}>'
@@ -43,6 +49,11 @@ def payload_name(root: Element) -> str:
 def response_code(root: Element) -> str:
     """The code of the message's own eiResponse; empty if there is none."""
     return str(_RESPONSE_CODE(root))
+
+
+def nonce(root: Element) -> str:
+    """What the message's signature has that no other's may have (2.0b 10.6.4); empty if there is none."""
+    return str(_NONCE(root)).strip()
 
 
 def path_of(service: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,11 @@ class Run:
 
     def utc(self) -> datetime:
         return datetime.now(UTC)
+
+    @property
+    def others(self) -> Sequence[Answer]:
+        """All that came from the peer so far."""
+        return [exchange.answer for exchange in self.exchanges]
 
     def before_operating(self) -> None:
         """The operator is about to be asked for something."""
@@ -134,6 +139,7 @@ class Run:
             variables=self.variables,
             schema_fault=self._schema_fault,
             latency_s=self._latency_s,
+            others=self.others,
         )
         for check in step.expect:
             if check.id not in self.findings or self.findings[check.id].passed:

@@ -3,6 +3,7 @@
 A browser-like client would correct what a procedure gets wrong on purpose, so this one stands on ``http.client``.
 """
 
+import hashlib
 import http.client
 import socket
 import ssl
@@ -46,6 +47,7 @@ class Line:
         self._context = tls_context(address, identity, hello)
         self._http: http.client.HTTPConnection | None = None
         self._tls = ""
+        self._peer_sha256 = ""
 
     def exchange(self, request: RawRequest) -> Exchange:
         """Send the request and wait for the answer, on the open connection if there is one."""
@@ -85,7 +87,8 @@ class Line:
         elapsed_s = time.perf_counter() - started
         if response.will_close or not response.isclosed():
             self.close()
-        return answer_of(response.status, response.getheaders(), body, elapsed_s)
+        answer = answer_of(response.status, response.getheaders(), body, elapsed_s)
+        return replace(answer, came_at=datetime.now(UTC), peer_sha256=self._peer_sha256)
 
     def _connect(self) -> http.client.HTTPConnection | Answer:
         """A secured connection, or why there is none."""
@@ -103,6 +106,7 @@ class Line:
         except OSError as fault:
             plain.close()
             return Answer(failure=f"TLS handshake: {_said(fault)}", refused=_by_the_peer(fault))
+        self._peer_sha256 = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
         self._tls = f"{secured.version()} {(secured.cipher() or ('',))[0]}"
         self._http = http.client.HTTPConnection(address.host, address.port)
         self._http.sock = secured

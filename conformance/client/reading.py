@@ -7,6 +7,11 @@ from conformance.step_kinds import StepReader, expected, queries, templates
 from conformance.yaml_nodes import Section
 
 
+def read_seal(section: Section) -> Seal | None:
+    """How a message is signed; None if that is not said."""
+    return section.choice("seal", Seal, Seal.NONE) if "seal" in section else None
+
+
 def read_send(reader: StepReader, section: Section) -> Send:
     inner = section.section("send")
     step = Send(
@@ -19,7 +24,7 @@ def read_send(reader: StepReader, section: Section) -> Send:
         chunked=inner.flag("chunked", default=False),
         identity=inner.choice("identity", Identity, Identity.ENROLLED),
         hello=Hello(suite=inner.text("suite", ""), version=inner.choice("version", Version, Version.CURRENT)),
-        seal=inner.choice("seal", Seal, Seal.NONE),
+        seal=read_seal(inner),
         times=int(inner.number("times", 1)),
         for_each=read_query(section, "for_each") if "for_each" in section else None,
         take=queries(section, "take"),

@@ -1,18 +1,21 @@
 """Makes the requests that procedures describe, on one connection for each identity."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from conformance.client.address import Address
 from conformance.client.line import Carrier, Connect
-from conformance.client.sealing import Sealing
-from conformance.client.steps import Hello, Identity, Seal, Send
+from conformance.client.sealing import Sealing, now
+from conformance.client.steps import Hello, Identity, Send
 from conformance.exchanges import Exchange, RawRequest
 from conformance.openadr20b import CONTENT_TYPE, path_of
 from conformance.queries import rendered
 
 
 class Sender:
-    def __init__(self, address: Address, connect: Connect) -> None:
+    def __init__(self, address: Address, connect: Connect, *, utc: Callable[[], datetime] = now) -> None:
+        """``utc`` tells when a message is signed."""
+        self._utc = utc
         self._address = address
         self._connect = connect
         self._seals: dict[Identity, Sealing] = {}
@@ -44,12 +47,15 @@ class Sender:
 
     def _sealing(self, identity: Identity) -> Sealing:
         if identity not in self._seals:
-            self._seals[identity] = Sealing(self._address.certificates[identity])
+            certificates = self._address.certificates
+            self._seals[identity] = Sealing(
+                certificates[identity], another=certificates[Identity.FOREIGN], utc=self._utc
+            )
         return self._seals[identity]
 
     def _request(self, step: Send, variables: Mapping[str, str]) -> RawRequest:
         body = rendered(step.body, variables, xml=True).encode(step.encoding)
-        if step.seal is not Seal.NONE:
+        if step.seal is not None:
             body = self._sealing(step.identity).sealed(body, step.seal)
         headers: dict[str, str | None] = {"Host": self._address.parts.netloc}
         if body:

@@ -34,16 +34,20 @@ class Version(StrEnum):
 
 
 class Seal(StrEnum):
-    """How a request is signed (OpenADR 2.0b 10.6)."""
+    """How a message is signed (OpenADR 2.0b 10.6)."""
 
     NONE = "none"
     GOOD = "good"
     AGAIN = "again"
-    """The bytes of the last signed request once more, with the nonce that it had."""
+    """The bytes that were last signed well once more, with the nonce that they had."""
     OLD = "old"
     """Signed well, a day ago."""
     TAMPERED = "tampered"
     """Changed after it was signed."""
+    ANOTHER = "another"
+    """Signed well, with a certificate for the same names that nobody trusts."""
+    WRAPPED = "wrapped"
+    """Signed by nobody, around a harmless message whose signature is good: what is verified is not what is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,8 @@ class Send(Step):
     chunked: bool = False
     identity: Identity = Identity.ENROLLED
     hello: Hello = Hello()
-    seal: Seal = Seal.NONE
+    seal: Seal | None = None
+    """None: not signed, but to a VEN that signs."""
     times: int = 1
     """Sent so often; the quickest answer is judged, since a pause of the tester's machine is not the peer's."""
     for_each: Query | None = None

@@ -13,6 +13,7 @@ import click
 from conformance import hook
 from conformance.client.address import Address
 from conformance.client.line import Line
+from conformance.client.sealing import Sealing
 from conformance.client.sender import Sender
 from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
@@ -52,6 +53,7 @@ SHOWN_AS = {Shown.GOOD: Identity.ENROLLED, Shown.FOREIGN: Identity.FOREIGN, Show
 @click.option("--granularity-s", default=1, show_default=True, help="Of the reports to ask for: what the VEN offers.")
 @click.option("--report-back-s", default=2, show_default=True, help="How often to have them; longer than that.")
 @click.option("--preconfigured-ven-id", default="", help="The venID that the VEN was given beforehand, if it was.")
+@click.option("--signatures", is_flag=True, help="The VEN signs, and wants signatures of its VTN.")
 @click.option("--operator-hook", default="", metavar="CMD", help="Shell command that asks the VEN's operator (below).")
 @click.option("--connect-s", default=300.0, show_default=True, help="Wait so long for the VEN to register.")
 @click.option(
@@ -75,9 +77,14 @@ def run_ven(*, reporting: Reporting, **options: Any) -> None:
     suite = load_suite("openadr20b-ven")
     reporting.check(suite)
     given = Given(**options)
-    script = Script(ids=given.ids, messages=suite.messages, schema_fault=schema_fault)
     with tempfile.TemporaryDirectory() as folder:
         shown = given.shown(Path(folder))
+        script = Script(
+            ids=given.ids,
+            messages=suite.messages,
+            schema_fault=schema_fault,
+            sealing=Sealing(shown[Shown.GOOD][0], another=shown[Shown.FOREIGN][0]),
+        )
         stage = given.listening(script, shown)
         url = f"https://{given.address[0]}:{stage.port}"
         _tell(f"Listening at {url}/OpenADR2/Simple/2.0b/ as {given.vtn_id}.")
@@ -104,6 +111,7 @@ class Given:
     vtn_id: str
     ven_id: str
     preconfigured_ven_id: str
+    signatures: bool
     transport: str
     market_context: str
     resources: tuple[str, ...]
@@ -150,6 +158,7 @@ class Given:
             "expired-certificate": self.expired_certificate is not None,
             "resource": bool(self.resources),
             "preconfigured-ven-id": bool(self.preconfigured_ven_id),
+            "signatures": self.signatures,
         }
         variables = {
             "resource": self.resources[0] if self.resources else "",

@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 
 from conformance import openadr20b
 from conformance.answers import Answer, SchemaFault
+from conformance.client.sealing import Sealing, is_envelope
+from conformance.client.steps import Seal
 from conformance.exchanges import Exchange, RawRequest
 from conformance.openadr20b import CONTENT_TYPE
 from conformance.queries import WIRE_TIME, rendered
 from conformance.server.steps import Reply
 from conformance.step_kinds import Message
+from openadr_core.oadr2.xmldsig import is_signed
 from openadr_core.xml.parse import Element
 
 
@@ -51,6 +54,8 @@ class Listener:
     messages: Mapping[str, Message]
     schema_fault: SchemaFault
     utc: Callable[[], datetime] = _now
+    sealing: Sealing | None = None
+    """How it signs; None if it never does."""
     heard: list[Heard] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     replies: list[tuple[Reply, Mapping[str, str]]] = field(default_factory=list)
@@ -91,6 +96,18 @@ class Listener:
                 return self._out_of_the_ordinary(reply, what.root, variables)
         return self.usual(payload, request, what.root)
 
+    def sealed(self, body: bytes, seal: Seal | None, asked: Element | None) -> bytes:
+        """As a step wants it signed; else well, if what it answers is signed."""
+        if self.sealing is None:
+            return body
+        if seal is not None:
+            return self.sealing.sealed(body, seal)
+        return self.sealing.ordinary(body) if self.answers_signed(body, asked) else body
+
+    def answers_signed(self, body: bytes, asked: Element | None) -> bool:
+        """Who signs wants signatures (R514); what is no message cannot have one."""
+        return self.sealing is not None and asked is not None and is_signed(asked) and is_envelope(body)
+
     def message(self, template: str, variables: Mapping[str, str]) -> bytes:
         fresh = {"now": self.utc().strftime(WIRE_TIME)}
         return rendered(template, {**self.variables, **fresh, **variables}, xml=True).encode()
@@ -106,7 +123,8 @@ class Listener:
     def _out_of_the_ordinary(self, reply: Reply, root: Element, variables: Mapping[str, str]) -> Answered:
         asked = self.asked(root)
         given = {name: self.message(text, {**asked, **variables}).decode() for name, text in reply.given.items()}
-        body = self.message(reply.body, {**asked, **variables, **given}).decode().encode(reply.encoding)
+        body = self.message(reply.body, {**asked, **variables, **given})
+        body = self.sealed(body, reply.seal, root).decode().encode(reply.encoding)
         body += b" " * (reply.size - len(body))
         answer = written(body, status=reply.status, changed=reply.headers)
         return replace(answer, delay_s=reply.delay_s, cut=reply.cut)

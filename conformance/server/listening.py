@@ -6,6 +6,7 @@ stands on ``http.server``, a thread for each connection.
 
 import contextlib
 import gzip
+import hashlib
 import socket
 import socketserver
 import ssl
@@ -136,7 +137,7 @@ class Listening:
             self.attempts.append(how)
             self._news.notify_all()
 
-    def answer(self, request: RawRequest, tls: str) -> Answered:
+    def answer(self, request: RawRequest, tls: str, peer_sha256: str) -> Answered:
         arrived_s, at = time.monotonic(), datetime.now(UTC)
         body, root, because = read_message(request.headers, request.body)
         what = Answer(
@@ -144,6 +145,8 @@ class Listening:
             path=request.path,
             headers=request.headers,
             body=body,
+            came_at=at,
+            peer_sha256=peer_sha256,
             root=root,
             no_root_because=because,
         )
@@ -227,7 +230,8 @@ class _Connection(BaseHTTPRequestHandler):
             self.heard_anything = True
             self.server.listening.note_attempt(Answer(failure=f"it went on, and sent {request.method} {request.path}"))
         tls = f"{self.connection.version()} {(self.connection.cipher() or ('',))[0]}"
-        self._write(self.server.listening.answer(request, tls))
+        certificate = self.connection.getpeercert(binary_form=True) or b""
+        self._write(self.server.listening.answer(request, tls, hashlib.sha256(certificate).hexdigest()))
 
     def _length(self) -> int:
         text = self.headers.get("Content-Length", "0")

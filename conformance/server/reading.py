@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from conformance.check_kinds import read_query
+from conformance.client.reading import read_seal
 from conformance.procedure import Step
 from conformance.server.steps import Attempt, Hear, Reply, Serve, Shown, Silence
 from conformance.step_kinds import StepReader, expected, queries, templates
@@ -61,6 +62,7 @@ def _reply(reader: StepReader, section: Section) -> Reply:
         delay_s=inner.number("delay_s", 0.0),
         cut=inner.flag("cut", default=False),
         size=int(inner.number("size", 0)),
+        seal=read_seal(inner),
     )
     inner.finish()
     return step

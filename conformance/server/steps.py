@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from conformance.client.steps import Seal
 from conformance.procedure import Step
 from conformance.queries import Query
 
@@ -62,6 +63,8 @@ class Reply(Step):
     """Close the connection in the middle of the body."""
     size: int = 0
     """Blanks added to the body until it has so many bytes."""
+    seal: Seal | None = None
+    """How it is signed; None: well, if what it answers is signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from conformance import hook
-from conformance.client.reading import read_send
+from conformance.client.reading import read_seal, read_send
 from conformance.events import read_wish
 from conformance.procedure import Step
 from conformance.server.reading import listening_kinds, read_attempt
@@ -35,6 +35,7 @@ class VenStepReader(StepReader):
             events=tuple(_event(one) for one in inner.sections("events")) if events else None,
             given=templates(inner),
             taken=inner.flag("taken", default=True),
+            seal=read_seal(inner),
             expect=expected(section),
             capture=queries(section, "capture"),
         )

@@ -1,13 +1,13 @@
 """Runs procedures against a VEN: tells it things, and waits for what it says."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from conformance.answers import Answer, SchemaFault
 from conformance.client.sender import Sender
-from conformance.client.steps import Send
+from conformance.client.steps import Identity, Seal, Send
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
@@ -141,6 +141,11 @@ class VenRun(ListeningRun):
         self._script.queue.clear()
         self.exchanges.extend(self._script.exchanges[self._seen_before :])
 
+    @property
+    def others(self) -> Sequence[Answer]:
+        """In the whole run."""
+        return [heard.what for heard in self._script.heard]
+
     def before_operating(self) -> None:
         self.ear.move_mark()
 
@@ -152,12 +157,14 @@ class VenRun(ListeningRun):
         if step.events is None:
             body = self._script.message(step.body, own)
         else:
-            self._script.events, self._script.event_variables = step.events, own
-            body = self._script.distribution(variables=own)
+            if step.seal in {None, Seal.GOOD}:
+                # What must not be believed is not true either: it stands in no answer to oadrRequestEvent.
+                self._script.events, self._script.event_variables = step.events, own
+            body = self._script.distribution(variables=own, events=step.events)
         if self._script.pushed_to:
             self._push(step, body)
             return
-        waiting, offered_s = self._script.offer(body), self._stage.seconds()
+        waiting, offered_s = self._script.offer(body, step.seal), self._stage.seconds()
         if not step.taken:
             return
         taken = self._stage.wait(lambda: waiting.taken_at, self._patience.answer_s)
@@ -170,7 +177,7 @@ class VenRun(ListeningRun):
 
     def _push(self, step: Tell, body: bytes) -> None:
         self.ear.move_mark()
-        exchange = self._pushing().post(step.service, body)
+        exchange = self._pushing().post(step.service, self._script.to_push(body, step.seal))
         self._script.hears_answer(exchange, self._stage.seconds())
         self.last = exchange.answer
         self.judge_last(step)
@@ -178,7 +185,9 @@ class VenRun(ListeningRun):
             raise Stopped(f"line {step.line}: nothing can be pushed: {self.last.failure}")
 
     def _send(self, step: Send) -> None:
-        """A request that a good VTN would not make."""
+        """A request that a good VTN would not make; what is wrong with it is not that it lacks a signature."""
+        if step.seal is None and step.identity is Identity.ENROLLED and self._script.signs(step.body.encode()):
+            step = replace(step, seal=Seal.GOOD)
         self.renew()
         own = {**self.variables, **{name: self.render(text) for name, text in step.given.items()}}
         exchange = self._pushing().send(step, own)
@@ -250,7 +259,8 @@ class VenRun(ListeningRun):
         self.ear.move_mark()
         if script.registered and script.pushed_to:
             # A VEN that does not poll would not find out.
-            script.exchanges.append(self._pushing().post("EiRegisterParty", script.cancellation(self.variables)))
+            cancellation = script.to_push(script.cancellation(self.variables))
+            script.exchanges.append(self._pushing().post("EiRegisterParty", cancellation))
         script.registered = False
         script.queue.clear()
 

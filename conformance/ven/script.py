@@ -10,6 +10,7 @@ from datetime import datetime
 
 from conformance import openadr20b
 from conformance.answers import Answer
+from conformance.client.steps import Seal
 from conformance.exchanges import Exchange, RawRequest
 from conformance.queries import Query
 from conformance.server.listener import Answered, Heard, Listener, written
@@ -57,6 +58,7 @@ class Waiting:
     """A message in the queue for polls."""
 
     body: bytes
+    seal: Seal | None = None
     taken_at: int | None = None
     """How much had been heard when it was taken."""
 
@@ -108,9 +110,21 @@ class Script(Listener):
         if root is not None and _CANCELED.truth(root, {}):
             self.registered = False
 
-    def offer(self, body: bytes) -> Waiting:
-        """Put it into the queue for polls."""
-        waiting = Waiting(body=body)
+    @property
+    def _last_said(self) -> Element | None:
+        return next((heard.what.root for heard in reversed(self.heard) if heard.what.root is not None), None)
+
+    def signs(self, body: bytes) -> bool:
+        """Whether this is signed where no step says so: if the VEN signed what it said last."""
+        return self.answers_signed(body, self._last_said)
+
+    def to_push(self, body: bytes, seal: Seal | None = None) -> bytes:
+        """What is pushed, signed as a step wants it, or if the VEN signs."""
+        return self.sealed(body, seal, self._last_said)
+
+    def offer(self, body: bytes, seal: Seal | None = None) -> Waiting:
+        """Put it into the queue for polls; it is signed when one takes it."""
+        waiting = Waiting(body=body, seal=seal)
         self.queue.append(waiting)
         return waiting
 
@@ -122,10 +136,12 @@ class Script(Listener):
         """Below any prefix."""
         return any(path.endswith(openadr20b.path_of(service)) for service in openadr20b.SERVICES)
 
-    def distribution(self, *, variables: Mapping[str, str], asked: str | None = None) -> bytes:
-        """All events there are, in answer to oadrRequestEvent (``asked`` is its requestID) or on a poll."""
+    def distribution(
+        self, *, variables: Mapping[str, str], asked: str | None = None, events: tuple[ToldEvent, ...] | None = None
+    ) -> bytes:
+        """All events there are (or these), in answer to oadrRequestEvent (``asked`` is its requestID) or on a poll."""
         return distribution(
-            self.events,
+            self.events if events is None else events,
             {**self.variables, **variables},
             began=self.began or self.utc(),
             now=self.utc(),
@@ -142,9 +158,10 @@ class Script(Listener):
         return {name: query.string(root, {}).strip() for name, query in _TEXT_OF.items()}
 
     def usual(self, payload: str, _request: RawRequest, root: Element) -> Answered:
-        return written(self._answer(payload, root))
+        body, seal = self._answer(payload, root)
+        return written(self.sealed(body, seal, root))
 
-    def _answer(self, payload: str, root: Element) -> bytes:
+    def _answer(self, payload: str, root: Element) -> tuple[bytes, Seal | None]:
         service, name = ANSWERS.get(payload, ("", NOTHING_BUT))
         asked = self.asked(root)
         code = self._code(payload, service, root)
@@ -153,12 +170,12 @@ class Script(Listener):
             if payload == "oadrPoll" and self.queue:
                 waiting = self.queue.popleft()
                 waiting.taken_at = len(self.heard)
-                return waiting.body
+                return waiting.body, waiting.seal
         if payload == "oadrRequestEvent" and code == "200":
-            return self.distribution(variables=self.event_variables, asked=asked["answered_id"])
+            return self.distribution(variables=self.event_variables, asked=asked["answered_id"]), None
         if code != "200":
             name = {"oadrRequestEvent": "no_events", "oadrCreatePartyRegistration": "profiles"}.get(payload, name)
-        return self.message(openadr20b.envelope(self.messages[name].payload), {**asked, "code": code})
+        return self.message(openadr20b.envelope(self.messages[name].payload), {**asked, "code": code}), None
 
     def _code(self, payload: str, service: str, root: Element) -> str:
         """Application errors of a good VTN: a payload out of place, a stranger, a wrong name."""

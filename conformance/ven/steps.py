@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from conformance.client.steps import Seal
 from conformance.events import EventWish
 from conformance.procedure import Step
 
@@ -46,6 +47,8 @@ class Tell(Step):
     """Variables of this message alone, as templates."""
     taken: bool = True
     """Go on only when the VEN has it."""
+    seal: Seal | None = None
+    """How it is signed; None: well, if the VEN signs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

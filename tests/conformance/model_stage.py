@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +21,13 @@ from conformance.server.steps import Shown
 from conformance.ven.run import Patience, VenTarget, report_variables, run_suite
 from conformance.ven.script import Identifiers, Script
 from conformance.ven.steps import Transport
+from tests.conformance.model_sealing import ModelSeal, chain, harness_sealing, signer
 from tests.conformance.model_ven import CONTEXT, RESOURCE, ModelVen, Said
 
 Found = TypeVar("Found")
 Spoil = Callable[[Said], Said | None]
 """What is sent instead of what the model says; None: nothing, and the model is told that it was not taken."""
+HARNESS = {Identity.ENROLLED: chain("vtn"), Identity.FOREIGN: chain("another")}
 LATENCY_S = 0.01
 START = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 
@@ -40,6 +42,8 @@ class ModelStage:
     address: str = ""
     """Where the model is pushed to; empty if it polls."""
     ven: ModelVen = field(init=False)
+    seal: ModelSeal | None = None
+    """None: it neither signs nor looks at signatures."""
     attempts: list[Answer] = field(default_factory=list)
     now_s: float = 0.0
     shown: Shown = Shown.GOOD
@@ -93,21 +97,24 @@ class ModelStage:
         if spoilt is None:
             self.ven.hear(404, b"")
             return
-        request = requested(spoilt)
+        request = requested(spoilt, self.seal)
         body, root, because = read_message(request.headers, request.body)
         what = Answer(
             method=request.method, path=request.path, headers=request.headers, body=body, root=root,
-            no_root_because=because,
+            no_root_because=because, came_at=self.utc(), peer_sha256=signer("ven").certificate_sha256,
         )  # fmt: skip
         answered = self.script.listens(request, what, self.now_s)
         told = Answer(status=answered.status, headers=answered.headers, body=answered.body)
         self.script.exchanges.append(Exchange(at=self.utc(), speaker="the model", tls="", request=request, answer=told))
         self.now_s += min(answered.delay_s, 10.0)
+        if self.seal is not None and answered.status == 200 and not self.seal.believes(answered.body):
+            self.ven.hear(0, b"")
+            return
         self.ven.hear(answered.status, answered.body, delay_s=answered.delay_s, cut=answered.cut)
 
 
-def requested(said: Said) -> RawRequest:
-    body = said.body.encode()
+def requested(said: Said, seal: ModelSeal | None) -> RawRequest:
+    body = said.body.encode() if seal is None else seal.sealed(said.body.encode())
     headers = {"Host": "vtn.test", "Content-Type": "application/xml", "Content-Length": str(len(body)), **said.headers}
     return RawRequest(
         method=said.method,
@@ -125,12 +132,16 @@ class ToModel:
     identity: Identity
 
     def exchange(self, request: RawRequest) -> Exchange:
-        status, body = self.stage.ven.receive(request)
+        seal = self.stage.seal
+        believed = seal is None or seal.believes(request.body)
+        status, body = self.stage.ven.receive(request) if believed else (200, "")
         said = Said(service="", payload=_payload(body), body=body, status=status)
         spoilt = self.stage.spoil(said) or said
         shy = self.identity in {Identity.NONE, Identity.FOREIGN} and "talks to anybody" not in self.stage.habits
         headers = {"Content-Type": "application/xml", **spoilt.headers}
-        heard = answer_of(spoilt.status, list(headers.items()), spoilt.body.encode(), 0.0)
+        told = spoilt.body.encode() if seal is None else seal.sealed(spoilt.body.encode())
+        came = answer_of(spoilt.status, list(headers.items()), told, 0.0)
+        heard = replace(came, came_at=self.stage.utc(), peer_sha256=signer("ven").certificate_sha256)
         answer = Answer(failure="closed", refused=True) if shy else heard
         return Exchange(at=self.stage.utc(), speaker=self.identity, tls="", request=request, answer=answer)
 
@@ -150,16 +161,25 @@ def failing_checks(
     *,
     only: Iterable[str] = (),
     transport: Transport = Transport.PULL,
+    signs: bool,
 ) -> set[str]:
     """The checks that fail against a model VEN that is spoilt in one way, or has a bad habit."""
     url = "https://model.test/ven" if transport is Transport.PUSH else ""
     script = Script(ids=Identifiers(market_context=CONTEXT), messages=suite.messages, schema_fault=schema_fault)
     stage = ModelStage(script, spoil, frozenset(habits), url)
     script.utc = stage.utc
+    if signs:
+        stage.seal, script.sealing = ModelSeal(utc=stage.utc, habits=stage.habits), harness_sealing(stage.utc)
     target = VenTarget(
         transport=transport,
-        sender=lambda url: Sender(Address(url=url, trust=Path()), lambda _, identity, __: ToModel(stage, identity)),
-        given=frozenset({"expired-certificate", "resource", "preconfigured-ven-id"}),
+        sender=lambda url: Sender(
+            Address(url=url, trust=Path(), certificates=HARNESS),
+            lambda _, identity, __: ToModel(stage, identity),
+            utc=stage.utc,
+        ),
+        given=frozenset(
+            {"expired-certificate", "resource", "preconfigured-ven-id", *(["signatures"] if signs else [])}
+        ),
         variables={
             "resource": RESOURCE,
             "other_resource": "Resource-2",

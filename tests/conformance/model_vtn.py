@@ -18,8 +18,7 @@ from conformance.exchanges import RawRequest
 from conformance.openadr20b import CONTENT_TYPE, NAMESPACES, SERVICES, envelope, path_of, payload_name
 from conformance.schema import schema_fault
 from openadr_core.errors import MalformedMessage, SignatureFault
-from openadr_core.oadr2.xmldsig import is_signed, prepare, signed, signer_of, verify
-from openadr_core.shell.tls import Chain
+from openadr_core.oadr2.xmldsig import Signer, is_signed, prepare, signed, verify
 from openadr_core.xml.parse import Element, parse
 
 from .model_vtn_errands import errands_in
@@ -46,8 +45,8 @@ class Asked:
     request: RawRequest
     party: str
     """Whose certificate was shown."""
-    chain: Chain
-    """That certificate, with its key: this VTN signs with it too."""
+    signer: Signer
+    """With that certificate; this VTN signs with it too."""
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.request.headers if key == name), "")
@@ -89,8 +88,7 @@ class ModelVtn:
         assert root is not None
         body = envelope(self._answer(payload_name(root), asked, root)).encode()
         if is_signed(root):
-            signer = signer_of(asked.chain.certificate.read_bytes(), asked.chain.key.read_bytes())
-            body = signed(prepare(body), signer, sent_at=datetime.now(UTC), nonce=uuid.uuid4().hex)
+            body = signed(prepare(body), asked.signer, sent_at=datetime.now(UTC), nonce=uuid.uuid4().hex)
         if asked.header("Accept-Encoding") == "gzip":
             return Reply(status=200, body=gzip.compress(body), headers={"Content-Encoding": "gzip"})
         return Reply(status=200, body=body)
@@ -98,23 +96,25 @@ class ModelVtn:
     def _answer(self, name: str, asked: Asked, root: Element) -> str:
         home, make = _KINDS.get(name, ("EiReport", ModelVtn._response))
         ven_id, registration_id = _text(root, "string(//ei:venID)"), _text(root, "string(//ei:registrationID)")
-        code = self._code(name, asked.party, ven_id, registration_id) if self._believed(root) else 459
+        code = self._code(name, asked.party, ven_id, registration_id) if self._believed(asked, root) else 459
         if asked.request.path != path_of(home):
             code, make = 459, ModelVtn._response
         return make(self, asked, root, code)
 
-    def _believed(self, root: Element) -> bool:
-        """2.0b 10.6: signed well, lately, and for the first time; or unsigned where that is enough."""
+    def _believed(self, asked: Asked, root: Element) -> bool:
+        """2.0b 10.6: signed well, by the party, lately, and for the first time; or unsigned where that is enough."""
         if not is_signed(root):
             wish = self._folder / "signatures"
             return not wish.exists() or json.loads(wish.read_text())["required"] != "true"
         try:
-            protected = verify(root).replay_protect
+            found = verify(root)
         except SignatureFault:
             return False
+        protected = found.replay_protect
+        own = found.holder.certificate_sha256 == asked.signer.certificate_sha256
         fresh = protected.nonce not in self._nonces and protected.sent_at > datetime.now(UTC) - timedelta(minutes=5)
         self._nonces.add(protected.nonce)
-        return fresh
+        return own and fresh
 
     def _code(self, name: str, party: str, ven_id: str, registration_id: str) -> int:
         known = self._registrations.get(party)

@@ -6,6 +6,13 @@ Or, where one answer depends on another: what makes a function that spoils them.
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from conformance.vtn.foreign import foreign_chain
+from openadr_core.oadr2.xmldsig import Signer, prepare, signed, signer_of
 
 from .model_vtn import Asked, Reply
 
@@ -43,6 +50,25 @@ def answering(said: bytes, pattern: bytes, replacement: bytes) -> Callable[[], S
         return replace(reply, body=re.sub(pattern, replacement, reply.body))
 
     return lambda: spoil
+
+
+def resigned(*, by: Callable[[Asked], Signer] = lambda asked: asked.signer, ago_s: int = 0, nonce: str = "") -> Spoil:
+    """What was signed is signed by somebody else, at another time, or with a nonce that is always the same."""
+
+    def spoil(asked: Asked, reply: Reply) -> Reply:
+        unsigned = re.sub(b"<ds:Signature.*</ds:Signature>", b"", reply.body, flags=re.DOTALL)
+        if unsigned == reply.body:
+            return reply
+        sent_at = datetime.now(UTC) - timedelta(seconds=ago_s)
+        return replace(reply, body=signed(prepare(unsigned), by(asked), sent_at=sent_at, nonce=nonce or uuid4().hex))
+
+    return spoil
+
+
+def somebody(_: Asked) -> Signer:
+    with TemporaryDirectory() as folder:
+        chain = foreign_chain(Path(folder))
+        return signer_of(chain.certificate.read_bytes(), chain.key.read_bytes())
 
 
 SPOILT_IN: dict[str, tuple[tuple[str, str] | Callable[[], Spoil], ...]] = {
@@ -157,6 +183,10 @@ SPOILT_IN: dict[str, tuple[tuple[str, str] | Callable[[], Spoil], ...]] = {
         ("(?<=Code>)459", "200"),
         ("(?<=Code>)200(?=.*oadrDistributeEvent>)", "454"),
         lambda: lambda _, reply: replace(reply, status=202) if b"<ds:" in reply.body else reply,
+        lambda: resigned(by=somebody),
+        lambda: resigned(ago_s=3600),
+        lambda: resigned(ago_s=-3600),
+        lambda: resigned(nonce="1"),
     ),
     "signatures-required": (
         ("(?<=Code>)459", "200"),

@@ -1,7 +1,10 @@
 """Every kind of check passes what it should and, which matters more, fails what it should."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +18,7 @@ from conformance.openadr20b import envelope
 from conformance.vtn.foreign import foreign_chain
 from conformance.yaml_nodes import Section
 from openadr_core.errors import ConfigError
+from openadr_core.oadr2.xmldsig import signer_of
 from openadr_core.xml.parse import parse
 
 POLLED = """<oadr:oadrResponse ei:schemaVersion="2.0b"><ei:eiResponse><ei:responseCode>452</ei:responseCode>
@@ -51,10 +55,14 @@ def asked(method: str, path: str) -> Answer:
     return Answer(method=method, path=path, body=body, root=parse(body))
 
 
-def sealed(seal: Seal) -> Answer:
+def sealed(seal: Seal, **otherwise: Any) -> Answer:
+    """What came signed, on a connection of the signer's."""
     with TemporaryDirectory() as folder:
-        body = Sealing(foreign_chain(Path(folder))).sealed(envelope(POLLED).encode(), seal)
-    return Answer(status=200, body=body, root=parse(body))
+        own, another = (foreign_chain(Path(folder, name)) for name in ("own", "another"))
+        body = Sealing(own, another=another).sealed(envelope(POLLED).encode(), seal)
+        sha256 = signer_of(own.certificate.read_bytes(), own.key.read_bytes()).certificate_sha256
+    came = Answer(status=200, body=body, root=parse(body), came_at=datetime.now(UTC), peer_sha256=sha256)
+    return replace(came, **otherwise)
 
 
 SILENCE = Answer(failure="no answer: timed out")
@@ -90,7 +98,10 @@ TABLE: list[tuple[str, Answer, list[Answer]]] = [
      [asked("PUT", "/OpenADR2/Simple/2.0b/EiEvent"), asked("POST", "/OpenADR2/Simple/2.0b/EiOpt"), SILENCE]),
     ("body: empty", Answer(status=200), [answered(), SILENCE]),
     ("silence: kept", Answer(failure="nothing came", silent=True), [asked("POST", "/"), SILENCE]),
-    ("signed: well", sealed(Seal.GOOD), [sealed(Seal.TAMPERED), answered(), SILENCE]),
+    ("signed: well", sealed(Seal.GOOD),
+     [sealed(Seal.TAMPERED), sealed(Seal.WRAPPED), sealed(Seal.ANOTHER), sealed(Seal.OLD), answered(), SILENCE,
+      sealed(Seal.GOOD, peer_sha256="other"), sealed(Seal.GOOD, came_at=None),
+      sealed(Seal.GOOD, came_at=datetime.now(UTC) - timedelta(hours=1))]),
     ("handshake: refused", REFUSED, [SILENCE, answered()]),
 ]  # fmt: skip
 
@@ -126,6 +137,15 @@ def test_every_kind_is_in_the_table() -> None:
 def test_the_network_is_allowed_its_time() -> None:
     slow = Sight(answer=answered(elapsed_s=0.2), variables={}, schema_fault=str, latency_s=0.15)
     assert checked("elapsed_below_s: 0.1").judge(slow).passed
+
+
+def test_a_nonce_is_good_once() -> None:
+    check, first, second = checked("signed: well"), sealed(Seal.GOOD), sealed(Seal.GOOD)
+    the_same_again = replace(first, root=parse(first.body))
+    assert check.judge(replace(sight(first), others=[first, second])).passed
+    judged = check.judge(replace(sight(the_same_again), others=[second, first, the_same_again]))
+    assert not judged.passed
+    assert judged.found.endswith("came before")
 
 
 def test_an_answer_that_is_no_xml_says_so() -> None:

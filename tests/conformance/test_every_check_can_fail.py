@@ -24,7 +24,7 @@ from conformance.schema import schema_fault
 from conformance.vtn.foreign import foreign_chain
 from conformance.vtn.run import run_suite
 from conformance.vtn.target import Target
-from openadr_core.shell.tls import Chain
+from openadr_core.oadr2.xmldsig import Signer, signer_of
 
 from .model_vtn import HOOK, Asked, ModelVtn, Reply
 from .spoilt_in import SPOILT_IN
@@ -254,15 +254,15 @@ NOT_LET_IN = frozenset({Identity.NONE, Identity.EXPIRED, Identity.FOREIGN})
 class InProcess:
     """Carries requests to a model VTN whose replies are spoilt."""
 
-    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, hello: Hello, chain: Chain) -> None:
+    def __init__(self, model: ModelVtn, spoil: Spoil, identity: Identity, hello: Hello, signer: Signer) -> None:
         self._model = model
         self._spoil = spoil
         self._identity = identity
         self._hello = hello
-        self._chain = chain
+        self._signer = signer
 
     def exchange(self, request: RawRequest) -> Exchange:
-        asked = Asked(request=request, party=self._identity, chain=self._chain)
+        asked = Asked(request=request, party=self._identity, signer=self._signer)
         refused = self._identity in NOT_LET_IN or self._hello.version is not Version.CURRENT
         if refused and self._spoil is not let_in:
             answer = Answer(failure="closed", refused=True)
@@ -270,7 +270,8 @@ class InProcess:
             reply = self._spoil(asked, self._model.reply(asked))
             length = {} if "Transfer-Encoding" in reply.headers else {"Content-Length": str(len(reply.body))}
             headers = {"Content-Type": "application/xml", **length, **reply.headers}
-            answer = answer_of(reply.status, list(headers.items()), reply.body, 0.0)
+            came = answer_of(reply.status, list(headers.items()), reply.body, 0.0)
+            answer = replace(came, came_at=datetime.now(UTC), peer_sha256=self._signer.certificate_sha256)
         return Exchange(
             at=datetime.now(UTC), speaker=self._identity, tls=self._hello.suite, request=request, answer=answer
         )
@@ -281,13 +282,14 @@ class InProcess:
 
 def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Collection[str] = ()) -> set[str]:
     """The checks that failed against a model VTN whose replies are spoilt, in some procedures or in all."""
-    folder.mkdir()
+    (folder / "another").mkdir(parents=True)
     model = ModelVtn(folder)
-    chain = foreign_chain(folder)
+    chain, another = foreign_chain(folder), foreign_chain(folder / "another")
+    signer = signer_of(chain.certificate.read_bytes(), chain.key.read_bytes())
     target = Target(
         url="https://model.test",
         trust=folder,
-        certificates=dict.fromkeys(Identity, chain),
+        certificates={**dict.fromkeys(Identity, chain), Identity.FOREIGN: another},
         hook=HOOK.format(folder=folder),
         latency_s=latency_s,
     )
@@ -296,7 +298,7 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Col
         target,
         schema_fault,
         only=only,
-        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello, chain),
+        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello, signer),
     )
     return {
         f"{outcome.procedure.id}/{finding.check_id}"

@@ -9,7 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.checks import AskedBy, Check, PayloadIs, QueryGives, ResponseCodeIs, SchemaValid, StatusIs
+from conformance.checks import (
+    AskedBy,
+    Check,
+    PayloadIs,
+    QueryGives,
+    ResponseCodeIs,
+    SchemaValid,
+    SignedWell,
+    StatusIs,
+)
 from conformance.loading import load_suite
 from conformance.procedure import flattened
 from conformance.server.steps import Hear
@@ -24,6 +33,7 @@ CHECKS = {
     for step in flattened(procedure.steps)
     for check in step.expect
 }
+NEED_SIGNATURES = {procedure.id for procedure in SUITE.procedures if "signatures" in procedure.needs}
 
 Spoiler = Callable[[tuple[str, ...]], Spoil]
 """Spoils messages of some payloads; of all, if none is named."""
@@ -277,6 +287,11 @@ HABITS: dict[str, str] = {
     "push-no-poll/never": "polls all the same",
     "push-tls/no-certificate": "talks to anybody",
     "push-tls/foreign-certificate": "talks to anybody",
+    **dict.fromkeys(
+        (f"signature-{bad}/not-processed" for bad in ("tampered", "old", "another", "missing", "wrapped", "replayed")),
+        "believes anything",
+    ),
+    "signature-of-answer/said-again": "believes anything",
     "tls-foreign/refused": "trusts anybody",
     "tls-expired/refused": "trusts anybody",
 }
@@ -289,6 +304,8 @@ def spoilt_for(name: str) -> tuple[Spoil, tuple[str, ...]]:
         return unspoilt, (HABITS[name],)
     if name in SPOILT:
         return SPOILT[name], ()
+    if isinstance(check.kind, SignedWell):
+        return unspoilt, ("changes what is signed",)
     if isinstance(step, Hear):
         return usual_spoiler(check)(step.payloads), ()
     return in_answers(usual_spoiler(check)(())), ()
@@ -313,12 +330,28 @@ def usual_spoiler(check: Check) -> Spoiler:
 
 @pytest.mark.parametrize("transport", Transport)
 def test_the_model_passes_everything(transport: Transport) -> None:
-    assert failing_checks(SUITE, unspoilt, transport=transport) == set()
+    assert failing_checks(SUITE, unspoilt, transport=transport, signs=True) == set()
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_notices_what_it_is_about(name: str) -> None:
     spoil, habits = spoilt_for(name)
     procedure_id = name.partition("/")[0]
+    signs = procedure_id in NEED_SIGNATURES
     transport = Transport.PUSH if procedure_id.startswith("push-") else Transport.PULL
-    assert name in failing_checks(SUITE, spoil, habits, only=[procedure_id], transport=transport)
+    assert name in failing_checks(SUITE, spoil, habits, only=[procedure_id], transport=transport, signs=signs)
+
+
+@pytest.mark.parametrize(
+    "habit",
+    ["signs nothing", "changes what is signed", "signs as another", "signs as of yesterday", "knows one nonce"],
+)
+def test_nothing_is_signed_well_that_is_wrong_in_one_way(habit: str) -> None:
+    assert "everything-signed/signed" in failing_checks(
+        SUITE, unspoilt, [habit], only=["everything-signed"], signs=True
+    )
+
+
+def test_who_does_not_sign_is_not_asked_about_signatures() -> None:
+    found = failing_checks(SUITE, unspoilt, only=NEED_SIGNATURES, signs=False)
+    assert found == {f"{procedure_id}/not-run" for procedure_id in NEED_SIGNATURES}

@@ -1,6 +1,6 @@
 """The harness judges this project's own VEN as it judges a stranger's: from outside, by what is on the wire.
 
-Most of a run is waiting for what a VEN does by itself, so five VENs are judged at once, each by a part of the suite.
+Most of a run is waiting for what a VEN does by itself, so seven VENs are judged at once, each by a part of the suite.
 """
 
 import os
@@ -36,6 +36,8 @@ class Part:
     name: str
     procedures: list[str]
     transport: str = "pull"
+    signed: bool = False
+    """It signs, and wants signatures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,9 @@ class Harness:
 
 
 def parts() -> list[Part]:
-    """The suite in pieces of about the same length, and what is about events and registration once more by push."""
-    names = [name for name, procedure in PROCEDURES.items() if "push" not in procedure.needs]
+    """The suite in pieces of about the same length; events, registration and signatures once more by push."""
+    signed = [name for name, procedure in PROCEDURES.items() if "signatures" in procedure.needs]
+    names = [name for name, procedure in PROCEDURES.items() if "push" not in procedure.needs and name not in signed]
     longest = [name for name in names if name in LONGEST]
     reports = [name for name in names if name.startswith("report") and name not in LONGEST]
     lower = [name for name in names if name.startswith(("http", "tls"))]
@@ -62,6 +65,8 @@ def parts() -> list[Part]:
     return [
         *(Part(name=name, procedures=[*kind, "everything"]) for name, kind in kinds.items()),
         Part(name="pushed", procedures=[*pushed, "everything"], transport="push"),
+        Part(name="signed", procedures=[*signed, "everything"], signed=True),
+        Part(name="signed-pushed", procedures=[*signed, "push-http", "everything"], transport="push", signed=True),
     ]
 
 
@@ -85,6 +90,7 @@ def judging(lab: Lab, part: Part) -> Harness:
         "--trust", lab.authority, "--market-context", MARKET_CONTEXT, "--transport", part.transport,
         "--operator-hook", f"{sys.executable} {OPERATOR} {lab.ven / 'ven.toml'}", "--target", "openadr-der", *PATIENCE,
         "--resource", FLEET, "--resource", f"{FLEET}-battery", "--preconfigured-ven-id", VEN_ID, "--ven-id", VEN_ID,
+        *(["--signatures"] if part.signed else []),
         *(option for name in part.procedures for option in ("--only", name)),
     ]  # fmt: skip
     process = subprocess.Popen(
@@ -110,8 +116,10 @@ def settings_of(lab: Lab, part: Part) -> dict[str, str]:
         "OPENADR_VEN_FLEET__NAME": FLEET,
         "OPENADR_VEN_VTN__VEN_ID": VEN_ID,
     }
+    if part.signed:
+        own["OPENADR_VEN_VTN__SIGNATURES"] = "require"
     if part.transport == "push":
-        port = str(lab.ports.operator)
+        port = str(lab.ports.parties if part.signed else lab.ports.operator)
         own["OPENADR_VEN_PUSH__ADDRESS"] = f"https://localhost:{port}/ven/"
         served = lab.folder / "served" / VEN_NAME
         own |= {"OPENADR_VEN_VTN__CERTIFICATE": f"{served}.pem", "OPENADR_VEN_VTN__KEY": f"{served}.key"}

@@ -40,7 +40,10 @@ SECRET = "open sesame"  # noqa: S105  # a benchmark's own
 OF_TEN = "of-ten"
 """A target that ten VENs have."""
 BARE, LIST, UNCHANGED = "bare aiohttp", "50 of 10,000 events", "nothing new (304)"
-LISTENER = '[oadr3]\nport = 0\ncertificates = [{ certificate = "vtn-ecc.pem", key = "vtn-ecc.key" }]\n'
+LISTENER = (
+    "[oadr3]\nport = 0\nrequests_per_minute = 10_000_000\n"
+    'certificates = [{ certificate = "vtn-ecc.pem", key = "vtn-ecc.key" }]\n'
+)
 
 
 @pytest.fixture

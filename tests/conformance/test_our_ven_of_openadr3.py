@@ -29,8 +29,8 @@ from .spoiling import spoilt
 
 SUITE = load_suite("openadr3-ven")
 PROGRAM, HOUSE, SECRET = "conformance", "house", "s3cret"
-TARGET = ApiVenTarget(program=PROGRAM, patience=Patience(connect_s=60, answer_s=30))
-pytestmark = pytest.mark.timeout(240)
+TARGET = ApiVenTarget(program=PROGRAM, patience=Patience(connect_s=60, answer_s=60))
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ class ScopeMissing(Forbidden):
 class TooMany(AccessError):
     """Who asks too often: ``wait_s`` is when to come again."""
 
-    def __init__(self, message: str, *, wait_s: float) -> None:
+    def __init__(self, message: str, *, wait_s: float = 0.0) -> None:
         super().__init__(message)
         self.wait_s = wait_s
 

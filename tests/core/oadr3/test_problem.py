@@ -22,6 +22,7 @@ LEAK = "/var/lib/secret.db: SELECT * FROM party"
         (errors.UnknownPeer("x"), 401),
         (errors.Forbidden("x"), 403),
         (errors.NotFound("x"), 404),
+        (errors.TooMany("x", wait_s=1.0), 429),
         (errors.Conflict("x"), 409),
         (errors.Unavailable("x"), 503),
         (errors.LocalProtocolError("x"), 500),

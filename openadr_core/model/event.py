@@ -116,6 +116,23 @@ class Signal:
         if self.unit is None and self.kind in IN_KILOWATTS:
             object.__setattr__(self, "unit", KILOWATTS)
 
+    def asked(self, elapsed: timedelta) -> list[tuple[timedelta, float]]:
+        """What it asks, and for how long, in so much time from the event's start; equal neighbours are one."""
+        return list(self._asked(elapsed))
+
+    def _asked(self, elapsed: timedelta) -> Iterator[tuple[timedelta, float]]:
+        at, value, since = timedelta(0), None, timedelta(0)
+        for interval in self.intervals:
+            if at >= elapsed:
+                break
+            if value is not None and value != interval.value:
+                yield (at - since, value)
+                since = at
+            value = interval.value
+            at = elapsed if interval.duration is None else min(at + interval.duration, elapsed)
+        if value is not None:
+            yield (at - since, value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:

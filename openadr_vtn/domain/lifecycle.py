@@ -1,6 +1,6 @@
 """How an event comes to be, changes and ends: what may be written when, and under which number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -182,22 +182,7 @@ def _check_past(old: DrEvent, new: DrEvent, now: datetime) -> None:
     """What has already been asked of anybody stays what it was (2.0b R20, code 451)."""
     if new.starts_at != old.starts_at:
         raise InvalidEvent("the event has begun: its start cannot move")
-    before = {signal.id: list(_elapsed(signal, now - old.starts_at)) for signal in old.signals}
-    after = {signal.id: list(_elapsed(signal, now - new.starts_at)) for signal in new.signals}
+    before = {signal.id: signal.asked(now - old.starts_at) for signal in old.signals}
+    after = {signal.id: signal.asked(now - new.starts_at) for signal in new.signals}
     if before != after:
         raise InvalidEvent("the event has begun: what its signals asked until now cannot change")
-
-
-def _elapsed(signal: Signal, elapsed: timedelta) -> Iterator[tuple[timedelta, float]]:
-    """What the signal asked, for how long, in the time that has gone; equal neighbours are one."""
-    at, value, since = ZERO, None, ZERO
-    for interval in signal.intervals:
-        if at >= elapsed:
-            break
-        if value is not None and value != interval.value:
-            yield (at - since, value)
-            since = at
-        value = interval.value
-        at = elapsed if interval.duration is None else min(at + interval.duration, elapsed)
-    if value is not None:
-        yield (at - since, value)

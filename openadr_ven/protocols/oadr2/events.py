@@ -1,14 +1,15 @@
 """What an oadrDistributeEvent means to a VEN: OpenADR 2.0b 1.7, rules 12 to 65, as one pure step."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from openadr_core.errors import OpenAdrError, TargetMismatch
-from openadr_core.model.event import DrEvent
+from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import OptType
 from openadr_core.model.target import TargetKind
-from openadr_core.oadr2.codes import code_of
+from openadr_core.oadr2.codes import NOT_ALLOWED, code_of
 from openadr_core.oadr2.messages import DistributeEvent, Event
 from openadr_core.oadr2.translate import event_from_wire
 from openadr_ven.domain.enrolled import Enrolled
@@ -114,6 +115,9 @@ def _take_new(taken: _Taken, event: Event, known: KnownEvent | None) -> None:
     except OpenAdrError as error:
         _refuse(taken, event, known, code=code_of(error), reason=str(error))
         return
+    if known is not None and (what := _changed_past(known.event, canonical)):
+        _refuse_change(taken, event, reason=f"{what} when the version that is held was told, and cannot change")
+        return
     fraction = taken.dice.random()
     if known is not None and known.event.start_after == canonical.start_after:
         fraction = known.delay_fraction  # R30: drawn once, kept over modifications
@@ -142,11 +146,43 @@ def _canonical(taken: _Taken, event: Event) -> DrEvent:
 
 
 def _refuse(taken: _Taken, event: Event, known: KnownEvent | None, *, code: str, reason: str) -> None:
-    descriptor = event.descriptor
     _answer(taken, event, code, OptType.OUT, reason)
     if known is not None:
         # It was replaced by something that we cannot follow: to go on with the older version would be wrong.
         _cancel(taken, replace(known.event, cancelled_at=taken.now), implied=True)
+    _tell_refused(taken, event, code, reason)
+
+
+def _refuse_change(taken: _Taken, event: Event, *, reason: str) -> None:
+    """Interpretation: a change that is not allowed (451) is none, as one of R58 is none: what is held goes on."""
+    _answer(taken, event, NOT_ALLOWED, OptType.OUT, reason)
+    _tell_refused(taken, event, NOT_ALLOWED, reason)
+
+
+def _changed_past(held: DrEvent, new: DrEvent) -> str:
+    """What had happened already, and differs; empty if nothing does (R20, 8.7: code 451).
+
+    Interpretation: nothing tells when the VTN changed its mind, and a change may reach us long after it was made. What
+    had passed when it wrote the version that we hold was past for certain; of the time since then the VTN is believed.
+    """
+    told_at = held.modified_at
+    if held.starts_at >= told_at:
+        return ""
+    if new.starts_at != held.starts_at:
+        return "the event had begun"
+    kinds = {signal.kind for signal in held.signals} & {signal.kind for signal in new.signals}
+    before, after = (_asked(event, kinds, told_at) for event in (held, new))
+    return "" if before == after else "what its signals asked had passed"
+
+
+def _asked(event: DrEvent, kinds: Collection[SignalKind], until: datetime) -> list[tuple[SignalKind, object]]:
+    """By signals of these kinds, whatever their ids."""
+    asked = ((signal.kind, signal.asked(until - event.starts_at)) for signal in event.signals if signal.kind in kinds)
+    return sorted(asked)
+
+
+def _tell_refused(taken: _Taken, event: Event, code: str, reason: str) -> None:
+    descriptor = event.descriptor
     mark = (descriptor.event_id, str(descriptor.modification_number))
     if mark in taken.memory.refused:
         return

@@ -251,6 +251,53 @@ def test_a_change_that_we_cannot_follow_stops_what_we_did(
     assert [type(one) for one in found] == [i.EventCancelled, i.EventRefused]
 
 
+def begun(event: m.Event, now: datetime, *values: float) -> m.Event:
+    """The event as it is written at that moment, with these values, a minute each."""
+    intervals = tuple(
+        m.Interval(duration=timedelta(minutes=1), uid=str(uid), value=value) for uid, value in enumerate(values)
+    )
+    signals = (replace(event.signals[0], intervals=intervals),)
+    return replace(event, descriptor=replace(event.descriptor, created_date_time=now), signals=signals)
+
+
+@pytest.mark.openadr20b("R20", "V2")
+@pytest.mark.parametrize("moved", [timedelta(minutes=5), timedelta(0)])
+def test_what_was_past_when_an_event_was_told_cannot_change_and_what_is_held_goes_on(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, moved: timedelta
+) -> None:
+    now += INTERVAL
+    starts_at = now - timedelta(seconds=30)
+    first = begun(an_event(starts_at=starts_at), now, 5000, 5000)
+    deliver(registered, vtn, first, now=now)
+    registered.answer(opt_in(now=now))
+    talk(registered, vtn, now=now)
+    changed = begun(an_event(version=1, starts_at=starts_at + moved), now, 4000 if not moved else 5000, 5000)
+    (refused,) = deliver(registered, vtn, changed, now=now + INTERVAL)
+    assert isinstance(refused, i.EventRefused)
+    assert (refused.version, refused.code) == (1, "451")
+    assert [(one.modification_number, one.response_code, one.opt_type) for one in answers(vtn)] == [
+        (0, "200", "optIn"), (1, "451", "optOut"),
+    ]  # fmt: skip
+    assert deliver(registered, vtn, changed, now=now + 2 * INTERVAL) == []  # told to people once, to the VTN each time
+    assert answers(vtn)[-1].response_code == "451"
+    later = begun(an_event(version=2, starts_at=starts_at), now, 5000, 4000)
+    (taken,) = of(i.EventChanged, deliver(registered, vtn, later, now=now + 3 * INTERVAL))
+    assert taken.event.version == 2
+
+
+@pytest.mark.openadr20b("R20", "V2")
+def test_a_change_that_was_made_in_time_may_come_late(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    """The event was told before its start, so it may have been moved before its start too."""
+    now += INTERVAL
+    starts_at = now + timedelta(minutes=1)
+    deliver(registered, vtn, begun(an_event(starts_at=starts_at), now, 5000, 5000), now=now)
+    now += timedelta(minutes=2)
+    moved = begun(an_event(version=1, starts_at=starts_at + timedelta(minutes=5)), now, 4000, 5000)
+    assert of(i.EventChanged, deliver(registered, vtn, moved, now=now))
+
+
 @pytest.mark.openadr20b("R21", "R35", "R512", "N13", "E7", "E9")
 def test_another_vtns_payload_is_refused_whole(registered: Oadr2Session, vtn: ScriptedVtn, now: datetime) -> None:
     vtn.queue.append(distribute(an_event(), vtn_id=VTN_ID.lower()))  # R512: case counts

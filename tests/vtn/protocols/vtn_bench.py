@@ -18,6 +18,7 @@ from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
 from openadr_core.oadr2.http_rules import BASE
 from openadr_core.shell.datafiles import load_schema
+from openadr_vtn.adapters.fan_out import FanOutWorker
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.publication import publish
@@ -128,6 +129,7 @@ class Bench:
         async with self.store.unit_of_work() as uow:
             await uow.events.add(StoredEvent(event=event, document="{}"))
             await self._publish(uow, event)
+        await self._tell_all()
         return event
 
     async def revise_event(self, old: DrEvent, new: DrEvent) -> DrEvent:
@@ -146,7 +148,12 @@ class Bench:
         async with self.store.unit_of_work() as uow:
             await uow.events.replace(StoredEvent(event=event, document="{}"))
             await self._publish(uow, event)
+        await self._tell_all()
         return event
+
+    async def _tell_all(self) -> None:
+        """The parties beyond the first hundred."""
+        await FanOutWorker(self.store, lambda: self.now).turn()
 
     async def _publish(self, uow: UnitOfWork, event: DrEvent) -> None:
         await publish(uow, event, a_program(self.now).program, self.now)

@@ -32,7 +32,7 @@ from openadr_core.sep2.server import DeviceCapability
 from tests.rig import PROGRAM, running_lab
 
 T = TypeVar("T")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)  # six processes that start, and the machine may have other work
 WAIT_S = 60
 LOOK_EVERY_S = 1.0
 INVERTER = "inverter-1"

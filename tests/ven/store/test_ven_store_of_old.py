@@ -1,6 +1,7 @@
-"""What an agent kept before targets had kinds is read by the one that runs now (migration 0008)."""
+"""What an agent of an older version kept is read by the one that runs now."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.postgres import fresh_database
 from tests.ven.store.test_ven_store import a_held_event
 
 OLD_EVENT = sa.table("event", *(sa.column(one.name, one.type) for one in sa.inspect(EventRow).c if one.name != "place"))
+OLD_BATCH = sa.table("batch", sa.column("number"), sa.column("record"))
 OLD_SESSION = sa.table("session", sa.column("name"), sa.column("record"))
 
 
@@ -30,14 +32,33 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return await fresh_database(request.getfixturevalue("postgres"))
 
 
-def as_of_0007(connection: Connection) -> None:
-    configuration = Config()
-    configuration.set_main_option("script_location", str(MIGRATIONS))
-    configuration.attributes["connection"] = connection
-    command.upgrade(configuration, "0007")
+def as_of(revision: str) -> Callable[[Connection], None]:
+    def upgrade(connection: Connection) -> None:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
+
+    return upgrade
+
+
+async def test_reports_on_their_way_are_found_by_their_request(url: str) -> None:
+    """Migration 0005: what a report is for stands beside it now."""
+    engine = engine_of(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(as_of("0004"))
+        for number, request_id in enumerate(("first", "second"), start=1):
+            record = json.dumps({"request": {"id": request_id}})
+            await connection.execute(sa.insert(OLD_BATCH).values(number=number, record=record))
+    await migrate(engine)
+    async with engine.connect() as connection:
+        found = await connection.execute(sa.text("SELECT request_id, made_at IS NOT NULL FROM batch ORDER BY number"))
+        assert [(request_id, bool(dated)) for request_id, dated in found] == [("first", True), ("second", True)]
+    await engine.dispose()
 
 
 async def test_events_that_were_kept_before_targets_had_kinds_are_for_all_of_the_fleet(url: str, now: datetime) -> None:
+    """Migration 0008: as names without kinds they meant nobody in particular."""
     held = a_held_event(now)
     cancelled = replace(held, event=replace(held.event, cancelled_at=now))
     session = json.dumps({
@@ -46,7 +67,7 @@ async def test_events_that_were_kept_before_targets_had_kinds_are_for_all_of_the
     })  # fmt: skip
     engine = engine_of(url)
     async with engine.begin() as connection:
-        await connection.run_sync(as_of_0007)
+        await connection.run_sync(as_of("0007"))
         for one in (held, cancelled):
             record = json.loads(to_record(one))
             record["event"]["targets"] = ["feeder-1", "feeder-2"]

@@ -148,7 +148,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         made.processes.stop_all()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_our_own_ven_is_as_known(lab: Lab) -> None:
     judged = {part.name: (part, judging(lab, part)) for part in parts()}
     harnesses = [harness for _, harness in judged.values()]
@@ -159,7 +159,7 @@ def test_our_own_ven_is_as_known(lab: Lab) -> None:
                 f"ven-{name}", "openadr_ven", "run", "--config", lab.ven / "ven.toml",
                 environment={**settings_of(lab, part), **where},
             )  # fmt: skip
-        told = [harness.process.communicate(timeout=200)[0] for harness in harnesses]
+        told = [harness.process.communicate(timeout=420)[0] for harness in harnesses]
     finally:
         for harness in harnesses:
             harness.process.kill()

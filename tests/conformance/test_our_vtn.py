@@ -75,7 +75,7 @@ def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
             process.terminate()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
     for name in ("ven", "other"):
         knocked = our_vtn.judged(*our_vtn.certificate(name), "--only", "registration-create")

@@ -8,7 +8,7 @@ from conformance.__main__ import cli as conformance
 from .conftest import Lab, Stranger
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_openleadr_is_as_known(lab: Lab, openleadr_vtn: Stranger) -> None:
     shown = [
         option

@@ -9,7 +9,7 @@ from conformance.api.script import ApiScript
 from conformance.api.ven_run import ApiVenTarget, run_suite
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite, without_extensions
-from conformance.server.listening import Listening
+from conformance.server.listening import Listening, host_and_port
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience
 from openadr_core.errors import ConfigError
@@ -55,13 +55,11 @@ def run_openadr3_ven(
     full = load_suite("openadr3-ven")
     suite = full if extensions else without_extensions(full)
     reporting.check(suite)
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError(f"--listen: HOST:PORT, not {listen!r}")
+    host, port = host_and_port(listen, option="--listen")
     script = ApiScript(base=BASE, client_id=client_id, client_secret=client_secret)
     context = server_context("oadr3", [Chain(certificate=certificate, key=key)], [], "none")
     try:
-        stage = Listening(host=host, port=int(port), contexts={(Shown.GOOD, False): context}, script=script)
+        stage = Listening(host=host, port=port, contexts={(Shown.GOOD, False): context}, script=script)
     except OSError as fault:
         raise ConfigError(f"--listen: {listen}: {fault.strerror or fault}") from None
     url = f"https://{host}:{stage.port}{BASE}"

@@ -21,7 +21,7 @@ from conformance.commands.vtn import HOOK_HELP
 from conformance.loading import load_suite
 from conformance.schema import schema_fault
 from conformance.server.certificates import contexts, foreign_twin
-from conformance.server.listening import Listening
+from conformance.server.listening import Listening, host_and_port
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience, VenTarget, report_variables, run_suite
 from conformance.ven.script import Identifiers, Script
@@ -125,10 +125,7 @@ class Given:
 
     @property
     def address(self) -> tuple[str, int]:
-        host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdecimal():
-            raise ConfigError(f"--listen: HOST:PORT, not {self.listen!r}")
-        return host, int(port)
+        return host_and_port(self.listen, option="--listen")
 
     @property
     def ids(self) -> Identifiers:

@@ -2,17 +2,26 @@
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from conformance import hook
+from conformance.client.address import Address
 from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
-from conformance.loading import load_suite
+from conformance.loading import Suite, load_suite
 from conformance.schema import schema_fault
+from conformance.server.certificates import contexts, foreign_twin
+from conformance.server.listening import Listening, host_and_port
+from conformance.server.steps import Shown
 from conformance.vtn.foreign import foreign_chain
-from conformance.vtn.run import run_suite
+from conformance.vtn.pushed_ven import PushedVen
+from conformance.vtn.run import SERVED_AS, Pushing, run_suite
 from conformance.vtn.target import Target
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
@@ -31,60 +40,108 @@ HOOK_HELP = "\b\n" + (hook.__doc__ or "").replace("``", "").replace("\n\n", "\n\
 @click.option("--pending-key", type=READ, help="PEM key of --pending-certificate.")
 @click.option("--expired-certificate", type=READ, help="PEM chain from a trusted root that has expired.")
 @click.option("--expired-key", type=READ, help="PEM key of --expired-certificate.")
+@click.option("--push-listen", default="", metavar="HOST:PORT", help="Where to be a VEN that the VTN pushes to.")
+@click.option("--push-address", default="", metavar="URL", help="How the VTN reaches that, if not by --push-listen.")
 @click.option("--server-name", default="", help="Name in the VTN's certificate, if it is not the URL's host.")
 @click.option("--ven-name", default="conformance", show_default=True, help="Name to register under.")
 @click.option("--operator-hook", default="", metavar="CMD", help="Shell command that asks the VTN's operator (below).")
 @click.option("--timeout-s", default=10.0, show_default=True, help="Give up on an answer after so long.")
+@click.option("--patience-s", default=20.0, show_default=True, help="Wait so long for what the VTN pushes.")
 @click.option("--latency-s", default=0.0, show_default=True, help="What the network may add to each limit of time.")
 @reporting_options
-def run_vtn(
-    *,
-    url: str,
-    certificate: Path,
-    key: Path,
-    trust: Path,
-    other_certificate: Path | None,
-    other_key: Path | None,
-    pending_certificate: Path | None,
-    pending_key: Path | None,
-    expired_certificate: Path | None,
-    expired_key: Path | None,
-    server_name: str,
-    ven_name: str,
-    operator_hook: str,
-    timeout_s: float,
-    latency_s: float,
-    reporting: Reporting,
-) -> None:
+def run_vtn(*, reporting: Reporting, **options: Any) -> None:
     """Run the procedures that try a VTN of OpenADR 2.0b.
 
-    The harness is its VEN, over mutual TLS. Prints one line per procedure as it ends, and what was expected and found
-    wherever the two differ. The exit status is 0 if all was as expected, 1 if something was not (an expected failure
-    that passed counts too, and so does a procedure that could not run), 2 for wrong usage.
+    The harness is its VEN, over mutual TLS: one that polls and, with --push-listen, one that is pushed to. Then the
+    enrolled party's certificate is that of a server too, with the address in it. Prints one line per procedure as it
+    ends, and what was expected and found wherever the two differ. The exit status is 0 if all was as expected, 1 if
+    something was not (an expected failure that passed counts too, and so does a procedure that could not run), 2 for
+    wrong usage.
 
     Some procedures send what an attacker sends, and some peers do not survive it: run this against a test system.
     """
     suite = load_suite("openadr20b-vtn")
     reporting.check(suite)
+    given = Given(**options)
     with tempfile.TemporaryDirectory() as folder:
-        target = Target(
-            url=url,
-            trust=trust,
-            certificates={
-                Identity.ENROLLED: Chain(certificate=certificate, key=key),
-                **_pair(Identity.OTHER, other_certificate, other_key),
-                **_pair(Identity.PENDING, pending_certificate, pending_key),
-                **_pair(Identity.EXPIRED, expired_certificate, expired_key),
-                Identity.FOREIGN: foreign_chain(Path(folder)),
-            },
-            ven_name=ven_name,
-            server_name=server_name,
-            timeout_s=timeout_s,
-            latency_s=latency_s,
-            hook=operator_hook,
-        )
-        status = reporting.report(suite, url, run_suite(suite, target, schema_fault, only=reporting.only))
+        target = given.target(Path(folder))
+        with given.pushing(target, suite, Path(folder)) as pushing:
+            outcomes = run_suite(suite, target, schema_fault, only=reporting.only, pushing=pushing)
+            status = reporting.report(suite, given.url, outcomes)
     sys.exit(status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The options above, by their names."""
+
+    url: str
+    certificate: Path
+    key: Path
+    trust: Path
+    other_certificate: Path | None
+    other_key: Path | None
+    pending_certificate: Path | None
+    pending_key: Path | None
+    expired_certificate: Path | None
+    expired_key: Path | None
+    push_listen: str
+    push_address: str
+    server_name: str
+    ven_name: str
+    operator_hook: str
+    timeout_s: float
+    patience_s: float
+    latency_s: float
+
+    def target(self, folder: Path) -> Target:
+        """``folder`` takes the certificates that the harness makes for itself."""
+        address = self.push_address or (f"https://{self.push_listen}/" if self.push_listen else "")
+        return Target(
+            url=self.url,
+            trust=self.trust,
+            certificates={
+                Identity.ENROLLED: Chain(certificate=self.certificate, key=self.key),
+                **_pair(Identity.OTHER, self.other_certificate, self.other_key),
+                **_pair(Identity.PENDING, self.pending_certificate, self.pending_key),
+                **_pair(Identity.EXPIRED, self.expired_certificate, self.expired_key),
+                Identity.FOREIGN: foreign_chain(folder),
+            },
+            ven_name=self.ven_name,
+            server_name=self.server_name,
+            timeout_s=self.timeout_s,
+            latency_s=self.latency_s,
+            hook=self.operator_hook,
+            push_address=address,
+            patience_s=self.patience_s,
+        )
+
+    @contextmanager
+    def pushing(self, target: Target, suite: Suite, folder: Path) -> Iterator[Pushing | None]:
+        """The harness as a VEN's server, while the procedures run; None if it is to be none."""
+        if not self.push_listen:
+            yield None
+            return
+        host, port = host_and_port(self.push_listen, option="--push-listen")
+        certificates = target.certificates
+        twin = foreign_twin(certificates[Identity.ENROLLED], folder, "twin")
+        shown = {shown: [certificates[identity]] for shown, identity in SERVED_AS.items() if identity in certificates}
+        prefix = Address(url=target.push_address, trust=self.trust).prefix
+        ven = PushedVen(messages=suite.messages, schema_fault=schema_fault, prefix=prefix)
+        try:
+            stage = Listening(
+                host=host,
+                port=port,
+                contexts=contexts({**shown, Shown.FOREIGN: [twin]}, self.trust),
+                script=ven,
+                speaker="the VTN",
+            )
+        except OSError as fault:
+            raise ConfigError(f"--push-listen: {self.push_listen}: {fault.strerror or fault}") from None
+        try:
+            yield Pushing(ven=ven, stage=stage)
+        finally:
+            stage.close()
 
 
 def _pair(identity: Identity, certificate: Path | None, key: Path | None) -> dict[Identity, Chain]:

@@ -25,7 +25,7 @@ def contexts(shown: Mapping[Shown, Sequence[Chain]], trust: Path) -> dict[tuple[
     return made
 
 
-def foreign_twin(chain: Chain, folder: Path) -> Chain:
+def foreign_twin(chain: Chain, folder: Path, name: str = "foreign") -> Chain:
     """A certificate for the same names, from an authority that was made this moment and that nobody trusts."""
     try:
         names = x509.load_pem_x509_certificate(chain.certificate.read_bytes()).extensions
@@ -42,4 +42,4 @@ def foreign_twin(chain: Chain, folder: Path) -> Chain:
         dns_names=alternative.get_values_for_type(x509.DNSName),
         ip_addresses=[str(address) for address in alternative.get_values_for_type(x509.IPAddress)],
     )
-    return write_issued(folder, "foreign", issued)
+    return write_issued(folder, name, issued)

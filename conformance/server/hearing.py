@@ -76,9 +76,8 @@ class Ear:
         self.last, heard = found
         return replace(heard.what, elapsed_s=heard.at_s - before_s)
 
-    def unwanted(self, step: Silence, for_s: float, variables: dict[str, str]) -> Answer:
+    def unwanted(self, step: Silence, for_s: float, variables: dict[str, str], *, since: int) -> Answer:
         """What the step wants not to hear, if it comes; SILENT if it does not."""
-        since = max(self.mark, self.last + 1)
         found = self.stage.wait(lambda: self.first(step, since, variables), for_s)
         return SILENT if found is None else found[1].what
 
@@ -123,7 +122,9 @@ class ListeningRun(Run):
                 self.judge_last(step)
 
     def unwanted(self, step: Silence) -> Answer:
-        return self.ear.unwanted(step, float(self.render(step.for_s)), self.variables)
+        """From now on: what came before may have crossed what was just sent."""
+        now = len(self.ear.listener.heard)
+        return self.ear.unwanted(step, float(self.render(step.for_s)), self.variables, since=now)
 
     def _hear(self, step: Hear) -> None:
         within_s = float(self.render(step.within_s) or self.ear.patience_s)

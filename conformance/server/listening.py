@@ -26,6 +26,7 @@ from conformance.exchanges import Exchange, RawRequest
 from conformance.messages import MESSAGE_MAX_BYTES, read_message
 from conformance.server.listener import Answered
 from conformance.server.steps import Shown
+from openadr_core.errors import ConfigError
 
 Found = TypeVar("Found")
 THOUGHT_S = 0.1
@@ -47,6 +48,14 @@ class Answering(Protocol):
 
     def listens(self, request: RawRequest, what: Answer, arrived_s: float) -> Answered:
         """What the request is answered."""
+
+
+def host_and_port(text: str, *, option: str) -> tuple[str, int]:
+    """Where to listen, as an option says it."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"{option}: HOST:PORT, not {text!r}")
+    return host, int(port)
 
 
 class Listening:

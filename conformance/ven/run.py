@@ -209,12 +209,11 @@ class VenRun(ListeningRun):
 
     def unwanted(self, step: Silence) -> Answer:
         """Until the VEN has polled so often, where it polls and no time is given."""
-        if step.for_s:
-            return super().unwanted(step)
-        if self._script.pushed_to:
-            return self.ear.unwanted(step, float(step.polls * self._script.ids.poll_s), self.variables)
         ear, before = self.ear, self._polls()
         since = max(ear.mark, ear.last + 1)
+        if step.for_s or self._script.pushed_to:
+            for_s = float(self.render(step.for_s) or step.polls * self._script.ids.poll_s)
+            return ear.unwanted(step, for_s, self.variables, since=since)
 
         def over() -> bool | None:
             spoken = ear.first(step, since, self.variables) is not None

@@ -8,6 +8,8 @@ from conformance import hook
 from conformance.client.reading import read_send
 from conformance.events import read_wish
 from conformance.procedure import Operate, Step
+from conformance.server.reading import listening_kinds, read_attempt
+from conformance.server.steps import Attempt
 from conformance.step_kinds import StepReader
 from conformance.yaml_nodes import Section
 
@@ -22,7 +24,7 @@ class VtnStepReader(StepReader):
     actions = hook.VTN_ACTIONS
 
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
-        return {"send": partial(read_send, self), "event": _event}
+        return {"send": partial(read_send, self), "event": _event, **listening_kinds(self), "await": _await}
 
 
 def _event(section: Section) -> Operate:
@@ -39,3 +41,9 @@ def _event(section: Section) -> Operate:
     )
     inner.finish()
     return step
+
+
+def _await(section: Section) -> Attempt:
+    if section.text("await") != "connection":
+        raise section.fault("await", "the only thing to wait for is: connection")
+    return read_attempt(section)

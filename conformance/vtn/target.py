@@ -11,3 +11,7 @@ class Target(Address):
     latency_s: float = 0.0
     hook: str = ""
     """A shell command that asks the VTN's operator for something."""
+    push_address: str = ""
+    """Where the harness is a VEN that is pushed to: ``https://host[:port]/[prefix/]``; empty if it is none."""
+    patience_s: float = 20.0
+    """For anything that the VTN pushes."""

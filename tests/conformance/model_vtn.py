@@ -75,6 +75,8 @@ class ModelVtn:
         self._polled: set[tuple[str, int]] = set()
         self._acknowledged: set[str] = set()
         self._opts: set[str] = set()
+        self.pushes_to = ""
+        """The address of the VEN that is pushed to, if it is."""
 
     def _now(self) -> datetime:
         """Its time runs quickly, so that nobody waits for the start of an event."""
@@ -126,7 +128,26 @@ class ModelVtn:
             return 463 if ven_id.removeprefix("Ven-") in self._registrations else 452
         return 452 if registration_id and registration_id != f"Reg-{known}" else 200
 
+    def owed(self, asked: Asked) -> tuple[str, Callable[[], None]] | None:
+        """What must be pushed now, and what makes it owed again; None if nothing."""
+        told = self._done, self._reports_owed, set(self._polled)
+
+        def owe_again() -> None:
+            self._done, self._reports_owed, self._polled = told
+
+        payload = self._poll(asked, _POLL, 200) if asked.party in self._registrations else "<oadr:oadrResponse"
+        return None if payload.startswith("<oadr:oadrResponse") else (envelope(payload), owe_again)
+
+    def answered(self, asked: Asked, root: Element) -> None:
+        """The VEN's answer to what was pushed."""
+        if payload_name(root) == "oadrCanceledPartyRegistration":
+            self._confirmed(asked, root, 200)
+
     def _create(self, asked: Asked, root: Element, code: int) -> str:
+        pushed = _text(root, "string(//oadr:oadrHttpPullModel)") == "false"
+        self.pushes_to = _text(root, "string(//oadr:oadrTransportAddress)") if pushed else ""
+        if pushed and not self.pushes_to:
+            code = 454
         if code == 200 and not _text(root, "string(//ei:registrationID)"):
             self._count += 1
             self._registrations[asked.party] = self._count
@@ -261,6 +282,9 @@ _KINDS: dict[str, tuple[str, _Make]] = {
     "oadrCancelOpt": ("EiOpt", ModelVtn._cancel_opt),
 }
 """The service and the answer of each payload; any other is an answer of the VEN's own, which is taken."""
+
+
+_POLL = parse(envelope('<oadr:oadrPoll ei:schemaVersion="2.0b"/>').encode())
 
 
 def _message(body: bytes) -> Element | None:

@@ -22,12 +22,15 @@ from conformance.openadr20b import envelope
 from conformance.outcomes import Verdict
 from conformance.schema import schema_fault
 from conformance.vtn.foreign import foreign_chain
-from conformance.vtn.run import run_suite
+from conformance.vtn.pushed_ven import PushedVen
+from conformance.vtn.run import Pushing, run_suite
 from conformance.vtn.target import Target
 from openadr_core.oadr2.xmldsig import Signer, signer_of
 
+from .model_pusher import ModelPusher, SpoilPush
 from .model_vtn import HOOK, Asked, ModelVtn, Reply
 from .spoilt_in import SPOILT_IN
+from .spoilt_pushes import PUSHED_IN, spoiling
 
 Spoil = Callable[[Asked, Reply], Reply]
 
@@ -243,7 +246,7 @@ SPOILT: dict[str, Spoil] = {
 ALL_CHECKS = {
     f"{procedure.id}/{check.id}"
     for procedure in SUITE.procedures
-    if procedure.id not in SPOILT_IN
+    if procedure.id not in {*SPOILT_IN, *PUSHED_IN}
     for check in procedure.checks
 }
 
@@ -280,8 +283,16 @@ class InProcess:
         """Nothing is open."""
 
 
-def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Collection[str] = ()) -> set[str]:
-    """The checks that failed against a model VTN whose replies are spoilt, in some procedures or in all."""
+def run_against(
+    folder: Path,
+    spoil: Spoil,
+    *,
+    latency_s: float = 0.0,
+    only: Collection[str] = (),
+    pushed: SpoilPush = lambda request: request,
+    habits: frozenset[str] = frozenset(),
+) -> set[str]:
+    """The checks that failed against a model VTN whose replies or pushes are spoilt, in some procedures or in all."""
     (folder / "another").mkdir(parents=True)
     model = ModelVtn(folder)
     chain, another = foreign_chain(folder), foreign_chain(folder / "another")
@@ -292,12 +303,16 @@ def run_against(folder: Path, spoil: Spoil, *, latency_s: float = 0.0, only: Col
         certificates={**dict.fromkeys(Identity, chain), Identity.FOREIGN: another},
         hook=HOOK.format(folder=folder),
         latency_s=latency_s,
+        push_address="https://ven.test/ven/",
     )
+    ven = PushedVen(messages=SUITE.messages, schema_fault=schema_fault, prefix="/ven")
+    pushing = Pushing(ven=ven, stage=ModelPusher(model, ven, signer, pushed, habits))
     outcomes = run_suite(
         SUITE,
         target,
         schema_fault,
         only=only,
+        pushing=pushing,
         connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello, signer),
     )
     return {
@@ -318,7 +333,7 @@ def test_the_model_passes_everything(tmp_path: Path) -> None:
 
 
 def test_every_check_notices_something(tmp_path: Path) -> None:
-    these = {procedure.id for procedure in SUITE.procedures} - set(SPOILT_IN)
+    these = {procedure.id for procedure in SUITE.procedures} - {*SPOILT_IN, *PUSHED_IN}
     noticed = {
         name: run_against(tmp_path / str(number), spoil, only=these)
         for number, (name, spoil) in enumerate(SPOILT.items())
@@ -338,5 +353,19 @@ def test_every_check_of_one_procedure_notices_something(procedure_id: str, tmp_p
         )
         for number, change in enumerate(SPOILT_IN[procedure_id])
     }
+    assert [change for change, checks in noticed.items() if not checks] == []
+    assert sorted({f"{procedure_id}/{check.id}" for check in procedure.checks} - set().union(*noticed.values())) == []
+
+
+@pytest.mark.parametrize("procedure_id", PUSHED_IN)
+def test_every_check_of_what_is_pushed_notices_something(procedure_id: str, tmp_path: Path) -> None:
+    """A VTN whose pushes are spoilt, and its answers alike."""
+    (procedure,) = (procedure for procedure in SUITE.procedures if procedure.id == procedure_id)
+    noticed = {}
+    for number, change in enumerate(PUSHED_IN[procedure_id]):
+        pushed, replies, habits = spoiling(change)
+        noticed[change] = run_against(
+            tmp_path / str(number), replies, only=[procedure_id], pushed=pushed, habits=habits
+        )
     assert [change for change, checks in noticed.items() if not checks] == []
     assert sorted({f"{procedure_id}/{check.id}" for check in procedure.checks} - set().union(*noticed.values())) == []

@@ -1,6 +1,7 @@
 """The harness judges this project's own VTN as it judges a stranger's: from outside, by what is on the wire."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -27,6 +28,11 @@ class OurVtn:
     folder: Path
     url: str
     trust: Path
+    push_port: int
+
+    @property
+    def push_address(self) -> str:
+        return f"https://localhost:{self.push_port}/ven/"
 
     @property
     def operator(self) -> str:
@@ -52,11 +58,20 @@ def commanded(*arguments: str) -> str:
 def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
     home = tmp_path / "vtn"
     listeners = ("parties", "operator", "oadr3", "console")
-    ports = [f"--{name}-port={port}" for name, port in zip(listeners, _free_ports(len(listeners)), strict=True)]
-    commanded("init", str(home), *ports)
+    *ports, push_port = _free_ports(len(listeners) + 1)
+    commanded("init", str(home), *(f"--{name}-port={port}" for name, port in zip(listeners, ports, strict=True)))
     for name in ("ven", "other", "pending"):
         commanded(
-            "certificate", "mint", "--name", name, "--out", str(tmp_path / name), "--authorities", str(home / "certs")
+            "certificate",
+            "mint",
+            "--name",
+            name,
+            "--host",
+            "localhost",
+            "--out",
+            str(tmp_path / name),
+            "--authorities",
+            str(home / "certs"),
         )
     then = datetime.now(UTC) - timedelta(days=30)
     authority = read_authority(home / "certs", "openadr-ecc-ca")
@@ -66,11 +81,15 @@ def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
     trust = tmp_path / "trust.pem"
     trust.write_bytes(b"".join(root.read_bytes() for root in sorted((home / "certs").glob("*-root.pem"))))
     command = [sys.executable, "-m", "openadr_vtn", "run", "--config", str(home / "vtn.toml")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    reached = {"OPENADR_VTN_PUSH__NETWORKS": '["127.0.0.0/8"]', "OPENADR_VTN_PUSH__PORTS": f"[{push_port}]"}
+    environment = {**os.environ, **reached}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         try:
             ready = json.loads(process.stdout.readline())
-            yield OurVtn(folder=tmp_path, url=ready["parties"], trust=trust)
+            yield OurVtn(folder=tmp_path, url=ready["parties"], trust=trust, push_port=push_port)
         finally:
             process.terminate()
 
@@ -88,6 +107,7 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
         *our_vtn.certificate("other", "other-"),
         *our_vtn.certificate("pending", "pending-"),
         *our_vtn.certificate("expired", "expired-"),
+        *("--push-listen", f"127.0.0.1:{our_vtn.push_port}", "--push-address", our_vtn.push_address),
         *("--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
     )
     assert ended.exit_code == 0, ended.output

@@ -24,8 +24,13 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         writer.close()
 
 
-async def serve(chain: Chain) -> None:
-    tls = server_context("oadr3", [chain], [], "none")
+async def serve(chain: Chain, trust: Path | None) -> None:
+    """With somebody to trust: a subscriber of IEEE 2030.5."""
+    tls = (
+        server_context("oadr3", [chain], [], "none")
+        if trust is None
+        else server_context("sep2-strict", [chain], [trust])
+    )
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
     sys.stdout.write(json.dumps({"url": f"https://localhost:{server.sockets[0].getsockname()[1]}"}) + "\n")
     sys.stdout.flush()
@@ -36,8 +41,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--certificate", "--key"):
         parser.add_argument(name, required=True, type=Path)
+    parser.add_argument("--trust", type=Path)
     arguments = parser.parse_args()
-    uvloop.run(serve(Chain(certificate=arguments.certificate, key=arguments.key)))
+    uvloop.run(serve(Chain(certificate=arguments.certificate, key=arguments.key), arguments.trust))
 
 
 if __name__ == "__main__":

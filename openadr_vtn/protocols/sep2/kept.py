@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from openadr_vtn.application.ports import Store
+from openadr_vtn.domain.sep2.registry import Tree
 from openadr_vtn.protocols.sep2.http_rules import Holds
 
 KEPT_MAX = 50_000
@@ -34,6 +35,8 @@ class KeptAnswers:
         """By party; then by the device that asks, and what is asked."""
         self._programs: dict[str, frozenset[int]] = {}
         """By party: the groups whose members its devices are."""
+        self.tree: Tree | None = None
+        """All groups; None until somebody has read them."""
         self._count = 0
         store.subscribe(self._forget)
 
@@ -60,6 +63,10 @@ class KeptAnswers:
         elif kept.holds.groups:
             self._shared[asked] = kept
 
+    def has_shared(self, asked: str) -> bool:
+        """Whether there is an answer for whoever may have it."""
+        return asked in self._shared
+
     def programs(self, party_id: str) -> frozenset[int] | None:
         return self._programs.get(party_id)
 
@@ -71,6 +78,7 @@ class KeptAnswers:
             self._shared.clear()
             self._own.clear()
             self._programs.clear()
+            self.tree = None
             self._count = 0
             return
         for party_id in party_ids:

@@ -75,6 +75,8 @@ class Scene:
     """What is at an address of ours (without a prefix), for the one who asks in this scene."""
     programs: frozenset[int] | None = None
     """The groups that the party's devices lie in, with all above them; None until somebody asks."""
+    groups: Tree | None = None
+    """All that there are; None until somebody asks."""
 
     def href(self, path: str) -> str:
         return f"{self.speech.prefix}{path}"
@@ -117,12 +119,17 @@ class Scene:
         return device.lfdi == self.peer.lfdi
 
     async def tree(self) -> Tree:
-        return Tree(await self.uow.registry.groups())
+        if self.groups is None:
+            self.groups = Tree(await self.uow.registry.groups())
+        return self.groups
 
-    async def check_member(self, group_id: int) -> None:
-        """404 unless one of the party's devices lies in the group."""
+    async def its_programs(self) -> frozenset[int]:
         if self.programs is None:
             mine = await self.uow.registry.groups_of(self.party.id)
             self.programs = frozenset(group.id for group in (await self.tree()).programs(mine))
-        if group_id not in self.programs:
+        return self.programs
+
+    async def check_member(self, group_id: int) -> None:
+        """404 unless one of the party's devices lies in the group."""
+        if group_id not in await self.its_programs():
             raise HttpRefusal(404)

@@ -205,24 +205,44 @@ class Sep2Server:
         kept = self._kept.find(party.id, holder.lfdi, asked, moment) if csipaus is speech.csipaus else None
         if kept is not None and one.limit:
             return kept.body
+        own = csipaus is speech.csipaus
         peer = Peer(certificate_sha256="", lfdi=holder.lfdi, sfdi=holder.sfdi, fingerprint_20b="")
         scene = Scene(
             uow=view, desk=self._desk, speech=speech, party=party, peer=peer, now=moment, query=Query(limit=one.limit),
             rates=await view.registry.rates(), look=_look, programs=self._kept.programs(party.id),
+            groups=self._kept.tree,
         )  # fmt: skip
+        kept = await self._of_others(scene, asked, changes) if own and one.limit else None
+        if kept is not None:
+            return kept.body
         try:
             reply = await _look(scene, one.resource)
         except HttpRefusal:
             return None
         body = encode(reply.message, csipaus=csipaus)
-        if csipaus is speech.csipaus and self._store.changes() == changes:
+        if own and self._store.changes() == changes:
             self._keep(scene, asked, reply, body)
         return body if one.limit or isinstance(reply.message, List | SubscribableList) else b""
 
+    async def _of_others(self, scene: Scene, asked: str, changes: int) -> Kept | None:
+        """What is kept for members of a group, if the party turns out to have one."""
+        if scene.programs is not None or not self._kept.has_shared(asked):
+            return None
+        await scene.its_programs()
+        if self._store.changes() != changes:
+            return None
+        self._keep_places(scene)
+        return self._kept.find(scene.party.id, scene.peer.lfdi, asked, scene.now)
+
+    def _keep_places(self, scene: Scene) -> None:
+        if scene.programs is not None:
+            self._kept.keep_programs(scene.party.id, scene.programs)
+        if scene.groups is not None:
+            self._kept.tree = scene.groups
+
     def _keep(self, scene: Scene, asked: str, reply: Reply, body: bytes) -> None:
         party_id = scene.party.id
-        if scene.programs is not None:
-            self._kept.keep_programs(party_id, scene.programs)
+        self._keep_places(scene)
         if reply.holds is not None:
             revision = self._store.revision_of_groups(reply.holds.groups)
             self._kept.keep(party_id, scene.peer.lfdi, asked, Kept(reply.holds, body, reply.told, revision))
@@ -234,11 +254,15 @@ class Sep2Server:
                 uow=uow, desk=self._desk, speech=asked.speech, party=standing.party, peer=asked.peer, now=asked.now,
                 query=query_of(asked.query), body=asked.request.body,
                 content_type=asked.request.headers.get("content-type", ""), rates=await uow.registry.rates(),
-                look=_look, programs=self._kept.programs(standing.party.id),
+                look=_look, programs=self._kept.programs(standing.party.id), groups=self._kept.tree,
             )  # fmt: skip
-            reply = await asked.handler(scene, *asked.numbers)
-        body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
-        if asked.is_read and self._store.changes() == changes:
+            shared = await self._of_others(scene, asked.request.path, changes) if asked.is_read else None
+            if shared is not None:
+                reply, body = Reply(told=shared.told), shared.body
+            else:
+                reply = await asked.handler(scene, *asked.numbers)
+                body = b"" if reply.message is None else encode(reply.message, csipaus=asked.speech.csipaus)
+        if asked.is_read and shared is None and self._store.changes() == changes:
             self._keep(scene, asked.request.path, reply, body)
         await self._note_told(standing, reply.told, asked.now)
         return as_response(reply, body)

@@ -94,7 +94,7 @@ def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
             process.terminate()
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(720)
 def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
     for name in ("ven", "other"):
         knocked = our_vtn.judged(*our_vtn.certificate(name), "--only", "registration-create")

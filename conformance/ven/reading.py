@@ -62,7 +62,7 @@ def _event(section: Section) -> ToldEvent:
 def _await(section: Section) -> Step:
     match what := section.text("await"):
         case "registration":
-            return Registered(line=section.line)
+            return Registered(line=section.line, else_operate=section.text("else_operate", ""))
         case "connection":
             return read_attempt(section)
         case "everything":

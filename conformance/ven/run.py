@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from conformance.answers import Answer, SchemaFault
 from conformance.client.sender import Sender
 from conformance.client.steps import Identity, Seal, Send
+from conformance.hook import HookFailed
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
@@ -119,7 +120,7 @@ class VenRun(ListeningRun):
             case Send():
                 self._send(step)
             case Registered():
-                self._registered()
+                self._registered(step)
             case Forget():
                 self._forget()
             case Everything():
@@ -235,7 +236,7 @@ class VenRun(ListeningRun):
 
     # -- how we stand ------------------------------------------------------------------
 
-    def _registered(self) -> None:
+    def _registered(self, step: Registered) -> None:
         script = self._script
 
         def there() -> bool | None:
@@ -247,11 +248,22 @@ class VenRun(ListeningRun):
 
         if not script.registered:
             self._stage.tell_tester("Waiting for the VEN to register: start it, or make it register anew.")
-        if self._stage.wait(there, self._patience.connect_s) is None:
+        if self._stage.wait(there, self._patience.connect_s) is None and not (
+            self._was_asked_for(step.else_operate) and self._stage.wait(there, self._patience.connect_s)
+        ):
             raise Stopped(f"no VEN has registered in {self._patience.connect_s:g} s")
         # What it does not say here, the procedures about registration find out.
         self._stage.wait(settled, self._patience.answer_s)
         self.variables |= script.variables
+
+    def _was_asked_for(self, action: str) -> bool:
+        if not action or self._ask_operator is None:
+            return False
+        try:
+            self._ask_operator(action, {}, self.variables)
+        except HookFailed:
+            return False
+        return True
 
     def _forget(self) -> None:
         script = self._script

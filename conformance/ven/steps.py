@@ -55,6 +55,9 @@ class Tell(Step):
 class Registered(Step):
     """Wait until the VEN is registered, and has said what a new VEN says."""
 
+    else_operate: str = ""
+    """What its operator is asked for if it does not come by itself, and can be asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forget(Step):

@@ -2,14 +2,14 @@
 
 It knocks until it is let in, offers a reading, and opts in to every event. It prints a line of JSON for each message
 that it sends or gets. What its user would do by Python calls, it does on a line of JSON on its standard input:
-``{"do": "opt_out", "event_id": …}``.
+``{"do": "cancel_opt", "opt_id": …}``.
 """
 
 import argparse
 import asyncio
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from openleadr import OpenADRClient, enums, objects
@@ -73,26 +73,30 @@ async def registered(options: argparse.Namespace) -> OpenADRClient:
 
 async def do(client: OpenADRClient, wish: dict[str, Any]) -> None:
     match wish["do"]:
-        case "opt_out":
+        case "opt":
             await client.create_opt(
-                opt_type="optOut",
+                opt_type=wish["opt_type"],
                 opt_reason="economic",
                 targets=[objects.Target(ven_id=client.ven_id)],
                 event_id=wish["event_id"],
                 modification_number=wish["modification_number"],
-                opt_id="opt-event",
+                opt_id=wish["opt_id"],
             )
-        case "opt_out_for_an_hour":
-            hour = objects.VavailabilityComponent(dtstart=datetime.now(UTC), duration=timedelta(hours=1))
+        case "opt_for_a_time":
+            time = objects.VavailabilityComponent(
+                dtstart=datetime.fromisoformat(wish["start"]), duration=timedelta(seconds=float(wish["duration_s"]))
+            )
             await client.create_opt(
-                opt_type="optOut",
+                opt_type=wish["opt_type"],
                 opt_reason="notParticipating",
                 targets=[objects.Target(ven_id=client.ven_id)],
-                vavailability=objects.Vavailability(components=[hour]),
-                opt_id="opt-hour",
+                vavailability=objects.Vavailability(components=[time]),
+                opt_id=wish["opt_id"],
             )
         case "cancel_opt":
-            await client.cancel_opt("opt-hour")
+            await client.cancel_opt(wish["opt_id"])
+        case "end":
+            sys.exit()
         case "register_again":
             await client.create_party_reregistration()
         case "cancel_registration":

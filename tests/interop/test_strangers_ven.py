@@ -162,13 +162,14 @@ def it_answers_events_and_reports_on_them(ven: Stranger, utility: Utility) -> No
 
 
 def it_qualifies_the_event(ven: Stranger, event_id: str) -> None:
-    ven.do(do="opt_out", event_id=event_id, modification_number=1)
+    ven.do(do="opt", opt_type="optOut", event_id=event_id, modification_number=1, opt_id="opt-event")
     created: m.CreatedOpt = ven.wait_for("oadrCreatedOpt", sent=False)
     assert (created.response.response_code, created.opt_id) == ("200", "opt-event")
-    ven.do(do="opt_out_for_an_hour")
+    now = datetime.now(UTC).isoformat()
+    ven.do(do="opt_for_a_time", opt_type="optOut", start=now, duration_s=3600, opt_id="opt-hour")
     scheduled: m.CreatedOpt = ven.wait_for("oadrCreatedOpt", sent=False, count=2)
     assert (scheduled.response.response_code, scheduled.opt_id) == ("200", "opt-hour")
-    ven.do(do="cancel_opt")
+    ven.do(do="cancel_opt", opt_id="opt-hour")
     cancelled: m.CanceledOpt = ven.wait_for("oadrCanceledOpt", sent=False)
     assert (cancelled.response.response_code, cancelled.opt_id) == ("200", "opt-hour")
 

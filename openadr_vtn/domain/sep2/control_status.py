@@ -5,7 +5,7 @@ EventStatus of the standard: 0 scheduled, 1 active, 2 cancelled, 3 cancelled wit
 its latest possible end, whatever became of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -68,8 +68,25 @@ def standings(controls: Iterable[Control], now: int) -> Mapping[str, Standing]:
     the other is potentially superseded. What has been superseded does not come back when its
     superseder is cancelled.
     """
+    return {mrid: one for cluster in _clusters(controls) for mrid, one in _standings(cluster, now)}
+
+
+def _clusters(controls: Iterable[Control]) -> Iterator[list[Control]]:
+    """No control of one is at the same time as one of another: a day of them, end to end, is looked at one by one."""
+    cluster: list[Control] = []
+    ends_at = 0
+    for control in sorted(controls, key=lambda one: one.earliest_start):
+        if cluster and control.earliest_start >= ends_at:
+            yield cluster
+            cluster = []
+        ends_at = max(ends_at, control.latest_end) if cluster else control.latest_end
+        cluster.append(control)
+    if cluster:
+        yield cluster
+
+
+def _standings(controls: Iterable[Control], now: int) -> Iterator[tuple[str, Standing]]:
     superseded_at: dict[str, int] = {}
-    found = {}
     later: list[Control] = []
     for control in sorted(controls, key=lambda one: (one.creation_time, one.mrid), reverse=True):
         rivals = [one for one in later if one.creation_time <= now and _overlap(one, control)]
@@ -78,8 +95,7 @@ def standings(controls: Iterable[Control], now: int) -> Mapping[str, Standing]:
             superseded_at[control.mrid] = max(min(ends), control.creation_time)
         later.append(control)
         if control.creation_time <= now < control.latest_end:
-            found[control.mrid] = _standing(control, rivals, superseded_at.get(control.mrid), now)
-    return found
+            yield control.mrid, _standing(control, rivals, superseded_at.get(control.mrid), now)
 
 
 def next_change(controls: Sequence[Control], now: int) -> int | None:

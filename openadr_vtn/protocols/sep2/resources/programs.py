@@ -1,6 +1,6 @@
 """Programs of a group: DERProgram with its controls, default and curves, and DemandResponseProgram (1.3, 1.5)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -54,20 +54,34 @@ DRLC = Family("EndDeviceControl", "/dr", "edc", _edc_list)
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A control and how it stands; it is read and written only for whoever gets it."""
+
+    stored: StoredControl
+    standing: Standing
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """By start; then the newest first, then by mRID downwards."""
+        control = self.stored.control
+        return (control.start, -control.creation_time, -int(control.mrid, 16))
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """The controls of a program as they stand now, in the order of the standard's lists."""
 
-    controls: Sequence[DERControl | EndDeviceControl]
+    controls: Sequence[Placed]
     until: int | None
-    events: Mapping[str, str]
-    """By mRID: the event of OpenADR that it tells of."""
-
-    def told(self, controls: Sequence[DERControl | EndDeviceControl]) -> frozenset[str]:
-        return frozenset(self.events[one.mrid] for one in controls if one.mrid in self.events)
 
     @property
-    def active(self) -> list[DERControl | EndDeviceControl]:
-        return [one for one in self.controls if one.event_status.current_status == Status.ACTIVE]
+    def active(self) -> list[Placed]:
+        return [one for one in self.controls if one.standing.status is Status.ACTIVE]
+
+
+def _told(controls: Sequence[Placed]) -> frozenset[str]:
+    """The events of OpenADR that they tell of."""
+    return frozenset(one.stored.event_id for one in controls if one.stored.event_id is not None)
 
 
 # -- programs --------------------------------------------------------------------------
@@ -177,36 +191,38 @@ async def curve(scene: Scene, group_id: str, number: str) -> Reply:
 async def _controls(scene: Scene, family: Family, group_id: str, *, active: bool) -> Reply:
     await scene.check_member(int(group_id))
     listed = await _listed(scene, family, int(group_id))
-    there = [one for one in (listed.active if active else listed.controls) if one.interval.start >= scene.query.after]
+    after = scene.query.after
+    there = [one for one in (listed.active if active else listed.controls) if one.stored.control.start >= after]
     page = scene.page(there)
     path = f"{family.root}/{group_id}/{'act' if active else ''}{family.below}"
     subscribable = None if active else 1
     message = family.listed(
-        href=scene.href(path), subscribable=subscribable, all=len(there), results=len(page), controls=tuple(page)
-    )
-    return Reply(message=message, holds=_holds(group_id, listed.until), told=listed.told(page))
+        href=scene.href(path), subscribable=subscribable, all=len(there), results=len(page),
+        controls=tuple(_message(scene, family, one) for one in page),
+    )  # fmt: skip
+    return Reply(message=message, holds=_holds(group_id, listed.until), told=_told(page))
 
 
 async def _control(scene: Scene, family: Family, group_id: str, number: str) -> Reply:
     await scene.check_member(int(group_id))
     listed = await _listed(scene, family, int(group_id))
-    href = scene.href(f"{family.root}/{group_id}/{family.below}/{number}")
     for one in listed.controls:
-        if one.href == href:
-            return Reply(message=one, holds=_holds(group_id, listed.until), told=listed.told([one]))
+        if one.stored.id == int(number):
+            message = _message(scene, family, one)
+            return Reply(message=message, holds=_holds(group_id, listed.until), told=_told([one]))
     raise HttpRefusal(404)
 
 
 async def _listed(scene: Scene, family: Family, group_id: int) -> Listed:
     stored = await scene.uow.controls.controls(group_id, family.kind, since=scene.now)
     found = standings([one.control for one in stored], scene.now)
-    messages = [_message(scene, family, one, found[one.control.mrid]) for one in stored if one.control.mrid in found]
+    placed = [Placed(one, found[one.control.mrid]) for one in stored if one.control.mrid in found]
     until = next_change([one.control for one in stored], scene.now)
-    events = {one.control.mrid: one.event_id for one in stored if one.event_id is not None}
-    return Listed(sorted(messages, key=_place), until, events)
+    return Listed(sorted(placed, key=lambda one: one.place), until)
 
 
-def _message(scene: Scene, family: Family, stored: StoredControl, standing: Standing) -> DERControl | EndDeviceControl:
+def _message(scene: Scene, family: Family, placed: Placed) -> DERControl | EndDeviceControl:
+    stored, standing = placed.stored, placed.standing
     message: DERControl | EndDeviceControl = read(parse(stored.body))
     marked = standing.potentially_superseded_at
     status = EventStatus(
@@ -223,11 +239,6 @@ def _message(scene: Scene, family: Family, stored: StoredControl, standing: Stan
         reply_to=scene.href(f"/rsps/{stored.group_id}/rsp") if asks else None,
         event_status=status,
     )
-
-
-def _place(one: DERControl | EndDeviceControl) -> tuple[int, int, int]:
-    """By start; then the newest first, then by mRID downwards."""
-    return (one.interval.start, -one.creation_time, -int(one.mrid, 16))
 
 
 # -- parts of programs -----------------------------------------------------------------

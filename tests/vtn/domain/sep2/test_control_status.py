@@ -152,3 +152,13 @@ def test_the_newest_is_superseded_by_nobody(controls: list[Control]) -> None:
             is not Status.SUPERSEDED
             for now in range(0, 800, 13)
         )
+
+
+@given(CONTROLS, st.integers(0, 600))
+def test_what_is_at_the_same_time_as_everything_and_asks_for_nothing_changes_nothing(
+    controls: list[Control], now: int
+) -> None:
+    always = control("Z", made=-1, start=-10_000, lasts=100_000, asks=frozenset())
+    assert standings(controls, now) == {
+        mrid: one for mrid, one in standings([*controls, always], now).items() if mrid != "Z"
+    }

@@ -138,7 +138,7 @@ def aggregator(api: OperatorApi, party: str, pen: int) -> None:
 @json_option
 @operator_option
 def subscriptions(api: OperatorApi, *, given_up: bool, as_json: bool) -> None:
-    """List what devices asked to be told of, and how telling them goes."""
+    """List what devices asked to be told of, and how it goes."""
     found = _pages(api, f"sep2/subscriptions{'/given-up' if given_up else ''}")
     if as_json:
         show_json(found)

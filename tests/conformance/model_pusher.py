@@ -6,7 +6,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from conformance.answers import Answer
@@ -54,6 +54,13 @@ class ModelPusher:
         return self.now_s
 
     def wait(self, found: Callable[[], Found | None], timeout_s: float) -> Found | None:
+        began_s = self.now_s
+        try:
+            return self._wait(found, timeout_s)
+        finally:
+            self.model.waited += timedelta(seconds=self.now_s - began_s)
+
+    def _wait(self, found: Callable[[], Found | None], timeout_s: float) -> Found | None:
         until_s = self.now_s + timeout_s
         while (got := found()) is None:
             owed = self.model.owed(self._asked()) if self.retry_s <= until_s and self.model.pushes_to else None

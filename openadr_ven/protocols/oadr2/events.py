@@ -3,10 +3,10 @@
 import random
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from openadr_core.errors import OpenAdrError, TargetMismatch
-from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.event import DrEvent, Signal, SignalKind
 from openadr_core.model.opt import OptType
 from openadr_core.model.target import TargetKind
 from openadr_core.oadr2.codes import NOT_ALLOWED, code_of
@@ -24,6 +24,7 @@ from openadr_ven.domain.indications import (
 from openadr_ven.protocols.oadr2.memory import Answer, KnownEvent, Memory, PayloadError
 
 CANCELLED = "cancelled"
+NO_TIME = timedelta(0)
 PAYLOAD_ERRORS_MAX = 16
 """Of a VTN that pushes faster than we can say no."""
 
@@ -164,6 +165,7 @@ def _changed_past(held: DrEvent, new: DrEvent) -> str:
 
     Interpretation: nothing tells when the VTN changed its mind, and a change may reach us long after it was made. What
     had passed when it wrote the version that we hold was past for certain; of the time since then the VTN is believed.
+    An interval that runs may be changed as a whole: that is how VTNs ask for something else from now on.
     """
     told_at = held.modified_at
     if held.starts_at >= told_at:
@@ -171,14 +173,26 @@ def _changed_past(held: DrEvent, new: DrEvent) -> str:
     if new.starts_at != held.starts_at:
         return "the event had begun"
     kinds = {signal.kind for signal in held.signals} & {signal.kind for signal in new.signals}
-    before, after = (_asked(event, kinds, told_at) for event in (held, new))
+    over = min(
+        (_over(signal, told_at - held.starts_at) for signal in held.signals if signal.kind in kinds), default=NO_TIME
+    )
+    before, after = (_asked(event, kinds, over) for event in (held, new))
     return "" if before == after else "what its signals asked had passed"
 
 
-def _asked(event: DrEvent, kinds: Collection[SignalKind], until: datetime) -> list[tuple[SignalKind, object]]:
+def _over(signal: Signal, elapsed: timedelta) -> timedelta:
+    """How much of it has ended by then: whole intervals."""
+    over = NO_TIME
+    for interval in signal.intervals:
+        if interval.duration is None or over + interval.duration > elapsed:
+            break
+        over += interval.duration
+    return over
+
+
+def _asked(event: DrEvent, kinds: Collection[SignalKind], elapsed: timedelta) -> list[tuple[SignalKind, object]]:
     """By signals of these kinds, whatever their ids."""
-    asked = ((signal.kind, signal.asked(until - event.starts_at)) for signal in event.signals if signal.kind in kinds)
-    return sorted(asked)
+    return sorted((signal.kind, signal.asked(elapsed)) for signal in event.signals if signal.kind in kinds)
 
 
 def _tell_refused(taken: _Taken, event: Event, code: str, reason: str) -> None:

@@ -266,7 +266,7 @@ def test_what_was_past_when_an_event_was_told_cannot_change_and_what_is_held_goe
     registered: Oadr2Session, vtn: ScriptedVtn, now: datetime, moved: timedelta
 ) -> None:
     now += INTERVAL
-    starts_at = now - timedelta(seconds=30)
+    starts_at = now - timedelta(seconds=90)
     first = begun(an_event(starts_at=starts_at), now, 5000, 5000)
     deliver(registered, vtn, first, now=now)
     registered.answer(opt_in(now=now))
@@ -280,7 +280,7 @@ def test_what_was_past_when_an_event_was_told_cannot_change_and_what_is_held_goe
     ]  # fmt: skip
     assert deliver(registered, vtn, changed, now=now + 2 * INTERVAL) == []  # told to people once, to the VTN each time
     assert answers(vtn)[-1].response_code == "451"
-    later = begun(an_event(version=2, starts_at=starts_at), now, 5000, 4000)
+    later = begun(an_event(version=2, starts_at=starts_at), now, 5000, 4000)  # the interval that runs
     (taken,) = of(i.EventChanged, deliver(registered, vtn, later, now=now + 3 * INTERVAL))
     assert taken.event.version == 2
 

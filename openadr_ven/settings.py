@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
@@ -41,12 +41,39 @@ def plain_fingerprints(fingerprints: tuple[str, ...]) -> tuple[str, ...]:
     return plain
 
 
+Fingerprints = Annotated[tuple[str, ...], AfterValidator(plain_fingerprints)]
+
+
+def _origin(wanted: str) -> AfterValidator:
+    """Somebody else's server, without a path; what else is said must be ``wanted``."""
+
+    def check(url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
+            raise ValueError(f"must be {wanted}")
+        return url.removesuffix("/")
+
+    return AfterValidator(check)
+
+
+def _address(wanted: str) -> AfterValidator:
+    """How somebody else reaches us; what else is said must be ``wanted``."""
+
+    def check(address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError(f"must be {wanted}")
+        return address
+
+    return AfterValidator(check)
+
+
 class VtnSettings(Table):
     url: str
     certificate: Path
     key: Path
     trust: Path
-    fingerprints: tuple[str, ...] = Field(min_length=1, max_length=4)
+    fingerprints: Fingerprints = Field(min_length=1, max_length=4)
     """SHA-256 of the VTN's certificates: an RSA and an ECC one (2.0b R68), and of each the next, before it changes."""
     ven_name: str = ""
     ven_id: str = ""
@@ -85,30 +112,17 @@ class VtnSettings(Table):
             raise ValueError("must be https://host[:port]/[prefix/]")
         return url.removesuffix("/").removesuffix("/OpenADR2/Simple/2.0b")
 
-    @field_validator("fingerprints")
-    @classmethod
-    def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
-        return plain_fingerprints(fingerprints)
-
 
 class WebhookSettings(Table):
     """Where a VTN of OpenADR 3 tells us of changes; polling goes on behind it."""
 
-    address: str
+    address: Annotated[str, _address("https://host[:port]/path")]
     """How the VTN reaches us: ``https://host[:port]/path``."""
     certificate: Path
     """What we show there: one that the VTN trusts for the host of the address."""
     key: Path
     host: str = "0.0.0.0"  # noqa: S104  # the VTN comes from outside, and shows our token
     port: Annotated[int, Field(ge=0, le=65535)] = 8443
-
-    @field_validator("address")
-    @classmethod
-    def _over_tls(cls, address: str) -> str:
-        parts = urlsplit(address)
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
-            raise ValueError("must be https://host[:port]/path")
-        return address
 
 
 class BidSettings(Table):
@@ -125,7 +139,7 @@ class BidSettings(Table):
 class Oadr3VtnSettings(Table):
     """With this table the agent speaks OpenADR 3 instead of 2.0b, and ``[vtn]`` is not needed."""
 
-    url: str
+    url: Annotated[str, _origin("https://host[:port]; the path of the API is base")]
     """``https://host[:port]``, without the path of the API."""
     base: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = "/openadr3/3.1.0"
     """The path of the API."""
@@ -140,7 +154,7 @@ class Oadr3VtnSettings(Table):
     key: Path | None = None
     trust: Path | None = None
     """The authority that signed the VTN's certificate; without it, those that this machine trusts."""
-    fingerprints: tuple[str, ...] = ()
+    fingerprints: Fingerprints = ()
     """SHA-256 of the VTN's certificates, if it shall be no other."""
     webhook: WebhookSettings | None = None
     """None: the VTN does not come to us."""
@@ -164,41 +178,20 @@ class Oadr3VtnSettings(Table):
             raise ValueError("webhook goes with 3.1: a VTN of 3.0.1 is polled")
         return self
 
-    @field_validator("url")
-    @classmethod
-    def _over_tls(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
-            raise ValueError("must be https://host[:port]; the path of the API is base")
-        return url.removesuffix("/")
-
-    @field_validator("fingerprints")
-    @classmethod
-    def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
-        return plain_fingerprints(fingerprints)
-
 
 class Sep2NotificationSettings(Table):
     """Where a 2030.5 server tells us of changes; polling goes on behind it."""
 
-    address: str
+    address: Annotated[str, _address("https://host[:port]/[path]"), AfterValidator(lambda said: said.removesuffix("/"))]
     """How the server reaches us: ``https://host[:port]/[path]``; a secret of ours is added."""
     host: str = "0.0.0.0"  # noqa: S104  # the server comes from outside, and shows its certificate
     port: Annotated[int, Field(ge=0, le=65535)] = 8443
-
-    @field_validator("address")
-    @classmethod
-    def _over_tls(cls, address: str) -> str:
-        parts = urlsplit(address)
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
-            raise ValueError("must be https://host[:port]/[path]")
-        return address.removesuffix("/")
 
 
 class Sep2VtnSettings(Table):
     """With this table the agent speaks IEEE 2030.5 (CSIP, CSIP-AUS), and neither other table is needed."""
 
-    url: str
+    url: Annotated[str, _origin("https://host[:port]; the path of DeviceCapability is dcap")]
     """``https://host[:port]``, without a path."""
     dcap: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/dcap"
     """Of DeviceCapability: the one address that a client is told."""
@@ -208,7 +201,7 @@ class Sep2VtnSettings(Table):
     key: Path
     trust: Path
     """The root (SERCA) of the server's certificate, or several in one file."""
-    fingerprints: tuple[str, ...] = ()
+    fingerprints: Fingerprints = ()
     """SHA-256 of the server's certificates, if it shall be no other; then its host name is not looked at."""
     profile: Literal["sep2-strict", "sep2-compat"] = "sep2-strict"
     """strict: ECDHE-ECDSA-AES128-CCM8 alone; compat: AES-GCM too, for servers behind a gateway that has no CCM."""
@@ -235,19 +228,6 @@ class Sep2VtnSettings(Table):
             raise ValueError("has five digits and a sixth, the last one of their sum: 111115")
         return pin
 
-    @field_validator("url")
-    @classmethod
-    def _over_tls(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
-            raise ValueError("must be https://host[:port]; the path of DeviceCapability is dcap")
-        return url.removesuffix("/")
-
-    @field_validator("fingerprints")
-    @classmethod
-    def _sha256(cls, fingerprints: tuple[str, ...]) -> tuple[str, ...]:
-        return plain_fingerprints(fingerprints)
-
 
 class OptSettings(Table):
     """What opt schedules of ours mean together; as the utility's program has it (OpenADR 2.0b R201)."""
@@ -261,18 +241,10 @@ class OptSettings(Table):
 class PushSettings(Table):
     """With this table the agent does not poll: the VTN comes to it (OpenADR 2.0b HTTP push)."""
 
-    address: str
+    address: Annotated[str, _address("https://host[:port]/[prefix/]")]
     """How the VTN reaches us: ``https://host[:port]/[prefix/]``; the OpenADR path is added."""
     host: str = "0.0.0.0"  # noqa: S104  # the VTN comes from outside, and shows its certificate
     port: Annotated[int, Field(ge=0, le=65535)] = 8443
-
-    @field_validator("address")
-    @classmethod
-    def _over_tls(cls, address: str) -> str:
-        parts = urlsplit(address)
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
-            raise ValueError("must be https://host[:port]/[prefix/]")
-        return address
 
 
 class ProgramSettings(Table):

@@ -1,6 +1,6 @@
-"""How the names of our fields are spelt on the wire."""
+"""How the names of our fields are spelt on the wire, and what numbers there are called."""
 
-from enum import Enum
+from enum import Enum, IntEnum
 
 SEP = "urn:ieee:std:2030.5:ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -11,6 +11,16 @@ class CsipAus(Enum):
 
     V1_2 = "https://csipaus.org/ns"
     V1_3 = "https://csipaus.org/ns/v1.3"
+
+
+class Status(IntEnum):
+    """EventStatus.currentStatus."""
+
+    SCHEDULED = 0
+    ACTIVE = 1
+    CANCELLED = 2
+    CANCELLED_WITH_RANDOMISATION = 3
+    SUPERSEDED = 4
 
 
 ATTRIBUTES = frozenset({"href", "all", "results", "subscribable", "poll_rate", "reply_to", "response_required"})

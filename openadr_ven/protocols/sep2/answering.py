@@ -5,9 +5,10 @@ from dataclasses import replace
 from enum import IntEnum
 
 from openadr_core.model.opt import Opt, OptType
+from openadr_core.sep2.names import Status
 from openadr_core.sep2.responses import DERControlResponse, DrResponse
 from openadr_ven.protocols.sep2.calls import Call, Script
-from openadr_ven.protocols.sep2.memory import KnownControl, Reply, Status
+from openadr_ven.protocols.sep2.memory import KnownControl, Reply
 from openadr_ven.protocols.sep2.schedule import Span
 
 

@@ -4,22 +4,12 @@ Times are seconds of the server's clock, unless they are datetimes, which are ou
 """
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Self
 
 from openadr_core.model.event import DrEvent, SignalKind
 from openadr_core.model.opt import Opt
+from openadr_core.sep2.names import Status
 from openadr_ven.protocols.sep2.schedule import Entry, Span
-
-
-class Status(IntEnum):
-    """EventStatus.currentStatus."""
-
-    SCHEDULED = 0
-    ACTIVE = 1
-    CANCELLED = 2
-    CANCELLED_WITH_RANDOMISATION = 3
-    SUPERSEDED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

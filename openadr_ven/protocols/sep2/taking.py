@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERProgram
 from openadr_core.sep2.drlc import DemandResponseProgram, EndDeviceControl
+from openadr_core.sep2.names import Status
 from openadr_ven.protocols.sep2.load import load_modes_of
 from openadr_ven.protocols.sep2.meaning import Ratings, modes_of
-from openadr_ven.protocols.sep2.memory import KnownControl, KnownDefault, Memory, Status
+from openadr_ven.protocols.sep2.memory import KnownControl, KnownDefault, Memory
 
 CATEGORY_BASE = 16
 

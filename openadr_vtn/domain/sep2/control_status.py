@@ -7,15 +7,8 @@ its latest possible end, whatever became of it.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
-
-class Status(IntEnum):
-    SCHEDULED = 0
-    ACTIVE = 1
-    CANCELLED = 2
-    CANCELLED_WITH_RANDOMISATION = 3
-    SUPERSEDED = 4
+from openadr_core.sep2.names import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,10 @@ from openadr_core.sep2.drlc import (
     EndDeviceControl,
     EndDeviceControlList,
 )
+from openadr_core.sep2.names import Status
 from openadr_core.xml.parse import parse
 from openadr_vtn.application.sep2_ports import ControlKind, StoredControl
-from openadr_vtn.domain.sep2.control_status import Standing, Status, next_change, standings
+from openadr_vtn.domain.sep2.control_status import Standing, next_change, standings
 from openadr_vtn.domain.sep2.registry import Group, Tree
 from openadr_vtn.protocols.sep2.http_rules import Holds, HttpRefusal, Reply
 from openadr_vtn.protocols.sep2.scene import Scene

@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openadr_vtn.domain.sep2.control_status import Control, Standing, Status, next_change, standings
+from openadr_core.sep2.names import Status
+from openadr_vtn.domain.sep2.control_status import Control, Standing, next_change, standings
 
 LIMITS = frozenset({"opModImpLimW"})
 BOTH = frozenset({"opModImpLimW", "opModExpLimW"})

@@ -10,11 +10,11 @@ from openadr_core.oadr3.decode import decode_program
 from openadr_core.sep2.controls import DERControl
 from openadr_core.sep2.devices import EndDevice
 from openadr_core.sep2.drlc import DemandResponseProgramList, EndDeviceControlList
+from openadr_core.sep2.names import Status
 from openadr_core.sep2.power import magnitude
 from openadr_vtn.application.handlers import parties, programs, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.application.handlers.stop import stop
-from openadr_vtn.domain.sep2.control_status import Status
 from tests.vtn.protocols.sep2.bridge_bench import Operator, controls_of, programs_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
 

@@ -7,10 +7,10 @@ import pytest
 from openadr_core.errors import NotFound, RuleBroken, SchemaViolation, WrongState
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlList, DERCurveList, DERProgramList
 from openadr_core.sep2.drlc import DemandResponseProgramList, EndDeviceControlList
+from openadr_core.sep2.names import Status
 from openadr_core.sep2.responses import DERControlResponse, DrResponse
 from openadr_vtn.application.handlers import sep2_controls
 from openadr_vtn.application.sep2_drafts import ControlWish
-from openadr_vtn.domain.sep2.control_status import Status
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench
 
 

@@ -14,6 +14,8 @@ demo: $(VENV)/.demo  ## an event from the operator to every device and back, in 
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.test  ## every test that can run here; what was skipped is named with its reason
+	@# Many tests start processes: compiled once here, even where Python is told to write no bytecode by itself.
+	@$(BIN)/python -m compileall -q openadr_core openadr_vtn openadr_ven conformance demo
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not bench"
 
 check: format lint types imports test  ## what CI runs

@@ -6,6 +6,7 @@ How they are written is told in ``procedures/README.md``.
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from conformance.api.reading import ApiStepReader
@@ -45,6 +46,7 @@ def suite_names() -> tuple[str, ...]:
     return tuple(sorted(f"{folder.parent.name}-{folder.name}" for folder in folders))
 
 
+@cache
 def load_suite(name: str) -> Suite:
     if name not in suite_names():
         raise ConfigError(f"no suite {name!r}; there are {', '.join(suite_names())}")

@@ -10,6 +10,8 @@ import yaml
 from openadr_core.errors import ConfigError
 
 Chosen = TypeVar("Chosen", bound=StrEnum)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""A package made without libyaml has the slow one alone."""
 
 
 class Section:
@@ -133,7 +135,7 @@ class Section:
 def document(file: Path) -> Section:
     """The one document of a YAML file."""
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=LOADER)
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 1
         raise ConfigError(f"{file}:{line}: {fault.problem or fault.context}") from None

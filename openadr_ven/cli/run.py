@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from openadr_core.errors import ConfigError
 from openadr_core.identity import peer_of
 from openadr_core.limits import CERTIFICATE_WARNING_DAYS
+from openadr_core.shell.garbage import look_seldom
 from openadr_core.shell.logs import configure_logs
 from openadr_ven.cli.looping import run_async
 from openadr_ven.settings import Settings, load
@@ -39,6 +40,7 @@ def run(config: Path, *, only_check: bool) -> None:
     When it stops, or is killed, devices go on for as long as their lease lasts (agent.lease_s) and then
     return to what they do by themselves. Started again, the agent goes on where it was.
     """
+    look_seldom()
     from openadr_ven import bootstrap  # noqa: PLC0415  # two seconds of imports that other commands do not need
 
     settings = load(config)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from openadr_core.shell.garbage import look_seldom
 from openadr_vtn.cli.plain_help import PlainCommand
 from openadr_vtn.settings import load
 
@@ -34,6 +35,7 @@ def run(config: Path, *, only_check: bool) -> None:
     Any setting can be given by a variable of the environment as well:
       OPENADR_VTN_PARTIES__PORT=9443 openadr-vtn run --config utility/vtn.toml
     """
+    look_seldom()
     from openadr_vtn import bootstrap  # noqa: PLC0415  # a second of imports that other commands do not need
 
     if only_check:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from openadr_ven.dispatch.network import starts_of
 from openadr_ven.domain.held import Round
-from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, gateways
+from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, Rows, gateways
 from openadr_ven.gateways.acknowledgement import INPUT_OF_ACK, CommandInput, CommandState, advance
 from openadr_ven.gateways.contract import COMMAND_ROW, AckFrame, CommandFrame
 
@@ -92,9 +92,7 @@ class Commands:
             return
         rows = self._gateways.at(code, frame.slots)
         rows = rows[rows >= 0]
-        about = np.zeros(self._fleet.size, dtype=np.bool_)
-        about[rows] = self.sequence[rows] == frame.sequence
-        self._advance(about, INPUT_OF_ACK[frame.state])
+        self._advance(rows[self.sequence[rows] == frame.sequence], INPUT_OF_ACK[frame.state])
 
     def seen(self, held: Mask, sequence: NDArray[np.int64]) -> None:
         """Telemetry confirms a release too: the device follows nothing, and has seen our last word."""
@@ -182,7 +180,7 @@ class Commands:
         free = (mode == Mode.RELEASE) & (self.mode == Mode.RELEASE)
         return np.asarray(free & (self.state == CommandState.TIMED_OUT))
 
-    def _advance(self, rows: Mask, given: CommandInput) -> None:
+    def _advance(self, rows: Mask | Rows, given: CommandInput) -> None:
         self.state[rows], _ = advance(self.state[rows], given)
 
 

@@ -27,11 +27,11 @@ from openadr_ven.gateways.contract import (
     parse_topic,
     topic_of,
 )
+from openadr_ven.gateways.pipe import Pipe
 
 QOS = 1
-IN_FLIGHT = 64
-"""Frames that wait for the broker's word at a time. Both libraries below us look through all that wait for each
-that is sent, so that 9,000 at once take a minute, and 64 at a time a second or two."""
+COMMANDS = "-commands"
+"""Ends the client id of the connection on which commands go out."""
 Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
@@ -70,9 +70,7 @@ class Connection(aiomqtt.Client):
             keepalive=address.keepalive_s,
             timeout=address.timeout_s,
             will=will,
-            max_inflight_messages=2 * IN_FLIGHT,
         )
-        self.pending_calls_threshold = 100_000
         self._client.manual_ack_set(settles)
         # Whoever waits for a message or an answer is told of the loss; a connection that is idle then has no waiter,
         # and asyncio would complain about an exception that nobody saw.
@@ -113,6 +111,8 @@ class MqttGateways:
         self._rng = rng
         self._settle_by_caller = settle_by_caller
         self._connection: Connection | None = None
+        self._pipe: Pipe | None = None
+        self._opening = asyncio.Lock()
         self._received = 0
         self._unsettled: list[tuple[int, int]] = []
         """Which report of this life it was, and the broker's id of its message."""
@@ -126,25 +126,24 @@ class MqttGateways:
 
         Sending the same frames again is harmless: gateways know them by their ids.
         """
-        connection = self._connection
-        if connection is None:
+        if self._connection is None:
             raise Unreachable(f"not connected to the broker at {self._address.host}:{self._address.port}")
-        waiting, taken = iter(frames), 0
-
-        async def hand_over() -> None:
-            nonlocal taken
-            for frame in waiting:
-                await connection.publish(
-                    topic_of(self._address.fleet, frame.gateway, Channel.COMMAND), encode(frame), QOS
-                )
-                taken += 1
-
+        messages = ((topic_of(self._address.fleet, frame.gateway, Channel.COMMAND), encode(frame)) for frame in frames)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(IN_FLIGHT, len(frames))):
-                    tasks.create_task(hand_over())
-        except* aiomqtt.MqttError as failed:
-            raise Unreachable(f"the broker took {taken} of {len(frames)} frames: {failed.exceptions[0]}") from failed
+            await (await self._opened()).publish(messages)
+        except Unreachable as error:
+            raise Unreachable(f"of {len(frames)} frames not all were handed over: {error}") from error
+
+    async def _opened(self) -> Pipe:
+        """A connection of its own for commands: who they are for, and what of them is told, hangs on no session."""
+        async with self._opening:
+            if self._pipe is None or not self._pipe.is_open:
+                address = self._address
+                self._pipe = await Pipe.opened(
+                    address.host, address.port, client_id=f"{address.client_id}{COMMANDS}", tls=address.tls,
+                    username=address.username, password=address.password, timeout_s=address.timeout_s,
+                )  # fmt: skip
+            return self._pipe
 
     async def receive(self) -> AsyncGenerator[Report, None]:
         """Reports as they come, for ever; the connection lives, and comes back, while somebody iterates.
@@ -173,6 +172,8 @@ class MqttGateways:
                 log.warning("broker lost", host=self._address.host, failures=failures, error=str(error))
             finally:
                 self._connection = None
+                if self._pipe is not None:
+                    self._pipe.close()
             await asyncio.sleep(retry_pause_s(failures, self._rng))
 
     def mark(self) -> int:

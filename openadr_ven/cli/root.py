@@ -2,23 +2,20 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
+from typing import ClassVar
 
 import click
 
 from openadr_core.errors import OpenAdrError
+from openadr_core.shell.late_commands import LateGroup
 
 FAILED = 1
 WRONG_USE = 2
 
 
-class LateGroup(click.Group):
-    """Commands by name: their module, and their line in the help. A module is imported when its command is asked for.
-
-    The agent's parts take two seconds to import, and no help text, and few commands, need them.
-    """
-
-    late: Mapping[str, tuple[str, str]] = {
+class Commands(LateGroup):
+    package = "openadr_ven.cli"
+    late: ClassVar[Mapping[str, tuple[str, str]]] = {
         "init": ("init", "Write settings that say what they mean."),
         "run": ("run", "Run the agent until it is told to stop."),
         "check": ("run", "Try the settings and all that they name."),
@@ -35,23 +32,8 @@ class LateGroup(click.Group):
         "ledger": ("ledger", "Ask the command ledger in SQL."),
     }
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return sorted(self.late)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in self.late:
-            return None
-        command: click.Command = getattr(import_module(f"openadr_ven.cli.{self.late[cmd_name][0]}"), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self.late[name][1]) for name in self.list_commands(ctx)])
-
-
-@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="openadr-der")
 def cli() -> None:
     """The agent (VEN) of a fleet of devices: it takes a utility's events over OpenADR and commands the devices.

@@ -1,32 +1,39 @@
 """The command `openadr-vtn`: its groups, and how errors are told."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import click
 
 from openadr_core.errors import ConfigError, OpenAdrError
-from openadr_vtn.cli.certificate import certificate
-from openadr_vtn.cli.client import client
-from openadr_vtn.cli.control import control
-from openadr_vtn.cli.device import device
-from openadr_vtn.cli.event import event
-from openadr_vtn.cli.init import init
-from openadr_vtn.cli.mqtt import mqtt
-from openadr_vtn.cli.opt import opt
-from openadr_vtn.cli.party import party
+from openadr_core.shell.late_commands import LateGroup
 from openadr_vtn.cli.plain_help import PlainGroup
-from openadr_vtn.cli.program import program
-from openadr_vtn.cli.report import report
-from openadr_vtn.cli.run import check, run
-from openadr_vtn.cli.stop import stop
-from openadr_vtn.cli.subscription import subscription
-from openadr_vtn.cli.ven import ven
 
 CONFIG_STATUS = 2
 
 
-class Commands(PlainGroup):
-    """Turns errors of ours into one line and an exit status: 2 for a setting, 1 for anything else."""
+class Commands(LateGroup, PlainGroup):
+    """Errors of ours become one line and an exit status: 2 for a setting, 1 for anything else."""
+
+    package = "openadr_vtn.cli"
+    late: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "init": ("init", "Make a folder with all that a VTN needs."),
+        "run": ("run", "Serve until SIGTERM or Ctrl-C."),
+        "check": ("run", "Say which setting is wrong, if any."),
+        "certificate": ("certificate", "Certificates of a laboratory: mint them, look at them."),
+        "client": ("client", "Clients of both APIs, and what each may do."),
+        "party": ("party", "Parties: VENs, by their certificates."),
+        "program": ("program", "Programs: what events belong to, and what their numbers mean."),
+        "event": ("event", "Events: what is asked of parties, and what came of it."),
+        "opt": ("opt", "Availability: opt schedules of parties."),
+        "ven": ("ven", "VENs of OpenADR 3, and their resources."),
+        "report": ("report", "Reports: what parties measure."),
+        "device": ("device", "Devices of IEEE 2030.5 (CSIP), and their groups."),
+        "control": ("control", "Controls of IEEE 2030.5 devices, group by group."),
+        "subscription": ("subscription", "Subscriptions: the webhooks of OpenADR 3 clients."),
+        "mqtt": ("mqtt", "The broker on which clients of OpenADR 3 are told of changes."),
+        "stop": ("stop", "Cancel all events, or those named, at once."),
+    }
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -57,24 +64,3 @@ def main() -> None:
     Commands other than init, run, check, certificate and client talk to a running VTN over TLS, with
     the access in operator.toml.
     """
-
-
-for command in (
-    init,
-    run,
-    check,
-    certificate,
-    client,
-    party,
-    program,
-    event,
-    opt,
-    ven,
-    report,
-    device,
-    control,
-    subscription,
-    mqtt,
-    stop,
-):
-    main.add_command(command)

@@ -18,7 +18,7 @@ from lxml import etree
 from openadr_core.model.opt import OptType
 from openadr_ven.adapters.fleet_store import FleetStore
 from openadr_ven.cli.looping import run_async
-from openadr_ven.cli.root import FAILED, WRONG_USE, LateGroup, cli
+from openadr_ven.cli.root import FAILED, WRONG_USE, Commands, cli
 from openadr_ven.dispatch.guard import CAUTIOUS, EXPLANATIONS
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.settings import ProgramSettings, load
@@ -53,7 +53,7 @@ def test_every_command_explains_itself(ven: Ven, path: tuple[str, ...]) -> None:
 
 def test_the_summary_of_a_command_that_is_not_imported_yet_is_its_own() -> None:
     ctx = click.Context(cli)
-    for name, (_, summary) in LateGroup.late.items():
+    for name, (_, summary) in Commands.late.items():
         found = cli.get_command(ctx, name)
         assert found is not None
         assert found.short_help == summary, name

@@ -20,7 +20,7 @@ import pytest
 from openadr_core.errors import TimedOut
 from openadr_core.shell.tls import Chain, client_context
 from openadr_vtn.cli.event import create_once
-from openadr_vtn.cli.main import main
+from openadr_vtn.cli.main import Commands, main
 from openadr_vtn.cli.operator_api import OperatorApi
 from tests.vtn.cli.conftest import Utility, command, init
 
@@ -29,7 +29,9 @@ SERVICE = "/OpenADR2/Simple/2.0b/OadrPoll"
 
 def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    for name, found in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
         if isinstance(found, click.Group):
             yield from commands(found, (*path, name))
         else:
@@ -44,6 +46,13 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     assert len(words.split()) > 5
     assert "\b" not in result.output
     assert "..." not in result.output.partition("Commands:")[2], "a summary is cut off"
+
+
+def test_the_summary_of_a_command_that_is_not_imported_yet_is_its_own() -> None:
+    for name, (_, summary) in Commands.late.items():
+        found = main.get_command(click.Context(main), name)
+        assert found is not None
+        assert found.get_short_help_str(limit=100) == summary, name
 
 
 def test_init_keeps_secrets_to_their_owner(made: Path) -> None:

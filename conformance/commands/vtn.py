@@ -12,6 +12,7 @@ import click
 
 from conformance import hook
 from conformance.client.address import Address
+from conformance.client.sealing import Sealing
 from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import Suite, load_suite
@@ -42,6 +43,7 @@ HOOK_HELP = "\b\n" + (hook.__doc__ or "").replace("``", "").replace("\n\n", "\n\
 @click.option("--expired-key", type=READ, help="PEM key of --expired-certificate.")
 @click.option("--push-listen", default="", metavar="HOST:PORT", help="Where to be a VEN that the VTN pushes to.")
 @click.option("--push-address", default="", metavar="URL", help="How the VTN reaches that, if not by --push-listen.")
+@click.option("--signatures", is_flag=True, help="The VTN signs what it pushes at a VEN that signs.")
 @click.option("--server-name", default="", help="Name in the VTN's certificate, if it is not the URL's host.")
 @click.option("--ven-name", default="conformance", show_default=True, help="Name to register under.")
 @click.option("--operator-hook", default="", metavar="CMD", help="Shell command that asks the VTN's operator (below).")
@@ -87,6 +89,7 @@ class Given:
     expired_key: Path | None
     push_listen: str
     push_address: str
+    signatures: bool
     server_name: str
     ven_name: str
     operator_hook: str
@@ -113,6 +116,7 @@ class Given:
             latency_s=self.latency_s,
             hook=self.operator_hook,
             push_address=address,
+            given=frozenset({"signatures"} if self.signatures else ()),
             patience_s=self.patience_s,
         )
 
@@ -127,7 +131,8 @@ class Given:
         twin = foreign_twin(certificates[Identity.ENROLLED], folder, "twin")
         shown = {shown: [certificates[identity]] for shown, identity in SERVED_AS.items() if identity in certificates}
         prefix = Address(url=target.push_address, trust=self.trust).prefix
-        ven = PushedVen(messages=suite.messages, schema_fault=schema_fault, prefix=prefix)
+        sealing = Sealing(certificates[Identity.ENROLLED], another=twin)
+        ven = PushedVen(messages=suite.messages, schema_fault=schema_fault, prefix=prefix, sealing=sealing)
         try:
             stage = Listening(
                 host=host,

@@ -58,4 +58,5 @@ class PushedVen(Listener):
             return nothing_but(HTTPStatus.NOT_FOUND)
         if name == NOTHING_AT_ALL:
             return nothing_but(HTTPStatus.OK)
-        return written(self.message(openadr20b.envelope(self.messages[name].payload), self.asked(root)))
+        answer = self.message(openadr20b.envelope(self.messages[name].payload), self.asked(root))
+        return written(self.sealed(answer, None, root))

@@ -1,12 +1,12 @@
 """Runs procedures against a VTN, one exchange after the other."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from conformance.answers import SchemaFault
+from conformance.answers import Answer, SchemaFault
 from conformance.client.line import Connect, Line
 from conformance.client.sender import Sender
 from conformance.client.steps import Identity, Send
@@ -64,6 +64,7 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: Target) -> Iterator[
     sent = {step.identity for step in steps if isinstance(step, Send)} - {Identity.NONE}
     served = {SERVED_AS[step.certificate] for step in steps if isinstance(step, Serve)} - {Identity.FOREIGN}
     yield from (f"--{identity}-certificate" for identity in sorted((sent | served) - set(target.certificates)))
+    yield from (f"--{need}" for need in procedure.needs if need not in target.given)
     if not target.hook and any(isinstance(step, Operate) for step in steps):
         yield "--operator-hook"
     if not target.push_address and any(isinstance(step, LISTENING) for step in steps):
@@ -104,6 +105,11 @@ class VtnRun(ListeningRun):
             super().pause(seconds)
         else:
             self._ear.stage.wait(lambda: None, seconds)
+
+    @property
+    def others(self) -> Sequence[Answer]:
+        """What was pushed in the whole run besides."""
+        return [*super().others, *(heard.what for heard in self._ven.heard)] if self._ven else super().others
 
     def before_operating(self) -> None:
         if self._ear is not None:

@@ -15,9 +15,9 @@ from conformance.messages import read_message
 from conformance.openadr20b import CONTENT_TYPE, path_of
 from conformance.server.steps import Shown
 from conformance.vtn.pushed_ven import ANSWERS, PushedVen
-from openadr_core.oadr2.xmldsig import Signer
 from openadr_core.xml.parse import parse
 
+from .model_sealing import ModelSeal, signer
 from .model_vtn import Asked, ModelVtn
 
 Found = TypeVar("Found")
@@ -36,7 +36,7 @@ class ModelPusher:
 
     model: ModelVtn
     ven: PushedVen
-    signer: Signer
+    seal: ModelSeal
     spoil: SpoilPush
     habits: frozenset[str] = frozenset()
     attempts: list[Answer] = field(default_factory=list)
@@ -91,7 +91,9 @@ class ModelPusher:
         status, answer = self._carried(message)
         if status == 200:
             self.failures, self.retry_s = 0, 0.0
-            if answer:
+            if answer and self.model.signs and not self.seal.believes(answer):
+                self._failed(owe_again)
+            elif answer:
                 self.model.answered(self._asked(), parse(answer))
         elif status not in {404, 406, 501} or "tries again what was refused" in self.habits:
             self._failed(owe_again)
@@ -109,7 +111,7 @@ class ModelPusher:
         named = re.search(r"<oadr:oadrSignedObject[^>]*>\s*<oadr:(\w+)", message)
         assert named is not None
         self.last_message = message
-        body = message.encode()
+        body = self.seal.sealed(message.encode()) if self.model.signs else message.encode()
         # The prefix of the address that the harness gives: https://ven.test/ven/.
         path = "/ven" + path_of(ANSWERS[named[1]][0])
         usual = RawRequest(method="POST", path=path, headers=GOOD_HEADERS, body=body)
@@ -119,7 +121,7 @@ class ModelPusher:
         shown, root, because = read_message(spoilt.headers, spoilt.body)
         what = Answer(
             method=spoilt.method, path=spoilt.path, headers=spoilt.headers, body=shown, root=root,
-            no_root_because=because,
+            no_root_because=because, came_at=self.utc(), peer_sha256=signer(self.seal.peer).certificate_sha256,
         )  # fmt: skip
         answered = self.ven.listens(spoilt, what, self.now_s)
         told = Answer(status=answered.status, headers=answered.headers, body=answered.body)
@@ -127,4 +129,4 @@ class ModelPusher:
         return answered.status, answered.body
 
     def _asked(self) -> Asked:
-        return Asked(request=NOTHING, party="enrolled", signer=self.signer)
+        return Asked(request=NOTHING, party="enrolled", signer=signer(self.seal.peer))

@@ -1,4 +1,4 @@
-"""How a model VEN signs, and what it believes; each of its bad habits is one way of signing or believing badly."""
+"""How a model signs, and what it believes; each of its bad habits is one way of signing or believing badly."""
 
 import tempfile
 import uuid
@@ -40,6 +40,8 @@ class ModelSeal:
 
     utc: Callable[[], datetime]
     habits: frozenset[str]
+    peer: str = "vtn"
+    """Whose signatures it believes."""
     nonces: set[str] = field(default_factory=set)
 
     def sealed(self, body: bytes) -> bytes:
@@ -53,22 +55,25 @@ class ModelSeal:
         return sealed.replace(end, b" " + end) if "changes what is signed" in self.habits else sealed
 
     def believes(self, body: bytes) -> bool:
-        """2.0b 10.6: signed well, by the VTN, lately, and for the first time; what is no message is not judged here."""
+        """2.0b 10.6: signed well, by its peer, lately, for the first time; what is no message is not judged here."""
         try:
             root = parse(body)
         except MalformedMessage:
             return True
-        return "believes anything" in self.habits or self._is_good(root)
+        wrong = self._wrong(root)
+        return not wrong or not self.habits.isdisjoint({"believes anything", f"believes {wrong}"})
 
-    def _is_good(self, root: Element) -> bool:
+    def _wrong(self, root: Element) -> str:
         if not is_signed(root):
-            return False
+            return "what is unsigned"
         try:
             found = verify(root)
-        except SignatureFault:
-            return False
+        except SignatureFault as fault:
+            return "what is wrapped" if "second" in str(fault) else "what was changed"
         protect = found.replay_protect
-        if found.holder.certificate_sha256 != signer("vtn").certificate_sha256 or protect.nonce in self.nonces:
-            return False
+        if found.holder.certificate_sha256 != signer(self.peer).certificate_sha256:
+            return "anybody"
+        if protect.nonce in self.nonces:
+            return "what came before"
         self.nonces.add(protect.nonce)
-        return abs(self.utc() - protect.sent_at) < WINDOW
+        return "" if abs(self.utc() - protect.sent_at) < WINDOW else "what is old"

@@ -79,6 +79,8 @@ class ModelVtn:
         self._opts: set[str] = set()
         self.pushes_to = ""
         """The address of the VEN that is pushed to, if it is."""
+        self.signs = False
+        """Whether that VEN wants signatures."""
 
     def _now(self) -> datetime:
         """Its time runs quickly, so that nobody waits for the start of an event."""
@@ -148,6 +150,7 @@ class ModelVtn:
     def _create(self, asked: Asked, root: Element, code: int) -> str:
         pushed = _text(root, "string(//oadr:oadrHttpPullModel)") == "false"
         self.pushes_to = _text(root, "string(//oadr:oadrTransportAddress)") if pushed else ""
+        self.signs = _text(root, "string(//oadr:oadrXmlSignature)") == "true"
         if pushed and not self.pushes_to:
             code = 454
         if code == 200 and not _text(root, "string(//ei:registrationID)"):
@@ -219,6 +222,8 @@ class ModelVtn:
         if event_id and code == 200:
             wrong_number = event and _text(root, "string(//ei:modificationNumber)") != str(event.number)
             code = 452 if event is None else 450 if wrong_number else 200
+        if self.signs and code == 459:
+            self._polled.clear()  # answered by nobody, so it is told again
         if event and event.cancelled and code == 200:
             self._acknowledged.add(event_id)
         return self._response(asked, root, code)

@@ -15,19 +15,20 @@ import pytest
 
 from conformance.answers import Answer
 from conformance.client.line import answer_of
+from conformance.client.sealing import Sealing, now
 from conformance.client.steps import Hello, Identity, Version
 from conformance.exchanges import Exchange, RawRequest
 from conformance.loading import load_suite
 from conformance.openadr20b import envelope
 from conformance.outcomes import Verdict
 from conformance.schema import schema_fault
-from conformance.vtn.foreign import foreign_chain
 from conformance.vtn.pushed_ven import PushedVen
 from conformance.vtn.run import Pushing, run_suite
 from conformance.vtn.target import Target
-from openadr_core.oadr2.xmldsig import Signer, signer_of
+from openadr_core.oadr2.xmldsig import Signer
 
 from .model_pusher import ModelPusher, SpoilPush
+from .model_sealing import ModelSeal, chain, signer
 from .model_vtn import HOOK, Asked, ModelVtn, Reply
 from .spoilt_in import SPOILT_IN
 from .spoilt_pushes import PUSHED_IN, spoiling
@@ -293,27 +294,29 @@ def run_against(
     habits: frozenset[str] = frozenset(),
 ) -> set[str]:
     """The checks that failed against a model VTN whose replies or pushes are spoilt, in some procedures or in all."""
-    (folder / "another").mkdir(parents=True)
+    folder.mkdir(parents=True)
     model = ModelVtn(folder)
-    chain, another = foreign_chain(folder), foreign_chain(folder / "another")
-    signer = signer_of(chain.certificate.read_bytes(), chain.key.read_bytes())
+    own, another = chain("ven"), chain("another")
     target = Target(
         url="https://model.test",
         trust=folder,
-        certificates={**dict.fromkeys(Identity, chain), Identity.FOREIGN: another},
+        certificates={**dict.fromkeys(Identity, own), Identity.FOREIGN: another},
         hook=HOOK.format(folder=folder),
         latency_s=latency_s,
         push_address="https://ven.test/ven/",
+        given=frozenset({"signatures"}),
     )
-    ven = PushedVen(messages=SUITE.messages, schema_fault=schema_fault, prefix="/ven")
-    pushing = Pushing(ven=ven, stage=ModelPusher(model, ven, signer, pushed, habits))
+    sealing = Sealing(own, another=another)
+    ven = PushedVen(messages=SUITE.messages, schema_fault=schema_fault, prefix="/ven", sealing=sealing)
+    seal = ModelSeal(utc=now, habits=habits, peer="ven")
+    pushing = Pushing(ven=ven, stage=ModelPusher(model, ven, seal, pushed, habits))
     outcomes = run_suite(
         SUITE,
         target,
         schema_fault,
         only=only,
         pushing=pushing,
-        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello, signer),
+        connect=lambda _, identity, hello: InProcess(model, spoil, identity, hello, signer("ven")),
     )
     return {
         f"{outcome.procedure.id}/{finding.check_id}"

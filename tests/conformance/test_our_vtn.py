@@ -108,7 +108,7 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
         *our_vtn.certificate("pending", "pending-"),
         *our_vtn.certificate("expired", "expired-"),
         *("--push-listen", f"127.0.0.1:{our_vtn.push_port}", "--push-address", our_vtn.push_address),
-        *("--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
+        *("--signatures", "--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
     )
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.splitlines()[-1].endswith("all as expected")

@@ -50,6 +50,8 @@ def _name_sources() -> None:
     named = op.get_bind().execute(sa.select(point.c.resource_id).where(point.c.resource_id != "").distinct())
     for name in named.scalars().all():
         op.execute(sa.update(point).where(point.c.resource_id == name).values(source_names=[name]))
+    # In a unit that nobody had read, and never asked for: what it measures is not known, until it is offered anew.
+    op.execute("DELETE FROM data_point WHERE factor IS NULL")
     with op.batch_alter_table("data_point") as batch:
         batch.drop_column("resource_id")
         batch.alter_column("factor", existing_type=sa.Float(), nullable=False)

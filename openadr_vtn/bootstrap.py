@@ -11,8 +11,7 @@ import secrets
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -40,6 +39,7 @@ from openadr_vtn.adapters.claims import GroupedClaims
 from openadr_vtn.adapters.fan_out import FanOutWorker
 from openadr_vtn.adapters.gathering import gathered
 from openadr_vtn.adapters.identity_provider import Provider, open_provider
+from openadr_vtn.adapters.new_ids import new_id
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.store import SqlStore, is_new_file, open_migrated, open_store
@@ -249,21 +249,6 @@ async def check(settings: Settings) -> None:
     if not is_new_file(settings.store.url):
         store = await open_store(settings.store.url)
         await store.close()
-
-
-@asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[SqlStore]:
-    """The store, for a command that works beside a VTN that may run."""
-    store = await open_migrated(settings.store.url)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def new_id() -> str:
-    """Unguessable, and good in every protocol; it begins with a letter, for 2.0b's readers of XML ids."""
-    return f"i{secrets.token_hex(8)}"
 
 
 async def _desk(

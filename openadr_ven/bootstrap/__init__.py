@@ -17,7 +17,6 @@ from typing import Any
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy.exc import DBAPIError
 
 from openadr_core.errors import ConfigError
 from openadr_core.model.availability import OptRules
@@ -27,8 +26,7 @@ from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_regis
 from openadr_core.shell.watchdog import Alarm, Watchdog
 from openadr_ven.adapters.command_ledger import CommandLedger
 from openadr_ven.adapters.fleet_source import KeptFleet, keep_state, open_fleet
-from openadr_ven.adapters.sql.migrate import migrate
-from openadr_ven.adapters.sql.store import SqlStore, engine_of
+from openadr_ven.adapters.sql.store import SqlStore, open_migrated
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
@@ -175,7 +173,8 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     clock = SystemClock()
     now = clock.now()
     dice = random.Random()  # noqa: S311  # jitter and draws of start times, no secrets
-    store = await open_store(settings, parts)
+    store = await open_migrated(settings.store)
+    parts.push_async_callback(store.close)
     kept = await _fleet(settings, store, clock)
     fleet = kept.fleet
     envelope = envelope_of(settings)
@@ -258,19 +257,6 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as parts:
         ven = await build(settings, parts)
         await ven.run(stop)
-
-
-async def open_store(settings: Settings, parts: AsyncExitStack) -> SqlStore:
-    """The store, at this version's schema."""
-    engine = engine_of(settings.store)
-    store = SqlStore(engine)
-    parts.push_async_callback(store.close)
-    try:
-        await migrate(engine)
-    except (DBAPIError, OSError) as error:
-        where = settings.store.split("@")[-1]
-        raise ConfigError(f"store: {where} cannot be used: {type(error).__name__}") from error
-    return store
 
 
 def envelope_of(settings: Settings) -> Envelope:

@@ -1,10 +1,10 @@
 """The agent's store, as commands read and write it beside the running agent."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from openadr_core.errors import NotFound
-from openadr_ven import bootstrap
+from openadr_ven.adapters.sql.store import open_migrated
 from openadr_ven.application.ports import UnitOfWork
 from openadr_ven.domain.held import HeldEvent
 from openadr_ven.settings import Settings
@@ -13,10 +13,12 @@ from openadr_ven.settings import Settings
 @asynccontextmanager
 async def stored(settings: Settings) -> AsyncIterator[UnitOfWork]:
     """One transaction on the store that the settings name."""
-    async with AsyncExitStack() as parts:
-        store = await bootstrap.open_store(settings, parts)
+    store = await open_migrated(settings.store)
+    try:
         async with store.unit_of_work() as unit:
             yield unit
+    finally:
+        await store.close()
 
 
 async def held_event(unit: UnitOfWork, event_id: str) -> HeldEvent:

@@ -11,10 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from openadr_core.errors import Unavailable
+from openadr_core.errors import ConfigError, Unavailable
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Quality, Reading, ReportRequest, StatusReading
 from openadr_ven.adapters.sql import tables
+from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
@@ -48,6 +49,17 @@ def engine_of(url: str) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
+
+
+async def open_migrated(url: str) -> "SqlStore":
+    """The store, at this version's schema. ConfigError if it cannot be used."""
+    engine = engine_of(url)
+    try:
+        await migrate(engine)
+    except (DBAPIError, OSError) as error:
+        await engine.dispose()
+        raise ConfigError(f"store: {url.rsplit('@', maxsplit=1)[-1]} cannot be used: {type(error).__name__}") from error
+    return SqlStore(engine)
 
 
 class SqlStore:

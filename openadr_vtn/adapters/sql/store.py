@@ -245,6 +245,16 @@ async def open_migrated(url: str) -> SqlStore:
     return await open_store(url)
 
 
+@asynccontextmanager
+async def opened_store(url: str) -> AsyncIterator[SqlStore]:
+    """The same, for a command that works beside a VTN that may run."""
+    store = await open_migrated(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 def _make_private(path: Path) -> None:
     """The key that signs tokens will be in the store: nobody else on this machine may read it."""
     path.touch(mode=0o600)

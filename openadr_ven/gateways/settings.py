@@ -206,6 +206,7 @@ class EchoSettings(Table):
 
     topic: Topic
     value: str
+    """Exactly this, with the placeholders of what was published."""
 
 
 class PublishSettings(Table):
@@ -221,7 +222,7 @@ class PublishSettings(Table):
     @model_validator(mode="after")
     def _known_names(self) -> Self:
         known = NAMES - {"each"}
-        if strangers := {*placeholders(self.payload)} - known:
+        if strangers := {*placeholders([self.payload, self.echo and self.echo.value])} - known:
             raise ValueError(f"nobody knows {{{min(strangers)}}}; there are {', '.join(sorted(known))}")
         return self
 

@@ -9,25 +9,26 @@ import asyncio
 import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import aiomqtt
 import structlog
 
+from openadr_core.errors import Unreachable
 from openadr_ven.fleet.columns import Mode
+from openadr_ven.gateways import mqtt_packets as packets
 from openadr_ven.gateways.cloud.mapping import When, at, filled, number, values_of
 from openadr_ven.gateways.contract import Reason
 from openadr_ven.gateways.edge.driver import DriverTraits, Hear, Order, Outcome, Reading
-from openadr_ven.gateways.mqtt import QOS, retry_pause_s
+from openadr_ven.gateways.mqtt import retry_pause_s
+from openadr_ven.gateways.pipe import Pipe
 
 PAYLOAD_MAX_BYTES = 64 * 1024
 NAN = float("nan")
 RETRY_S = 10.0
-REFUSED = 0x80
-"""In the broker's answer to a subscription (MQTT 3.1.1, 3.9.3)."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class Source:
 class Echo:
     topic: str
     value: str
+    """With the placeholders of orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class TopicDevice:
 
 
 class TopicDevices:
-    """A driver of the edge for devices at a broker."""
+    """A driver of the edge for devices at a broker: a home's few, or the thousands of an edge node."""
 
     def __init__(
         self,
@@ -125,30 +127,32 @@ class TopicDevices:
             for topic in device.topics():
                 self._by_topic.setdefault(topic, []).append(name)
         self._address = (host, port)
+        self._client_id = f"openadr-{dice.getrandbits(64):016x}"
         self._tls = tls
         self._user = user
         self._echo_wait_s = echo_wait_s
         self._now = now
         self._dice = dice
-        self._client: aiomqtt.Client | None = None
+        self._pipe: Pipe | None = None
         self._told: dict[str, str] = {}
-        self._echoed = asyncio.Condition()
+        self._awaited: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
+        """By topic, what is waited for there."""
 
     async def run(self, hear: Hear) -> None:
         failures = 0
         while True:
             try:
-                async with self._connection() as client:
-                    await self._subscribe(client)
-                    self._client, failures = client, 0
-                    log.info("devices' broker connected", topics=len(self._by_topic))
-                    async for message in client.messages:
-                        await self._take(message, hear)
-            except aiomqtt.MqttError as error:
-                failures += 1
-                log.warning("devices' broker lost", failures=failures, error=str(error))
-            finally:
-                self._client = None
+                pipe = await self._connected(hear)
+                failures = 0
+                log.info("devices' broker connected", topics=len(self._by_topic))
+                try:
+                    reason = await asyncio.shield(pipe.lost)
+                finally:
+                    pipe.close()
+            except Unreachable as error:
+                reason = str(error)
+            failures += 1
+            log.warning("devices' broker lost", failures=failures, error=reason)
             # What is told while we are away is not heard: until it is told again, nobody knows.
             gone = [device.reading(name, self._told, self._now()) for name, device in self._devices.items()]
             hear(
@@ -157,30 +161,33 @@ class TopicDevices:
             self._told.clear()
             await asyncio.sleep(retry_pause_s(failures, self._dice))
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
-        """QoS 0: what is lost is told again, and brokers bound what may wait at QoS 1 by subscription."""
-        granted = await client.subscribe([(topic, 0) for topic in self._by_topic])
-        if any(getattr(code, "value", code) >= REFUSED for code in granted):
-            raise aiomqtt.MqttError("the broker lets us read no such topics")
-
-    def _connection(self) -> aiomqtt.Client:
+    async def _connected(self, hear: Hear) -> Pipe:
+        """QoS 0 for what is heard: what is lost is told again, and brokers bound what may wait by subscription."""
         host, port = self._address
         username, password = self._user or (None, None)
-        return aiomqtt.Client(
-            host, port, tls_context=self._tls, username=username, password=password,
-            protocol=aiomqtt.ProtocolVersion.V311,
+        pipe = await Pipe.opened(
+            host, port, client_id=self._client_id, tls=self._tls, username=username, password=password,
+            on_message=lambda said: self._take(said, hear),
         )  # fmt: skip
+        self._pipe = pipe
+        try:
+            await pipe.subscribe(list(self._by_topic), qos=0)
+        except BaseException:
+            pipe.close()
+            raise
+        return pipe
 
-    async def _take(self, message: aiomqtt.Message, hear: Hear) -> None:
-        payload, topic = message.payload, message.topic.value
-        if not isinstance(payload, bytes | bytearray) or len(payload) > PAYLOAD_MAX_BYTES:
+    def _take(self, said: packets.Publication, hear: Hear) -> None:
+        if len(said.payload) > PAYLOAD_MAX_BYTES:
             return
-        self._told[topic] = bytes(payload).decode(errors="replace")
-        async with self._echoed:
-            self._echoed.notify_all()
-        if message.retain:
+        text = self._told[said.topic] = said.payload.decode(errors="replace")
+        for value, echoed in self._awaited.get(said.topic, ()):
+            if value == text and not echoed.done():
+                echoed.set_result(None)
+        if said.retain:
             return  # kept by the broker, who knows since when
-        found = (self._devices[name].reading(name, self._told, self._now()) for name in self._by_topic.get(topic, ()))
+        names = self._by_topic.get(said.topic, ())
+        found = (self._devices[name].reading(name, self._told, self._now()) for name in names)
         hear([reading for reading in found if reading is not None])
 
     async def tell(self, orders: Sequence[Order]) -> AsyncIterator[Outcome]:
@@ -200,22 +207,43 @@ class TopicDevices:
         return Outcome(order=order)
 
     async def _publish(self, one: Publication, values: Mapping[str, Any]) -> bool:
-        client = self._client
-        if client is None:
+        if self._pipe is None:
             return False
-        payload = filled(one.payload, values)
         try:
-            async with asyncio.timeout(self._echo_wait_s):
-                await client.publish(one.topic, payload if isinstance(payload, str) else json.dumps(payload), QOS)
-                if one.echo is not None:
-                    async with self._echoed:
-                        await self._echoed.wait_for(
-                            lambda: one.echo and self._told.get(one.echo.topic) == one.echo.value
-                        )
-        except (aiomqtt.MqttError, TimeoutError) as failed:
+            # The clock runs for the device: while thousands wait for their turn, nobody has told it anything.
+            with self._echo(one, values) as echoed:
+                await self._pipe.publish([(one.topic, _text(one.payload, values).encode())])
+                async with asyncio.timeout(self._echo_wait_s):
+                    await echoed
+        except (Unreachable, TimeoutError) as failed:
             log.warning("device did not take it", topic=one.topic, error=repr(failed))
             return False
         return True
+
+    @contextmanager
+    def _echo(self, one: Publication, values: Mapping[str, Any]) -> Iterator[asyncio.Future[None]]:
+        """Done when the device tells what it must, or has told it last; at once if it tells nothing."""
+        echoed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        echo = one.echo
+        wanted = "" if echo is None else _text(echo.value, values)
+        if echo is None or self._told.get(echo.topic) == wanted:
+            echoed.set_result(None)
+            yield echoed
+            return
+        waiting = self._awaited.setdefault(echo.topic, [])
+        waiting.append((wanted, echoed))
+        try:
+            yield echoed
+        finally:
+            waiting.remove((wanted, echoed))
+            if not waiting:
+                del self._awaited[echo.topic]
+
+
+def _text(template: Any, values: Mapping[str, Any]) -> str:
+    """A text as it is, anything else as JSON."""
+    found = filled(template, values)
+    return found if isinstance(found, str) else json.dumps(found)
 
 
 def _value(source: Source, told: Mapping[str, str]) -> Any:

@@ -118,19 +118,22 @@ class Edge:
             self._order(row, Mode(mode[row]), float(setpoint_w[row]), float(ends_s[row]), now) for row in rows.tolist()
         ]
 
-    def settled(self, outcome: Outcome, now: datetime) -> list[Report]:
-        """What became of an order; what there is to say of it."""
-        order, row = outcome.order, self._row[outcome.order.device_id]
-        self._in_flight[row], rows = False, np.array([row])
-        if outcome.reason is not Reason.NONE:
-            if self._asked[row] > self._ordered[row]:
-                return []  # something else has been commanded meanwhile: that is tried
-            self._failed[row], self._unanswered[row] = True, False
-            return list(self.leases.refuse(rows, outcome.reason, now))
-        self._failed[row], self._confirmed[row] = False, self._ordered[row]
-        self._mode[row], self._setpoint_w[row] = order.mode, order.setpoint_w
-        self._until_s[row] = order.until.timestamp()
-        return list(self._answers(now))
+    def settled(self, outcomes: Iterable[Outcome], now: datetime) -> list[Report]:
+        """What became of orders; what there is to say of them."""
+        refused: dict[Reason, list[int]] = {}
+        for outcome in outcomes:
+            order, row = outcome.order, self._row[outcome.order.device_id]
+            self._in_flight[row] = False
+            if outcome.reason is Reason.NONE:
+                self._failed[row], self._confirmed[row] = False, self._ordered[row]
+                self._mode[row], self._setpoint_w[row] = order.mode, order.setpoint_w
+                self._until_s[row] = order.until.timestamp()
+            elif self._asked[row] <= self._ordered[row]:
+                self._failed[row], self._unanswered[row] = True, False
+                refused.setdefault(outcome.reason, []).append(row)
+            # Else something else has been commanded meanwhile: that is tried.
+        said = [ack for reason, rows in refused.items() for ack in self.leases.refuse(np.array(rows), reason, now)]
+        return [*said, *self._answers(now)]
 
     # -- what is measured --------------------------------------------------------------
 

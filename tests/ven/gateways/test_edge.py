@@ -60,7 +60,7 @@ def acks(reports: Sequence[Report]) -> list[tuple[AckState, Reason, tuple[int, .
 
 
 def done(edge: Edge, orders: Sequence[Order], now: datetime) -> list[Report]:
-    return [report for order in orders for report in edge.settled(Outcome(order=order), now)]
+    return edge.settled([Outcome(order=order) for order in orders], now)
 
 
 def telemetry(edge: Edge, now: datetime) -> dict[int, tuple[int, int]]:
@@ -96,7 +96,7 @@ def test_what_a_device_refuses_is_rejected_and_dropped(fleet: Fleet, now: dateti
     edge.command(command(now, slots=(0, 1)), now)
     first, other = edge.due(now)
     refused = Outcome(order=first, reason=Reason.OUT_OF_RANGE)
-    assert acks(edge.settled(refused, now)) == [(AckState.REJECTED, Reason.OUT_OF_RANGE, (0,))]
+    assert acks(edge.settled([refused], now)) == [(AckState.REJECTED, Reason.OUT_OF_RANGE, (0,))]
     assert acks(done(edge, [other], now)) == [(AckState.STARTED, Reason.NONE, (1,))]
     assert edge.due(now + second(60)) == [], "it is back at its default, and not told again"
     seen = telemetry(edge, now + second(1))
@@ -109,7 +109,7 @@ def test_a_refusal_that_a_newer_command_has_overtaken_refuses_only_itself(fleet:
     edge.command(command(now), now)
     (order,) = edge.due(now)
     edge.command(command(now, 2, watts=-1_000.0), now)
-    assert edge.settled(Outcome(order=order, reason=Reason.UNREACHABLE), now) == []
+    assert edge.settled([Outcome(order=order, reason=Reason.UNREACHABLE)], now) == []
     (newer,) = edge.due(now)
     assert newer.setpoint_w == -1_000.0
 
@@ -149,7 +149,7 @@ def test_a_device_that_holds_on_is_released_at_the_end_and_until_it_is(fleet: Fl
     assert acks(edge.tick(end)) == [(AckState.RECEIVED, Reason.NONE, (0,))]
     (release,) = edge.due(end)
     assert release.mode is Mode.RELEASE
-    edge.settled(Outcome(order=release, reason=Reason.UNREACHABLE), end)
+    edge.settled([Outcome(order=release, reason=Reason.UNREACHABLE)], end)
     assert telemetry(edge, end)[0][1] & TelemetryFlag.HELD, "it may go on, and is not counted as free"
     assert edge.due(end + second(1)) == []
     (again,) = edge.due(end + second(HOLDS_ON.retry_s))

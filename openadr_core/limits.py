@@ -198,6 +198,14 @@ UNANSWERED_SENDS_MAX = 5
 CANCELLED_SENDS_MAX = 20
 """2.0b R52: so often a party that never acknowledges a cancelled event is told of it: for a quarter of an hour."""
 
+PUSH_REMINDER_FIRST_S = 5.0
+PUSH_REMINDER_MAX_S = 300.0
+"""A party that has taken an event from our hands has it: what is left to wait for is its answer, which a person may
+give. It is reminded after pauses that double from here to there."""
+
+PUSH_REMINDERS_MAX = 10
+"""So often one that never answers is told of the same, in twenty minutes; then an operator is told instead."""
+
 # -- clocks --------------------------------------------------------------------------
 
 CLOCK_DRIFT_MAX_S = 2.0

@@ -8,6 +8,7 @@ from openadr_vtn.application.ports import UnitOfWork
 from openadr_vtn.application.sep2_audience import ALL, gather_anew, listeners_of
 from openadr_vtn.domain.delivery import Delivery, Mailbox, owed
 from openadr_vtn.domain.errand import Errand
+from openadr_vtn.domain.pushing import reminding_of
 from openadr_vtn.domain.sep2.registry import EndDevice
 from openadr_vtn.domain.targeting import NOBODY, dues
 
@@ -27,8 +28,10 @@ async def mailboxes_of(uow: UnitOfWork, parties: Collection[Party], now: datetim
     for errand in await uow.errands.of_parties(party_ids):
         errands[errand.party_id].append(errand)
     return {
-        party_id: Mailbox(dues=tuple(owed(events, rows[party_id])), errands=tuple(errands[party_id]))
-        for party_id in party_ids
+        party.id: Mailbox(
+            reminding=reminding_of(party), dues=tuple(owed(events, rows[party.id])), errands=tuple(errands[party.id])
+        )
+        for party in parties
     }
 
 

@@ -20,7 +20,8 @@ from openadr_vtn.cli.tables import clock_text, kw_text, show_json, show_table
 
 STEPS = ("entitled", "notified", "fetched", "answered", "reported")
 LEDGER_COLUMNS = (
-    "party_id", "party", "version", "withdrawn", *(f"{step}_at" for step in STEPS), "attempts", "opt", "opt_reason",
+    "party_id", "party", "version", "withdrawn", *(f"{step}_at" for step in STEPS), "attempts", "given_up",
+    "opt", "opt_reason",
 )  # fmt: skip
 
 
@@ -200,7 +201,8 @@ def ledger(*, api: OperatorApi, event_id: str, csv_file: Path | None, as_json: b
     """Show, or export, what became of an event with each party.
 
     Since when it was entitled, when it was first told, when it was proved to have it, when it answered
-    and when it first reported; a row for each version of the event.
+    and when it first reported; a row for each version of the event. Given up: it was told so often in
+    vain that it is not told again until something changes.
     """
     rows = api.admin(f"events/{event_id}/ledger")
     if csv_file is not None:
@@ -219,7 +221,7 @@ def _show_ledger(rows: list[dict[str, Any]]) -> None:
             [
                 row["party"], f"{row['version']} (withdrawn)" if row["withdrawn"] else row["version"],
                 *(clock_text(row[f"{step}_at"]) for step in STEPS),
-                row["attempts"],
+                f"{row['attempts']} (given up)" if row["given_up"] else row["attempts"],
             ]
             for row in rows
         ],

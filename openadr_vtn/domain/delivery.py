@@ -10,9 +10,18 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from openadr_core.limits import CANCELLED_SENDS_MAX, CANCELLED_TOLD_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import (
+    CANCELLED_SENDS_MAX,
+    CANCELLED_TOLD_S,
+    PUSH_REMINDER_FIRST_S,
+    PUSH_REMINDER_MAX_S,
+    PUSH_REMINDERS_MAX,
+    RETRY_JITTER,
+    UNANSWERED_SENDS_MAX,
+)
 from openadr_core.model.event import DrEvent, delivery_order
-from openadr_vtn.domain.errand import BEFORE_EVENTS, Errand, next_errand, resend_at
+from openadr_vtn.domain.errand import BEFORE_EVENTS, RESENT, Errand, next_errand
+from openadr_vtn.domain.pace import Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +68,31 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminding:
+    """How a party is told again of an event that it does not answer."""
+
+    pace: Pace
+    times_max: int | None
+    """None: as long as the event lasts."""
+    cancelled_times_max: int
+    """2.0b R52: of one that was cancelled."""
+
+
+WHEN_IT_POLLS = Reminding(pace=RESENT, times_max=None, cancelled_times_max=CANCELLED_SENDS_MAX)
+WHEN_PUSHED = Reminding(
+    pace=Pace(first_s=PUSH_REMINDER_FIRST_S, longest_s=PUSH_REMINDER_MAX_S, jitter=RETRY_JITTER),
+    times_max=PUSH_REMINDERS_MAX,
+    cancelled_times_max=PUSH_REMINDERS_MAX,
+)
+"""Interpretation: who has taken what was pushed at it answers in a request of its own (2.0b T13). How long that may
+take, and whether it is reminded, the standard leaves open: 9.1.7 is about exchanges that fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """All that is, or was, owed to one party and may matter still."""
 
+    reminding: Reminding = WHEN_IT_POLLS
     dues: tuple[Due, ...] = ()
     errands: tuple[Errand, ...] = ()
     """In the order they were made."""
@@ -119,49 +150,68 @@ def is_over(event: DrEvent, now: datetime) -> bool:
     return until is not None and until <= now
 
 
-def is_outstanding(due: Due, now: datetime) -> bool:
+def is_outstanding(due: Due, now: datetime, reminding: Reminding) -> bool:
     """Whether the party must still be told: until it answers (2.0b R50), or, asked for no answer, has it.
 
     A cancelled event is told until it is acknowledged or over, or was told in vain often enough (R52): after that it is
     missing from what the party reads, which cancels it too (R61).
     """
+    return _is_awaited(due, now) and not _was_told_enough(due, reminding)
+
+
+def is_given_up(due: Due, now: datetime, reminding: Reminding) -> bool:
+    """Whether the party was told in vain so often that it is not told again until something changes."""
+    return _is_awaited(due, now) and _was_told_enough(due, reminding)
+
+
+def _is_awaited(due: Due, now: datetime) -> bool:
+    """Whether a word of the party is missing still, or, asked for none, a proof that it has the event."""
     delivery = due.delivery
     if is_over(due.event, now) or delivery.answered_at is not None:
         return False
-    if due.event.response_required:
-        return as_seen(due).cancelled_at is None or delivery.attempts < CANCELLED_SENDS_MAX
-    return delivery.fetched_at is None and delivery.attempts < UNANSWERED_SENDS_MAX
+    return due.event.response_required or delivery.fetched_at is None
 
 
-def next_telling(dues: Iterable[Due], now: datetime) -> datetime | None:
-    """When a poll must be answered with events; None while there is nothing to tell.
+def _was_told_enough(due: Due, reminding: Reminding) -> bool:
+    if not due.event.response_required:
+        most: int | None = UNANSWERED_SENDS_MAX
+    else:
+        most = reminding.times_max if as_seen(due).cancelled_at is None else reminding.cancelled_times_max
+    return most is not None and due.delivery.attempts >= most
+
+
+def next_telling(mailbox: Mailbox, now: datetime) -> datetime | None:
+    """When a party must be told of events; None while there is nothing to tell.
 
     A change of status alone is no news (2.0b R502).
     """
+    reminding = mailbox.reminding
     return min(
-        (
-            resend_at(due.delivery.entitled_at, due.delivery.sent_at, due.delivery.attempts)
-            for due in dues
-            if is_outstanding(due, now)
-        ),
-        default=None,
+        (_telling_at(due, reminding) for due in mailbox.dues if is_outstanding(due, now, reminding)), default=None
     )
 
 
-def snapshot(dues: Iterable[Due], now: datetime) -> list[Due]:
+def _telling_at(due: Due, reminding: Reminding) -> datetime:
+    row = due.delivery
+    if row.sent_at is None:
+        return row.entitled_at
+    return reminding.pace.next_at(row.sent_at, row.attempts, f"{row.party_id} {row.event_id} {row.version}")
+
+
+def snapshot(mailbox: Mailbox, now: datetime) -> list[Due]:
     """Everything the party is to hold now, in the order of 2.0b R15.
 
     All far, near and active events; a completed one until its start tolerance has passed (R66); a
     cancelled one until it is acknowledged (R50), in the place it had.
     """
-    shown = [due for due in dues if _is_shown(due, now)]
+    shown = [due for due in mailbox.dues if _is_shown(due, now, mailbox.reminding)]
     return sorted(shown, key=lambda due: delivery_order(replace(due.event, cancelled_at=None), now))
 
 
-def _is_shown(due: Due, now: datetime) -> bool:
+def _is_shown(due: Due, now: datetime, reminding: Reminding) -> bool:
     if is_over(due.event, now):
         return False
-    return as_seen(due).cancelled_at is None or is_outstanding(due, now)
+    return as_seen(due).cancelled_at is None or is_outstanding(due, now, reminding)
 
 
 def sent(delivery: Delivery, now: datetime) -> Delivery:
@@ -184,7 +234,7 @@ def answered(delivery: Delivery, now: datetime) -> Delivery:
 def next_due_at(mailbox: Mailbox, now: datetime) -> datetime | None:
     """When the party must next be told something of its own; None while there is nothing."""
     errand = next_errand(mailbox.errands)
-    moments = (next_telling(mailbox.dues, now), errand[0] if errand else None)
+    moments = (next_telling(mailbox, now), errand[0] if errand else None)
     return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -193,9 +243,15 @@ def due_errand(mailbox: Mailbox, now: datetime) -> Errand | None:
     found = next_errand(mailbox.errands)
     if found is None or found[0] > now:
         return None
-    telling = next_telling(mailbox.dues, now)
+    telling = next_telling(mailbox, now)
     waits = telling is not None and telling <= now and found[1].kind not in BEFORE_EVENTS
     return None if waits else found[1]
+
+
+def last_told(mailbox: Mailbox, keys: Collection[Key], now: datetime) -> list[Key]:
+    """Which of these the party is now told for the last time: it will be given up unless it answers."""
+    after = mailbox.after(keys, lambda row: fetched(sent(row, now), now))
+    return [due.key for due in after.dues if due.key in keys and is_given_up(due, now, mailbox.reminding)]
 
 
 def unproved(mailbox: Mailbox, keys: Collection[Key]) -> list[Key]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from openadr_core.limits import DELIVERY_RESEND_FIRST_S, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_vtn.domain.pace import Pace
 
 
 class ErrandKind(StrEnum):
@@ -24,6 +25,9 @@ BEFORE_EVENTS = frozenset({ErrandKind.REGISTER_REPORT, ErrandKind.CANCEL_PARTY_R
 
 All else waits while an event is to be told.
 """
+
+
+RESENT = Pace(first_s=DELIVERY_RESEND_FIRST_S, longest_s=DELIVERY_RESEND_MAX_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +56,6 @@ class Errand:
         return self.attempts >= UNANSWERED_SENDS_MAX
 
 
-def resend_at(made_at: datetime, sent_at: datetime | None, attempts: int) -> datetime:
-    """When to say it (again): at once, then after pauses that double up to a cap."""
-    if sent_at is None:
-        return made_at
-    doublings = min(attempts - 1, 16)
-    return sent_at + timedelta(seconds=min(DELIVERY_RESEND_FIRST_S * 2**doublings, DELIVERY_RESEND_MAX_S))
-
-
 def next_errand(errands: Iterable[Errand]) -> tuple[datetime, Errand] | None:
     """The errand to run next (or, if it is spent, to give up), and when; ``errands`` in the order they were made.
 
@@ -68,7 +64,7 @@ def next_errand(errands: Iterable[Errand]) -> tuple[datetime, Errand] | None:
     """
     found: tuple[datetime, Errand] | None = None
     for errand in errands:
-        at = resend_at(errand.made_at, errand.sent_at, errand.attempts)
+        at = errand.made_at if errand.sent_at is None else RESENT.next_at(errand.sent_at, errand.attempts)
         if found is None or at < found[0]:
             found = (at, errand)
         if errand.heard_at is None:

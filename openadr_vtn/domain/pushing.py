@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 from openadr_core.errors import RemoteProtocolError
 from openadr_core.limits import RETRY_FIRST_S, RETRY_JITTER
 from openadr_core.model.party import Party, PartyState
-from openadr_vtn.domain.delivery import Key, Mailbox, is_outstanding, next_due_at
+from openadr_vtn.domain.delivery import (
+    WHEN_IT_POLLS,
+    WHEN_PUSHED,
+    Key,
+    Mailbox,
+    Reminding,
+    is_outstanding,
+    next_due_at,
+)
 
 DELIVERED = "delivered"
 NEVER_AGAIN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.NOT_IMPLEMENTED})
@@ -65,6 +73,10 @@ def is_pushed_to(party: Party) -> bool:
     return party.state is PartyState.APPROVED and current is not None and not current.pull
 
 
+def reminding_of(party: Party) -> Reminding:
+    return WHEN_PUSHED if is_pushed_to(party) else WHEN_IT_POLLS
+
+
 def mark_of(keys: Iterable[Key]) -> str:
     """A short name for a set of event versions."""
     return hashlib.sha256(repr(sorted(keys)).encode()).hexdigest()
@@ -74,7 +86,7 @@ def takeable(mailbox: Mailbox, state: PushState | None, now: datetime) -> Mailbo
     """What of it the party may be told: without the events, while it is owed just those that it refused."""
     if state is None or not state.refused:
         return mailbox
-    owed = mark_of(due.key for due in mailbox.dues if is_outstanding(due, now))
+    owed = mark_of(due.key for due in mailbox.dues if is_outstanding(due, now, mailbox.reminding))
     return replace(mailbox, dues=()) if owed == state.refused else mailbox
 
 

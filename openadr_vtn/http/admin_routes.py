@@ -56,7 +56,7 @@ async def event(request: web.Request, desk: Desk, _caller: Caller) -> web.Respon
 async def ledger(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
     """Whole: it is evidence, and ten thousand parties are two megabytes."""
     async with desk.store.view() as view:
-        rows = await event_ledger(view, request.match_info["id"])
+        rows = await event_ledger(view, request.match_info["id"], desk.now())
     return answered([ledger_json(row) for row in rows])
 
 

@@ -224,6 +224,7 @@ def ledger_json(row: LedgerRow) -> Object:
         "answered_at": _moment(delivery.answered_at),
         "reported_at": _moment(delivery.reported_at),
         "attempts": delivery.attempts,
+        "given_up": row.given_up,
         "opt": _opt_json(row.opt),
     }
 

@@ -22,7 +22,7 @@ from openadr_core.oadr2.session import Role, Service, may_answer, turn_of
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.handlers import delivery
 from openadr_vtn.application.ports import Notice, UnitOfWork
-from openadr_vtn.domain.delivery import Key, Mailbox
+from openadr_vtn.domain.delivery import Key, Mailbox, last_told
 from openadr_vtn.domain.errand import Errand, ErrandKind
 from openadr_vtn.domain.pushing import DELIVERED, NEVER_AGAIN, PushState, delivered, failed, mark_of, takeable
 from openadr_vtn.protocols.oadr2_desk import Asked, Desk
@@ -152,6 +152,10 @@ class Oadr2Pusher:
             return state, (*notices, *told)
         await delivery.pushed(uow, party_id, parcel.told, parcel.news, now)
         notices += parcel.notices
+        notices += [
+            Notice(kind="event unanswered", party_id=party_id, event_id=event_id, detail="it is pushed no more")
+            for event_id, _ in last_told(parcel.mailbox, parcel.news, now)
+        ]
         if isinstance(message, m.CreatedEvent):
             # Interpretation: T13 wants an empty body, and the answers in a request of the party's own; one that
             # answers at once has said as much.

@@ -46,16 +46,16 @@ def next_told(mailbox: Mailbox, now: datetime) -> Telling | Errand | None:
     errand = due_errand(mailbox, now)
     if errand is not None:
         return errand
-    due_at = next_telling(mailbox.dues, now)
-    return None if due_at is None or due_at > now else _telling(snapshot(mailbox.dues, now), now)
+    due_at = next_telling(mailbox, now)
+    return None if due_at is None or due_at > now else _telling(mailbox, snapshot(mailbox, now), now)
 
 
 async def request_events(
     uow: UnitOfWork, party_id: str, mailbox: Mailbox, limit: int | None, now: datetime
 ) -> tuple[Telling, Mailbox]:
     """All that the party is to hold, or the first ``limit`` of it (2.0b R27)."""
-    shown = snapshot(mailbox.dues, now)
-    telling = _telling(shown if limit is None else shown[:limit], now)
+    shown = snapshot(mailbox, now)
+    telling = _telling(mailbox, shown if limit is None else shown[:limit], now)
     return await _told(uow, party_id, mailbox, telling, now)
 
 
@@ -73,9 +73,10 @@ async def pushed(uow: UnitOfWork, party_id: str, told: Collection[Key], news: Co
         await uow.deliveries.mark_sent(party_id, left_out, now)
 
 
-def _telling(shown: Sequence[Due], now: datetime) -> Telling:
+def _telling(mailbox: Mailbox, shown: Sequence[Due], now: datetime) -> Telling:
     return Telling(
-        events=tuple(as_seen(due) for due in shown), news=tuple(due.key for due in shown if is_outstanding(due, now))
+        events=tuple(as_seen(due) for due in shown),
+        news=tuple(due.key for due in shown if is_outstanding(due, now, mailbox.reminding)),
     )
 
 

@@ -20,10 +20,10 @@ from openadr_vtn.application.handlers.report_views import power_series
 from openadr_vtn.application.oadr3_ports import StoredResource
 from openadr_vtn.application.ports import AuditEntry, StoredProgram, UnitOfWork
 from openadr_vtn.application.sep2_reach import untold_of
-from openadr_vtn.domain.delivery import Delivery, newest
+from openadr_vtn.domain.delivery import Delivery, Due, is_given_up, newest
 from openadr_vtn.domain.errand import Errand
 from openadr_vtn.domain.performance import Step, asked_at, target_steps, together
-from openadr_vtn.domain.pushing import PushState
+from openadr_vtn.domain.pushing import PushState, reminding_of
 from openadr_vtn.domain.reporting import Delivered, RequestedReport, delivered, gaps, late_by
 
 BEFORE = timedelta(seconds=30)
@@ -77,6 +77,8 @@ class LedgerRow:
     delivery: Delivery
     opt: Opt | None
     """The party's answer to this version."""
+    given_up: bool
+    """It was told in vain so often that it is not told again until something changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,7 @@ async def event_detail(uow: UnitOfWork, event_id: str, now: datetime) -> EventDe
     event = stored.event
     parties = {party.id: party for party in await uow.parties.all()}
     history = await uow.opts.history(event_id)
-    ledger = await _ledger(uow, event_id, parties, history)
+    ledger = await _ledger(uow, event, parties, history, now)
     latest = await effective_opts(uow, event_id)
     concerned = {row.party.id: row.party for row in ledger if not row.delivery.withdrawn}
     told = [await _performance(uow, event, party, latest.get(party.id), now) for party in concerned.values()]
@@ -211,12 +213,13 @@ async def performances(
     return [await _performance(uow, event, party, latest.get(party.id), now) for party in parties]
 
 
-async def event_ledger(uow: UnitOfWork, event_id: str) -> list[LedgerRow]:
+async def event_ledger(uow: UnitOfWork, event_id: str, now: datetime) -> list[LedgerRow]:
     """What happened between us and each party about each version, by version; NotFound if there is no such event."""
-    if await uow.events.by_id(event_id) is None:
+    stored = await uow.events.by_id(event_id)
+    if stored is None:
         raise NotFound(f"there is no event {event_id}")
     parties = {party.id: party for party in await uow.parties.all()}
-    return await _ledger(uow, event_id, parties, await uow.opts.history(event_id))
+    return await _ledger(uow, stored.event, parties, await uow.opts.history(event_id), now)
 
 
 async def event_reports(
@@ -309,17 +312,24 @@ async def _performance(
 
 
 async def _ledger(
-    uow: UnitOfWork, event_id: str, parties: Mapping[str, Party], history: Sequence[tuple[str, Opt]]
+    uow: UnitOfWork,
+    event: DrEvent,
+    parties: Mapping[str, Party],
+    history: Sequence[tuple[str, Opt]],
+    now: datetime,
 ) -> list[LedgerRow]:
     last_said = {(party_id, opt.version): opt for party_id, opt in history}
+    rows = [row for row in await uow.deliveries.of_event(event.id) if row.party_id in parties]
+    last_news = newest(rows)
     return [
         LedgerRow(
             party=parties[delivery.party_id],
             delivery=delivery,
             opt=last_said.get((delivery.party_id, delivery.version)),
+            given_up=last_news[event.id, delivery.party_id] is delivery
+            and is_given_up(Due(event=event, delivery=delivery), now, reminding_of(parties[delivery.party_id])),
         )
-        for delivery in await uow.deliveries.of_event(event_id)
-        if delivery.party_id in parties
+        for delivery in rows
     ]
 
 

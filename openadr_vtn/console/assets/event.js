@@ -36,7 +36,7 @@ follow(`/data/events/${document.getElementById("cards").dataset.event}.json`, (e
     ["Fetched", (row) => clock(row.fetched_at)],
     ["Answered", (row) => clock(row.answered_at)],
     ["Reported", (row) => clock(row.reported_at)],
-    ["Tries", (row) => row.attempts, "number"],
+    ["Tries", (row) => row.given_up ? `${row.attempts}, given up` : row.attempts, "number"],
     ["Said", (row) => opt(row.opt)],
   ], event.ledger, "Nothing is owed to anybody.");
 });

@@ -7,11 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openadr_core.limits import CANCELLED_SENDS_MAX, DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
+from openadr_core.limits import (
+    CANCELLED_SENDS_MAX,
+    DELIVERY_RESEND_MAX_S,
+    PUSH_REMINDERS_MAX,
+    RETRY_JITTER,
+    UNANSWERED_SENDS_MAX,
+)
 from openadr_core.model.party import PartyState
 from openadr_core.model.target import by_name
 from openadr_vtn.domain import delivery as ledger
-from openadr_vtn.domain.delivery import Delivery, Due, next_telling, owed, snapshot
+from openadr_vtn.domain.delivery import (
+    WHEN_IT_POLLS,
+    WHEN_PUSHED,
+    Delivery,
+    Due,
+    Mailbox,
+    Reminding,
+    next_telling,
+    owed,
+    snapshot,
+)
 from openadr_vtn.domain.targeting import dues
 from tests.vtn.samples import HOUR, a_party, a_program, an_event
 
@@ -25,42 +41,93 @@ def a_due(*, event_id: str = "event-1", **changes: object) -> Due:
     return Due(event=event, delivery=row)
 
 
+def holding(*dues: Due, reminding: Reminding = WHEN_IT_POLLS) -> Mailbox:
+    return Mailbox(dues=dues, reminding=reminding)
+
+
 def test_what_was_never_sent_is_owed_at_once() -> None:
-    assert next_telling([a_due()], NOW) == NOW
+    assert next_telling(holding(a_due()), NOW) == NOW
 
 
 def test_what_was_sent_is_said_again_after_growing_pauses_until_it_is_answered() -> None:
     due, now, pauses = a_due(duration=None), NOW, []
     for _ in range(9):
         due = replace(due, delivery=ledger.sent(due.delivery, now))
-        again = next_telling([due], now)
+        again = next_telling(holding(due), now)
         assert again is not None
         pauses.append((again - now).total_seconds())
         now = again
     assert pauses == [2, 4, 8, 16, 32, *[DELIVERY_RESEND_MAX_S] * 4]
-    assert next_telling([replace(due, delivery=ledger.answered(due.delivery, now))], now) is None
+    assert next_telling(holding(replace(due, delivery=ledger.answered(due.delivery, now))), now) is None
 
 
 def test_a_fetched_event_that_must_be_answered_is_still_owed() -> None:
     due = a_due()
     fetched = ledger.fetched(ledger.sent(due.delivery, NOW), NOW)
-    assert next_telling([replace(due, delivery=fetched)], NOW) is not None
+    assert next_telling(holding(replace(due, delivery=fetched)), NOW) is not None
 
 
 def test_an_event_without_answer_is_owed_until_it_was_fetched_or_said_often() -> None:
     due = a_due(response_required=False)
     row = ledger.sent(due.delivery, NOW)
-    assert next_telling([replace(due, delivery=row)], NOW) is not None
-    assert next_telling([replace(due, delivery=ledger.fetched(row, NOW))], NOW) is None
+    assert next_telling(holding(replace(due, delivery=row)), NOW) is not None
+    assert next_telling(holding(replace(due, delivery=ledger.fetched(row, NOW))), NOW) is None
     for _ in range(UNANSWERED_SENDS_MAX - 1):
         row = ledger.sent(row, NOW)
-    assert next_telling([replace(due, delivery=row)], NOW) is None
+    assert next_telling(holding(replace(due, delivery=row)), NOW) is None
+
+
+@pytest.mark.openadr20b("T10", "T13")
+def test_who_has_taken_a_push_is_reminded_ever_less_and_then_no_more() -> None:
+    due, now, pauses = a_due(duration=None), NOW, []
+    for _ in range(PUSH_REMINDERS_MAX - 1):
+        due = replace(due, delivery=ledger.fetched(ledger.sent(due.delivery, now), now))
+        again = next_telling(holding(due, reminding=WHEN_PUSHED), now)
+        assert again is not None
+        pauses.append((again - now).total_seconds())
+        now = again
+    meant = [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    assert all(abs(pause / s - 1) <= RETRY_JITTER for pause, s in zip(pauses, meant, strict=True))
+    assert pauses[-1] != pauses[-2] != pauses[-3]
+    mailbox = holding(due, reminding=WHEN_PUSHED)
+    assert ledger.last_told(mailbox, [due.key], now) == [due.key]
+    spent = replace(due, delivery=ledger.sent(due.delivery, now))
+    assert ledger.is_given_up(spent, now, WHEN_PUSHED)
+    assert not ledger.is_given_up(spent, now, WHEN_IT_POLLS)
+    silent = holding(spent, reminding=WHEN_PUSHED)
+    assert next_telling(silent, now + HOUR) is None
+    assert snapshot(silent, now + HOUR) == [spent], "R50: what is pushed for another reason holds it too"
+    late = replace(spent, delivery=ledger.answered(spent.delivery, now))
+    assert not ledger.is_given_up(late, now, WHEN_PUSHED)
+
+
+def test_two_parties_that_were_told_together_are_reminded_apart() -> None:
+    one = replace(a_due(), delivery=ledger.sent(a_due().delivery, NOW))
+    other = replace(one, delivery=replace(one.delivery, party_id="q"))
+    moments = {next_telling(holding(due, reminding=WHEN_PUSHED), NOW) for due in (one, other, one)}
+    assert len(moments) == 2, "and each at the same moment, whoever asks"
+
+
+@pytest.mark.openadr20b("R52", "V11")
+def test_a_cancelled_event_that_was_pushed_in_vain_is_pushed_no_more() -> None:
+    due = a_due(version=1, cancelled_at=NOW, duration=None)
+    often = replace(due, delivery=replace(due.delivery, sent_at=NOW, attempts=PUSH_REMINDERS_MAX))
+    assert next_telling(holding(often), NOW) is not None
+    assert next_telling(holding(often, reminding=WHEN_PUSHED), NOW) is None
+    assert snapshot(holding(often, reminding=WHEN_PUSHED), NOW) == []
+
+
+def test_who_was_asked_for_no_answer_and_has_it_is_not_given_up() -> None:
+    due = a_due(response_required=False)
+    row = replace(due.delivery, sent_at=NOW, attempts=UNANSWERED_SENDS_MAX)
+    assert ledger.is_given_up(replace(due, delivery=row), NOW, WHEN_PUSHED)
+    assert not ledger.is_given_up(replace(due, delivery=ledger.fetched(row, NOW)), NOW, WHEN_PUSHED)
 
 
 @pytest.mark.openadr20b("R66", "V5")
 def test_an_event_that_is_over_is_owed_no_more() -> None:
-    assert next_telling([a_due()], NOW + HOUR) is None
-    assert next_telling([a_due(start_after=HOUR)], NOW + HOUR) is not None
+    assert next_telling(holding(a_due()), NOW + HOUR) is None
+    assert next_telling(holding(a_due(start_after=HOUR)), NOW + HOUR) is not None
 
 
 def test_only_the_latest_version_counts() -> None:
@@ -79,7 +146,7 @@ def test_a_snapshot_is_whole_and_in_order() -> None:
     done = a_due(event_id="done", starts_at=NOW - 2 * HOUR)
     waiting = a_due(event_id="waiting", starts_at=NOW - HOUR, start_after=HOUR)
     answered = replace(urgent, delivery=ledger.answered(urgent.delivery, NOW))
-    shown = snapshot([later, plain, done, sooner, answered, waiting], NOW)
+    shown = snapshot(holding(later, plain, done, sooner, answered, waiting), NOW)
     assert [due.event.id for due in shown] == ["urgent", "plain", "waiting", "sooner", "later"]
 
 
@@ -87,9 +154,9 @@ def test_a_snapshot_is_whole_and_in_order() -> None:
 def test_a_cancelled_event_keeps_its_place_until_it_is_acknowledged() -> None:
     first = a_due(event_id="first", priority=1, version=1, cancelled_at=NOW)
     second = a_due(event_id="second", priority=2)
-    assert [due.event.id for due in snapshot([second, first], NOW)] == ["first", "second"]
+    assert [due.event.id for due in snapshot(holding(second, first), NOW)] == ["first", "second"]
     acknowledged = replace(first, delivery=ledger.answered(first.delivery, NOW))
-    assert [due.event.id for due in snapshot([second, acknowledged], NOW)] == ["second"]
+    assert [due.event.id for due in snapshot(holding(second, acknowledged), NOW)] == ["second"]
 
 
 def test_each_entitled_party_is_owed_each_version_once(now: datetime) -> None:
@@ -153,9 +220,9 @@ def test_each_news_to_a_party_counts_though_the_event_stays_as_it_was(now: datet
 def test_a_cancelled_event_that_nobody_acknowledges_is_given_up_in_the_end() -> None:
     due = a_due(version=1, cancelled_at=NOW, duration=None)
     often = replace(due, delivery=replace(due.delivery, attempts=CANCELLED_SENDS_MAX))
-    assert snapshot([due], NOW) == [due]
-    assert snapshot([often], NOW) == []
-    assert next_telling([often], NOW) is None
+    assert snapshot(holding(due), NOW) == [due]
+    assert snapshot(holding(often), NOW) == []
+    assert next_telling(holding(often), NOW) is None
 
 
 @given(st.lists(st.sampled_from(["poll heard", "poll lost", "answer heard", "answer lost", "wait"]), max_size=30))
@@ -164,7 +231,7 @@ def test_no_loss_of_messages_loses_an_event(happenings: list[str]) -> None:
     due, now, party_has_it = a_due(duration=None), NOW, False
     for happening in [*happenings, "wait", "poll heard"]:
         now += timedelta(seconds=DELIVERY_RESEND_MAX_S) if happening == "wait" else SECOND
-        telling = next_telling([due], now)
+        telling = next_telling(holding(due), now)
         if happening.startswith("poll") and telling is not None and telling <= now:
             due = replace(due, delivery=ledger.sent(due.delivery, now))
             party_has_it = party_has_it or happening == "poll heard"

@@ -5,16 +5,19 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from openadr_core.errors import ConnectFailed, Unavailable
 from openadr_core.exchange import Response
+from openadr_core.limits import PUSH_REMINDER_FIRST_S, PUSH_REMINDERS_MAX, RETRY_JITTER
 from openadr_core.model.event import DrEvent
 from openadr_core.shell.datafiles import load_schema
 from openadr_vtn.adapters.push import LOOKED_AT_TOGETHER, TERM, Pusher
 from openadr_vtn.adapters.sql.migrate import migrate
+from openadr_vtn.application.handlers.observe import event_ledger
 from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.protocols.oadr2_push import Oadr2Pusher, Parcel
 from tests.vtn.protocols.vtn_bench import Bench, running_bench
@@ -128,6 +131,33 @@ async def test_who_polls_is_left_alone(bench: Bench) -> None:
     assert field.taken == []
     async with bench.store.unit_of_work() as uow:
         assert await uow.duties.hold("push", "anybody", now=bench.now, until=bench.now)
+
+
+@pytest.mark.openadr20b("T13", "R50", "R52")
+async def test_who_takes_and_never_answers_is_reminded_ever_less_and_shown_to_the_operator(bench: Bench) -> None:
+    await add_parties(bench, "mute")
+    field = Field()
+    pusher = a_pusher(bench, field)
+    event = await bench.write_event()
+    moments: list[timedelta] = []
+    while bench.now < event.created_at + timedelta(minutes=30):
+        before = len(field.taken)
+        await drained(pusher)
+        moments += [bench.now - event.created_at] * (len(field.taken) - before)
+        bench.pass_time(await pusher.turn() or 60)
+    pauses = [(later - sooner).total_seconds() for sooner, later in pairwise(moments)]
+    assert len(moments) == PUSH_REMINDERS_MAX
+    assert pauses[0] >= PUSH_REMINDER_FIRST_S * (1 - RETRY_JITTER)
+    assert all(later > 1.6 * sooner for sooner, later in pairwise(pauses[:6]))
+    assert [notice.event_id for notice in bench.notices if notice.kind == "event unanswered"] == [event.id]
+    async with bench.store.view() as view:
+        (row,) = await event_ledger(view, event.id, bench.now)
+    assert (row.given_up, row.delivery.attempts) == (True, PUSH_REMINDERS_MAX)
+    await bench.revise_event(event, replace(event, comment="changed"))
+    await drained(pusher)
+    assert len(field.taken) == PUSH_REMINDERS_MAX + 1, "what has changed is told"
+    async with bench.store.view() as view:
+        assert [row.given_up for row in await event_ledger(view, event.id, bench.now)] == [False, False]
 
 
 async def test_a_dead_one_and_a_slow_one_delay_nobody(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 import httpx
 
 from openadr_core.errors import ConfigError
+from openadr_core.identity import lfdi_of
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_ven.adapters.fleet_source import open_fleet
@@ -25,10 +26,12 @@ from openadr_ven.gateways.edge.run import RunningEdge
 from openadr_ven.gateways.mqtt import BrokerAddress
 from openadr_ven.gateways.ocpp.central import CentralSystem, StationAccess
 from openadr_ven.gateways.ocpp.profiles import RateUnit
+from openadr_ven.gateways.sep2.driver import Sep2Devices
 from openadr_ven.gateways.settings import (
     CloudSettings,
     GatewaySettings,
     OcppSettings,
+    Sep2GatewaySettings,
     SunSpecSettings,
     TopicDeviceSettings,
     TopicsSettings,
@@ -78,6 +81,8 @@ def _driver(settings: GatewaySettings, now: Now) -> tuple[Driver, frozenset[str]
         return _sunspec(settings.sunspec, now), frozenset(settings.sunspec.devices)
     if settings.topics is not None:
         return _topics(settings.topics, now), frozenset(settings.topics.devices)
+    if settings.sep2 is not None:
+        return sep2_driver(settings.sep2, now), frozenset(settings.sep2.devices)
     raise ConfigError("no table says what is behind this gateway")
 
 
@@ -134,6 +139,19 @@ def _sunspec(chosen: SunSpecSettings, now: Now) -> Driver:
         {name: Address(host=one.host, port=one.port, unit=one.unit) for name, one in chosen.devices.items()},
         read_every_s=chosen.read_every_s,
         timeout_s=chosen.timeout_s,
+        now=now,
+    )
+
+
+def sep2_driver(chosen: Sep2GatewaySettings, now: Now) -> Driver:
+    from openadr_ven.gateways.sep2.embedded import EmbeddedServer  # noqa: PLC0415  # no other gateway carries the VTN
+
+    return Sep2Devices(
+        {name: lfdi_of(bytes.fromhex(one.certificate_sha256)) for name, one in chosen.devices.items()},
+        EmbeddedServer(chosen, now),
+        poll_rate_s=chosen.poll_rate_s,
+        post_rate_s=chosen.post_rate_s,
+        answer_wait_s=chosen.answer_wait_s,
         now=now,
     )
 

@@ -105,6 +105,27 @@ host = "192.168.178.40"
 port = 502
 unit = 1
 """,
+    "sep2": """
+[sep2]                        # inverters and chargers call https://this-host:8446/dcap (IEEE 2030.5, CSIP, CSIP-AUS)
+host = "0.0.0.0"
+port = 8446
+certificate = "gateway.pem"   # with its authorities, without the root
+key = "gateway.key"
+trust = ["serca.pem"]         # who signs the devices' certificates
+pen = 28547                   # our Private Enterprise Number
+csipaus = "1.2"               # none, 1.2 or 1.3
+store = "depot-1.db"
+poll_rate_s = 60              # how often devices are to look
+post_rate_s = 60              # and to tell what they measure
+answer_wait_s = 180           # an order that a device has not answered by then is taken back
+
+# [sep2.default]              # what holds where nothing is told (DefaultDERControl); without it the device's own ways
+# opModExpLimW = 1500
+
+[sep2.devices."inverter-1"]   # openadr-ven fingerprint inverter.pem
+certificate_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+pin = 111115                  # five digits, and the last one of their sum
+""",
     "topics": """
 [topics]                      # a broker at which devices have topics of their own; here one charger of evcc
 host = "127.0.0.1"

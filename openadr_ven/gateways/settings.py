@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from openadr_core.errors import ConfigError
@@ -21,7 +21,7 @@ Topic = Annotated[str, Field(pattern=r"^[^+#\x00]*$")]
 T = TypeVar("T", bound=Table)
 Port = Annotated[int, Field(ge=1, le=65535)]
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-KINDS = ("ocpp", "cloud", "sunspec", "topics")
+KINDS = ("ocpp", "cloud", "sunspec", "topics", "sep2")
 
 
 def https(url: str) -> str:
@@ -30,6 +30,10 @@ def https(url: str) -> str:
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("must be https://host[:port][/path]")
     return url.removesuffix("/")
+
+
+def plain_digest(digest: object) -> object:
+    return digest.replace(":", "").lower() if isinstance(digest, str) else digest
 
 
 class BrokerSettings(Table):
@@ -54,7 +58,7 @@ class StationSettings(Table):
     @field_validator("certificate_sha256", mode="before")
     @classmethod
     def _plain(cls, digest: object) -> object:
-        return digest.replace(":", "").lower() if isinstance(digest, str) else digest
+        return plain_digest(digest)
 
     @model_validator(mode="after")
     def _known_by_something(self) -> Self:
@@ -255,6 +259,55 @@ class TopicsSettings(BrokerSettings):
     reading_lasts_s: Positive = 60.0
 
 
+class Sep2DeviceSettings(Table):
+    certificate_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Its LFDI follows from it."""
+    pin: Annotated[int, Field(ge=0, le=999_999)] | None = None
+    """What whoever installs it types into it, so that it knows us."""
+
+    @field_validator("certificate_sha256", mode="before")
+    @classmethod
+    def _plain(cls, digest: object) -> object:
+        return plain_digest(digest)
+
+
+class Sep2GatewaySettings(Table):
+    """A server of IEEE 2030.5 for devices that come to us (CSIP, CSIP-AUS)."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # devices come from outside
+    port: Annotated[int, Field(ge=0, le=65535)] = 8446
+    profile: Literal["sep2-strict", "sep2-compat"] = "sep2-strict"
+    """strict: the one suite that the standard wants, CCM-8; compat: AES-GCM too."""
+    certificate: Path
+    key: Path
+    trust: Annotated[tuple[Path, ...], Field(min_length=1)]
+    """The roots (SERCA) of the devices' certificates."""
+    client_certificates: Literal["standard", "any"] = "standard"
+    """any: also those whose policies, names and uses are not the standard's."""
+    pen: Annotated[int, Field(gt=0, le=99_999_999)]
+    """Our Private Enterprise Number: what mRIDs end in."""
+    csipaus: Literal["none", "1.2", "1.3"] = "1.2"
+    store: Path = Path("devices.db")
+    """What devices were told, and said."""
+    poll_rate_s: Annotated[int, Field(ge=1)] = 60
+    post_rate_s: Annotated[int, Field(ge=1)] = 60
+    answer_wait_s: Positive = 180.0
+    """An order that its device has not answered by then is taken back."""
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """Where devices may have notifications sent to besides the public Internet."""
+    notification_ports: tuple[Port, ...] = (443, 8443)
+    default: dict[str, Any] = Field(default_factory=dict)
+    """DefaultDERControl: members of DERControlBase that hold where nothing is told; empty: the device's own ways."""
+    devices: Annotated[dict[str, Sep2DeviceSettings], Field(min_length=1)]
+    """By the fleet's names."""
+
+    @model_validator(mode="after")
+    def _each_its_own(self) -> Self:
+        if len({one.certificate_sha256 for one in self.devices.values()}) < len(self.devices):
+            raise ValueError("devices: two have one certificate")
+        return self
+
+
 class GatewaySettings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix="OPENADR_GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -272,6 +325,7 @@ class GatewaySettings(FileSettings):
     cloud: CloudSettings | None = None
     sunspec: SunSpecSettings | None = None
     topics: TopicsSettings | None = None
+    sep2: Sep2GatewaySettings | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -284,7 +338,7 @@ def load(path: Path) -> GatewaySettings:
     """The settings in this file, as the environment overrides them; ConfigError names each wrong one."""
     settings = read_settings(GatewaySettings, path, written_by="openadr-ven gateway example ocpp")
     folder = path.resolve().parent
-    ocpp, cloud, topics = settings.ocpp, settings.cloud, settings.topics
+    ocpp, cloud, topics, sep2 = settings.ocpp, settings.cloud, settings.topics, settings.sep2
     if cloud is not None:
         token = cloud.token and _with_files(cloud.token, "cloud.token", folder, "secret_file")
         cloud = _with_files(cloud, "cloud", folder, "trust").model_copy(update={"token": token})
@@ -295,6 +349,7 @@ def load(path: Path) -> GatewaySettings:
             "broker": _with_files(settings.broker, "broker", folder, "trust"),
             "cloud": cloud,
             "topics": topics and _with_files(topics, "topics", folder, "trust"),
+            "sep2": sep2 and _with_sep2_files(sep2, folder),
             "ocpp": ocpp and _with_files(ocpp, "ocpp", folder, "certificate", "key", "trust"),
         }
     )
@@ -306,3 +361,12 @@ def _with_files(table: T, place: str, folder: Path, *names: str) -> T:
         if not file.is_file():
             raise ConfigError(f"{place}.{name}: {file} is not there")
     return table.model_copy(update=files)
+
+
+def _with_sep2_files(sep2: Sep2GatewaySettings, folder: Path) -> Sep2GatewaySettings:
+    roots = tuple(folder / file for file in sep2.trust)
+    for file in roots:
+        if not file.is_file():
+            raise ConfigError(f"sep2.trust: {file} is not there")
+    placed = _with_files(sep2, "sep2", folder, "certificate", "key")
+    return placed.model_copy(update={"trust": roots, "store": folder / sep2.store})

@@ -175,6 +175,9 @@ class Controls(Protocol):
     async def cancel_control(self, mrid: str, at: int, *, randomly: bool) -> None:
         """NotFound if there is none."""
 
+    async def forget(self, before: int) -> int:
+        """Drop those that ended before, with what was answered to them; how many they were."""
+
     async def default(self, group_id: int) -> bytes | None: ...
     async def save_default(self, group_id: int, body: bytes | None) -> None: ...
     async def curves(self, group_id: int) -> list[StoredCurve]: ...

@@ -120,17 +120,17 @@ class Edge:
 
     def settled(self, outcomes: Iterable[Outcome], now: datetime) -> list[Report]:
         """What became of orders; what there is to say of them."""
-        refused: dict[Reason, list[int]] = {}
+        refused: dict[Reason | None, list[int]] = {}
         for outcome in outcomes:
             order, row = outcome.order, self._row[outcome.order.device_id]
             self._in_flight[row] = False
-            if outcome.reason is Reason.NONE:
+            if outcome.reason is Reason.NONE and not outcome.opted_out:
                 self._failed[row], self._confirmed[row] = False, self._ordered[row]
                 self._mode[row], self._setpoint_w[row] = order.mode, order.setpoint_w
                 self._until_s[row] = order.until.timestamp()
             elif self._asked[row] <= self._ordered[row]:
                 self._failed[row], self._unanswered[row] = True, False
-                refused.setdefault(outcome.reason, []).append(row)
+                refused.setdefault(None if outcome.opted_out else outcome.reason, []).append(row)
             # Else something else has been commanded meanwhile: that is tried.
         said = [ack for reason, rows in refused.items() for ack in self.leases.refuse(np.array(rows), reason, now)]
         return [*said, *self._answers(now)]

@@ -35,6 +35,8 @@ class Outcome:
     order: Order
     reason: Reason = Reason.NONE
     """NONE: the device does it. Else why it does not."""
+    opted_out: bool = False
+    """Its owner will not have it, whatever ``reason`` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

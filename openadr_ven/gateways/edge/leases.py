@@ -142,10 +142,11 @@ class Leases:
             for ack in self._report(rows[progress == answer], answer, now)
         ]
 
-    def refuse(self, rows: Rows, reason: Reason, now: datetime) -> list[AckFrame]:
-        """These devices did not do what they hold: it is dropped, and said to be."""
+    def refuse(self, rows: Rows, reason: Reason | None, now: datetime) -> list[AckFrame]:
+        """These devices did not do what they hold: it is dropped, and said to be. None: their owners opted out."""
         held = rows[self._held["mode"][rows] != Mode.RELEASE]
-        acks = list(self._report(held, ANSWERS.index((AckState.REJECTED, reason)), now))
+        answer = OPTED_OUT if reason is None else ANSWERS.index((AckState.REJECTED, reason))
+        acks = list(self._report(held, answer, now))
         self.drop(held)
         return acks
 

@@ -96,8 +96,9 @@ class RunningEdge:
 
     def _settle(self, outcome: Outcome) -> None:
         """With all that come in the next moment: thousands of devices answer at once."""
-        if outcome.reason is not Reason.NONE:
-            log.warning("order refused", device=outcome.order.device_id, reason=outcome.reason.name)
+        if outcome.opted_out or outcome.reason is not Reason.NONE:
+            reason = "OPTED_OUT" if outcome.opted_out else outcome.reason.name
+            log.warning("order refused", device=outcome.order.device_id, reason=reason)
         if not self._outcomes:
             asyncio.get_running_loop().call_later(GATHER_S, self._settled)
         self._outcomes.append(outcome)

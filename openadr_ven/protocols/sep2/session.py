@@ -278,8 +278,10 @@ class Sep2Session:
         next_at: list[int] = []
         for known in before.known:
             spans = spans_of(known, found[known.device])
-            ids = [event_id_of(known, mode, own=self._own) for mode in known.modes]
-            opts = [told[event_id].opt for event_id in ids if event_id in told]
+            ruling = [mode for mode in known.modes if mode.signals and (known.mrid, mode.name) in found[known.device]]
+            ids = [event_id_of(known, mode, own=self._own) for mode in ruling]
+            # Of what the agent was not told yet it has decided nothing.
+            opts = [told[event_id].opt if event_id in told else None for event_id in ids]
             fresh = owed(known, spans, opts, now=moment)
             kept, wanted = replies_of(known, fresh, now=moment) if fresh else (known, ())
             known_now.append(kept)

@@ -284,6 +284,11 @@ class SqlControls(ChangingRepository):
         if whose is not None:
             await self._controls_changed(whose["group_id"], whose["kind"])
 
+    async def forget(self, before: int) -> int:
+        ended = CONTROL.c.latest_end < before
+        await self._run(delete(RESPONSE).where(RESPONSE.c.subject.in_(select(CONTROL.c.mrid).where(ended))))
+        return await self._run(delete(CONTROL).where(ended))
+
     async def default(self, group_id: int) -> bytes | None:
         row = await self._row(select(DEFAULT.c.body).where(DEFAULT.c.group_id == group_id))
         return None if row is None else bytes(row["body"])

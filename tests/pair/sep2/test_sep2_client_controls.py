@@ -189,6 +189,15 @@ async def test_opting_out_is_said_and_what_no_device_can_is_not_applicable(bench
     assert await client.responses(vars_only.control.mrid) == [Said.RECEIVED, Said.NOT_APPLICABLE]
 
 
+async def test_what_runs_already_has_not_started_before_somebody_has_decided(
+    bench: Sep2Bench, client: ClientEnd
+) -> None:
+    client.answer_with = OptType.OUT
+    runs = await bench.control("feeder", lasts=60)
+    await client.until(30)
+    assert await client.responses(runs.control.mrid) == [Said.RECEIVED, Said.OPTED_OUT]
+
+
 async def test_a_control_for_other_categories_is_not_answered(bench: Sep2Bench, client: ClientEnd) -> None:
     (device,) = (await bench.client("one").get("/edev?l=1", EndDeviceList)).end_device
     await bench.client("one").ask("PUT", "/edev/1", replace(device, href=None, device_category="020000"))

@@ -233,6 +233,6 @@ def test_settings_are_tried_from_the_command_line(fleet: Fleet, tmp_path: Path) 
 def test_the_examples_are_settings(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(CliRunner().invoke(cli, ["gateway", "example", kind]).output)
-    for name in ("gateway.pem", "gateway.key", "vendor.secret"):
+    for name in ("gateway.pem", "gateway.key", "vendor.secret", "serca.pem"):
         (tmp_path / name).touch()
     assert getattr(load(path), kind) is not None

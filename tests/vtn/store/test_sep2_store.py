@@ -126,6 +126,24 @@ async def test_controls_are_listed_until_their_end(peopled: SqlStore) -> None:
         assert (found.control.cancelled_at, found.control.cancelled_randomly) == (120, True)
 
 
+async def test_controls_that_ended_are_forgotten_with_what_was_answered(peopled: SqlStore) -> None:
+    async with peopled.unit_of_work() as uow:
+        group = await uow.registry.add_group(a_group("top"))
+        for mrid, start in (("A" * 32, 10), ("B" * 32, 5_000)):
+            await uow.controls.add_control(a_control(group.id, mrid, start=start))
+            await uow.mirrors.add_response(
+                StoredResponse(
+                    id=0, subject=mrid, party_id="id-one", lfdi="F" * 40, status=1, created_at=1, body=b"r"
+                )
+            )  # fmt: skip
+    async with peopled.unit_of_work() as uow:
+        assert await uow.controls.forget(5_000) == 1
+    async with peopled.view() as view:
+        assert await view.controls.control("A" * 32) is None
+        assert await view.controls.control("B" * 32) is not None
+        assert [one.subject for one in await view.mirrors.responses(["A" * 32, "B" * 32])] == ["B" * 32]
+
+
 async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
     async with peopled.unit_of_work() as uow:
         group = await uow.registry.add_group(a_group("top"))

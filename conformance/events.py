@@ -1,6 +1,7 @@
 """An event as a procedure wants it: of the VTN under test, through its operator; or told to the VEN under test."""
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -38,11 +39,13 @@ class BaselineWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """Whom it is for, beside the VEN itself."""
+    """Whom it is for, by templates of names; nothing of this: the VEN itself."""
 
     resources: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
+    everybody: bool = False
+    """Whoever takes part in its market context; no names beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +69,12 @@ class EventWish:
     test_event: str = ""
     comment: str = ""
 
-    def document(self, now: datetime) -> dict[str, Any]:
-        """As a hook is told it: JSON values, and a start in UTC instead of a distance."""
+    def document(self, now: datetime, render: Callable[[str], str]) -> dict[str, Any]:
+        """As a hook is told it: JSON values, a start in UTC instead of a distance, and names instead of templates."""
         told = asdict(self)
+        for kind, names in told["targets"].items():
+            if kind != "everybody":
+                told["targets"][kind] = [render(name) for name in names]
         start = (now + timedelta(seconds=told.pop("starts_in_s"))).replace(microsecond=0)
         for signal in told["signals"]:
             signal["durations_s"] = signal["durations_s"] or told["durations_s"]
@@ -124,7 +130,12 @@ def _read_baseline(section: Section) -> BaselineWish:
 
 
 def _read_targets(section: Section) -> Targets:
-    targets = Targets(**{field.name: section.texts(field.name, ()) for field in fields(Targets)})
+    targets = Targets(
+        resources=section.texts("resources", ()),
+        groups=section.texts("groups", ()),
+        parties=section.texts("parties", ()),
+        everybody=section.flag("everybody", default=False),
+    )
     section.finish()
     return targets
 

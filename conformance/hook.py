@@ -17,8 +17,10 @@ Of a VTN's operator:
 
 ``create-event``, ``modify-event``, ``cancel-event``
     The wish is the whole event: ``start`` (UTC), ``durations_s`` (0: without end), ``signals`` (each with ``name``,
-    ``type``, ``unit``, ``scale``, ``values``, ``durations_s``, ``device_classes``), ``baseline``, ``targets``,
-    ``market`` (``other`` for a second market context), ``priority``, ``start_after_s``, ``ramp_up_s``,
+    ``type``, ``unit``, ``scale``, ``values``, ``durations_s``, ``device_classes``), ``baseline``, ``targets``
+    (lists of names: ``resources``, ``groups``, ``parties``; or ``everybody``, who takes part in its market context; the
+    VEN itself if none of these), ``market`` (``other`` for a second market context, in which the second party has no
+    part), ``priority``, ``start_after_s``, ``ramp_up_s``,
     ``notification_s``, ``recovery_s``, ``response_required``, ``test_event``, ``comment``. Prints the eventID.
 ``cancel-registration``, ``request-reregistration``
     Of the VEN.

@@ -167,9 +167,9 @@ class Run:
         self.before_operating()
         try:
             wish = {name: self.render(text) for name, text in step.wish.items()}
+            event = step.event.document(self.utc(), self.render) if step.event else {}
         except ConfigError as missing:
             raise Stopped(f"line {step.line}: {step.action}: {missing}") from None
-        event = step.event.document(self.utc()) if step.event else {}
         try:
             printed = self._ask_operator(step.action, {**event, **wish}, self.variables)
         except HookCannot as cannot:

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,13 @@ HOOK_HELP = "\b\n" + (hook.__doc__ or "").replace("``", "").replace("\n\n", "\n\
 @click.option("--pending-key", type=READ, help="PEM key of --pending-certificate.")
 @click.option("--expired-certificate", type=READ, help="PEM chain from a trusted root that has expired.")
 @click.option("--expired-key", type=READ, help="PEM key of --expired-certificate.")
+@click.option("--preconfigured-ven-id", default="", help="The venID that the VTN was told beforehand, if it was.")
+@click.option(
+    "--resource", "resources", multiple=True, help="A resource of the party's, by its ID; may be given again."
+)
+@click.option("--group", default="", help="A groupID of the party's that the second party is not in.")
+@click.option("--shared-group", default="", help="A groupID of both parties'.")
+@click.option("--party-id", default="", help="The partyID of the party.")
 @click.option("--push-listen", default="", metavar="HOST:PORT", help="Where to be a VEN that the VTN pushes to.")
 @click.option("--push-address", default="", metavar="URL", help="How the VTN reaches that, if not by --push-listen.")
 @click.option("--signatures", is_flag=True, help="The VTN signs what it pushes at a VEN that signs.")
@@ -87,6 +94,11 @@ class Given:
     pending_key: Path | None
     expired_certificate: Path | None
     expired_key: Path | None
+    preconfigured_ven_id: str
+    resources: tuple[str, ...]
+    group: str
+    shared_group: str
+    party_id: str
     push_listen: str
     push_address: str
     signatures: bool
@@ -116,9 +128,23 @@ class Given:
             latency_s=self.latency_s,
             hook=self.operator_hook,
             push_address=address,
-            given=frozenset({"signatures"} if self.signatures else ()),
+            given=frozenset({"signatures"} if self.signatures else ()).union(_options(self.prepared)),
             patience_s=self.patience_s,
+            prepared=self.prepared,
         )
+
+    @property
+    def prepared(self) -> dict[str, str]:
+        """What was agreed on with the VTN's operator, by variable."""
+        said = {
+            "preconfigured_ven_id": self.preconfigured_ven_id,
+            "resource": self.resources[0] if self.resources else "",
+            "other_resource": self.resources[-1] if self.resources else "",
+            "group": self.group,
+            "shared_group": self.shared_group,
+            "party_id": self.party_id,
+        }
+        return {name: text for name, text in said.items() if text}
 
     @contextmanager
     def pushing(self, target: Target, suite: Suite, folder: Path) -> Iterator[Pushing | None]:
@@ -147,6 +173,10 @@ class Given:
             yield Pushing(ven=ven, stage=stage)
         finally:
             stage.close()
+
+
+def _options(variables: Iterable[str]) -> Iterator[str]:
+    return (name.replace("_", "-") for name in variables)
 
 
 def _pair(identity: Identity, certificate: Path | None, key: Path | None) -> dict[Identity, Chain]:

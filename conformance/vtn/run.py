@@ -78,7 +78,7 @@ class VtnRun(ListeningRun):
         self, target: Target, schema_fault: SchemaFault, connect: Connect, pushing: Pushing | None = None
     ) -> None:
         super().__init__(
-            {"ven_name": target.ven_name, "push_address": target.push_address},
+            {"ven_name": target.ven_name, "push_address": target.push_address, **target.prepared},
             schema_fault,
             operate=partial(run_hook, target.hook) if target.hook else None,
             latency_s=target.latency_s,

@@ -1,6 +1,7 @@
 """The VTN under test."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from conformance.client.address import Address
 
@@ -17,3 +18,5 @@ class Target(Address):
     """Options that procedures may need, without their dashes."""
     patience_s: float = 20.0
     """For anything that the VTN pushes."""
+    prepared: Mapping[str, str] = field(default_factory=dict)
+    """What the tester has agreed on with the VTN's operator, by variable: ``resource``, ``group`` …."""

@@ -74,8 +74,9 @@ class ModelVtn:
         """So many errands were told."""
         self._reports_owed = False
         self._nonces: set[str] = set()
-        self._polled: set[tuple[str, int]] = set()
-        self._acknowledged: set[str] = set()
+        self._polled: set[tuple[str, str, int]] = set()
+        self._acknowledged: set[tuple[str, str]] = set()
+        """Events, each by a party."""
         self._opts: set[str] = set()
         self.pushes_to = ""
         """The address of the VEN that is pushed to, if it is."""
@@ -202,7 +203,8 @@ class ModelVtn:
         if code == 200 and errands:
             self._done += 1
             return _payload(*errands[0].message(f"Ven-{asked.party}", f"Reg-{self._registrations[asked.party]}"))
-        news = {(event.event_id, event.number) for event in self._events()} - self._polled
+        told = self._events(asked.party)
+        news = {(asked.party, event.event_id, event.number) for event in told} - self._polled
         if code == 200 and news:
             self._polled |= news
             return self._distribute(asked, root, code)
@@ -210,22 +212,22 @@ class ModelVtn:
 
     def _distribute(self, asked: Asked, root: Element, code: int) -> str:
         limit = _text(root, "string(//pyld:replyLimit)")
-        events = self._events() if code == 200 else []
+        events = self._events(asked.party) if code == 200 else []
         told = events[: int(limit)] if limit else events
         ids = "<pyld:requestID>d1</pyld:requestID><ei:vtnID>Vtn</ei:vtnID>"
-        written = "".join(event.xml(f"Ven-{asked.party}", self._now()) for event in told)
+        written = "".join(event.xml(asked.party, self._now()) for event in told)
         return _payload("oadrDistributeEvent", _ei_response(root, code) + ids + written)
 
     def _created_event(self, asked: Asked, root: Element, code: int) -> str:
         event_id = _text(root, "string(//ei:eventID)")
-        event = next((event for event in self._events() if event.event_id == event_id), None)
+        event = next((event for event in self._events(asked.party) if event.event_id == event_id), None)
         if event_id and code == 200:
             wrong_number = event and _text(root, "string(//ei:modificationNumber)") != str(event.number)
             code = 452 if event is None else 450 if wrong_number else 200
         if self.signs and code == 459:
             self._polled.clear()  # answered by nobody, so it is told again
         if event and event.cancelled and code == 200:
-            self._acknowledged.add(event_id)
+            self._acknowledged.add((asked.party, event_id))
         return self._response(asked, root, code)
 
     def _update_report(self, asked: Asked, root: Element, code: int) -> str:
@@ -243,20 +245,20 @@ class ModelVtn:
             self._registrations.pop(asked.party)
         return answer
 
-    def _create_opt(self, _: Asked, root: Element, code: int) -> str:
+    def _create_opt(self, asked: Asked, root: Element, code: int) -> str:
         event_id, opt_id = _text(root, "string(//ei:eventID)"), _text(root, "string(//ei:optID)")
         if code == 200:
-            code = self._opt_code(root, event_id)
+            code = self._opt_code(asked.party, root, event_id)
         if code == 200 and not event_id:
             self._opts.add(opt_id)
         return _payload("oadrCreatedOpt", f"{_ei_response(root, code)}<ei:optID>{opt_id}</ei:optID>")
 
-    def _opt_code(self, root: Element, event_id: str) -> int:
+    def _opt_code(self, party: str, root: Element, event_id: str) -> int:
         if bool(event_id) == bool(_text(root, "string(//xcal:available)")):
             return 459
         if _text(root, "string(//xcal:tolerance)"):
             return 454
-        if event_id and event_id not in {event.event_id for event in self._events()}:
+        if event_id and event_id not in {event.event_id for event in self._events(party)}:
             return 452
         return 200 if _text(root, "string(//ei:venID)") == _text(root, "string(//ei:eiTarget/ei:venID)") else 462
 
@@ -269,8 +271,10 @@ class ModelVtn:
     def _response(self, asked: Asked, root: Element, code: int) -> str:
         return _payload("oadrResponse", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
 
-    def _events(self) -> list[ModelEvent]:
-        return [event for event in events_in(self._folder, self._now()) if event.event_id not in self._acknowledged]
+    def _events(self, party: str) -> list[ModelEvent]:
+        """Those of the party that it has not acknowledged as cancelled."""
+        told = [event for event in events_in(self._folder, self._now()) if event.target(party) is not None]
+        return [event for event in told if (party, event.event_id) not in self._acknowledged]
 
 
 _Make = Callable[[ModelVtn, Asked, Element, int], str]

@@ -17,6 +17,20 @@ PRICE = (
     "<oadr:currencyPerKWh><oadr:itemDescription>currencyPerKWh</oadr:itemDescription><oadr:itemUnits>USD"
     "</oadr:itemUnits><scale:siScaleCode>none</scale:siScaleCode></oadr:currencyPerKWh>"
 )
+CONTEXTS = {"": "http://market.test", "other": "http://other.test"}
+PREPARED = {
+    "preconfigured_ven_id": "Ven-enrolled",
+    "resource": "heater-1",
+    "other_resource": "heater-2",
+    "group": "feeder-7",
+    "shared_group": "north",
+    "party_id": "account-1",
+}
+"""What the tester has agreed on with this VTN's operator."""
+OWN = {"enrolled": {"heater-1", "heater-2", "feeder-7", "north", "account-1"}, "other": {"north"}}
+"""The names by which each party is addressed."""
+ELEMENTS = {"groups": "groupID", "resources": "resourceID", "parties": "partyID"}
+"""In the order of the schema."""
 ITEMS = {"powerReal": POWER, "currencyPerKWh": PRICE, "": ""}
 
 
@@ -52,18 +66,28 @@ class ModelEvent:
         pending = self.starts_at > now
         return pending, 0 if pending else self.wish["priority"] or float("inf"), self.starts_at
 
-    def xml(self, ven_id: str, now: datetime) -> str:
+    def target(self, party: str) -> str | None:
+        """What the party is told of whom it is for; None if it is for others."""
+        told = self.wish["targets"]
+        parts = [(ELEMENTS[kind], name) for kind in ELEMENTS for name in told[kind]]
+        own = "".join(f"<ei:{kind}>{name}</ei:{kind}>" for kind, name in parts if name in OWN.get(party, ()))
+        if parts:
+            return own or None
+        is_itself = party == "enrolled" or (told["everybody"] and not self.wish["market"])
+        return f"<ei:venID>Ven-{party}</ei:venID>" if is_itself else None
+
+    def xml(self, party: str, now: datetime) -> str:
         signals = "".join(self._signal(number, signal, now) for number, signal in enumerate(self._signals(), start=1))
         priority = f"<ei:priority>{self.wish['priority']}</ei:priority>" if self.wish["priority"] else ""
         test = f"<ei:testEvent>{self.wish['test_event']}</ei:testEvent>" if self.wish["test_event"] else ""
         comment = f"<ei:vtnComment>{self.wish['comment']}</ei:vtnComment>" if self.wish["comment"] else ""
         return f"""<oadr:oadrEvent><ei:eiEvent><ei:eventDescriptor><ei:eventID>{self.event_id}</ei:eventID>
 <ei:modificationNumber>{self.number}</ei:modificationNumber>{priority}<ei:eiMarketContext>
-<emix:marketContext>http://market.test</emix:marketContext></ei:eiMarketContext>
+<emix:marketContext>{CONTEXTS[self.wish["market"]]}</emix:marketContext></ei:eiMarketContext>
 <ei:createdDateTime>{now.strftime(WIRE_TIME)}</ei:createdDateTime>
 <ei:eventStatus>{self.status(now)}</ei:eventStatus>{test}{comment}</ei:eventDescriptor>
 {self._period()}<ei:eiEventSignals>{signals}{self._baseline()}</ei:eiEventSignals>
-<ei:eiTarget><ei:venID>{ven_id}</ei:venID></ei:eiTarget></ei:eiEvent>
+<ei:eiTarget>{self.target(party)}</ei:eiTarget></ei:eiEvent>
 <oadr:oadrResponseRequired>{self.wish["response_required"]}</oadr:oadrResponseRequired></oadr:oadrEvent>"""
 
     def _signals(self) -> list[dict[str, Any]]:
@@ -73,9 +97,13 @@ class ModelEvent:
 
     def _signal(self, number: int, signal: dict[str, Any], now: datetime) -> str:
         current = signal["values"][0] if self.status(now) == "active" else 0.0
+        classes = "".join(
+            f"<power:endDeviceAsset><power:mrid>{name}</power:mrid></power:endDeviceAsset>"
+            for name in signal["device_classes"]
+        )
         return (
             f"<ei:eiEventSignal>{_intervals(self.durations_s, signal['values'])}"
-            f"<ei:signalName>{signal['name']}</ei:signalName>"
+            f"{classes and f'<ei:eiTarget>{classes}</ei:eiTarget>'}<ei:signalName>{signal['name']}</ei:signalName>"
             f"<ei:signalType>{signal['type']}</ei:signalType><ei:signalID>s{number}</ei:signalID>{ITEMS[signal['unit']]}"
             f"<ei:currentValue><ei:payloadFloat><ei:value>{current:.1f}</ei:value></ei:payloadFloat></ei:currentValue>"
             "</ei:eiEventSignal>"

@@ -30,12 +30,16 @@ from openadr_core.oadr2.xmldsig import Signer
 from .model_pusher import ModelPusher, SpoilPush
 from .model_sealing import ModelSeal, chain, signer
 from .model_vtn import HOOK, Asked, ModelVtn, Reply
+from .model_vtn_events import PREPARED
 from .spoilt_in import SPOILT_IN
 from .spoilt_pushes import PUSHED_IN, spoiling
+from .spoilt_targets import SPOILT_TARGETS
 
 Spoil = Callable[[Asked, Reply], Reply]
 
 SUITE = load_suite("openadr20b-vtn")
+SPOILT_ALONE = {**SPOILT_IN, **SPOILT_TARGETS}
+"""Procedures that are judged by what is spoilt for each of them, and not by what is spoilt for all."""
 HOSTILE = re.compile(rb"<!DOCTYPE|nothing of the kind|<oadr:oadrSignedObject>\s*$|\x00")
 
 
@@ -247,7 +251,7 @@ SPOILT: dict[str, Spoil] = {
 ALL_CHECKS = {
     f"{procedure.id}/{check.id}"
     for procedure in SUITE.procedures
-    if procedure.id not in {*SPOILT_IN, *PUSHED_IN}
+    if procedure.id not in {*SPOILT_ALONE, *PUSHED_IN}
     for check in procedure.checks
 }
 
@@ -304,7 +308,8 @@ def run_against(
         hook=HOOK.format(folder=folder),
         latency_s=latency_s,
         push_address="https://ven.test/ven/",
-        given=frozenset({"signatures"}),
+        given=frozenset({"signatures", *(name.replace("_", "-") for name in PREPARED)}),
+        prepared=PREPARED,
     )
     sealing = Sealing(own, another=another)
     ven = PushedVen(messages=SUITE.messages, schema_fault=schema_fault, prefix="/ven", sealing=sealing)
@@ -336,7 +341,7 @@ def test_the_model_passes_everything(tmp_path: Path) -> None:
 
 
 def test_every_check_notices_something(tmp_path: Path) -> None:
-    these = {procedure.id for procedure in SUITE.procedures} - {*SPOILT_IN, *PUSHED_IN}
+    these = {procedure.id for procedure in SUITE.procedures} - {*SPOILT_ALONE, *PUSHED_IN}
     noticed = {
         name: run_against(tmp_path / str(number), spoil, only=these)
         for number, (name, spoil) in enumerate(SPOILT.items())
@@ -346,7 +351,7 @@ def test_every_check_notices_something(tmp_path: Path) -> None:
     assert sorted(ALL_CHECKS - set().union(impatient, *noticed.values())) == []
 
 
-@pytest.mark.parametrize("procedure_id", SPOILT_IN)
+@pytest.mark.parametrize("procedure_id", SPOILT_ALONE)
 def test_every_check_of_one_procedure_notices_something(procedure_id: str, tmp_path: Path) -> None:
     """A VTN whose answers are spoilt in what this procedure alone looks at."""
     (procedure,) = (procedure for procedure in SUITE.procedures if procedure.id == procedure_id)
@@ -354,7 +359,7 @@ def test_every_check_of_one_procedure_notices_something(procedure_id: str, tmp_p
         change: run_against(
             tmp_path / str(number), text(*change) if isinstance(change, tuple) else change(), only=[procedure_id]
         )
-        for number, change in enumerate(SPOILT_IN[procedure_id])
+        for number, change in enumerate(SPOILT_ALONE[procedure_id])
     }
     assert [change for change, checks in noticed.items() if not checks] == []
     assert sorted({f"{procedure_id}/{check.id}" for check in procedure.checks} - set().union(*noticed.values())) == []

@@ -96,22 +96,33 @@ def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
 
 @pytest.mark.timeout(720)
 def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
-    for name in ("ven", "other"):
-        knocked = our_vtn.judged(*our_vtn.certificate(name), "--only", "registration-create")
-        assert "found responseCode 463" in knocked.stdout
-        commanded("party", "approve", name, "--operator", our_vtn.operator)
-    program = json.loads(commanded("program", "create", "lab", "--json", "--operator", our_vtn.operator))
-    hook = f"{sys.executable} {OPERATOR} {our_vtn.operator} {program['id']}"
+    operator = ("--operator", our_vtn.operator)
+    own = granted("heater-1", "heater-2", "feeder-7", "north", "account-1", "others")
+    certificate = str(our_vtn.folder / "ven" / "ven.pem")
+    commanded("party", "preconfigure", "ven", "--certificate", certificate, "--ven-id", "VEN_LAB_1", *own, *operator)
+    knocked = our_vtn.judged(*our_vtn.certificate("other"), "--only", "registration-create")
+    assert "found responseCode 463" in knocked.stdout
+    commanded("party", "approve", "other", *granted("north"), *operator)
+    usual = json.loads(commanded("program", "create", "lab", "--json", *operator))
+    second = json.loads(commanded("program", "create", "second-lab", *granted("others"), "--json", *operator))
+    hook = f"{sys.executable} {OPERATOR} {our_vtn.operator} {usual['id']} {second['id']}"
     ended = our_vtn.judged(
         *our_vtn.certificate("ven"),
         *our_vtn.certificate("other", "other-"),
         *our_vtn.certificate("pending", "pending-"),
         *our_vtn.certificate("expired", "expired-"),
+        *("--preconfigured-ven-id", "VEN_LAB_1", "--resource", "heater-1", "--resource", "heater-2"),
+        *("--group", "feeder-7", "--shared-group", "north", "--party-id", "account-1"),
         *("--push-listen", f"127.0.0.1:{our_vtn.push_port}", "--push-address", our_vtn.push_address),
         *("--signatures", "--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
     )
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.splitlines()[-1].endswith("all as expected")
+
+
+def granted(*names: str) -> list[str]:
+    """What events address a party, or a program its parties, by."""
+    return [option for name in names for option in ("--target", name)]
 
 
 def _free_ports(count: int) -> list[int]:

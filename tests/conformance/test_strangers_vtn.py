@@ -18,6 +18,8 @@ def test_openleadr_is_as_known(lab: Lab, openleadr_vtn: Stranger) -> None:
     ]  # fmt: skip
     where = ["--url", openleadr_vtn.url, "--trust", str(lab.trust), "--operator-hook", openleadr_vtn.hook]
     # The limits of time are for a peer, not for whatever else this machine is testing.
+    shown += ["--resource", "heater-1", "--resource", "heater-2"]
+    shown += ["--group", "feeder-7", "--shared-group", "north", "--party-id", "account-1"]
     judged_as = ["--target", "openleadr", "--latency-s", "0.4"]
     ended = CliRunner().invoke(conformance, ["run", "openadr20b-vtn", *where, *shown, *judged_as])
     assert ended.exit_code == 0, ended.output

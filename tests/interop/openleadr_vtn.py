@@ -38,6 +38,7 @@ MEASUREMENTS = {
     ),
 }  # fmt: skip
 """The package's words for an item base."""
+CONTEXTS = {"": "oadr://unknown.context", "other": "oadr://other.context"}
 VTN_ID = "TH_VTN"  # openleadr's own VEN refuses an identifier in lower case
 
 
@@ -203,7 +204,7 @@ def whole_event(wish: dict[str, Any]) -> objects.Event:
         event_descriptor=objects.EventDescriptor(
             event_id=wish["event_id"] or uuid.uuid4().hex,
             modification_number=0,
-            market_context="oadr://unknown.context",
+            market_context=CONTEXTS[wish["market"]],
             event_status="far",
             priority=wish["priority"],
             test_event=wish["test_event"] or False,
@@ -216,7 +217,7 @@ def whole_event(wish: dict[str, Any]) -> objects.Event:
             **lengths,
         ),
         event_signals=signals,
-        targets=[{"ven_id": wish["ven_id"]}],
+        targets=[{"resource_id": name} for name in wish["targets"]["resources"]] or [{"ven_id": wish["ven_id"]}],
         response_required=wish["response_required"],
     )
 
@@ -265,7 +266,7 @@ async def serve(options: argparse.Namespace) -> None:
 def tell_event(options: argparse.Namespace) -> None:
     action, _, what = os.environ["CONFORMANCE_ACTION"].partition("-")
     asked = json.loads(os.environ["CONFORMANCE_WISH"])
-    if what != "event" or asked.get("baseline"):
+    if what != "event" or asked.get("baseline") or is_for_more(asked):
         sys.exit(CANNOT)
     wish = {"event_id": "", **asked, "ven_id": os.environ["CONFORMANCE_VEN_ID"]}
     wish["action"] = action if action == "cancel" else f"{action}-whole"
@@ -274,6 +275,15 @@ def tell_event(options: argparse.Namespace) -> None:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         sys.stdout.write(answer.read().decode() + "\n")
+
+
+def is_for_more(asked: dict[str, Any]) -> bool:
+    """Whether it is for a group, a party or a market, of which the package knows no members; or for a class of
+    devices, which its template leaves out.
+    """
+    targets = asked.get("targets", {})
+    classes = any(signal["device_classes"] for signal in asked.get("signals", []))
+    return bool(classes or targets.get("groups") or targets.get("parties") or targets.get("everybody"))
 
 
 def main() -> None:

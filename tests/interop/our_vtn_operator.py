@@ -1,6 +1,7 @@
 """The conformance harness's hook for this project's own VTN: what is wanted, by its operator's command line.
 
-Its arguments are the operator's access file and the id of a program.
+Its arguments are the operator's access file, the id of a program, and the id of another in which the second party has
+no part.
 """
 
 import contextlib
@@ -38,13 +39,15 @@ def wanted(program_id: str, wish: dict[str, Any]) -> dict[str, Any]:
         }
         for number, duration_s in enumerate(durations_s)
     ]
+    # Who was granted these names is addressed by them; the VEN itself, where none are said.
+    is_itself = not any(wish["targets"].values())
     return {
         "objectType": "EVENT",
         "programID": program_id,
-        "targets": [os.environ["CONFORMANCE_VEN_NAME"]],
+        "targets": [os.environ["CONFORMANCE_VEN_NAME"]] if is_itself else [],
         "intervalPeriod": period(start, sum(durations_s)),
         "intervals": intervals,
-        "payloadDescriptors": [descriptor(kind, signal) for kind, signal in signals if signal["unit"]],
+        "payloadDescriptors": [described for kind, signal in signals if (described := descriptor(kind, signal))],
         "attributes": [{"type": kind, "values": values} for kind, values in attributes(wish).items() if values[0]],
         # 3.1 counts priorities from 0, and 2.0b from 1.
         **({"priority": wish["priority"] - 1} if wish["priority"] else {}),
@@ -55,9 +58,13 @@ def period(start: datetime, duration_s: int) -> dict[str, str]:
     return {"start": start.isoformat(), "duration": f"PT{duration_s}S" if duration_s else "P9999Y"}
 
 
-def descriptor(kind: str, signal: dict[str, Any]) -> dict[str, str]:
+def descriptor(kind: str, signal: dict[str, Any]) -> dict[str, Any]:
+    """Nothing where there is nothing to say."""
     money = {"currency": "USD"} if signal["unit"].startswith("currency") else {}
-    return {"payloadType": kind, "units": UNITS[signal["unit"], signal["scale"]], **money}
+    units = {"units": UNITS[signal["unit"], signal["scale"]]} if signal["unit"] else {}
+    classes = {"deviceClasses": signal["device_classes"]} if signal.get("device_classes") else {}
+    said = {**units, **money, **classes}
+    return {"payloadType": kind, **said} if said else {}
 
 
 def attributes(wish: dict[str, Any]) -> dict[str, list[Any]]:
@@ -74,6 +81,8 @@ def attributes(wish: dict[str, Any]) -> dict[str, list[Any]]:
         "TEST_EVENT": [bool(wish["test_event"])],
         "VTN_COMMENT": [wish["comment"]],
         "RESOURCE_ID": wish["targets"]["resources"] or [""],
+        "GROUP_ID": wish["targets"]["groups"] or [""],
+        "PARTY_ID": wish["targets"]["parties"] or [""],
     }
 
 
@@ -131,8 +140,9 @@ def done(action: str, ven: str, program_id: str, wish: dict[str, Any], access: l
 
 
 def main() -> None:
-    profile, program_id = sys.argv[1:]
+    profile, usual_program, other_program = sys.argv[1:]
     ven, wish = os.environ["CONFORMANCE_VEN_NAME"], json.loads(os.environ["CONFORMANCE_WISH"])
+    program_id = other_program if wish.get("market") == "other" else usual_program
     action = os.environ["CONFORMANCE_ACTION"]
     sys.stdout.write(done(action, ven, program_id, wish, ["--operator", profile]) + "\n")
 

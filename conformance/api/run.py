@@ -69,7 +69,7 @@ class ApiRun(Run):
             latency_s=target.latency_s,
         )
         self._callback = target.callback
-        self._news_from = 0
+        self._news_from = self._began = len(target.callback.receiver.heard) if target.callback else 0
         """Of what the receiver has heard."""
         if target.callback is not None:
             self.variables["callback_url"] = target.callback.url
@@ -89,7 +89,8 @@ class ApiRun(Run):
             case Hear():
                 self._hear(step)
             case Silence():
-                self.last = self._heard(step.asked, step.for_s) or SILENT
+                start = self._began if step.all_along else self._news_from
+                self.last = self._heard(step.asked, step.for_s, start) or SILENT
                 self.judge_last(step)
 
     def close(self) -> None:
@@ -101,17 +102,17 @@ class ApiRun(Run):
             self._carrier.close()
 
     def _hear(self, step: Hear) -> None:
-        found = self._heard(step.asked, TOLD_WITHIN_S + self._target.latency_s)
+        found = self._heard(step.asked, TOLD_WITHIN_S + self._target.latency_s, self._news_from)
         if found is None:
             raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
         self.last = found
         self.judge_last(step)
 
-    def _heard(self, asked: Asked, within_s: float) -> Answer | None:
-        """What the receiver was told since the last request of ours; None if nothing like it came."""
+    def _heard(self, asked: Asked, within_s: float, start: int) -> Answer | None:
+        """What the receiver was told from there on; None if nothing like it came."""
         if self._callback is None:
             raise Stopped("nobody listens for notifications")
-        heard, start = self._callback.receiver.heard, self._news_from
+        heard = self._callback.receiver.heard
         found = self._callback.stage.wait(lambda: first_fitting(asked, heard, start, self.variables), within_s)
         return None if found is None else found[1].what
 

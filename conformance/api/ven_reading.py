@@ -49,7 +49,13 @@ def hear(section: Section) -> Hear:
 
 def silence(section: Section) -> Silence:
     inner = section.section("silence")
-    step = Silence(line=section.line, asked=_asked(inner), for_s=inner.number("for_s"), expect=expected(section))
+    step = Silence(
+        line=section.line,
+        asked=_asked(inner),
+        for_s=inner.number("for_s"),
+        all_along=inner.flag("all_along", default=False),
+        expect=expected(section),
+    )
     inner.finish()
     return step
 

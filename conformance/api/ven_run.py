@@ -40,7 +40,7 @@ class ApiVenRun(Run):
         self._stage = stage
         self._patience = target.patience
         self._seen_before = len(script.exchanges)
-        self._mark = len(script.heard)
+        self._mark = self._began = len(script.heard)
         """From here on something is news."""
         self._next = self._mark
         """After what was heard last."""
@@ -92,7 +92,7 @@ class ApiVenRun(Run):
         self.judge_last(step)
 
     def _silence(self, step: Silence) -> None:
-        start = len(self._script.heard)
+        start = self._began if step.all_along else len(self._script.heard)
         found = self._heard(step.asked, start, step.for_s)
         self.last = found[1].what if found else SILENT
         self.judge_last(step)

@@ -54,6 +54,8 @@ class Silence(Step):
 
     asked: Asked
     for_s: float
+    all_along: bool = False
+    """Nor did one come since the procedure began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

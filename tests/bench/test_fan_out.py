@@ -75,6 +75,7 @@ def vtn_at(lab: Lab, store: str) -> Iterator[Vtn]:
         yield Vtn(server=server, operator=OperatorApi(profile))
 
 
+@pytest.mark.openadr3("U8")
 def test_an_event_for_ten_thousand_vens(tmp_path: Path, tables: list[Table]) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

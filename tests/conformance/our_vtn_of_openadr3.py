@@ -94,6 +94,8 @@ def running_vtn(home: Path) -> Iterator[OurVtn]:
     (callback_port,) = _free_ports(1)
     webhooks = {"NETWORKS": ["127.0.0.0/8", "::1/128"], "PORTS": [callback_port], "TRUST": [str(trust)]}
     environment = {f"OPENADR_VTN_WEBHOOKS__{name}": json.dumps(value) for name, value in webhooks.items()}
+    # Nobody answers there: that the VTN has a broker is enough for it to say what is heard where.
+    environment["OPENADR_VTN_MQTT__URL"] = "mqtts://localhost:1"
     command = [sys.executable, "-m", "openadr_vtn", "run", "--config", config]
     with subprocess.Popen(
         command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -35,6 +35,7 @@ def our_vtn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurVtn]:
         yield vtn
 
 
+@pytest.mark.openadr3("U9")
 def test_our_own_vtn_is_as_known(our_vtn: OurVtn, tmp_path: Path) -> None:
     ended = our_vtn.judged("--extensions", "--target", "openadr-der", "--transcript", str(tmp_path / "said"))
     assert ended.exit_code == 0, ended.output

@@ -10,6 +10,7 @@ from conformance.__main__ import cli
 from conformance.known import KNOWN_FILE, load_not_done, own_failures
 from conformance.loading import load_suite, suite_names
 from conformance.markers import Marked, marked_tests, own_tests
+from conformance.procedure import flattened
 from conformance.reports.rule_index import lines, summary
 from conformance.rules import Coverage, Rule, coverage, load_rules, protocols_with_rules
 from openadr_core.errors import ConfigError
@@ -134,6 +135,21 @@ def test_no_rule_is_uncovered_without_a_reason_and_no_reason_outlives_its_rule(p
         load_rules(protocol), suites, marked_tests(folder, protocol), load_not_done(KNOWN_FILE, protocol), failing
     )
     assert [item.rule.id for item in items if not item.as_expected] == []
+
+
+def test_whatever_a_check_of_openadr_3_cites_is_a_rule() -> None:
+    known = {rule.id for rule in load_rules("openadr3")}
+    suites = [load_suite(name) for name in suite_names() if name.startswith("openadr3-")]
+    cited = {
+        clause
+        for suite in suites
+        for steps in (*(one.steps for one in suite.procedures), *suite.sequences.values())
+        for step in flattened(steps)
+        for check in step.expect
+        for clause in check.clauses
+    }
+    assert cited
+    assert cited - known == set()
 
 
 def test_what_our_own_product_is_known_to_fail_is_no_cover() -> None:

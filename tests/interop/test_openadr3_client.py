@@ -27,7 +27,7 @@ def client_of(vtn: OurVtn, who: Who) -> Any:
     return create(vtn.url, token)
 
 
-@pytest.mark.openadr3("R1.1", "R5.4", "R6.1")
+@pytest.mark.openadr3("R1.1", "R5.4", "R6.1", "basic_create_read", "U5")
 def test_a_published_client_makes_an_event_and_another_reports_on_it(our_vtn: OurVtn) -> None:
     with client_of(our_vtn, Who.BUSINESS) as business, client_of(our_vtn, Who.VEN) as ven:
         program_id = business.create_program({"programName": "prices"}).json()["id"]

@@ -112,6 +112,7 @@ def delivered_kw(command: Callable[..., str], event_id: str) -> float:
     return float((shown["delivered"] or {"delivered_w": 0.0})["delivered_w"]) / 1000
 
 
+@pytest.mark.openadr3("U12")
 def test_an_event_of_the_command_line_is_acted_on_in_both_protocols(house: House, tmp_path: Path) -> None:
     lab = house.lab
     (program_id,) = [one["id"] for one in lab.operator_json("program", "list") if one["programName"] == PROGRAM]

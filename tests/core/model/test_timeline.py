@@ -72,12 +72,14 @@ def test_end_is_exclusive_and_start_inclusive() -> None:
     assert ruling == [False, True]
 
 
+@pytest.mark.openadr3("overlap_lower_priority", "overlap_higher_priority")
 @pytest.mark.openadr20b("R3", "R18", "V21")
 def test_lower_number_wins_and_no_number_is_last() -> None:
     urgent, plain = make_event("urgent", priority=0), make_event("plain")
     assert min(plain, urgent, key=precedence) is urgent
 
 
+@pytest.mark.openadr3("overlap_same_priority")
 def test_equal_priority_goes_to_the_newest_then_to_the_smaller_id() -> None:
     # Interpretation: the standards leave it open.
     old, new = make_event("a-old", created_s=0), make_event("z-new", created_s=5)

@@ -35,7 +35,7 @@ def hours(layout: Layout) -> list[tuple[float, float | None]]:
     ]
 
 
-@pytest.mark.openadr3("R7.2")
+@pytest.mark.openadr3("R7.2", "default_interval", "U15")
 def test_an_interval_overrides_the_events_period_member_by_member() -> None:
     layout = laid_out(None, IntervalPeriod(duration=2 * HOUR), None)
     assert hours(layout) == [(0, 1), (1, 3), (3, 4)]
@@ -109,7 +109,7 @@ def test_a_tariff_that_repeats_for_ever_is_read_in_any_year() -> None:
     assert not tariff.is_over(datetime(9999, 12, 31, tzinfo=UTC))
 
 
-@pytest.mark.openadr3("R7.8")
+@pytest.mark.openadr3("R7.8", "randomize_start_not_duplicated")
 def test_a_draw_moves_the_whole_chain_by_the_same_amount() -> None:
     spread = IntervalPeriod(start=MIDNIGHT, duration=HOUR, randomize_start=timedelta(minutes=30))
     assert hours(laid_out(None, None, whole=spread, draw=-0.5)) == [(-0.25, 0.75), (0.75, 1.75)]

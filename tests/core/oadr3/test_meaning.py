@@ -51,6 +51,7 @@ def asked(event: DrEvent, now: datetime) -> float | None:
     return ruling[0] if ruling else None
 
 
+@pytest.mark.openadr3("C12")
 @pytest.mark.parametrize(
     ("payload_type", "value", "descriptor", "kind", "meant"),
     [

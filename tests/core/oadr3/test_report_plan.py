@@ -61,7 +61,7 @@ DIAGRAMS = [
 
 
 @pytest.mark.parametrize(("number", "descriptor", "expected"), DIAGRAMS)
-@pytest.mark.openadr3("R8.1", "R8.2")
+@pytest.mark.openadr3("R8.1", "R8.2", "C13")
 def test_the_diagrams(number: int, descriptor: ReportDescriptor, expected: list[tuple[float, list[int]]]) -> None:
     assert plan(hourly(number), descriptor) == expected
 

@@ -28,6 +28,7 @@ def test_a_length_comes_back(length: timedelta) -> None:
     assert parse_length(length_text(length)) == length
 
 
+@pytest.mark.openadr3("C10")
 @pytest.mark.parametrize(
     "text",
     ["0001-01-01", "0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00Z"],

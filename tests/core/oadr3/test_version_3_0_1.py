@@ -134,6 +134,7 @@ def test_what_3_1_may_leave_out_is_there() -> None:
     assert said(from_3_1(ObjectKind.EVENT, '{"programID": "p"}'))["intervals"] == []
 
 
+@pytest.mark.openadr3("C11", "V301-descriptors")
 @pytest.mark.parametrize(
     ("descriptor", "kind"),
     [
@@ -183,6 +184,7 @@ def test_a_ven_is_written_by_whoever_speaks() -> None:
     assert (resource.ven_id, resource.name, resource.by_business) == ("v-1", "r", True)
 
 
+@pytest.mark.openadr3("V301-event")
 @pytest.mark.parametrize(
     ("translate", "text", "names"),
     [

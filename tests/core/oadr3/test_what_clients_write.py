@@ -33,6 +33,7 @@ def test_who_writes_a_ven_says_what_it_may() -> None:
     assert json.loads(by_ven.document) == {}
 
 
+@pytest.mark.openadr3("C6")
 def test_interpretation_a_resource_needs_no_more_than_what_does_not_follow() -> None:
     ven = decode_resource(as_bytes({"objectType": "VEN_RESOURCE_REQUEST", "resourceName": "r", "targets": ["a"]}))
     assert (ven.ven_id, ven.client_id, ven.targets) == (None, None, ())
@@ -118,7 +119,10 @@ def test_null_is_as_good_as_nothing_and_is_not_told_again() -> None:
     assert "null" not in report.document
 
 
+@pytest.mark.openadr3("C12")
 def test_what_the_standard_does_not_bound_is_taken() -> None:
     assert decode_event(as_bytes({"programID": "p", "priority": 2**40})).priority == 2**31 - 1
+    less = {"id": 0, "payloads": [{"type": "DISPATCH_SETPOINT_RELATIVE", "values": [-5]}]}
+    assert decode_event(as_bytes({"programID": "p", "intervals": [less]})).intervals[0].payloads[0].values == (-5,)
     url = {"URL": "https://utility.example/a?b=c#d"}
     assert decode_program(as_bytes({"programName": "p", "programDescriptions": [url]})).name == "p"

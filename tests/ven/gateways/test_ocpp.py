@@ -109,6 +109,7 @@ def order(mode: Mode, watts: float = 0.0, *, lasts_s: float = 30.0, export_max_w
     )  # fmt: skip
 
 
+@pytest.mark.openadr3("U14")
 @VERSIONS
 async def test_a_station_is_let_in_measured_told_and_let_go(lab: Lab, version: Version) -> None:
     async with serving(lab, password_sha256=DIGEST) as running:

@@ -41,7 +41,7 @@ def values(asked: Bidding) -> list[float]:
     return [one["payloads"][0]["values"][0] for one in resource["intervals"]]
 
 
-@pytest.mark.openadr3("R7.12")
+@pytest.mark.openadr3("R7.12", "C9")
 @pytest.mark.parametrize(
     ("payload_type", "bid"),
     [
@@ -64,7 +64,7 @@ def test_every_interval_is_bid_for_at_once_and_once_under_the_name_that_was_aske
     assert asked.due(HOUR) is None
 
 
-@pytest.mark.openadr3("R7.12")
+@pytest.mark.openadr3("R7.12", "C9")
 @pytest.mark.parametrize(
     ("kw", "price", "capacity", "fee"),
     [

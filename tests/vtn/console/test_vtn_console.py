@@ -223,6 +223,7 @@ async def test_many_open_pages_cost_no_more_than_one() -> None:
     assert len(answers._answers) == ANSWERS_MAX
 
 
+@pytest.mark.openadr3("U6")
 async def test_a_party_has_a_page_of_its_reports(
     operator: httpx.AsyncClient, store: SqlStore, clock: ManualClock
 ) -> None:

@@ -73,6 +73,7 @@ def test_what_a_word_means_for_a_role(role: Role, word: str, meant: tuple[str, .
     assert scopes_of(role, [word]) == meant
 
 
+@pytest.mark.openadr3("C3")
 def test_read_all_includes_every_read_and_no_write() -> None:
     caller = Caller(client_id="bl", scopes=(READ_ALL,), role=Role.BUSINESS)
     for scope in READS:

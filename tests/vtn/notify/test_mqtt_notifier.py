@@ -162,7 +162,7 @@ async def unpublished(store: SqlStore) -> int:
         return len(await view.object_changes.unpublished(99))
 
 
-@pytest.mark.openadr3("R5.6", "R10.3")
+@pytest.mark.openadr3("R5.6", "R10.3", "U1")
 async def test_each_hears_what_the_api_would_show_it(broker: Broker, store: SqlStore, now: datetime) -> None:
     program = program_change(Operation.CREATE, a_program(now), now)
     open_to_all = replace(event_change(Operation.UPDATE, a_stored_event(now), now), targets=())

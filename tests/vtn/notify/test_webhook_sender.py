@@ -127,6 +127,7 @@ async def test_each_subscription_is_told_in_order(bench: Bench, now: datetime) -
     assert [notice.kind for notice in bench.notices] == ["notification delivered"] * 4
 
 
+@pytest.mark.openadr3("V301-operation", "C8")
 async def test_a_subscription_of_3_0_1_hears_its_own_words(bench: Bench, now: datetime) -> None:
     older = replace(a_subscription(now, "older"), document='{"clientName": "c", "openadrVersion": "3.0.1"}')
     await bench.subscribe(older, a_subscription(now, "newer"))

@@ -110,7 +110,7 @@ async def test_one_bad_address_of_several_is_enough(lab: Lab) -> None:
             await ours.prove([a_watch(receiver.url), a_watch("https://localhost:1/")])
 
 
-@pytest.mark.openadr3("R9.1", "R9.3")
+@pytest.mark.openadr3("R9.1", "R9.3", "U1")
 async def test_what_is_told_is_signed_and_carries_the_receivers_token(lab: Lab) -> None:
     now = datetime.now(UTC)
     async with both(lab) as (ours, receiver):

@@ -30,7 +30,7 @@ def token(vtn: SecureVtn, **claims: Any) -> str:
     return vtn.provider.token(vtn.clock.now(), **claims)
 
 
-@pytest.mark.openadr3("R6.3")
+@pytest.mark.openadr3("R6.3", "U3")
 async def test_its_tokens_count_and_ours_do_not(vtn: SecureVtn) -> None:
     secret = await vtn.add("chief", Role.BUSINESS)
     async with vtn.client() as http, vtn.client(listener="operator") as desk:

@@ -34,7 +34,7 @@ async def _seen(table: Table, ids: dict[str, str], query: str = "") -> set[str]:
     return {names[event_id] for event_id in await table.ven.ids(f"events{query}")}
 
 
-@pytest.mark.openadr3("R5.3")
+@pytest.mark.openadr3("R5.3", "C5", "U2")
 async def test_lists_hold_what_was_granted_and_what_is_for_all(table: Table) -> None:
     ids = await _events(table)
     assert await _seen(table, ids) == {"all"}, "without a ven there is no grant"
@@ -126,6 +126,7 @@ async def test_what_only_20b_can_say_hides_an_event_too(table: Table) -> None:
     assert await table.ven.ids("events") == [event_id]
 
 
+@pytest.mark.openadr3("C5")
 async def test_strict_lists_want_targets_to_be_named(strict_table: Table) -> None:
     ids = await _events(strict_table)
     await strict_table.enrol(strict_table.ven, "feeder-7")

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.report import Measurand, Quality, Reading
 from openadr_core.oadr3.times import moment_text
@@ -109,6 +111,7 @@ async def test_a_report_needs_an_event_that_the_client_sees(table: Table) -> Non
     assert await table.bl.ids("reports") == []
 
 
+@pytest.mark.openadr3("U4")
 async def test_reports_are_their_clients_and_business_logics(table: Table) -> None:
     _, event_id, starts_at = await _running(table)
     await table.enrol(table.other)

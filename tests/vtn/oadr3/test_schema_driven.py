@@ -51,6 +51,7 @@ async def answers_of(table: Table, who: str, folder: Path, description: Path, *o
     return said
 
 
+@pytest.mark.openadr3("C1", "C2")
 @needs_schemathesis
 @pytest.mark.timeout(WAIT_S + 60)
 @pytest.mark.parametrize("who", ["business", "ven"])

@@ -36,6 +36,7 @@ async def test_what_a_client_says_of_the_vtns_own_members_is_ignored(table: Tabl
     assert not made["createdDateTime"].startswith("2001")
 
 
+@pytest.mark.openadr3("bl_can_add_ven", "U13")
 async def test_business_logic_makes_a_ven_and_grants_it_targets(table: Table) -> None:
     made = await table.enrol(table.ven, "feeder-7", attributes=[{"type": "DESCRIPTION", "values": ["x"]}])
     assert (made["clientID"], made["targets"]) == ("ven-1", ["feeder-7"])

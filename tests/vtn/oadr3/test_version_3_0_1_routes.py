@@ -134,6 +134,7 @@ async def test_events_go_both_ways_and_reach_the_ledger(table: Table) -> None:
     assert await table.bl.status(f"events/{made['id']}") == 404
 
 
+@pytest.mark.openadr3("V301-report")
 async def test_a_report_names_the_program_of_its_event(table: Table) -> None:
     program = await program_id(table, targets=None)
     event = await older(table.bl).create("events", relief_event(program))
@@ -213,6 +214,7 @@ async def test_a_list_that_has_not_changed_is_not_told_again(table: Table) -> No
     assert (changed.status_code, len(changed.json()[0]["resources"])) == (200, 1)
 
 
+@pytest.mark.openadr3("V301-subscription")
 async def test_a_subscription_needs_a_program(table: Table) -> None:
     watch = {"objects": ["EVENT"], "operations": ["CREATE"], "callbackUrl": "https://hook.example/"}
     body: Object = {"clientName": "house", "objectOperations": [watch]}
@@ -225,6 +227,7 @@ async def test_a_subscription_needs_a_program(table: Table) -> None:
     assert newer["openadrVersion"] == "3.0.1", "and so its notifications are worded"
 
 
+@pytest.mark.openadr3("V301-read-scope")
 async def test_read_all_is_for_everybody(table: Table) -> None:
     """And is what the role may read at all: never the other vens' objects."""
     await table.desk.add_client("old-ven", READ_TARGETS, "read_ven_objects", role=Role.VEN)
@@ -239,6 +242,7 @@ async def test_read_all_is_for_everybody(table: Table) -> None:
     assert await client.read("vens") == []
 
 
+@pytest.mark.openadr3("V301-credentials")
 @pytest.mark.parametrize(("base", "status"), [(OADR301, 403), (OADR3, 401)])
 async def test_wrong_credentials(table: Table, base: str, status: int) -> None:
     form = {"grant_type": "client_credentials", "client_id": "bl", "client_secret": "wrong"}

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test check format lint types imports bench bench-fleet soak conformance clean
+.PHONY: help demo test check format lint types imports bench bench-fleet bench-edge soak conformance clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ bench: $(VENV)/.test  ## ratios against the bare libraries and a peer, with the 
 
 bench-fleet: $(VENV)/.test  ## an event through fleets of a thousand to nine million devices, stage by stage
 	@$(BIN)/python -m tests.bench.fleet_stages
+
+bench-edge: $(VENV)/.test  ## from the operator's POST to 100,000 homes with MQTT sessions over TLS, and back; minutes
+	@$(BIN)/python -m tests.bench.edge_nodes
 
 soak: $(VENV)/.test  ## the long way: a thousand kills, a million documents, 100,000 of each message; hours
 	@OPENADR_CHAOS_KILLS=1000 OPENADR_CHAOS_EVENTS=200 OPENADR_FUZZ_RUNS=1000000 OPENADR_FUZZ_PER_KIND=100000 $(BIN)/python -m pytest --timeout 0 tests/chaos tests/fuzz

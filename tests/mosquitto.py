@@ -1,6 +1,7 @@
 """A real Mosquitto for tests and benches, where it is installed."""
 
 import asyncio
+import getpass
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,9 @@ allow_anonymous true
 max_queued_messages 10000
 max_connections -1
 """
+# As root it would become another user, who may not read our keys.
 TLS = """\
+user {user}
 certfile {certificate}
 keyfile {key}
 tls_version tlsv1.3
@@ -32,7 +35,7 @@ async def running_mosquitto(data: Path, *, chain: Chain | None = None, port: int
     configuration = data / f"mosquitto-{port}.conf"
     lines = CONFIGURATION.format(port=port, host=HOST)
     if chain is not None:
-        lines += TLS.format(certificate=chain.certificate, key=chain.key)
+        lines += TLS.format(user=getpass.getuser(), certificate=chain.certificate, key=chain.key)
     configuration.write_text(lines)
     with configuration.with_suffix(".log").open("ab") as log:
         child = await asyncio.create_subprocess_exec(MOSQUITTO, "-c", str(configuration), stdout=log, stderr=log)
@@ -44,7 +47,8 @@ async def running_mosquitto(data: Path, *, chain: Chain | None = None, port: int
                 await asyncio.sleep(0.02)
         yield port
     finally:
-        child.terminate()
+        if child.returncode is None:
+            child.terminate()
         await child.wait()
 
 

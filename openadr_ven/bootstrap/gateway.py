@@ -12,6 +12,7 @@ import httpx
 from openadr_core.errors import ConfigError
 from openadr_core.identity import lfdi_of
 from openadr_core.shell.clock import SystemClock
+from openadr_core.shell.garbage import keep_what_is_there
 from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_ven.adapters.fleet_source import open_fleet
 from openadr_ven.fleet.columns import Mode
@@ -49,6 +50,7 @@ async def run(settings: GatewaySettings, *, stopped: asyncio.Event | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     edge, link = build(settings, SystemClock().now)
+    keep_what_is_there()
     running, stopping = asyncio.create_task(edge.run(link)), asyncio.create_task(stop.wait())
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
     for task in (running, stopping):

@@ -16,6 +16,8 @@ from openadr_ven.gateways.mqtt_packets import Heard, Kind, Publication, Splitter
 IN_FLIGHT_MAX = 4_096
 """Messages whose acknowledgement is awaited; there are 65,535 ids."""
 TOPICS_A_PACKET = 1_000
+GATHERED_BYTES = 64 * 1024
+"""What is written in one turn of the loop goes out together, up to this: a system call costs more than a message."""
 KEEPALIVE_S = 15
 
 OnMessage = Callable[[Publication], None]
@@ -39,6 +41,8 @@ class Pipe(asyncio.Protocol):
         self._waiting: dict[int, Answer] = {}
         """By packet id, in the order in which they were sent."""
         self._next_id = 0
+        self._out: list[bytes] = []
+        self._out_bytes = 0
         self._may_send = asyncio.Event()
         self._clogged = False
         self._tending: asyncio.TimerHandle | None = None
@@ -85,6 +89,7 @@ class Pipe(asyncio.Protocol):
     def close(self) -> None:
         """Farewell, if there is somebody to say it to."""
         self._write(packets.DISCONNECT)
+        self._flush()
         self._end("closed")
 
     async def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
@@ -129,8 +134,18 @@ class Pipe(asyncio.Protocol):
         return self._next_id, answer
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None and self.is_open:
-            self._transport.write(data)
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes > GATHERED_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None and self.is_open:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+        self._out_bytes = 0
 
     def _tend(self) -> None:
         """Once in a while: the connection is over if nothing is heard, or what waits longest waits still."""

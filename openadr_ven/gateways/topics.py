@@ -29,6 +29,7 @@ from openadr_ven.gateways.pipe import Pipe
 PAYLOAD_MAX_BYTES = 64 * 1024
 NAN = float("nan")
 RETRY_S = 10.0
+BEGUN_AT_ONCE = 128
 
 log = structlog.get_logger(__name__)
 
@@ -191,8 +192,20 @@ class TopicDevices:
         hear([reading for reading in found if reading is not None])
 
     async def tell(self, orders: Sequence[Order]) -> AsyncIterator[Outcome]:
-        for told in asyncio.as_completed([self._tell(order) for order in orders]):
-            yield await told
+        told: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
+        telling = asyncio.create_task(self._begin(orders, told))
+        try:
+            for _ in orders:
+                yield (await told.get()).result()
+        finally:
+            telling.cancel()
+
+    async def _begin(self, orders: Sequence[Order], told: asyncio.Queue[asyncio.Task[Outcome]]) -> None:
+        """A few at a time, so that answers are heard and telemetry goes out while thousands are told."""
+        for first in range(0, len(orders), BEGUN_AT_ONCE):
+            for order in orders[first : first + BEGUN_AT_ONCE]:
+                asyncio.create_task(self._tell(order)).add_done_callback(told.put_nowait)
+            await asyncio.sleep(0)
 
     async def _tell(self, order: Order) -> Outcome:
         """What is published follows each other, and the first that is not taken ends it."""
@@ -213,8 +226,9 @@ class TopicDevices:
             # The clock runs for the device: while thousands wait for their turn, nobody has told it anything.
             with self._echo(one, values) as echoed:
                 await self._pipe.publish([(one.topic, _text(one.payload, values).encode())])
-                async with asyncio.timeout(self._echo_wait_s):
-                    await echoed
+                if not echoed.done():
+                    async with asyncio.timeout(self._echo_wait_s):
+                        await echoed
         except (Unreachable, TimeoutError) as failed:
             log.warning("device did not take it", topic=one.topic, error=repr(failed))
             return False

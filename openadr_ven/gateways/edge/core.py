@@ -56,8 +56,12 @@ class Edge:
         self.leases = Leases(self.fleet)
         self.state = FleetState.unheard(self.fleet.size)
         self._traits = traits
+        self._import_max_w: list[float] = np.nan_to_num(self.fleet.import_max_w).tolist()
+        self._export_max_w: list[float] = np.nan_to_num(self.fleet.export_max_w).tolist()
         self._row = {str(one): row for row, one in enumerate(self.fleet.device_id.tolist())}
         size = self.fleet.size
+        names = "\n".join(f"{slot} {one}" for one, slot in zip(self._row, self.fleet.slot.tolist(), strict=True))
+        self._digest = np.frombuffer(hashlib.sha256(names.encode()).digest(), dtype=np.uint8)
         self._mode = np.full(size, Mode.RELEASE, dtype=np.uint8)
         """What each device has confirmed last."""
         self._setpoint_w = np.zeros(size)
@@ -192,12 +196,12 @@ class Edge:
     def record(self) -> dict[str, NDArray[Any]]:
         """All that must outlive the process."""
         touched = self._in_flight | (self._mode != Mode.RELEASE)
-        mine = {"fleet": self._digest(), "touched": touched, "until_s": self._until_s}
+        mine = {"fleet": self._digest, "touched": touched, "until_s": self._until_s}
         return mine | {f"leases.{name}": column for name, column in self.leases.record().items()}
 
     def restore(self, record: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a record; one of other devices is left aside."""
-        if not np.array_equal(record["fleet"], self._digest()):
+        if not np.array_equal(record["fleet"], self._digest):
             return
         self.leases.restore(
             {name.removeprefix("leases."): record[name] for name in record if name.startswith("leases.")}
@@ -205,10 +209,6 @@ class Edge:
         self._mode[record["touched"]] = UNKNOWN
         # How long an order that was under way may last, nobody has told us: as long as its lease.
         self._until_s = np.maximum(record["until_s"], np.where(record["touched"], self.leases.ends_s(), 0.0))
-
-    def _digest(self) -> NDArray[np.uint8]:
-        names = "\n".join(f"{slot} {one}" for one, slot in zip(self._row, self.fleet.slot.tolist(), strict=True))
-        return np.frombuffer(hashlib.sha256(names.encode()).digest(), dtype=np.uint8)
 
     # -- what is true ------------------------------------------------------------------
 
@@ -256,6 +256,6 @@ class Edge:
             mode=mode,
             setpoint_w=setpoint_w if mode is Mode.SETPOINT else 0.0,
             until=until,
-            import_max_w=float(np.nan_to_num(self.fleet.import_max_w[row])),
-            export_max_w=float(np.nan_to_num(self.fleet.export_max_w[row])),
+            import_max_w=self._import_max_w[row],
+            export_max_w=self._export_max_w[row],
         )

@@ -43,7 +43,7 @@ from openadr_vtn.adapters.new_ids import new_id
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.store import SqlStore, is_new_file, open_migrated, open_store
-from openadr_vtn.adapters.ticks import forget_nonces, soundly
+from openadr_vtn.adapters.ticks import Ticks, forget_nonces
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
@@ -98,6 +98,7 @@ class Vtn:
     """With the token that opens it: for the operator's eyes."""
     _store: SqlStore
     _scheduler: AsyncIOScheduler
+    _ticks: Ticks
     _directory: Directory
     _watchdog: asyncio.Task[None]
     _fan_out: FanOutWorker
@@ -122,6 +123,7 @@ class Vtn:
         """Stop listening, let what is in progress end, write down what is only in memory."""
         self._scheduler.shutdown(wait=False)
         self._watchdog.cancel()
+        await self._ticks.ended()
         await self._fan_out.close()
         await self._pusher.close()
         await self._outbound.close()
@@ -189,10 +191,12 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
             metrics,
             certificates,
             clock.now,
+            ticks=(ticks := Ticks()),
             settings=settings,
             notifiers=notifiers,
             provider=provider,
         ),
+        _ticks=ticks,
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
         _fan_out=fan_out,
@@ -422,24 +426,27 @@ def _wake(
     certificates: OwnCertificates,
     now: Callable[[], datetime],
     *,
+    ticks: Ticks,
     settings: Settings,
     notifiers: Notifiers,
     provider: Provider | None,
 ) -> AsyncIOScheduler:
     """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
-    scheduler.add_job(soundly("write last seen", directory.write_last_seen), "interval", seconds=LAST_SEEN_WRITTEN_S)
-    refresh = soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
+    seen = ticks.soundly("write last seen", directory.write_last_seen)
+    scheduler.add_job(seen, "interval", seconds=LAST_SEEN_WRITTEN_S)
+    refresh = ticks.soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
     scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
-    forget = soundly("forget nonces", lambda: forget_nonces(store, now()))
+    forget = ticks.soundly("forget nonces", lambda: forget_nonces(store, now()))
     scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
     keep = timedelta(days=settings.reports.keep_days)
-    retain = soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
+    retain = ticks.soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
     scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
-    scheduler.add_job(soundly("forget changes", notifiers.forget), "interval", seconds=REPORTS_FORGOTTEN_S)
+    forget_changes = ticks.soundly("forget changes", notifiers.forget)
+    scheduler.add_job(forget_changes, "interval", seconds=REPORTS_FORGOTTEN_S)
     scheduler.add_job(certificates.remind, "interval", days=1)
     if provider is not None:
-        ask = soundly("ask the identity provider", provider.ask)
+        ask = ticks.soundly("ask the identity provider", provider.ask)
         scheduler.add_job(ask, "interval", seconds=PROVIDER_ASKED_S, next_run_time=now())
     scheduler.start()
     return scheduler

@@ -130,7 +130,7 @@ class Oadr2Pusher:
         parcel, answer = carried.parcel, carried.answer
         if not parcel.body:
             return None, await self._drop(uow, parcel, now)
-        if answer is not None and answer.status == HTTPStatus.OK:
+        if answer is not None and answer.status == HTTPStatus.OK and not _no_to_events(carried):
             state, notices = await self._taken(uow, carried, now)
         elif answer is not None and answer.status in NEVER_AGAIN:
             state, notices = await self._refused(uow, parcel, f"HTTP {answer.status}", now)
@@ -197,7 +197,8 @@ class Oadr2Pusher:
 
     async def _failed(self, uow: UnitOfWork, carried: Carried, now: datetime) -> tuple[PushState, tuple[Notice, ...]]:
         parcel, answer = carried.parcel, carried.answer
-        reason = carried.reason if answer is None else f"HTTP {answer.status}"
+        refused = _no_to_events(carried)
+        reason = refused or (carried.reason if answer is None else f"HTTP {answer.status}")
         state = failed(
             parcel.before, parcel.party.id, reason, now,
             longest=self._retry_longest, dice=self._dice,
@@ -208,7 +209,8 @@ class Oadr2Pusher:
             await uow.errands.mark_sent(parcel.errand, now)
         if state.failures > 1:
             return state, ()
-        return state, (Notice(kind="party unreachable", party_id=parcel.party.id, detail=reason),)
+        kind = "push refused" if refused else "party unreachable"
+        return state, (Notice(kind=kind, party_id=parcel.party.id, detail=reason),)
 
     async def _drop(self, uow: UnitOfWork, parcel: Parcel, now: datetime) -> tuple[Notice, ...]:
         """An errand that was said in vain often enough, or of which nothing is left to say."""
@@ -228,3 +230,19 @@ class Oadr2Pusher:
 
     def _asked(self, uow: UnitOfWork, parcel: Parcel, now: datetime) -> Asked:
         return Asked(uow=uow, party=parcel.party, mailbox=parcel.mailbox, now=now, desk=self._desk)
+
+
+def _no_to_events(carried: Carried) -> str:
+    """Why events were not taken, though they were heard (a signature, a registration that it does not know).
+
+    Interpretation: T13 has an empty 200 say that events were taken, and no payload says that they were not. A VEN that
+    answers with an oadrResponse and an error has not taken them: they are owed still, and it is tried again as 9.1.7
+    has it, since what is wrong may be mended.
+    """
+    message = carried.message
+    if carried.parcel.errand is not None or not isinstance(message, m.Response):
+        return ""
+    said = message.response
+    return (
+        "" if said.response_code.startswith("2") else f"{said.response_code} {said.response_description or ''}".strip()
+    )

@@ -22,6 +22,7 @@ from openadr_core.limits import UNANSWERED_SENDS_MAX
 from openadr_core.model.event import DrEvent
 from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
+from openadr_core.oadr2.encode import encode
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import Batch
@@ -288,16 +289,47 @@ async def test_what_may_be_tried_again_is_tried_with_growing_pauses(bench: Bench
     assert 8 <= refusing.asked <= 12, "1, 2, 4 and then every 8 s"
 
 
+@pytest.mark.openadr20b("T8", "T10", "T13", "R50")
+async def test_who_hears_an_event_and_says_no_has_not_taken_it(bench: Bench) -> None:
+    pair = await enrolled_pair(bench)
+    ven_id = pair.session.memory.ven_id
+    no = m.Response(response=m.EiResponse(response_code="459", response_description="not signed"), ven_id=ven_id)
+    refusing = Refusing(pair, 200, encode(no))
+    pair.pusher._carrier = refusing
+    event = await bench.write_event()
+    await _alone(pair, 60)
+    assert 8 <= refusing.asked <= 12, "as often as where it fails"
+    assert [one.detail for one in bench.notices if one.kind == "push refused"] == ["459 not signed"]
+    async with bench.store.view() as view:
+        (state,) = (await view.pushes.of_parties([ven_id])).values()
+    assert state.outcome == "459 not signed"
+    assert (await bench.row_of(event)).fetched_at is None
+    pair.pusher._carrier = pair
+    await pair.run(LONGEST.total_seconds() + 2)
+    assert (await bench.row_of(event)).answered_at is not None
+
+
+@pytest.mark.openadr20b("T13")
+async def test_who_says_yes_where_nothing_need_be_said_has_taken_it(bench: Bench) -> None:
+    pair = await enrolled_pair(bench)
+    yes = m.Response(response=m.EiResponse(response_code="200"), ven_id=pair.session.memory.ven_id)
+    pair.pusher._carrier = refusing = Refusing(pair, 200, encode(yes))
+    event = await bench.write_event()
+    await pair.push()
+    assert (refusing.asked, (await bench.row_of(event)).fetched_at) == (1, bench.now)
+
+
 class Refusing:
-    def __init__(self, pair: PushedPair, status: int) -> None:
+    def __init__(self, pair: PushedPair, status: int, body: bytes = b"<nobody/>") -> None:
         self._pair = pair
         self._status = status
+        self._body = body
         self.asked = 0
 
     async def carry(self, parcel: Parcel) -> Response:
         del parcel
         self.asked += 1
-        return Response(status=self._status, body=b"<nobody/>")
+        return Response(status=self._status, body=self._body)
 
 
 @pytest.mark.openadr20b("R57", "R61", "T10", "N3")

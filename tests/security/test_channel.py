@@ -2,12 +2,14 @@
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,9 +18,11 @@ from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer, peer_of
 from openadr_core.model.party import SignatureRule
 from openadr_core.oadr2 import messages as m
+from openadr_core.oadr2.decode import decode
 from openadr_core.oadr2.encode import encode
 from openadr_core.oadr2.http_rules import BASE, VTN_SERVICES
 from openadr_core.oadr2.xmldsig import verify
+from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.tls import server_context
 from openadr_core.xml.parse import parse
@@ -82,7 +86,7 @@ async def test_nor_does_any_of_a_ven_that_is_pushed_to() -> None:
         await server.close()
 
 
-# -- T12: a certificate that was stolen ------------------------------------------------------
+# -- over real TLS ---------------------------------------------------------------------------
 
 
 @dataclass
@@ -131,8 +135,10 @@ async def enrolled(doors: Doors, kind: str = "ecc") -> SigningVen:
     return await doors.signing.add_party("ven-one", kind)
 
 
-def client_of(doors: Doors, kind: str, *, suites: str = "", version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-    chain = doors.tls.chain(f"openadr-{kind}-ven")
+def client_of(
+    doors: Doors, kind: str, *, name: str = "party", suites: str = "", version: ssl.TLSVersion | None = None
+) -> ssl.SSLContext:
+    chain = doors.tls.chain(f"openadr-{kind}-ven", name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for each in ("rsa", "ecc"):
         context.load_verify_locations(doors.tls.trust(each))
@@ -142,6 +148,45 @@ def client_of(doors: Doors, kind: str, *, suites: str = "", version: ssl.TLSVers
     if version is not None:
         context.maximum_version = version
     return context
+
+
+# -- T13: what a proxy would say of a certificate --------------------------------------------
+
+
+def as_a_proxy_says(certificate_pem: bytes) -> dict[str, str]:
+    """Every way in which one is known to: nginx, Envoy, RFC 9440."""
+    der = ssl.PEM_cert_to_DER_cert(certificate_pem.decode().partition("-----END")[0] + "-----END CERTIFICATE-----\n")
+    escaped = quote(certificate_pem.decode())
+    return {
+        "X-SSL-Client-Cert": escaped, "X_SSL_Client_Cert": escaped, "X-Client-Cert": escaped,
+        "X-SSL-Client-Verify": "SUCCESS", "X-SSL-Client-Fingerprint": sha256(der).hexdigest(),
+        "X-Forwarded-Client-Cert": f'Hash={sha256(der).hexdigest()};Cert="{escaped}"', "X-Forwarded-Proto": "https",
+        "Client-Cert": f":{b64encode(der).decode()}:",
+    }  # fmt: skip
+
+
+@pytest.mark.openadr20b("R517", "S3", "S6")
+async def test_no_header_stands_for_a_certificate(doors: Doors) -> None:
+    """There is no listener behind a proxy: who a party is comes from the handshake, and from nothing else."""
+    ven = await enrolled(doors)
+    forged = XML | as_a_proxy_says(doors.tls.chain("openadr-ecc-ven").certificate.read_bytes())
+    poll = encode(m.Poll(ven_id=ven.party_id))
+    app = parties_app(doors.signing.vtn.vtn, lambda: doors.signing.vtn.now)
+    bare = await serve(app, host="127.0.0.1", port=0, tls=None)
+    try:
+        async with httpx.AsyncClient(base_url=bare.url) as client:
+            answer = await client.post(f"{BASE}OadrPoll", content=poll, headers=forged)
+            assert (answer.status_code, answer.content) == (403, b"403 Forbidden\n")
+    finally:
+        await bare.close()
+    async with doors.party(client_of(doors, "ecc", name="thief")) as client:
+        stolen = await client.post(f"{BASE}OadrPoll", content=poll, headers=forged)
+    async with doors.party(client_of(doors, "ecc")) as client:
+        own = await client.post(f"{BASE}OadrPoll", content=poll, headers=forged)
+    assert [code_of(decode(one.content, load_schema())) for one in (stolen, own)] == ["463", "200"]
+
+
+# -- T12: a certificate that was stolen ------------------------------------------------------
 
 
 @pytest.mark.openadr20b("S6", "R516", "R517")

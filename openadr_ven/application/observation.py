@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from openadr_ven.dispatch.baseline import meter_before
 from openadr_ven.domain.held import Metered
-from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, gateways
+from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, Rows, gateways
 from openadr_ven.fleet.headroom import SILENT_AFTER_S
-from openadr_ven.gateways.contract import TelemetryFlag, TelemetryFrame
+from openadr_ven.gateways.contract import ALARMS_FROM_BIT, TelemetryFlag, TelemetryFrame
 
 VEHICLES = (DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER)
 RING_SPARE_S = 30
@@ -27,6 +27,7 @@ PLAUSIBLE, PLAUSIBLE_W = 1.1, 50.0
 """Over its rating by a tenth, and what its own electronics take, a reading is a meter's inaccuracy."""
 QUARANTINE_S = 3_600.0
 """A device whose meter once told what cannot be is planned without for so long; its readings are kept."""
+ALL = slice(None)
 SUMS_S = 3_600
 """Longer than a VEN is down in any outage that still leaves a report worth filling."""
 
@@ -40,6 +41,8 @@ class Observation:
         self.started_s = started_s
         self.held = np.zeros(fleet.size, dtype=np.bool_)
         """The device says that it follows a command."""
+        self.alarms = np.zeros(fleet.size, dtype=np.uint16)
+        """By row, what the device says is wrong with it (``gateways.contract.ALARMS_MAX``)."""
         self.sequence = np.zeros(fleet.size, dtype=np.int64)
         """The newest command that the row's last sample had seen."""
         self._quarantined_until_s = np.full(fleet.size, -np.inf)
@@ -98,11 +101,11 @@ class Observation:
         self._newly_quarantined += int((self._quarantined_until_s[rows] <= now_s).sum())
         self._quarantined_until_s[rows] = now_s + QUARANTINE_S
 
-    def live(self, now: datetime) -> Mask:
+    def live(self, now: datetime, rows: Rows | slice = ALL) -> Mask:
         """Rows whose last sample is young enough to act on."""
-        now_s = now.timestamp()
-        silent = np.maximum(now_s - self.state.heard_at_s, now_s - self.state.measured_at_s) > SILENT_AFTER_S
-        return self.state.online & ~silent
+        now_s, state = now.timestamp(), self.state
+        silent = np.maximum(now_s - state.heard_at_s[rows], now_s - state.measured_at_s[rows]) > SILENT_AFTER_S
+        return np.asarray(state.online[rows] & ~silent)
 
     def meter_before(self, before: datetime) -> Floats:
         """Each row's mean over the baseline window that ended then."""
@@ -192,6 +195,7 @@ class Observation:
         state.online[rows] = flags & TelemetryFlag.ONLINE != 0
         state.override[rows] = flags & TelemetryFlag.OVERRIDE != 0
         self.held[rows] = flags & TelemetryFlag.HELD != 0
+        self.alarms[rows] = flags >> ALARMS_FROM_BIT
         state.measured_at_s[rows] = measured_s
         state.heard_at_s[rows] = heard_s
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from openadr_core.limits import REPORT_INTERVALS_MAX
+from openadr_ven.application.device_metering import DEVICES, DeviceMeters
 from openadr_ven.application.history_reporting import due_steps, history_readings, span_of
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.offered import OfferedLog, SetpointLog
@@ -52,8 +53,12 @@ class ReportRound:
 
 
 class Reporter:
-    def __init__(self, *, seen: Observation, resources: Resources, kept: Kept, now: datetime) -> None:
+    def __init__(
+        self, *, seen: Observation, resources: Resources, kept: Kept, now: datetime, devices: DeviceMeters | None = None
+    ) -> None:
+        """``devices``: those that the VTN knows one by one."""
         self._seen = seen
+        self._devices = devices
         self._resources = resources
         self._kept = kept
         self._started_at = now
@@ -100,6 +105,8 @@ class Reporter:
             offered=self.offered,
             setpoints=self.setpoints,
         )
+        if self._devices is not None:
+            self._devices.look(now)
         if self._log.is_due(now):
             sample = self._sample(normal_w, now)
             await unit.add_status_sample(sample)
@@ -159,7 +166,9 @@ class Reporter:
             readings = history_readings(request, await unit.history(since, until), since)
             return [DueReport(wanted=wanted, readings=readings, finished=True)]
         found: Iterator[DueReport]
-        if request.specifier_id == STATUS:
+        if request.specifier_id == DEVICES and self._devices is not None:
+            found = self._devices.due(wanted, now=now)
+        elif request.specifier_id == STATUS:
             found = due_statuses(wanted, self._log, now=now)
         else:
             found = due_reports(wanted, meter, now=now)

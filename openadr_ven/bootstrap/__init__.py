@@ -30,6 +30,7 @@ from openadr_ven.adapters.sql.store import SqlStore, open_migrated
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
+from openadr_ven.application.device_metering import DeviceMeters
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.offering import kept_promises, look
 from openadr_ven.application.ports import Journal
@@ -39,6 +40,7 @@ from openadr_ven.application.status_reporting import Resources
 from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
 from openadr_ven.bootstrap.sep2 import speak_sep2
+from openadr_ven.bootstrap.sep2_devices import device_meters
 from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
@@ -182,10 +184,18 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     rules = _control_settings(settings, envelope)
     control = Control(settings=rules, seen=seen, commands=Commands(fleet), now=now)
     resources = resources_of(fleet, settings.fleet.name)
-    reporter = Reporter(seen=seen, resources=Resources(fleet=fleet, names=resources), kept=_kept(settings), now=now)
+    meters = device_meters(settings, seen)
+    managed = settings.sep2 is not None and settings.sep2.devices is not None
+    reporter = Reporter(
+        seen=seen,
+        resources=Resources(fleet=fleet, names=resources),
+        kept=_kept(settings),
+        now=now,
+        devices=meters if managed else None,
+    )
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
-    speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice)
+    speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice, meters=meters)
     parts.push_async_callback(speaking.close)
     gateways = MqttGateways(_broker(settings), rng=dice, settle_by_caller=True)
     agent = Agent(
@@ -237,9 +247,10 @@ def _speaking(
     *,
     clock: SystemClock,
     dice: random.Random,
+    meters: DeviceMeters,
 ) -> Speaking:
     if settings.sep2 is not None:
-        return speak_sep2(settings, settings.sep2, fleet=fleet, record=record, clock=clock, dice=dice)
+        return speak_sep2(settings, settings.sep2, fleet=fleet, record=record, clock=clock, dice=dice, stand=meters.now)
     resources = resources_of(fleet, settings.fleet.name)
     if settings.oadr3 is not None:
         return speak_oadr3(settings, settings.oadr3, resources=resources, record=record, clock=clock, dice=dice)

@@ -99,6 +99,13 @@ class TelemetryFlag(IntFlag):
     """The device follows a command now; cleared when it is back at its default."""
 
 
+ALARMS_FROM_BIT = 5
+ALARMS_MAX = 0x7FF
+"""The bits above are the device's alarms, in the order of IEEE 2030.5's alarmStatus: over-current, over- and
+under-voltage, over- and under-frequency, voltage and current imbalance, emergency (local, remote), low input power,
+phase rotation."""
+
+
 class GatewayState(IntEnum):
     OFFLINE = 0
     ONLINE = 1

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from openadr_core.errors import ConfigError
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, Mode
 from openadr_ven.gateways.contract import (
+    ALARMS_FROM_BIT,
+    ALARMS_MAX,
     AckFrame,
     AckState,
     CommandFrame,
@@ -66,6 +68,7 @@ class Edge:
         """What each device has confirmed last."""
         self._setpoint_w = np.zeros(size)
         self._until_s = np.zeros(size)
+        self._alarms = np.zeros(size, dtype=np.int64)
         self._in_flight = np.zeros(size, dtype=np.bool_)
         self._unanswered = np.zeros(size, dtype=np.bool_)
         """Its command was acknowledged RECEIVED, and what became of it is still to be said."""
@@ -156,6 +159,7 @@ class Edge:
             state.temperature_c[row] = reading.temperature_c
             state.plugged[row], state.online[row] = reading.plugged, reading.online
             state.override[row] = reading.override
+            self._alarms[row] = reading.alarms & ALARMS_MAX
             state.measured_at_s[row] = state.heard_at_s[row] = reading.at.timestamp()
 
     def tick(self, now: datetime) -> list[Report]:
@@ -189,6 +193,7 @@ class Edge:
         flags |= np.where(self.state.online, int(TelemetryFlag.ONLINE), 0)
         flags |= np.where(self.state.override, int(TelemetryFlag.OVERRIDE), 0)
         flags |= np.where(self._held(now_s) != Mode.RELEASE, int(TelemetryFlag.HELD), 0)
+        flags |= self._alarms << ALARMS_FROM_BIT
         return flags.astype(np.uint16)
 
     # -- over restarts -----------------------------------------------------------------

@@ -51,6 +51,8 @@ class Reading:
     plugged: bool = True
     online: bool = True
     override: bool = False
+    alarms: int = 0
+    """Bits of IEEE 2030.5's alarmStatus; 0: nothing is wrong, as far as anybody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

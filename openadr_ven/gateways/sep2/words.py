@@ -89,6 +89,7 @@ def reading_of(device_id: str, facts: Facts, *, opted_out: bool, now: datetime) 
         soc=float("nan") if charge is None else charge.value / WHOLE,
         online=not _is_faulty(status),
         override=opted_out or (local is not None and local.value == LOCAL_CONTROL),
+        alarms=0 if status is None else int(status.alarm_status or "0", 16),
     )
 
 

@@ -143,6 +143,12 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alarmed:
+    device: str
+    bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     offset_s: int = 0
     """The server's clock less ours."""
@@ -152,11 +158,24 @@ class Memory:
     """Of our MirrorUsagePoint; empty where there is none."""
     mirror_rate_s: int = 0
     """How often it wants readings, as the agent was told; 0: it was not."""
+    devices_rate_s: int = 0
+    """The same of the meters of devices that we answer for."""
+    alarms: tuple[Alarmed, ...] = ()
+    """Of devices with something wrong, as the server was told (LogEvent)."""
     known: tuple[KnownControl, ...] = ()
     defaults: tuple[KnownDefault, ...] = ()
     told: tuple[Told, ...] = ()
     replies: tuple[Reply, ...] = ()
     """Oldest first."""
+
+    def alarms_of(self, device: str) -> int:
+        return next((one.bits for one in self.alarms if one.device == device), 0)
+
+    def with_alarms(self, device: str, bits: int) -> Self:
+        if bits == self.alarms_of(device):
+            return self
+        others = tuple(one for one in self.alarms if one.device != device)
+        return replace(self, alarms=(*others, Alarmed(device=device, bits=bits)) if bits else others)
 
     def told_of(self, event_id: str) -> Told | None:
         return next((one for one in self.told if one.event.id == event_id), None)

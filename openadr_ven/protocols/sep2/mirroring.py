@@ -5,13 +5,15 @@ Interpretation: power is that of net import: forward flow is what is drawn, and 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from openadr_core.model.report import Quality, Reading, ReportRequest
 from openadr_core.sep2 import metering as m
 from openadr_core.sep2.base import DateTimeInterval
 from openadr_core.sep2.server import DeviceCapability
+from openadr_ven.application.device_metering import DEVICES
 from openadr_ven.application.report_offers import AVAILABLE_POINT, CHARGE_POINT, POWER_POINT, USAGE
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.sep2.calls import Call, Script, fetch_if_there
@@ -37,16 +39,22 @@ def mrid(identity: Identity, *what: str) -> str:
     return f"{digest[:UNIQUE_HEX_DIGITS]}{identity.pen:08d}"
 
 
-def usage_point(identity: Identity, rate_s: int) -> m.MirrorUsagePoint:
+def usage_point(identity: Identity, rate_s: int, device: str = "") -> m.MirrorUsagePoint:
+    """``device``: the LFDI of one that we answer for; empty: the fleet's."""
     kind = m.ReadingType(
         accumulation_behaviour=INSTANTANEOUS, commodity=SECONDARY_METERED, data_qualifier=AVERAGE,
         flow_direction=FORWARD, interval_length=rate_s, kind=POWER, power_of_ten_multiplier=0, uom=WATTS,
     )  # fmt: skip
-    series = m.MirrorMeterReading(mrid=mrid(identity, "power"), description="mean power", reading_type=kind)
+    series = m.MirrorMeterReading(mrid=_mrid(identity, device, "power"), description="mean power", reading_type=kind)
     return m.MirrorUsagePoint(
-        mrid=mrid(identity, "point"), description="fleet", role_flags=ROLE_FLAGS, service_category_kind=ELECTRICITY,
-        status=1, device_lfdi=identity.lfdi, mirror_meter_reading=(series,), post_rate=rate_s,
+        mrid=_mrid(identity, device, "point"), description="device" if device else "fleet", role_flags=ROLE_FLAGS,
+        service_category_kind=ELECTRICITY, status=1, device_lfdi=device or identity.lfdi,
+        mirror_meter_reading=(series,), post_rate=rate_s,
     )  # fmt: skip
+
+
+def _mrid(identity: Identity, device: str, *what: str) -> str:
+    return mrid(identity, *((device,) if device else ()), *what)
 
 
 def find_mirror(capability: DeviceCapability, known: str, identity: Identity, rate_s: int) -> Script[tuple[str, int]]:
@@ -84,19 +92,32 @@ def wanted(rate_s: int, now: datetime) -> ReportRequest:
     )
 
 
+def wanted_of_devices(rate_s: int, now: datetime) -> ReportRequest:
+    """The same of each device that we answer for."""
+    return replace(wanted(rate_s, now), id=f"devices-{rate_s}", specifier_id=DEVICES, r_ids=())
+
+
 def readings_of(batch: Batch, identity: Identity, offset_s: int) -> m.MirrorMeterReading | None:
     """The message, by the server's clock; None where nothing of it is a measured power."""
     power = [one for one in batch.readings if one.r_id == POWER_POINT and one.quality.is_usable]
-    if not power:
-        return None
+    return _message(power, identity, offset_s, "") if power else None
+
+
+def readings_of_device(reading: Reading, identity: Identity, offset_s: int) -> m.MirrorMeterReading:
+    """Of the device that the reading is called after."""
+    return _message([reading], identity, offset_s, reading.r_id)
+
+
+def _message(power: Sequence[Reading], identity: Identity, offset_s: int, device: str) -> m.MirrorMeterReading:
     begins = min(int(one.starts_at.timestamp()) for one in power) + offset_s
     ends = max(int((one.starts_at + one.duration).timestamp()) for one in power) + offset_s
     held = m.MirrorReadingSet(
-        mrid=mrid(identity, "power", str(begins)),
+        mrid=_mrid(identity, device, "power", str(begins)),
         time_period=DateTimeInterval(duration=ends - begins, start=begins),
         reading=tuple(_readings(power, offset_s)),
     )
-    return m.MirrorMeterReading(mrid=mrid(identity, "power"), last_update_time=ends, mirror_reading_set=(held,))
+    series = _mrid(identity, device, "power")
+    return m.MirrorMeterReading(mrid=series, last_update_time=ends, mirror_reading_set=(held,))
 
 
 def post_readings(href: str, message: m.MirrorMeterReading) -> Script[str]:

@@ -20,7 +20,6 @@ from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProt
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.model.opt import Opt
-from openadr_core.model.target import Target
 from openadr_core.oadr2.http_rules import retry_after_s
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
@@ -49,7 +48,6 @@ from openadr_ven.protocols.sep2.discovery import (
     read_programs,
     read_time,
 )
-from openadr_ven.protocols.sep2.meaning import Ratings
 from openadr_ven.protocols.sep2.memory import KnownControl, Memory, Reply
 from openadr_ven.protocols.sep2.presence import Presence
 from openadr_ven.protocols.sep2.settings import Sep2Settings
@@ -105,7 +103,7 @@ class Sep2Session:
         """When we were last asked for a request."""
         self._time_is_fresh = False
         self._away = False
-        self._presence = Presence(identity=settings.identity, rate_s=settings.post_rate_s, ratings=self._ratings)
+        self._presence = Presence(settings)
         self._subscribing = Subscribing(settings.notified_at)
         self._hinted = False
         """Something may have changed since the walk under way was begun."""
@@ -153,7 +151,10 @@ class Sep2Session:
         self._away = True
         self._abandon()
         self._memory, said = tell(
-            replace(self._memory, known=(), defaults=()), own=self._own, targets_of=self._targets, now=self._seen_at
+            replace(self._memory, known=(), defaults=()),
+            own=self._own,
+            targets_of=self._settings.targets_of,
+            now=self._seen_at,
         )
         self._indications.extend(said)
         self._indicate(RegistrationLost(reason="we left", stays_away=True))
@@ -260,7 +261,7 @@ class Sep2Session:
             self._purpose = Purpose.REPLY
             return post_reply(self._memory.replies[self._sent])
         self._purpose = Purpose.PRESENCE
-        script = self._presence.next_script(self._memory, self._place, moment + self._memory.offset_s)
+        script = self._presence.next_script(self._memory, self._place, moment + self._memory.offset_s, now)
         self._indications.extend(self._presence.indications())
         if script is None:
             self._purpose = Purpose.SUBSCRIBE
@@ -290,7 +291,7 @@ class Sep2Session:
                 next_at.append(later)
         if known_now != list(before.known) or replies:
             self._memory = replace(before, known=tuple(known_now), replies=(*before.replies, *replies))
-        self._memory, said = tell(self._memory, own=self._own, targets_of=self._targets, now=now)
+        self._memory, said = tell(self._memory, own=self._own, targets_of=self._settings.targets_of, now=now)
         self._indications.extend(said)
         offset = timedelta(seconds=self._memory.offset_s)
         self._look_at = datetime.fromtimestamp(min(next_at), UTC) - offset if next_at else FAR
@@ -370,8 +371,7 @@ class Sep2Session:
         own_href = place.devices[0].href or ""
         is_known = self._memory.own_href == own_href
         if is_new:
-            ours = [one for one in place.devices if self._is_ours(lfdi_of(one, self._settings.identity))]
-            self._presence.registered(ours)
+            self._presence.begin_anew()
             self._indicate(
                 Registered(
                     ven_id=self._own, vtn_id=self._settings.speech.url, registration_id=own_href, renewed=is_known
@@ -379,8 +379,8 @@ class Sep2Session:
             )
         if not is_known:
             # A new registration: the agent has forgotten what readings were wanted.
-            self._memory = replace(self._memory, own_href=own_href, mirror_href="", mirror_rate_s=0)
-        self._presence.look_again()
+            self._memory = replace(self._memory, own_href=own_href, mirror_href="", mirror_rate_s=0, devices_rate_s=0)
+        self._presence.found(place)
 
     def _took_time(self, offset_s: int | None, now: datetime) -> None:
         del now
@@ -397,13 +397,13 @@ class Sep2Session:
         devices = [
             Device(
                 lfdi=lfdi,
-                ratings=self._ratings(lfdi),
+                ratings=self._settings.ratings_of(lfdi),
                 category=int(one.device_category or "0", CATEGORY_BASE),
-                load_classes=self._load_classes(lfdi),
+                load_classes=self._settings.load_classes_of(lfdi),
                 programs=programs.by_device.get(lfdi, ()),
             )
             for one in self._place.devices
-            if self._is_ours(lfdi := lfdi_of(one, self._settings.identity))
+            if self._settings.is_ours(lfdi := lfdi_of(one, self._settings.identity))
         ]
         self._memory = take_programs(self._memory, devices, now=self._moment(now), dice=self._dice)
         self._subscribing.want((*self._place.watchable, *programs.watchable))
@@ -459,21 +459,6 @@ class Sep2Session:
     def _moment(self, now: datetime) -> int:
         """By the server's clock."""
         return int(now.timestamp()) + self._memory.offset_s
-
-    def _is_ours(self, lfdi: str) -> bool:
-        return lfdi == self._own or lfdi in self._settings.managed
-
-    def _ratings(self, lfdi: str) -> Ratings:
-        managed = self._settings.managed.get(lfdi)
-        return self._settings.ratings if managed is None else managed.ratings
-
-    def _load_classes(self, lfdi: str) -> tuple[str, ...]:
-        managed = self._settings.managed.get(lfdi)
-        return self._settings.load_classes if managed is None else managed.load_classes
-
-    def _targets(self, lfdi: str) -> tuple[Target, ...]:
-        managed = self._settings.managed.get(lfdi)
-        return () if managed is None else managed.targets
 
     def _pace(self, rate_s: int) -> timedelta:
         return timedelta(seconds=rate_s) * (1 + self._dice.uniform(0.0, self._settings.poll_jitter))

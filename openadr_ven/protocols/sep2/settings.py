@@ -1,14 +1,18 @@
 """What a session of IEEE 2030.5 is told when it is made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from openadr_core.model.target import Target
+from openadr_ven.application.device_metering import DeviceNow
 from openadr_ven.protocols.sep2.calls import Speech
 from openadr_ven.protocols.sep2.identity import Identity
 from openadr_ven.protocols.sep2.meaning import Ratings
 from openadr_ven.protocols.sep2.mirroring import POST_RATE_S
+
+WHOLE_FLEET = ""
+"""In the place of an LFDI, where the server knows no device besides ourselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +29,25 @@ class Sep2Settings:
     """How often we would post readings; the server's word counts."""
     managed: Mapping[str, "ManagedDevice"]
     """Those that we answer for besides ourselves, by LFDI."""
+    stand: Callable[[str, datetime], DeviceNow] | None = None
+    """How a device stands, by LFDI, or ``WHOLE_FLEET``; None: nobody knows."""
     notified_at: str = ""
     """Where the server tells us of changes, with a path that nobody can guess; empty: nowhere."""
     poll_jitter: float = 0.0
     longest_pause_s: float = 300.0
     enrolment_retry: timedelta
+
+    def is_ours(self, lfdi: str) -> bool:
+        return lfdi == self.identity.lfdi or lfdi in self.managed
+
+    def ratings_of(self, lfdi: str) -> Ratings:
+        return self.ratings if lfdi not in self.managed else self.managed[lfdi].ratings
+
+    def load_classes_of(self, lfdi: str) -> tuple[str, ...]:
+        return self.load_classes if lfdi not in self.managed else self.managed[lfdi].load_classes
+
+    def targets_of(self, lfdi: str) -> tuple[Target, ...]:
+        return () if lfdi not in self.managed else self.managed[lfdi].targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from openadr_core.model.report import Quality
 from openadr_core.sep2 import der as d
 from openadr_core.sep2.devices import EndDevice
 from openadr_core.sep2.power import active_power, watt_hours
+from openadr_ven.application.device_metering import DeviceNow
 from openadr_ven.application.report_offers import AVAILABLE_POINT, CHARGE_POINT, POWER_POINT
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.sep2.calls import Call, Script, whole_list
@@ -21,6 +22,8 @@ VPP_MODES = "01"
 OPERATING = f"{1 << 0 | 1 << 1 | 1 << 2:02X}"
 """Connected, available and operating."""
 OPERATIONAL = 2
+LOCAL, REMOTE = 0, 1
+"""Of LocalControlModeStatus."""
 NO_RAMP_LIMIT = 0
 WHOLE = 10_000
 """PerCent counts hundredths."""
@@ -37,6 +40,10 @@ class Standing:
     """None where nobody had looked."""
     charge: float | None = None
     """Share of full of all storage, from 0 to 1; None where nobody had looked, or nothing is stored."""
+    overridden: bool = False
+    """Its owner's hand is on it."""
+    alarms: int = 0
+    """Bits of alarmStatus."""
 
 
 def standing_of(batch: Batch, offset_s: int) -> Standing | None:
@@ -57,6 +64,15 @@ def standing_of(batch: Batch, offset_s: int) -> Standing | None:
     )
 
 
+def standing_now(now: DeviceNow, at: int) -> Standing | None:
+    """Of a device by itself. Interpretation: of one that cannot be reached nothing is said: what it told holds."""
+    if not now.online:
+        return None
+    return Standing(
+        at=at, available_w=now.available_w, charge=now.charge, overridden=now.overridden, alarms=now.alarms
+    )  # fmt: skip
+
+
 def describe(device: EndDevice, ratings: Ratings, now: int) -> Script[d.DER | None]:
     """Put what the device can and is set to; where its DER is, None where it has none. ``now`` is the server's."""
     if device.der_list_link is None:
@@ -75,7 +91,10 @@ def describe(device: EndDevice, ratings: Ratings, now: int) -> Script[d.DER | No
 def tell(der: d.DER, standing: Standing) -> Script[None]:
     """Put how it stands, and what it could do."""
     if der.der_status_link is not None:
+        mode = LOCAL if standing.overridden else REMOTE
         status = d.DERStatus(
+            alarm_status=_hex(standing.alarms),
+            local_control_mode_status=d.LocalControlModeStatusType(date_time=standing.at, value=mode),
             reading_time=standing.at,
             gen_connect_status=d.ConnectStatusType(date_time=standing.at, value=OPERATING),
             operational_mode_status=d.OperationalModeStatusType(date_time=standing.at, value=OPERATIONAL),
@@ -117,3 +136,9 @@ def settings_of(ratings: Ratings, now: int) -> d.DERSettings:
         doe_modes_enabled=DOE_MODES,
         vpp_modes_enabled=VPP_MODES,
     )
+
+
+def _hex(bits: int) -> str:
+    """Two digits for each byte, and no more bytes than it takes."""
+    text = f"{bits:X}"
+    return text if len(text) % 2 == 0 else f"0{text}"

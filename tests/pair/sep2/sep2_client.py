@@ -14,6 +14,7 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.timeline import segments
 from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.datafiles import load_schema
+from openadr_ven.application.device_metering import DeviceNow
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import HeldEvent
 from openadr_ven.domain.records import from_record
@@ -133,6 +134,7 @@ def ruling(event: DrEvent, now: datetime) -> list[tuple[SignalKind, float]]:
 def settings_of(
     peer: Peer, *, dcap: str = "/dcap", pin: int | None = None, registers: bool = False,
     managed: Mapping[str, ManagedDevice] | None = None, notified_at: str = "",
+    stand: Callable[[str, datetime], DeviceNow] | None = None,
 ) -> Sep2Settings:  # fmt: skip
     return Sep2Settings(
         dcap=dcap,
@@ -141,6 +143,7 @@ def settings_of(
         ratings=RATINGS,
         load_classes=("Thermostat", "Water_Heater"),
         managed=managed or {},
+        stand=stand,
         notified_at=notified_at,
         enrolment_retry=timedelta(seconds=30),
     )

@@ -16,7 +16,8 @@ from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.http_armour import serve
 from openadr_core.shell.tls import server_context
 from openadr_ven.adapters.fleet_source import open_fleet
-from openadr_ven.bootstrap.sep2 import managed_devices, ratings_of, speak_sep2
+from openadr_ven.bootstrap.sep2 import speak_sep2
+from openadr_ven.bootstrap.sep2_devices import managed_devices, ratings_of
 from openadr_ven.bootstrap.speaking import Speaking
 from openadr_ven.fleet.columns import Fleet
 from openadr_ven.protocols.sep2 import Ratings

@@ -10,6 +10,7 @@ import pytest
 from openadr_core.errors import ConfigError
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Mode
 from openadr_ven.gateways.contract import (
+    ALARMS_FROM_BIT,
     AckFrame,
     AckState,
     CommandFrame,
@@ -256,3 +257,11 @@ def test_a_record_of_other_devices_is_left_aside(fleet: Fleet, now: datetime) ->
 def test_a_gateway_that_the_fleet_does_not_know_is_a_wrong_setting(fleet: Fleet) -> None:
     with pytest.raises(ConfigError, match="no 'acme-9'"):
         Edge(fleet, "acme-9", LETS_GO)
+
+
+def test_alarms_are_told_as_long_as_they_last(fleet: Fleet, now: datetime) -> None:
+    edge, over_voltage = ready(fleet, now), 1 << 1
+    name = str(edge.fleet.device_id[0])
+    for moment, alarms in ((now + second(1), over_voltage), (now + second(2), 0)):
+        edge.hear([Reading(device_id=name, at=moment, power_w=1.0, alarms=alarms)])
+        assert telemetry(edge, moment)[int(edge.fleet.slot[0])][1] >> ALARMS_FROM_BIT == alarms

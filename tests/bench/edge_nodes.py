@@ -82,6 +82,7 @@ RELEASE = [{{ topic = "home/{number}/set", payload = "0", echo = {{ topic = "hom
 ECHO = '{{ topic = "home/{number}/power", value = "{{setpoint_w}}" }}'
 HEARD_LATER_S = 2.0
 SHOWN_EVERY_S = 5.0
+ANSWERS_S = 120.0
 NODE = ("node", "mosquitto")
 MANY = 10_000
 """Fewer say nothing of what one costs."""
@@ -137,7 +138,7 @@ async def _measure(lab: Lab, edge: Edge, wait_s: float, say: bool) -> Edge:
         operator = OperatorApi(lab.vtn / "operator.toml")
         _enrol(lab, operator)
         await asyncio.sleep(BASELINE_S + HEARD_LATER_S)
-        posted_s = await _told(lab, operator, edge, wait_s, say)
+        posted_s = await _told(lab, operator, edge, say)
         edge.memory_mib = _by_kind({name: one.memory_info().rss / 2**20 for name, one in _processes(lab)})
         for name in [one for kind in ("homes", "node") for one in lab.processes.running if one.startswith(kind)]:
             lab.processes.stop(name)
@@ -208,7 +209,7 @@ def _enrol(lab: Lab, operator: OperatorApi) -> None:
     lab.processes.wait_until("the VEN to register", lambda: bool(party().get("registered_at")), wait_s=60)
 
 
-async def _told(lab: Lab, operator: OperatorApi, edge: Edge, wait_s: float, say: bool) -> float:
+async def _told(lab: Lab, operator: OperatorApi, edge: Edge, say: bool) -> float:
     """Post the event, and watch what the nodes tell the VEN; when it was posted."""
     (program,) = (one["id"] for one in operator.list("programs") if one["programName"] == PROGRAM)
     wanted = {
@@ -230,7 +231,7 @@ async def _told(lab: Lab, operator: OperatorApi, edge: Edge, wait_s: float, say:
     posted_s = time.time()
     await asyncio.to_thread(operator.write, "POST", "events", json.dumps(wanted).encode())
     edge.operator_s = time.time() - posted_s
-    await _until(lab, "homes have acknowledged", lambda: len(heard), edge.homes, wait_s=wait_s, say=say)
+    await _until(lab, "homes have acknowledged", lambda: len(heard), edge.homes, wait_s=ANSWERS_S, say=say)
     pipe.close()
     edge.cpu_s = _by_kind({name: spent - before_s[name] for name, spent in _cpu_s(lab).items()})
     edge.ven_s = np.array(list(heard.values())) - posted_s

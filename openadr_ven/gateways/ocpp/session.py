@@ -18,6 +18,7 @@ from ocpp.routing import on
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import Reason
 from openadr_ven.gateways.edge.driver import Hear, Order
+from openadr_ven.gateways.ocpp.courtesies import with_courtesies
 from openadr_ven.gateways.ocpp.profiles import Version, profile_of, release_of, rfc3339
 from openadr_ven.gateways.ocpp.station import Station
 
@@ -48,6 +49,8 @@ class Session:
     version: Version
     messages: Any
     """The package's module of calls."""
+    results: Any
+    """Of answers."""
 
     def __init__(
         self,
@@ -145,11 +148,12 @@ class Session:
             self.say()
 
 
+@with_courtesies
 class Session16(Session, v16.ChargePoint):
     """OCPP 1.6 over JSON."""
 
     version = Version.V16
-    messages = v16.call
+    messages, results = v16.call, v16.call_result
 
     async def greet(self) -> None:
         unit = "ChargingScheduleAllowedChargingRateUnit"
@@ -210,8 +214,6 @@ class Session16(Session, v16.ChargePoint):
 
 class Session2(Session):
     """OCPP 2.0.1 and 2.1."""
-
-    results: Any
 
     async def greet(self) -> None:
         rate_unit = {"component": {"name": "SmartChargingCtrlr"}, "variable": {"name": "RateUnit"}}
@@ -278,17 +280,14 @@ class Session2(Session):
         # Interpretation: we make no schedule ahead of time for a vehicle; what we want of it comes as a profile.
         return self.results.NotifyEVChargingNeeds(status="Processing")
 
-    @on("SecurityEventNotification")
-    def on_security_event(self, **event: Any) -> Any:
-        log.warning("security event", station=self.station.identity, type=event.get("type"))
-        return self.results.SecurityEventNotification()
 
-
+@with_courtesies
 class Session201(Session2, v201.ChargePoint):
     version = Version.V201
     messages, results = v201.call, v201.call_result
 
 
+@with_courtesies
 class Session21(Session2, v21.ChargePoint):
     version = Version.V21
     messages, results = v21.call, v21.call_result

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 
 import structlog
 from aiohttp import web
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from openadr_core.errors import ConfigError
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES
@@ -79,12 +78,12 @@ from openadr_vtn.settings import (
 log = structlog.get_logger(__name__)
 
 PROGRAM = "openadr-vtn"
-LAST_SEEN_WRITTEN_S = 1
-METRICS_REFRESHED_S = 10
+LAST_SEEN_WRITTEN = timedelta(seconds=1)
+METRICS_REFRESHED = timedelta(seconds=10)
 NONCE_BYTES = 16
-REPORTS_FORGOTTEN_S = 3600
-PROVIDER_ASKED_S = 600
-NONCES_FORGOTTEN_S = 10
+REPORTS_FORGOTTEN = timedelta(hours=1)
+PROVIDER_ASKED = timedelta(minutes=10)
+NONCES_FORGOTTEN = timedelta(seconds=10)
 Listening = PartiesSettings | OperatorSettings | ConsoleSettings | Oadr3Settings | Sep2Settings
 
 
@@ -97,7 +96,6 @@ class Vtn:
     console_url: str
     """With the token that opens it: for the operator's eyes."""
     _store: SqlStore
-    _scheduler: AsyncIOScheduler
     _ticks: Ticks
     _directory: Directory
     _watchdog: asyncio.Task[None]
@@ -121,9 +119,8 @@ class Vtn:
 
     async def close(self) -> None:
         """Stop listening, let what is in progress end, write down what is only in memory."""
-        self._scheduler.shutdown(wait=False)
         self._watchdog.cancel()
-        await self._ticks.ended()
+        await self._ticks.close()
         await self._fan_out.close()
         await self._pusher.close()
         await self._outbound.close()
@@ -185,18 +182,16 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         listeners=listeners,
         console_url=f"{listeners['console'].url}/?token={gate.token}",
         _store=store,
-        _scheduler=_wake(
+        _ticks=_wake(
             directory,
             store,
             metrics,
             certificates,
             clock.now,
-            ticks=(ticks := Ticks()),
             settings=settings,
             notifiers=notifiers,
             provider=provider,
         ),
-        _ticks=ticks,
         _directory=directory,
         _watchdog=asyncio.create_task(watchdog.run()),
         _fan_out=fan_out,
@@ -426,30 +421,22 @@ def _wake(
     certificates: OwnCertificates,
     now: Callable[[], datetime],
     *,
-    ticks: Ticks,
     settings: Settings,
     notifiers: Notifiers,
     provider: Provider | None,
-) -> AsyncIOScheduler:
-    """Jobs that only wake: what is due is in the store or derived from it, so none may be lost to a late tick."""
-    scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
-    seen = ticks.soundly("write last seen", directory.write_last_seen)
-    scheduler.add_job(seen, "interval", seconds=LAST_SEEN_WRITTEN_S)
-    refresh = ticks.soundly("refresh metrics", lambda: refresh_metrics(store, metrics, now()))
-    scheduler.add_job(refresh, "interval", seconds=METRICS_REFRESHED_S)
-    forget = ticks.soundly("forget nonces", lambda: forget_nonces(store, now()))
-    scheduler.add_job(forget, "interval", seconds=NONCES_FORGOTTEN_S)
+) -> Ticks:
+    ticks = Ticks()
+    ticks.every(LAST_SEEN_WRITTEN, "write last seen", directory.write_last_seen)
+    ticks.every(METRICS_REFRESHED, "refresh metrics", lambda: refresh_metrics(store, metrics, now()))
+    ticks.every(NONCES_FORGOTTEN, "forget nonces", lambda: forget_nonces(store, now()))
     keep = timedelta(days=settings.reports.keep_days)
-    retain = ticks.soundly("forget reports", lambda: forget_reports(store, now(), keep=keep))
-    scheduler.add_job(retain, "interval", seconds=REPORTS_FORGOTTEN_S)
-    forget_changes = ticks.soundly("forget changes", notifiers.forget)
-    scheduler.add_job(forget_changes, "interval", seconds=REPORTS_FORGOTTEN_S)
-    scheduler.add_job(certificates.remind, "interval", days=1)
+    ticks.every(REPORTS_FORGOTTEN, "forget reports", lambda: forget_reports(store, now(), keep=keep))
+    ticks.every(REPORTS_FORGOTTEN, "forget changes", notifiers.forget)
+    ticks.every(timedelta(days=1), "remind of certificates", certificates.remind)
     if provider is not None:
-        ask = ticks.soundly("ask the identity provider", provider.ask)
-        scheduler.add_job(ask, "interval", seconds=PROVIDER_ASKED_S, next_run_time=now())
-    scheduler.start()
-    return scheduler
+        ticks.every(PROVIDER_ASKED, "ask the identity provider", provider.ask, first_at=now())
+    ticks.start()
+    return ticks
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

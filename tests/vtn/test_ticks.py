@@ -1,12 +1,12 @@
 """What a clock wakes: it outlives a tick that fails, and what runs when the clock stops is finished."""
 
 import asyncio
-from datetime import UTC, datetime
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from datetime import UTC, datetime, timedelta
 
 from openadr_core.errors import Unavailable
 from openadr_vtn.adapters.ticks import Ticks
+
+HOUR = timedelta(hours=1)
 
 
 async def test_what_runs_when_the_clock_is_shut_down_comes_to_its_end() -> None:
@@ -17,29 +17,34 @@ async def test_what_runs_when_the_clock_is_shut_down_comes_to_its_end() -> None:
         await may_end.wait()
         done.append("committed")
 
-    ticks, scheduler = Ticks(), AsyncIOScheduler()
-    scheduler.add_job(ticks.soundly("commit", commit), "interval", seconds=3600, next_run_time=datetime.now(UTC))
-    scheduler.start()
+    ticks = Ticks()
+    ticks.every(HOUR, "commit", commit, first_at=datetime.now(UTC))
+    ticks.start()
     await asyncio.wait_for(began.wait(), 10)
-    scheduler.shutdown(wait=False)
-    await asyncio.sleep(0)
-    ending = asyncio.create_task(ticks.ended())
-    await asyncio.sleep(0)
+    ending = asyncio.create_task(ticks.close())
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert not ending.done()
     may_end.set()
     await ending
     assert done == ["committed"]
-    await ticks.ended()
 
 
-async def test_a_store_that_is_away_fails_one_tick_alone() -> None:
-    tries = []
+async def test_a_tick_that_finds_the_store_away_is_not_the_last() -> None:
+    tries, twice = [], asyncio.Event()
 
     async def job() -> None:
         tries.append("tried")
+        if len(tries) == 2:
+            twice.set()
         raise Unavailable("gone")
 
-    tick = Ticks().soundly("job", job)
-    await tick()
-    await tick()
-    assert tries == ["tried", "tried"]
+    ticks = Ticks()
+    ticks.every(timedelta(seconds=0.01), "job", job)
+    ticks.every(HOUR, "a job that waits for nothing", lambda: None, first_at=datetime.now(UTC))
+    ticks.start()
+    await asyncio.wait_for(twice.wait(), 10)
+    await ticks.close()
+    count = len(tries)
+    await asyncio.sleep(0.05)
+    assert len(tries) == count

@@ -43,6 +43,7 @@ from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.store import SqlStore, is_new_file, open_migrated, open_store
 from openadr_vtn.adapters.ticks import Ticks, forget_nonces
+from openadr_vtn.adapters.turns import KeyedTurns
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
@@ -166,7 +167,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         throttled = replace(desk, request_throttle=Throttle(settings.oadr3.requests_per_minute))
         served.append((oadr3_app(_believing(provider, throttled)), settings.oadr3, certificates.for_oadr3))
     if settings.sep2 is not None:
-        devices = sep2_server(settings.sep2, store, directory)
+        devices = sep2_server(settings.sep2, store, directory, KeyedTurns())
         app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"), is_strict=settings.sep2.is_strict)
         served.append((app, settings.sep2, certificates.for_sep2))
         notifiers.tell_sep2(settings.sep2.notifications, devices, certificates.for_sep2_notifications)

@@ -329,6 +329,7 @@ class _Sweep:
     _silent: list[tuple[float, _Connection]] = field(default_factory=list)
     _unfinished: list[tuple[float, _Connection, StreamReader]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
+    _next_s: float = 0.0
 
     def watch_silence(self, connection: _Connection) -> None:
         """The head of a first request is due. Later ones fall under the keep-alive time."""
@@ -339,7 +340,8 @@ class _Sweep:
         self._unfinished.append((self.loop.time() + self.limits.body_wait_s, connection, body))
 
     def start(self) -> None:
-        self._timer = self.loop.call_later(SWEEP_S, self._sweep)
+        self._next_s = self.loop.time() + SWEEP_S
+        self._timer = self.loop.call_at(self._next_s, self._sweep)
 
     def stop(self) -> None:
         if self._timer:
@@ -347,11 +349,17 @@ class _Sweep:
 
     def _sweep(self) -> None:
         now_s = self.loop.time()
-        self._silent = [entry for entry in self._silent if entry[1].transport is not None and not entry[1].heard]
+        # What came while we were too busy to read is nobody's silence: thousands of handshakes take us seconds.
+        late_s = now_s - self._next_s
+        self._silent = [
+            (due_s + late_s, connection)
+            for due_s, connection in self._silent
+            if connection.transport is not None and not connection.heard
+        ]
         self._unfinished = [
-            entry
-            for entry in self._unfinished
-            if entry[1].transport is not None and not entry[2].is_eof() and entry[2].exception() is None
+            (due_s + late_s, connection, body)
+            for due_s, connection, body in self._unfinished
+            if connection.transport is not None and not body.is_eof() and body.exception() is None
         ]
         for due_s, connection in self._silent:
             if due_s <= now_s:

@@ -15,7 +15,7 @@ from openadr_core.identity import Peer
 from openadr_core.limits import PENDING_PARTIES_MAX
 from openadr_core.model.party import Party, PartyState
 from openadr_vtn.application.outbox import mailboxes_of
-from openadr_vtn.application.ports import Gather, Store
+from openadr_vtn.application.ports import Gather, Store, UnitOfWork
 from openadr_vtn.domain.delivery import Mailbox, next_due_at
 from openadr_vtn.domain.enrolment import names_of, newcomer, with_end_of
 
@@ -194,10 +194,14 @@ class Directory:
         return replace(standing(party, Mailbox(), now), is_new=is_new)
 
     async def _complete(self, party_id: str, peer: Peer) -> None:
-        async with self._store.unit_of_work() as uow:
+        """Thousands may come for the first time at once, and each with several questions: they share commits."""
+
+        async def note(uow: UnitOfWork) -> None:
             party = await uow.parties.by_id(party_id)
-            if party is not None:
-                await uow.parties.save(with_end_of(party, peer))
+            if party is not None and (seen := with_end_of(party, peer)) != party:
+                await uow.parties.save(seen)
+
+        await self._store.together(party_id, note)
 
     def _remember(self, found: Standing) -> None:
         self._certificates[found.party.id] = tuple(found.party.good_sha256)

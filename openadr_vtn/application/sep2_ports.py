@@ -1,6 +1,7 @@
 """What the store keeps of IEEE 2030.5 (see :mod:`.ports`). Messages are kept as XML of the newest profile we speak."""
 
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -247,3 +248,9 @@ class Sep2Subscriptions(Protocol):
 
     async def forget(self, before: int) -> int:
         """Drop those that were not renewed since; how many they were."""
+
+
+class Turns(Protocol):
+    """Lets those who would make the same thing in one after the other, so that who comes later finds it made."""
+
+    def __call__(self, key: str) -> AbstractAsyncContextManager[object]: ...

@@ -29,6 +29,7 @@ from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.ports import Store
 from openadr_vtn.application.sep2_drafts import Maker
+from openadr_vtn.application.sep2_ports import Turns
 from openadr_vtn.domain.sep2.zone import zone_facts
 from openadr_vtn.protocols.sep2 import Sep2Desk, Sep2Server
 from openadr_vtn.protocols.sep2.scene import Speech
@@ -51,7 +52,7 @@ log = structlog.get_logger(__name__)
 WITH_BODY = frozenset({"POST", "PUT"})
 
 
-def sep2_server(settings: Sep2Settings, store: Store, directory: Directory) -> Sep2Server:
+def sep2_server(settings: Sep2Settings, store: Store, directory: Directory, turns: Turns | None = None) -> Sep2Server:
     zone = ZoneInfo(settings.time_zone)
     spoken = {**PREFIXES, "": SPOKEN[settings.csipaus]}
     desk = Sep2Desk(
@@ -68,7 +69,7 @@ def sep2_server(settings: Sep2Settings, store: Store, directory: Directory) -> S
         in_band=settings.in_band,
         guard_uri=OutboundRules(ports=frozenset(settings.notifications.ports)).check_url,
     )
-    return Sep2Server(store=store, directory=directory, desk=desk)
+    return Sep2Server(store=store, directory=directory, desk=desk, turns=turns)
 
 
 def _own(certificate: Path) -> Peer:

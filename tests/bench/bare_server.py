@@ -22,7 +22,7 @@ async def serve(arguments: argparse.Namespace, body: bytes) -> None:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     chain = Chain(certificate=arguments.certificate, key=arguments.key)
-    tls = server_context("modern-2.0b", [chain], [arguments.trust], arguments.client_certificates)
+    tls = server_context(arguments.preset, [chain], [arguments.trust], arguments.client_certificates)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
@@ -36,6 +36,7 @@ def main() -> None:
     for name in ("--certificate", "--key", "--trust", "--body"):
         parser.add_argument(name, required=True, type=Path)
     parser.add_argument("--content-type", default="application/xml")
+    parser.add_argument("--preset", default="modern-2.0b")
     parser.add_argument("--client-certificates", default="required", choices=["required", "none"])
     arguments = parser.parse_args()
     uvloop.run(serve(arguments, arguments.body.read_bytes()))

@@ -52,7 +52,7 @@ class Holds:
     """For whom, and until when, the same question has the same answer, unless something is written."""
 
     party_id: str = ""
-    """Empty: for whoever has a device in the group that it is about."""
+    """Empty: for whoever has a device in each group that it is about."""
     groups: frozenset[int] = frozenset()
     """Of whose controls, defaults or curves it tells."""
     until: int | None = None

@@ -5,7 +5,7 @@ kept once for all of them, with who may read it beside it; what is about a party
 it. A write takes away what tells of it, and nothing else.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from openadr_vtn.application.ports import Store
@@ -24,6 +24,8 @@ class Kept:
     """The events that it tells of."""
     revision: str = ""
     """Of the groups, when it was made."""
+    made_at: int = 0
+    """A clock that was put back since then ends what holds only until some time."""
 
 
 class KeptAnswers:
@@ -37,6 +39,8 @@ class KeptAnswers:
         """By party: the groups whose members its devices are."""
         self.tree: Tree | None = None
         """All groups; None until somebody has read them."""
+        self.rates: Mapping[str, int] | None = None
+        """Those that operators have set; None until somebody has read them."""
         self._count = 0
         store.subscribe(self._forget)
 
@@ -47,11 +51,12 @@ class KeptAnswers:
             found = self._shared.get(asked)
             if found is None or not found.holds.groups <= self._programs.get(party_id, frozenset()):
                 return None
-        if found.holds.until is not None and now >= found.holds.until:
-            return None
-        if found.holds.groups and found.revision != self._store.revision_of_groups(found.holds.groups):
-            return None
-        return found
+        return found if self._still_holds(found, now) else None
+
+    def _still_holds(self, kept: Kept, now: int) -> bool:
+        if kept.holds.until is not None and not kept.made_at <= now < kept.holds.until:
+            return False
+        return not kept.holds.groups or kept.revision == self._store.revision_of_groups(kept.holds.groups)
 
     def keep(self, party_id: str, lfdi: str, asked: str, kept: Kept) -> None:
         """To be called only if nothing was written since it was read."""
@@ -60,12 +65,13 @@ class KeptAnswers:
             self._forget(None)
         if kept.holds.party_id:
             self._own.setdefault(party_id, {})[lfdi, asked] = kept
-        elif kept.holds.groups:
+        else:
             self._shared[asked] = kept
 
-    def has_shared(self, asked: str) -> bool:
+    def has_shared(self, asked: str, now: int) -> bool:
         """Whether there is an answer for whoever may have it."""
-        return asked in self._shared
+        found = self._shared.get(asked)
+        return found is not None and self._still_holds(found, now)
 
     def programs(self, party_id: str) -> frozenset[int] | None:
         return self._programs.get(party_id)
@@ -78,7 +84,7 @@ class KeptAnswers:
             self._shared.clear()
             self._own.clear()
             self._programs.clear()
-            self.tree = None
+            self.tree = self.rates = None
             self._count = 0
             return
         for party_id in party_ids:

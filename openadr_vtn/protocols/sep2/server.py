@@ -6,6 +6,7 @@ bytes for as long as they hold (:mod:`.kept`).
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from openadr_core.sep2.names import CsipAus
 from openadr_vtn.application.directory import Directory, Standing
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.application.sep2_hearing import hear_reading_of
+from openadr_vtn.application.sep2_ports import Turns
 from openadr_vtn.domain.sep2.registry import EndDevice
 from openadr_vtn.domain.sep2.subscribing import Subscription
 from openadr_vtn.protocols.sep2.http_rules import (
@@ -137,6 +139,12 @@ ROUTES = [
 READING = frozenset({"GET", "HEAD"})
 OPEN = frozenset({capability.capability, capability.time})
 """For the holder of any certificate of a chain that is trusted (1.7)."""
+SHARED = frozenset({
+    capability.time, programs.der_program, programs.der_controls, programs.der_control, programs.active_der_controls,
+    programs.default_control, programs.curves, programs.curve, programs.dr_program, programs.end_device_controls,
+    programs.end_device_control, programs.active_end_device_controls,
+})  # fmt: skip
+"""What is the same for all who may read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +172,13 @@ class _Noted:
 
 
 class Sep2Server:
-    def __init__(self, *, store: Store, directory: Directory, desk: Sep2Desk) -> None:
+    def __init__(self, *, store: Store, directory: Directory, desk: Sep2Desk, turns: Turns | None = None) -> None:
+        """``turns`` lets what many ask for at once be made once; without it each makes its own."""
         self._store = store
         self._directory = directory
         self._desk = desk
         self._kept = KeptAnswers(store)
+        self._turns = turns or (lambda _key: nullcontext())
         self._noted: dict[str, _Noted] = {}
         """By party."""
 
@@ -188,7 +198,10 @@ class Sep2Server:
             asked = _Asked(
                 request=request, peer=peer, speech=speech, handler=handler, numbers=numbers, query=query, now=moment
             )
-            return await self._answered(asked, await self._standing(peer, now, is_open=handler in OPEN))
+            standing = await self._standing(peer, now, is_open=handler in OPEN)
+            if asked.is_read and handler in SHARED:
+                return await self._shared(asked, standing)
+            return await self._answered(asked, standing)
         except HttpRefusal as refusal:
             return _refused(refusal)
 
@@ -209,7 +222,7 @@ class Sep2Server:
         peer = Peer(certificate_sha256="", lfdi=holder.lfdi, sfdi=holder.sfdi, fingerprint_20b="")
         scene = Scene(
             uow=view, desk=self._desk, speech=speech, party=party, peer=peer, now=moment, query=Query(limit=one.limit),
-            rates=await view.registry.rates(), look=_look, programs=self._kept.programs(party.id),
+            rates=await self._rates(view), look=_look, programs=self._kept.programs(party.id),
             groups=self._kept.tree,
         )  # fmt: skip
         kept = await self._of_others(scene, asked, changes) if own and one.limit else None
@@ -226,13 +239,21 @@ class Sep2Server:
 
     async def _of_others(self, scene: Scene, asked: str, changes: int) -> Kept | None:
         """What is kept for members of a group, if the party turns out to have one."""
-        if scene.programs is not None or not self._kept.has_shared(asked):
+        if scene.programs is not None or not self._kept.has_shared(asked, scene.now):
             return None
         await scene.its_programs()
         if self._store.changes() != changes:
             return None
         self._keep_places(scene)
         return self._kept.find(scene.party.id, scene.peer.lfdi, asked, scene.now)
+
+    async def _rates(self, uow: UnitOfWork) -> Mapping[str, int]:
+        if self._kept.rates is not None:
+            return self._kept.rates
+        changes, rates = self._store.changes(), await uow.registry.rates()
+        if self._store.changes() == changes:
+            self._kept.rates = rates
+        return rates
 
     def _keep_places(self, scene: Scene) -> None:
         if scene.programs is not None:
@@ -245,7 +266,23 @@ class Sep2Server:
         self._keep_places(scene)
         if reply.holds is not None:
             revision = self._store.revision_of_groups(reply.holds.groups)
-            self._kept.keep(party_id, scene.peer.lfdi, asked, Kept(reply.holds, body, reply.told, revision))
+            kept = Kept(reply.holds, body, reply.told, revision, scene.now)
+            self._kept.keep(party_id, scene.peer.lfdi, asked, kept)
+
+    async def _shared(self, asked: _Asked, standing: Standing) -> Response:
+        """What many may ask for at once: one of them makes it, the others find it made.
+
+        A thousand who make the same list at once take all that reads the store, and most of them are sent away.
+        """
+        path = asked.request.path
+        async with self._turns(path):
+            if not self._kept.has_shared(path, asked.now):
+                return await self._answered(asked, standing)
+        kept = self._kept.find(standing.party.id, asked.peer.lfdi, path, asked.now)
+        if kept is None:
+            return await self._answered(asked, standing)
+        await self._note_told(standing, kept.told, asked.now)
+        return as_response(Reply(), kept.body)
 
     async def _answered(self, asked: _Asked, standing: Standing) -> Response:
         changes = self._store.changes()
@@ -253,7 +290,7 @@ class Sep2Server:
             scene = Scene(
                 uow=uow, desk=self._desk, speech=asked.speech, party=standing.party, peer=asked.peer, now=asked.now,
                 query=query_of(asked.query), body=asked.request.body,
-                content_type=asked.request.headers.get("content-type", ""), rates=await uow.registry.rates(),
+                content_type=asked.request.headers.get("content-type", ""), rates=await self._rates(uow),
                 look=_look, programs=self._kept.programs(standing.party.id), groups=self._kept.tree,
             )  # fmt: skip
             shared = await self._of_others(scene, asked.request.path, changes) if asked.is_read else None

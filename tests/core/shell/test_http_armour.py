@@ -111,6 +111,19 @@ async def test_the_slow_are_cut_off(kind: str) -> None:
     assert [record["event"] for record in records] == ["slow peer cut off"], "and nothing is blamed on us"
 
 
+async def test_who_spoke_while_we_were_busy_is_answered() -> None:
+    """A crowd that comes back costs seconds of handshakes, in which nobody is read from: that is nobody's silence."""
+    async with running(HASTY) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.sleep(0.1)  # it is accepted, and nothing has been heard of it
+        writer.write(b"GET /echo HTTP/1.1\r\nHost: vtn\r\n\r\n")
+        time.sleep(HASTY.header_wait_s + 2 * SWEEP_S)  # noqa: ASYNC251  # the loop is what is kept busy
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+        assert status(head) == 200
+        writer.close()
+
+
 async def test_a_peer_that_leaves_in_the_middle_is_no_error_of_ours() -> None:
     with structlog.testing.capture_logs() as records:
         async with running() as server:

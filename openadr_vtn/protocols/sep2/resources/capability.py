@@ -38,7 +38,7 @@ async def time(scene: Scene) -> Reply:
         quality=scene.desk.time_quality,
         tz_offset=tz_offset,
     )
-    return Reply(message=message)
+    return Reply(message=message, holds=Holds(until=scene.now + 1))
 
 
 async def self_device(scene: Scene) -> Reply:

@@ -21,6 +21,7 @@ from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.outbound import OutboundRules
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.adapters.turns import KeyedTurns
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
@@ -144,7 +145,7 @@ async def running_server(file: Path, now: datetime) -> AsyncIterator[Sep2Bench]:
     uniques = count(1)
     maker = Maker(pen=PEN, pen_form=PenForm.DECIMAL, new_unique=lambda: next(uniques))
     try:
-        server = Sep2Server(store=store, directory=directory, desk=desk)
+        server = Sep2Server(store=store, directory=directory, desk=desk, turns=KeyedTurns())
         yield Sep2Bench(store=store, server=server, now=now, maker=maker)
     finally:
         await store.close()

@@ -1,10 +1,15 @@
 """Answers that are kept: never other than what would be made, and not made anew for what others write."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import event
 
 from openadr_core.sep2.der import DERStatus
 from openadr_core.sep2.devices import LogEvent
+from openadr_core.sep2.server import Time
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.protocols.sep2 import Sep2Server
@@ -137,3 +142,59 @@ async def test_what_changes_by_itself_is_kept_until_then(sep2: Sep2Bench) -> Non
     answers.keep("p", "l", "/derp/1/derc", Kept(holds, b"x", frozenset(), revision))
     assert answers.find("p", "l", "/derp/1/derc", 99) is not None
     assert answers.find("p", "l", "/derp/1/derc", 100) is None
+
+
+async def test_what_many_ask_for_at_once_is_made_once(sep2: Sep2Bench) -> None:
+    """As after each change of a list that thousands poll: one of them reads the store, the others wait for it."""
+    await sep2.group("top")
+    names = [f"device-{number}" for number in range(30)]
+    clients = [await sep2.enrol(name) for name in names]
+    for name in names:
+        await sep2.device(name, "top")
+    for number in range(48):
+        await sep2.control("top", start=600 * number)
+    for client in clients:
+        assert await client.status("GET", "/derp/1") == 200
+    reads: list[str] = []
+
+    def seen(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "FROM sep2_control " in statement.replace("\n", " "):
+            reads.append(statement)
+
+    reader = sep2.store._engines.reader.sync_engine
+    event.listen(reader, "before_cursor_execute", seen)
+    answers = await asyncio.gather(*(client.ask("GET", "/derp/1/derc?l=48") for client in clients))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert len(reads) == 1
+    stranger = await sep2.enrol("stranger")
+    both = await asyncio.gather(*(one.status("GET", "/derp/1/actderc") for one in (stranger, clients[0])))
+    assert both == [404, 200], "who waits for another's answer gets it only if it may read it"
+
+
+async def test_the_time_is_kept_for_its_second_and_the_rates_until_they_change(sep2: Sep2Bench) -> None:
+    client = await sep2.enrol("one")
+    first = await client.get("/tm", Time)
+    sep2.later(0.5)
+    assert (await client.get("/tm", Time)).current_time in (first.current_time, sep2.moment)
+    sep2.later(10)
+    assert (await client.get("/tm", Time)).current_time == sep2.moment == first.current_time + 10
+    sep2.later(-3600)
+    assert (await client.get("/tm", Time)).current_time == sep2.moment, "by a clock that was put back"
+    await sep2_groups.save_rate(sep2.store, "Time", 77, actor=ACTOR, now=sep2.now)
+    assert (await client.get("/tm", Time)).poll_rate == 77
+
+
+async def test_certificates_seen_for_the_first_time_are_completed_in_few_commits(sep2: Sep2Bench) -> None:
+    """Parties that were enrolled by their fingerprint alone, and all come at once, with several questions each."""
+    clients = [await sep2.enrol(f"device-{number}") for number in range(20)]
+    for client in clients:
+        client.peer = replace(client.peer, ends_at=sep2.now + timedelta(days=900))
+    before = sep2.store.changes()
+    answers = await asyncio.gather(*(client.ask("GET", "/dcap") for client in clients for _ in range(5)))
+    assert {answer.status for answer in answers} == {200}
+    assert sep2.store.changes() - before <= len(clients), "and not one for each question"
+    async with sep2.store.view() as view:
+        party = await view.parties.by_name("device-7")
+    assert party is not None
+    assert party.certificates[0].ends_at == clients[7].peer.ends_at

@@ -1,16 +1,12 @@
 """A VTN that is killed while it tells a webhook tells it all when it is back: at least once, in order."""
 
-import ssl
-import tomllib
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from demo.lab import Lab, Ports
 from openadr_core.shell.tls import Chain
-from openadr_vtn.http.addresses import OADR3
+from tests.vtn.notify.events_written import created, writing_events
 from tests.vtn.notify.receiver import Receiver, receiving
 
 EVENTS = 12
@@ -42,25 +38,13 @@ async def test_every_event_is_told_over_a_kill(tmp_path: Path) -> None:
 
 async def _kill_while_events_are_told(lab: Lab, receiver: Receiver) -> list[str]:
     """The ids of events that were accepted; the receiver was down for the later half of them."""
-    operator = tomllib.loads((lab.vtn / "operator.toml").read_text())
-    trusted = ssl.create_default_context(cafile=lab.authority)
-    async with httpx.AsyncClient(base_url=operator["url"], verify=trusted, trust_env=False) as http:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": operator["client_id"],
-            "client_secret": operator["client_secret"],
-        }
-        token = (await http.post(f"{OADR3}/auth/token", data=form)).json()["access_token"]
-        http.headers["Authorization"] = f"Bearer {token}"
+    async with writing_events(lab) as writer:
         watch = {"objects": ["EVENT"], "operations": ["CREATE"], "callbackUrl": receiver.url}
-        answer = await http.post(f"{OADR3}/subscriptions", json={"clientName": "x", "objectOperations": [watch]})
-        assert answer.status_code == 201, answer.text
-        relief = [{"type": "RELIEF_SIGN", "values": ["POSITIVE"]}]
-        program = (await http.post(f"{OADR3}/programs", json={"programName": "p", "attributes": relief})).json()["id"]
-        made = [await _created(http, program) for _ in range(EVENTS // 2)]
+        await created(writer.http, "subscriptions", {"clientName": "x", "objectOperations": [watch]})
+        made = [await writer.event() for _ in range(EVENTS // 2)]
         await receiver.until(EVENTS // 2)
         receiver.status = 503
-        made += [await _created(http, program) for _ in range(EVENTS // 2)]
+        made += [await writer.event() for _ in range(EVENTS // 2)]
         await receiver.until(EVENTS // 2 + 1)
         lab.processes.kill("vtn")
     receiver.status = 200
@@ -76,14 +60,3 @@ async def _told_of_all(receiver: Receiver, made: list[str]) -> list[str]:
         heard += 1
         kept.append(receiver.told[heard - 1].said["object"]["id"])
     return kept
-
-
-async def _created(http: httpx.AsyncClient, program_id: str) -> str:
-    event: dict[str, Any] = {
-        "programID": program_id,
-        "intervalPeriod": {"start": "0001-01-01T00:00:00Z", "duration": "PT120S"},
-        "intervals": [{"id": 0, "payloads": [{"type": "SIMPLE", "values": [1]}]}],
-    }
-    answer = await http.post(f"{OADR3}/events", json=event)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])

@@ -199,7 +199,7 @@ class Agent:
             self._journal("the store failed; what the VTN said waits", alarm=True, error=str(error))
             return False
         self._heeding = heeding
-        self._reporter.settled(settled)
+        self._reporter.settled([*settled, *taken.waiting_batches])
         self._unheeded.clear()
         self._reconsider = False
         self._orders_given.difference_update(told.number for told in taken.opts_told)

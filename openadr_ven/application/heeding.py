@@ -28,6 +28,8 @@ class Taken:
     wanted: list[WantedReport] = field(default_factory=list)
     unwanted: list[str] = field(default_factory=list)
     settled_batches: list[int] = field(default_factory=list)
+    waiting_batches: list[int] = field(default_factory=list)
+    """Which the conversation holds until their report is due."""
     opts_told: list[i.OptTold] = field(default_factory=list)
     is_forgotten: bool = False
     """The VTN has registered us anew, and knows nothing of our opts."""
@@ -66,7 +68,7 @@ class Heeding:
                     self._take_event(indication, taken, now)
                 case (
                     i.ReportRequested() | i.ReportCancelled() | i.ReportDelivered() | i.ReportRefused()
-                    | i.ReportNotOffered()
+                    | i.ReportWaits() | i.ReportNotOffered()
                 ):  # fmt: skip
                     self._take_report(indication, taken, now)
                 case i.OptTold():
@@ -178,6 +180,8 @@ class Heeding:
                     taken.unwanted.append(indication.request_id)
             case i.ReportDelivered():
                 taken.settled_batches.append(indication.batch)
+            case i.ReportWaits():
+                taken.waiting_batches.append(indication.batch)
             case i.ReportRefused():
                 taken.settled_batches.append(indication.batch)
                 text = f"{indication.code} {indication.description}".strip()

@@ -25,7 +25,7 @@ from openadr_ven.fleet.columns import Floats
 MADE_AT_ONCE_MAX = 60
 """Reports of one request in one round: an hour to make up for is made up for in a minute."""
 HANDED_MAX = 200
-"""Reports that the conversation holds at a time."""
+"""Reports that the conversation is to tell at a time, besides those that wait for a later report."""
 SPANS_KEPT = 8
 
 
@@ -141,7 +141,7 @@ class Reporter:
             self._handed_until = made.batches[-1].number
 
     def settled(self, numbers: Iterable[int]) -> None:
-        """The conversation is done with these, and can be given others."""
+        """The conversation is done with these, or has put them aside for later, and can be given others."""
         self._handed.difference_update(numbers)
 
     async def tidy(self, unit: UnitOfWork, now: datetime) -> int:

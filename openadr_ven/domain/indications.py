@@ -107,6 +107,13 @@ class ReportDelivered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWaits:
+    """The conversation holds readings of a report that is to be told later: others can be handed over before."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRefused:
     """The VTN will never take this report; sending it again would change nothing."""
 
@@ -179,6 +186,7 @@ Indication = (
     | ReportRequested
     | ReportCancelled
     | ReportDelivered
+    | ReportWaits
     | ReportRefused
     | ReportNotOffered
     | OptTold

@@ -64,7 +64,10 @@ async def test_a_gap_stays_a_gap(table: Table, ven: VenEnd) -> None:
 async def test_called_off_in_place_is_called_off(table: Table, ven: VenEnd) -> None:
     """R7.10: the beginning of time, and no length."""
     program = await table.desk.create_program()
-    event = await heard(table, ven, program=program, intervals=intervals("IMPORT_CAPACITY_LIMIT", [7.5]))
+    event = await heard(
+        table, ven, program=program, intervals=intervals("IMPORT_CAPACITY_LIMIT", [7.5]),
+        reportDescriptors=[{"payloadType": "DEMAND", "aggregate": True}],
+    )  # fmt: skip
     document = {
         "programID": program, "intervals": intervals("IMPORT_CAPACITY_LIMIT", [7.5]),
         "intervalPeriod": {"start": "0001-01-01T00:00:00Z", "duration": "PT0S"},
@@ -74,3 +77,4 @@ async def test_called_off_in_place_is_called_off(table: Table, ven: VenEnd) -> N
     assert put.status_code == 200, put.text
     found = await ven.later(10)
     assert [one.event.id for one in found if isinstance(one, i.EventCancelled)] == [event.id]
+    assert [one.request_id for one in found if isinstance(one, i.ReportCancelled)] == [f"{event.id}/0"]

@@ -67,6 +67,10 @@ class Reported:
     """Of the descriptor, in the event."""
     next_number: int
     unfinished: tuple[Unfinished, ...] = ()
+    bid_id: str = ""
+    """Of a bid: the report that it stands in."""
+    bid_version: int = 0
+    """Of a bid: the version of the event that it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from openadr_ven.domain.indications import (
     ReportNotOffered,
     ReportRefused,
     ReportRequested,
+    ReportWaits,
 )
 from openadr_ven.protocols.oadr3.bids import BID_TYPES, NO_BIDS, Bids, bid_body, why_no_bid
 from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory, Reported, Unfinished
@@ -44,6 +45,8 @@ PATIENCE = timedelta(seconds=90)
 CORRECTED_WITHIN = timedelta(hours=1)
 """What comes later than that after a report's time is of no use to anybody: the agent keeps no more either."""
 UNFINISHED_MAX = 8
+WAITING_MAX = 2000
+"""Batches that wait for a report to be due: six weeks of half-hours."""
 BID_MAX = 1000
 """Intervals that one report bids for."""
 LEAD = timedelta(minutes=5)
@@ -94,7 +97,7 @@ class Post:
     told: timedelta
     """Of how much of its intervals it tells truly."""
     report_id: str = ""
-    """Of the one that it corrects; empty if it is new."""
+    """Of the one that it corrects or renews; empty if it is new."""
 
 
 def asked_of(known: KnownEvent, bids: Bids) -> tuple[list[Asked], list[Indication]]:
@@ -188,19 +191,26 @@ class ReportBook:
         ids = [asked.request_id for asked in self._asked.values() if asked.known.id == event_id]
         return [said for request_id in ids for said in self._drop(request_id)]
 
-    def add(self, batch: Batch) -> list[Indication]:
-        """Readings came; said at once of those that nobody asks for, or that newer ones make useless."""
+    def add(self, batch: Batch, memory: Memory) -> list[Indication]:
+        """Readings came; said at once of those that nobody asks for, that newer ones make useless, and that wait."""
         asked = self._asked.get(batch.request.id)
         if asked is None:
             return [ReportDelivered(batch=batch.number)]
         waiting = self._batches[batch.request.id]
         waiting[batch.number] = batch
         if not asked.is_ahead:
-            return []
+            return [ReportWaits(batch=batch.number)] if self._waits(asked, batch, memory) else []
         older = [number for number in waiting if number < batch.number]
         for number in older:
             del waiting[number]
         return [ReportDelivered(batch=number) for number in older]
+
+    def _waits(self, asked: Asked, batch: Batch, memory: Memory) -> bool:
+        """Whether a batch is here long before the report that it is for, so that it must not stand in others' way."""
+        planned = self._planned(memory, asked)
+        ends_at = max((one.starts_at + one.duration for one in batch.readings), default=FAR)
+        few = sum(len(batches) for batches in self._batches.values()) <= WAITING_MAX
+        return few and planned is not None and planned.due_at > ends_at
 
     def next_due_at(self, memory: Memory) -> datetime | None:
         moments = [
@@ -218,7 +228,9 @@ class ReportBook:
         if not ready:
             return self._correction(memory, ven_name=ven_name, resource=resource, now=now)
         _, _, asked, planned = min(ready, key=lambda one: one[:2])
-        return self._post(asked, planned, ven_name, resource)
+        before = memory.reported_of(asked.known.id, asked.place)
+        post = self._post(asked, planned, ven_name, resource)
+        return replace(post, report_id=before.bid_id) if before is not None and asked.is_bid else post
 
     def done(self, memory: Memory, post: Post, report_id: str = "") -> tuple[Memory, list[Indication]]:
         """The VTN has it: what it was made of need not be kept, unless a later report, or a correction, needs it."""
@@ -231,6 +243,7 @@ class ReportBook:
             Reported(
                 event_id=asked.known.id, place=asked.place, next_number=next_number,
                 unfinished=(*unfinished, *left)[-UNFINISHED_MAX:],
+                bid_id=report_id if asked.is_bid else "", bid_version=asked.known.version if asked.is_bid else 0,
             )
         )  # fmt: skip
         return memory, self._spent(memory, asked)
@@ -284,6 +297,11 @@ class ReportBook:
                     return replace(post, report_id=one.report_id)
         return None
 
+    def taken_away(self, memory: Memory, post: Post) -> Memory:
+        """Somebody removed the bid that was to be renewed: it is made anew."""
+        before = memory.reported_of(post.asked.known.id, post.asked.place)
+        return memory if before is None else memory.with_reported(replace(before, bid_id=""))
+
     def refused(self, memory: Memory, post: Post, code: str, description: str) -> tuple[Memory, list[Indication]]:
         """It will never be taken: the next one is another matter."""
         memory, said = self.done(memory, post)
@@ -305,8 +323,12 @@ class ReportBook:
     def _planned(self, memory: Memory, asked: Asked) -> PlannedReport | None:
         """The next report of a descriptor; of those that were due before we read the event, the latest alone."""
         reported = memory.reported_of(asked.known.id, asked.place)
-        if reported is not None or asked.is_bid:
-            return asked.planned(reported.next_number if reported else 0)
+        if asked.is_bid:
+            # R7.12: what is to be had, and for how much, may be another matter in each version of the event.
+            is_due = reported is None or reported.bid_version < asked.known.version
+            return asked.planned(0) if is_due else None
+        if reported is not None:
+            return asked.planned(reported.next_number)
         obtained_at = asked.known.obtained_at
         since = obtained_at - timedelta(microseconds=1)
         return next(due_reports(asked.layout, asked.descriptor, obtained_at=obtained_at, since=since, until=FAR), None)

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import TypeVar
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.oadr2.http_rules import retry_after_s
-from openadr_core.oadr3.json_text import list_items, parse_object
+from openadr_core.oadr3.json_text import list_items
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.indications import (
     EventReceived,
@@ -27,7 +26,6 @@ from openadr_ven.domain.indications import (
     OptTold,
     RegistrationLost,
     VtnReachable,
-    VtnRefused,
     VtnUnreachable,
 )
 from openadr_ven.domain.opts import OptOrder
@@ -48,11 +46,11 @@ from openadr_ven.protocols.oadr3.exchanges import BUSY, PASSED_OVER, Exchange
 from openadr_ven.protocols.oadr3.grants import GrantReading
 from openadr_ven.protocols.oadr3.hearing import BrokerPlace, Hearing
 from openadr_ven.protocols.oadr3.lists import Pass
-from openadr_ven.protocols.oadr3.memory import Memory, State
+from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory, State
 from openadr_ven.protocols.oadr3.notices import OURS, answer_to, is_hint, kind_of
-from openadr_ven.protocols.oadr3.reports import Post, ReportBook, ids_by_name
-
-T = TypeVar("T")
+from openadr_ven.protocols.oadr3.report_talk import ReportTalk
+from openadr_ven.protocols.oadr3.reports import ReportBook
+from openadr_ven.protocols.oadr3.states import StateTalk
 
 HINTS_HEEDED_EVERY = timedelta(seconds=1)
 """Whoever may give hints must not make us flood the VTN with requests."""
@@ -84,13 +82,11 @@ class Oadr3Session:
         self._reading: Exchange | None = None
         self._lost: deque[str] = deque()
         self._book = ReportBook(settings.bids)
-        self._post: Post | None = None
-        self._unsure_of = {Exchange.REPORT, Exchange.TELL_STATE}
-        """Of these, the VTN may have had the last one: its answer was lost, or we have just started."""
+        self._reports = ReportTalk(self._book, ven_name=settings.ven_name, resource=settings.resource)
+        self._states = StateTalk()
         self._hearing = Hearing(webhook=settings.webhook, uses_broker=settings.uses_broker, now=now)
         self._hinted = False
         """Something may have changed since the lists were begun."""
-        self._state_sent: State | None = None
         self._leaving = False
         self._retried = False
         self._stumbles: Counter[Exchange] = Counter()
@@ -129,7 +125,7 @@ class Oadr3Session:
             self._memory = self._memory.with_known(replace(known, opt=None))
 
     def report(self, batch: Batch) -> None:
-        self._indications.extend(self._book.add(batch))
+        self._indications.extend(self._book.add(batch, self._memory))
 
     def opt(self, order: OptOrder) -> None:
         self._indicate(OptTold(number=order.number, opt_id=order.opt_id, code="200", description=NO_SCHEDULES))
@@ -199,8 +195,8 @@ class Oadr3Session:
 
     def request_failed(self, *, now: datetime, reason: str) -> None:
         exchange, self._under_way = self._under_way, None
-        if exchange is Exchange.REPORT or exchange is Exchange.TELL_STATE:
-            self._unsure_of.add(exchange)
+        self._reports.is_unsure |= exchange is Exchange.REPORT
+        self._states.is_unsure |= exchange is Exchange.TELL_STATE
         self._reading = None
         self._pause(now, reason)
 
@@ -220,6 +216,8 @@ class Oadr3Session:
         wants_token = bool(self._settings.client_id) and now >= self._token_until - TOKEN_LEFT
         if self._leaving and not self._memory.ven_id:
             return None
+        has_state = self._states.untold(self._memory) is not None
+        has_report = self._reports.chosen(self._memory, now) is not None
         # The first that applies.
         business = (
             (None, not self._ven.is_known and now < self._try_at),
@@ -229,10 +227,10 @@ class Oadr3Session:
             (self._reading, self._reading is not None),
             (Exchange.CHECK_EVENT, bool(self._lost)),
             (Exchange.PROGRAMS, now >= self._poll_at),
-            (Exchange.FIND_STATE, Exchange.TELL_STATE in self._unsure_of and self._untold() is not None),
-            (Exchange.TELL_STATE, self._untold() is not None),
-            (Exchange.FIND_REPORT, Exchange.REPORT in self._unsure_of and self._chosen_report(now) is not None),
-            (Exchange.REPORT, self._chosen_report(now) is not None),
+            (Exchange.FIND_STATE, self._states.is_unsure and has_state),
+            (Exchange.TELL_STATE, has_state),
+            (Exchange.FIND_REPORT, self._reports.is_unsure and has_report),
+            (Exchange.REPORT, has_report),
             (Exchange.ENROL, self._ven.lacks_resources),
             (Exchange.HEAR, self._hearing.is_due(now)),
         )
@@ -247,10 +245,10 @@ class Oadr3Session:
             Exchange.GRANTS: lambda: self._ask.page(self._grants.pages),
             Exchange.EVENTS: lambda: self._page_request(exchange, self._events),
             Exchange.CHECK_EVENT: lambda: self._ask.event(self._lost[0]),
-            Exchange.TELL_STATE: self._state_request,
-            Exchange.FIND_STATE: lambda: self._ask.find_reports(_there(self._untold()).event_id),
-            Exchange.FIND_REPORT: lambda: self._ask.find_reports(_there(self._post).asked.known.id),
-            Exchange.REPORT: lambda: self._ask.report(_there(self._post)),
+            Exchange.TELL_STATE: lambda: self._states.tell(self._memory, self._ask),
+            Exchange.FIND_STATE: lambda: self._states.find(self._memory, self._ask),
+            Exchange.FIND_REPORT: lambda: self._reports.find(self._ask),
+            Exchange.REPORT: lambda: self._reports.tell(self._ask),
             Exchange.HEAR: lambda: self._hearing.request(self._ask, self._memory.ven_id),
             Exchange.LEAVE: lambda: self._ask.leave(self._memory.ven_id),
         }
@@ -261,22 +259,6 @@ class Oadr3Session:
             pages.begin()
             self._reading, self._hinted = exchange, False
         return self._ask.page(pages)
-
-    def _state_request(self) -> Request:
-        state = self._state_sent = _there(self._untold())
-        known = self._memory.known_event(state.event_id)
-        return self._ask.state(state, known.program_id if known else "")
-
-    def _untold(self) -> State | None:
-        """A state that the VTN is to hear of; of one that never opted out there is nothing to say."""
-        return next((state for state in self._memory.states if not state.told), None)
-
-    def _chosen_report(self, now: datetime) -> Post | None:
-        if self._post is None:
-            self._post = self._book.due(
-                self._memory, ven_name=self._settings.ven_name, resource=self._settings.resource, now=now
-            )
-        return self._post
 
     # -- what an answer means ----------------------------------------------------------
 
@@ -385,8 +367,10 @@ class Oadr3Session:
         self._memory, expired = self._book.expire(self._memory, now)
         self._indications.extend([*found, *expired])
         for known in self._memory.known:
-            if before.get(known.id) != known.modified and known.event is not None:
-                self._indications.extend(self._book.heed(known))
+            if before.get(known.id) != known.modified:
+                self._reports.drop(known.id)
+                heed = self._book.heed if known.event is not None else self._forget_reports
+                self._indications.extend(heed(known))
         lost = missing(self._memory, self._events.found)
         if self._events.pages > 1:
             # R7.10: what moved from one page to another between two reads was on neither.
@@ -408,50 +392,29 @@ class Oadr3Session:
         self._memory, found = gone(self._memory, event_id, now=now, dice=self._dice)
         self._indications.extend(found)
         self._indications.extend(self._book.forget(event_id))
-        if self._post is not None and self._post.asked.known.id == event_id:
-            self._post = None
+        self._reports.drop(event_id)
+
+    def _forget_reports(self, known: KnownEvent) -> list[Indication]:
+        """It was called off in its place, or has become something that we cannot follow."""
+        return self._book.forget(known.id)
 
     def _told_state(self, response: Response, now: datetime) -> None:
         del now
-        sent, report_id, is_told = _there(self._state_sent), "", True
-        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            report_id = str(parse_object(response.body)[0].get("id", ""))
-        elif sent.report_id and response.status == HTTPStatus.NOT_FOUND:
-            is_told = False  # somebody took the report away: it is made anew
-        else:
-            what = f"state in {sent.event_id}"
-            self._indicate(VtnRefused(what=what, code=str(response.status), description=said_by(response)))
-        now_so = self._memory.state_of(sent.event_id)
-        if now_so is not None:
-            # The agent may have said otherwise in the meantime: then that is told next.
-            told = now_so == sent and is_told
-            self._memory = self._memory.with_state(replace(now_so, told=told, report_id=report_id))
+        self._memory, said = self._states.told(self._memory, response)
+        self._indications.extend(said)
 
     def _looked_for_state(self, response: Response, now: datetime) -> None:
         del now
-        there = ids_by_name(self._listed(response))
-        self._unsure_of.discard(Exchange.TELL_STATE)
-        if (state := self._untold()) is not None:
-            self._memory = self._memory.with_state(replace(state, report_id=there.get(state.report_name, "")))
+        self._memory = self._states.found(self._memory, self._listed(response))
 
     def _looked_for_report(self, response: Response, now: datetime) -> None:
         del now
-        post = self._post
-        there = ids_by_name(self._listed(response))
-        self._unsure_of.discard(Exchange.REPORT)
-        if post is not None and post.name in there:
-            self._post = None
-            self._memory, said = self._book.done(self._memory, post, there[post.name])
-            self._indications.extend(said)
+        self._memory, said = self._reports.found(self._memory, self._listed(response))
+        self._indications.extend(said)
 
     def _reported(self, response: Response, now: datetime) -> None:
         del now
-        post, self._post = _there(self._post), None
-        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            report_id = str(parse_object(response.body)[0].get("id", ""))
-            self._memory, said = self._book.done(self._memory, post, report_id)
-        else:
-            self._memory, said = self._book.refused(self._memory, post, str(response.status), said_by(response))
+        self._memory, said = self._reports.told(self._memory, response)
         self._indications.extend(said)
         self._went_well()
 
@@ -491,9 +454,3 @@ class Oadr3Session:
 
     def _indicate(self, indication: Indication) -> None:
         self._indications.append(indication)
-
-
-def _there(value: T | None) -> T:
-    if value is None:
-        raise LocalProtocolError("a request with nothing to say")
-    return value

@@ -107,6 +107,17 @@ async def test_the_conversation_is_given_so_much_at_a_time_and_all_in_order(desk
     assert len(starts) >= HANDED_MAX + 30
 
 
+async def test_what_waits_for_a_later_report_makes_room_and_stays_in_the_store(desk: Desk) -> None:
+    await desk.want(a_request())
+    await desk.second(HANDED_MAX + 30)
+    desk.reporter.settled([batch.number for batch in desk.handed[:20]])
+    await desk.second()
+    assert len(desk.handed) == HANDED_MAX + 20
+    await desk.start()
+    await desk.second()
+    assert desk.handed[0].number == 1, "nobody has acknowledged it"
+
+
 async def test_what_was_not_acknowledged_is_told_again_after_a_restart(desk: Desk) -> None:
     await desk.want(a_request())
     await desk.second(6)

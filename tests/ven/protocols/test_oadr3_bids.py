@@ -1,12 +1,16 @@
 """Dynamic capacity management: an event that asks is bid for as the aggregator says, or gets a reason (R7.12)."""
 
+import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from openadr_core.exchange import Response
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr3.bids import Bid, Bids
+from openadr_ven.protocols.oadr3.report_talk import ReportTalk
 from openadr_ven.protocols.oadr3.reports import ReportBook
 from tests.ven.protocols.test_oadr3_reports import Asked
 
@@ -82,6 +86,56 @@ def test_what_is_to_be_had_and_its_price_bound_the_bid(
         event: dict[str, Any] = {"intervals": intervals_of(offered(kw, price, name))}
         assert values(Bidding(now, "IMPORT_RESERVATION_CAPACITY", **event)) == [capacity]
         assert values(Bidding(now, "IMPORT_RESERVATION_FEE", **event)) == [fee]
+
+
+def changed(asked: Bidding, version: int, kw: float) -> None:
+    """The event's next version, in which so much is to be had."""
+    document = {**json.loads(asked.known.document), "intervals": intervals_of(offered(kw, 0.2))}
+    asked.known = replace(asked.known, version=version, document=json.dumps(document))
+    asked.said = asked.book.heed(asked.known)
+
+
+@pytest.mark.openadr3("R7.12", "R8.5")
+def test_a_change_of_the_event_renews_the_bid_in_its_place(now: datetime) -> None:
+    asked = Bidding(now, "IMPORT_RESERVATION_CAPACITY", intervals=intervals_of(offered(25.0, 0.2)))
+    first = asked.sent(timedelta(), "r1")
+    assert asked.due(HOUR) is None
+    changed(asked, 1, 30.0)
+    assert values(asked) == [30.0]
+    again = asked.sent(HOUR, "r1")
+    assert (again.report_id, again.name) == ("r1", first.name)
+    assert asked.due(HOUR) is None
+    asked.book = ReportBook(BIDS)
+    asked.book.know(asked.known)
+    assert asked.due(HOUR) is None, "nor after a restart"
+
+
+@pytest.mark.openadr3("R7.12")
+def test_a_bid_that_somebody_took_away_is_made_anew(now: datetime) -> None:
+    asked = Bidding(now, "IMPORT_RESERVATION_CAPACITY")
+    asked.sent(timedelta(), "r1")
+    changed(asked, 1, 30.0)
+    talk = ReportTalk(asked.book, ven_name="house", resource="fleet")
+    chosen = talk.chosen(asked.memory, asked.now)
+    assert chosen is not None
+    assert chosen.report_id == "r1"
+    asked.memory, said = talk.told(asked.memory, Response(status=404))
+    assert said == []
+    anew = talk.chosen(asked.memory, asked.now)
+    assert anew is not None
+    assert anew.report_id == ""
+
+
+def test_after_a_restart_a_bid_that_is_there_is_told_again_in_its_place(now: datetime) -> None:
+    """It may be for an earlier version of the event."""
+    asked = Bidding(now, "IMPORT_RESERVATION_CAPACITY")
+    talk = ReportTalk(asked.book, ven_name="house", resource="fleet")
+    chosen = talk.chosen(asked.memory, asked.now)
+    assert chosen is not None
+    asked.memory, _ = talk.found(asked.memory, [json.dumps({"id": "r7", "reportName": chosen.name})])
+    again = talk.chosen(asked.memory, asked.now)
+    assert again is not None
+    assert (again.report_id, talk.is_unsure) == ("r7", False)
 
 
 def test_a_subscription_for_ever_can_be_bid_beyond(now: datetime) -> None:

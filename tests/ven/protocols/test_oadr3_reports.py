@@ -13,7 +13,7 @@ from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.oadr3.memory import KnownEvent, Memory
 from openadr_ven.protocols.oadr3.report_types import NOT_TOLD, TYPES
-from openadr_ven.protocols.oadr3.reports import Post, ReportBook
+from openadr_ven.protocols.oadr3.reports import WAITING_MAX, Post, ReportBook
 
 MINUTE = timedelta(minutes=1)
 KW = 1000.0
@@ -65,7 +65,7 @@ class Asked:
             Reading(r_id=r_id, starts_at=self.now + after, duration=length, value=value, quality=quality)
             for r_id, value in zip(self.request.r_ids, values, strict=True)
         )
-        return self.book.add(Batch(number=self.batches, request=self.request, readings=readings))
+        return self.book.add(Batch(number=self.batches, request=self.request, readings=readings), self.memory)
 
     def due(self, after: timedelta) -> Post | None:
         return self.book.due(self.memory, ven_name="house", resource="fleet", now=self.now + after)
@@ -228,6 +228,23 @@ def test_an_event_that_begins_within_a_second_is_whole_without_the_rest_of_its_l
     asked.measure(timedelta(seconds=3), timedelta(seconds=1), 2 * KW)
     assert told(asked.sent(timedelta(seconds=5))) == [(7, 2.0, "OK"), (8, 2.0, "OK")]
     assert asked.memory.reported[0].unfinished == ()
+
+
+def test_what_waits_for_a_report_in_days_stands_in_nobodys_way(now: datetime) -> None:
+    """The agent hands over so many batches at a time: those of one long event must not be all of them."""
+    week = {"start": now.isoformat(), "duration": "P7D"}
+    asked = Asked(now, {"payloadType": "DEMAND"}, intervals=[{"id": 7, "payloads": []}], intervalPeriod=week)
+    halves = [asked.measure(number * 30 * MINUTE, 30 * MINUTE, 5 * KW) for number in range(336)]
+    assert [said for said in halves if said] == [[i.ReportWaits(batch=number)] for number in range(1, 336)]
+    assert halves[-1] == [], "with the last one the report can be made"
+    assert told(asked.sent(timedelta(days=7))) == [(7, 5.0, "OK")]
+
+
+def test_so_much_waits_and_no_more(now: datetime) -> None:
+    for_long = {"start": now.isoformat(), "duration": "P365D"}
+    asked = Asked(now, {"payloadType": "DEMAND"}, intervals=[{"id": 7, "payloads": []}], intervalPeriod=for_long)
+    halves = [asked.measure(number * 30 * MINUTE, 30 * MINUTE, 5 * KW) for number in range(WAITING_MAX + 10)]
+    assert sum(bool(said) for said in halves) == WAITING_MAX
 
 
 def test_what_comes_too_late_is_let_go(now: datetime) -> None:

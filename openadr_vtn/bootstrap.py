@@ -12,6 +12,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -121,17 +122,21 @@ class Vtn:
     async def close(self) -> None:
         """Stop listening, let what is in progress end, write down what is only in memory."""
         self._watchdog.cancel()
-        await self._ticks.close()
-        await self._fan_out.close()
-        await self._pusher.close()
-        await self._outbound.close()
-        await self._notifiers.close()
-        if self._provider is not None:
-            await self._provider.close()
-        for listener in self.listeners.values():
-            await listener.close()
-        await self._directory.write_last_seen()
-        await self._store.close()
+        parts = [
+            self._ticks.close,
+            self._fan_out.close,
+            self._pusher.close,
+            self._outbound.close,
+            self._notifiers.close,
+            *([] if self._provider is None else [self._provider.close]),
+            *(listener.close for listener in self.listeners.values()),
+            self._directory.write_last_seen,
+            self._store.close,
+        ]
+        # One that fails keeps no other open.
+        async with AsyncExitStack() as ending:
+            for end in reversed(parts):
+                ending.push_async_callback(end)
 
 
 async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:

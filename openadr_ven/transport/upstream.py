@@ -1,7 +1,6 @@
 """The shell around a protocol core: sends what is due, feeds back what came, sleeps until the next."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -11,6 +10,7 @@ from openadr_core.errors import CertificateRejected, ExchangeFailed, Forbidden, 
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.limits import RETRY_AFTER_S
+from openadr_core.shell.waking import woken
 from openadr_ven.domain.indications import Indication
 from openadr_ven.protocols.session import Session
 
@@ -94,7 +94,4 @@ class Upstream:
     async def _sleep(self) -> None:
         due = self._session.next_wakeup()
         wait_s = None if due is None else max(0.0, (due - self._now()).total_seconds())
-        # Not wait_for, which in Python 3.11 forgets that it was cancelled if it is poked in the same turn of the loop.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._poked.wait()
+        await woken(self._poked, wait_s)

@@ -6,7 +6,6 @@ the next parties of an event, one after the other.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -14,6 +13,7 @@ import structlog
 
 from openadr_core.errors import Unavailable
 from openadr_core.oadr3.names import ObjectKind
+from openadr_core.shell.waking import woken
 from openadr_vtn.application.handlers.publication import publish_more
 from openadr_vtn.application.ports import Store
 
@@ -76,5 +76,4 @@ class FanOutWorker:
                 log.warning("the news of events waits for the store", said=str(error))
                 wait_s = STORE_RETRY_S
             if not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._poked.wait(), wait_s)
+                await woken(self._poked, wait_s)

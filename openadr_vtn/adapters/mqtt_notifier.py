@@ -19,6 +19,7 @@ from openadr_core.limits import BROKER_RETRY_MAX_S, RETRY_FIRST_S
 from openadr_core.model.party import PartyState
 from openadr_core.oadr3.names import ObjectKind
 from openadr_core.oadr3.subscriptions import notification_text
+from openadr_core.shell.waking import woken
 from openadr_vtn.application.ports import Store
 from openadr_vtn.domain.object_change import ObjectChange
 from openadr_vtn.domain.topics import Hearing, Telling, tellings
@@ -128,8 +129,7 @@ class MqttNotifier:
                     await self._tell(broker, change)
                 async with self._store.unit_of_work() as uow:
                     await uow.object_changes.mark_published([change.number for change in changes], self._now())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), LOOKED_EVERY_S)
+            await woken(self._poked, LOOKED_EVERY_S)
 
     async def _has_duty(self) -> bool:
         now = self._now()

@@ -20,6 +20,7 @@ from openadr_core.limits import PUSH_RETRIES_IN_FLIGHT_MAX, PUSHES_IN_FLIGHT_MAX
 from openadr_core.model.party import Party
 from openadr_core.oadr2.http_rules import CONTENT_TYPE
 from openadr_core.shell.outbound import Outbound, Pin
+from openadr_core.shell.waking import woken
 from openadr_vtn.application.outbox import mailboxes_of
 from openadr_vtn.application.ports import Notice, Store, Witness
 from openadr_vtn.domain.pushing import PushState, is_pushed_to, next_push_at
@@ -133,8 +134,7 @@ class Pusher:
                 log.exception("a turn of pushing failed")
                 wait_s = STORE_RETRY_S
             if not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._poked.wait(), wait_s)
+                await woken(self._poked, wait_s)
 
     async def turn(self) -> float | None:
         """Do what can be done now; seconds until there may be more, None until something happens."""

@@ -19,6 +19,7 @@ import structlog
 from openadr_core.errors import AccessError, ExchangeFailed, StoreError
 from openadr_core.exchange import Response
 from openadr_core.limits import RETRY_AFTER_MAX_S
+from openadr_core.shell.waking import woken
 from openadr_vtn.application.ports import Notice, Store, Witness
 from openadr_vtn.application.sending import Carried, Outbox, P, P_contra, Stream
 from openadr_vtn.domain.notification import (
@@ -123,8 +124,7 @@ class WebhookSender(Generic[P]):
                 log.exception("a turn of notifying failed")
                 wait_s = STORE_RETRY_S
             if not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._poked.wait(), wait_s)
+                await woken(self._poked, wait_s)
                 if self._under_way:
                     await asyncio.sleep(WRITTEN_EVERY_S)
 

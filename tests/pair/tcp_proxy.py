@@ -31,6 +31,8 @@ class Line:
 
     async def end(self) -> None:
         self.cut()
+        for one in self._carrying:
+            one.cancel()  # what has only now got through is not cut
         await asyncio.gather(*self._carrying, return_exceptions=True)
 
     async def enter(self, target: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -50,11 +52,13 @@ class Line:
             return
         self._writers |= {writer, far_writer}
         there = asyncio.create_task(self._pump(reader, far_writer))
-        await self._pump(far_reader, writer, answers=True)
-        there.cancel()
-        for one in (writer, far_writer):
-            self._writers.discard(one)
-            one.transport.abort()
+        try:
+            await self._pump(far_reader, writer, answers=True)
+        finally:
+            there.cancel()
+            for one in (writer, far_writer):
+                self._writers.discard(one)
+                one.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
         with contextlib.suppress(ConnectionError):

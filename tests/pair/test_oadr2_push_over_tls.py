@@ -3,7 +3,7 @@
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -93,7 +93,7 @@ class Both:
     kind: str
     agent: Agent = field(default_factory=Agent)
     memory: str | None = None
-    _running: list[Callable[[], Any]] = field(default_factory=list)
+    _running: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
     def store(self) -> SqlStore:
@@ -134,15 +134,13 @@ class Both:
         )  # fmt: skip
         await server.start()
         running = asyncio.create_task(upstream.run())
-        self._running = [running.cancel, client.close, server.close]
+        self._running = [lambda: _ended(running), client.close, server.close]
 
     async def stop_ven(self) -> None:
         assert self.agent.session is not None
         self.memory = self.agent.session.record()
         for end in self._running:
-            ended = end()
-            if asyncio.iscoroutine(ended):
-                await ended
+            await end()
         self._running = []
 
     async def write(self, event: DrEvent, *, new: bool) -> DrEvent:
@@ -180,6 +178,11 @@ class Both:
         return [
             (type(one).__name__, one.event.id, one.event.version) for one in self.agent.heard if isinstance(one, kinds)
         ]
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def vtn_settings(lab: Lab, folder: Path, preset: PresetName, ports: tuple[int, ...]) -> Settings:

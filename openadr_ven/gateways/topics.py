@@ -30,6 +30,8 @@ PAYLOAD_MAX_BYTES = 64 * 1024
 NAN = float("nan")
 RETRY_S = 10.0
 BEGUN_AT_ONCE = 128
+BROKER_WAIT_S = 20.0
+"""A broker to which thousands of homes come back at once answers nobody for a while."""
 
 log = structlog.get_logger(__name__)
 
@@ -168,7 +170,7 @@ class TopicDevices:
         username, password = self._user or (None, None)
         pipe = await Pipe.opened(
             host, port, client_id=self._client_id, tls=self._tls, username=username, password=password,
-            on_message=lambda said: self._take(said, hear),
+            timeout_s=BROKER_WAIT_S, on_message=lambda said: self._take(said, hear),
         )  # fmt: skip
         self._pipe = pipe
         try:

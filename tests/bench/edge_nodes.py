@@ -29,7 +29,7 @@ from openadr_ven.adapters.fleet_files import write_fleet
 from openadr_ven.fleet.columns import Fleet, Floats
 from openadr_ven.gateways.broker import HOST
 from openadr_ven.gateways.codec import decode
-from openadr_ven.gateways.contract import AckFrame, AckState, Channel, topic_of
+from openadr_ven.gateways.contract import AckFrame, AckState, Channel, TelemetryFrame, topic_of
 from openadr_ven.gateways.mqtt_packets import Publication
 from openadr_ven.gateways.pipe import Pipe
 from openadr_vtn.cli.operator_api import OperatorApi
@@ -137,6 +137,7 @@ async def _measure(lab: Lab, edge: Edge, wait_s: float, say: bool) -> Edge:
         lab.start_ven()
         operator = OperatorApi(lab.vtn / "operator.toml")
         _enrol(lab, operator)
+        await _heard(lab, edge, wait_s, say)
         await asyncio.sleep(BASELINE_S + HEARD_LATER_S)
         posted_s = await _told(lab, operator, edge, say)
         edge.memory_mib = _by_kind({name: one.memory_info().rss / 2**20 for name, one in _processes(lab)})
@@ -207,6 +208,21 @@ def _enrol(lab: Lab, operator: OperatorApi) -> None:
     operator.command(f"parties/{VEN_NAME}/approve", {})
     lab.operator_command("program", "create", PROGRAM, "--relief-sign", "POSITIVE", "--market-context", MARKET_CONTEXT)
     lab.processes.wait_until("the VEN to register", lambda: bool(party().get("registered_at")), wait_s=60)
+
+
+async def _heard(lab: Lab, edge: Edge, wait_s: float, say: bool) -> None:
+    """Until the nodes' telemetry speaks of every home: the VEN asks nothing of whom it has not heard."""
+    speaking: dict[str, int] = {}
+
+    def take(said: Publication) -> None:
+        frame = decode(said.payload)
+        if isinstance(frame, TelemetryFrame):
+            speaking[frame.gateway] = int(frame.rows.size)
+
+    pipe = await Pipe.opened(HOST, lab.ports.broker, client_id="listening", on_message=take)
+    await pipe.subscribe([topic_of(FLEET, "+", Channel.TELEMETRY)], qos=0)
+    await _until(lab, "homes are heard", lambda: sum(speaking.values()), edge.homes, wait_s=wait_s, say=say)
+    pipe.close()
 
 
 async def _told(lab: Lab, operator: OperatorApi, edge: Edge, say: bool) -> float:

@@ -17,6 +17,7 @@ listener {port} {host}
 allow_anonymous true
 max_queued_messages 10000
 max_connections -1
+set_tcp_nodelay true
 """
 # As root it would become another user, who may not read our keys.
 TLS = """\

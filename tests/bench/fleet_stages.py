@@ -61,6 +61,8 @@ TIGHT = 0.5
 """Transformers are rated this share of what statistics give them, so that many bind."""
 EVENT = Path(__file__).resolve().parents[1] / "vectors" / "oadr2" / "distribute_event.xml"
 JETSTREAM, MOSQUITTO_QOS1 = "hand over, JetStream", "hand over, Mosquitto"
+JETSTREAM_ALL, MOSQUITTO_ALL = f"{JETSTREAM}, all", f"{MOSQUITTO_QOS1}, all"
+"""A setpoint for every device, not only for those that the event tells something new."""
 READY = (
     "receive", "translate", "guard", "clear, no tree", "clear, tree", "round and command", "frames and encode",
     "persist", "command ledger", JETSTREAM,
@@ -115,10 +117,8 @@ def measure(size: int) -> dict[str, float]:
         ledger = CommandLedger(Path(folder), fleet, fleet_sha256="drawn")
         timed("command ledger", lambda: ledger.commanded(made, plan.relief_w))
     found["persist"] = asyncio.run(_persisted(made, repeats))
-    frames = list(commands.frames(made))
-    found[JETSTREAM] = asyncio.run(_handed_over(frames, repeats, running_broker))
-    if MOSQUITTO is not None:
-        found[MOSQUITTO_QOS1] = asyncio.run(_handed_over(frames, repeats, running_mosquitto))
+    whole = _round(Commands(fleet), np.full_like(plan.mode, Mode.SETPOINT), plan.setpoint_w)
+    found |= asyncio.run(_hand_overs(list(commands.frames(made)), list(commands.frames(whole)), repeats))
     found["gateways"] = float(len(fleet.gateway_names))
     found["binding"] = float((book.offers.cap < free.offers.cap).sum())
     found["devices told"] = float((plan.mode != Mode.RELEASE).sum())
@@ -163,6 +163,17 @@ async def _persisted(made: Round, repeats: int) -> float:
     return statistics.median(seconds)
 
 
+async def _hand_overs(some: list[CommandFrame], every: list[CommandFrame], repeats: int) -> dict[str, float]:
+    found = {
+        JETSTREAM: await _handed_over(some, repeats, running_broker),
+        JETSTREAM_ALL: await _handed_over(every, repeats, running_broker),
+    }
+    if MOSQUITTO is not None:
+        found[MOSQUITTO_QOS1] = await _handed_over(some, repeats, running_mosquitto)
+        found[MOSQUITTO_ALL] = await _handed_over(every, repeats, running_mosquitto)
+    return found
+
+
 async def _handed_over(frames: list[CommandFrame], repeats: int, running: Broker) -> float:
     """Seconds until a broker has acknowledged every frame, by QoS 1: encoded too, as the agent does it."""
     seconds = []
@@ -185,7 +196,7 @@ async def _handed_over(frames: list[CommandFrame], repeats: int, running: Broker
 
 def report(sizes: tuple[int, ...], figures: list[dict[str, float]]) -> str:
     largest = figures[-1]
-    stages = [name for name in (*READY, MOSQUITTO_QOS1, *COLD) if name in largest]
+    stages = [name for name in (*READY, MOSQUITTO_QOS1, JETSTREAM_ALL, MOSQUITTO_ALL, *COLD) if name in largest]
     rows = [[name, *(_seconds(one[name]) for one in figures), _slope(sizes, figures, name), _passes(largest, name)]
             for name in (BARE, *stages)]  # fmt: skip
     # The clearing of "round and command" is the one with the tree: it is not counted twice.

@@ -107,14 +107,22 @@ class Registry(Protocol):
     async def device_by_lfdi(self, lfdi: str) -> EndDevice | None: ...
 
     async def devices(
-        self, party_id: str | None = None, *, changed_after: int = 0, skip: int = 0, limit: int = 500
+        self,
+        party_id: str | None = None,
+        *,
+        changed_after: int = 0,
+        enabled: bool = False,
+        skip: int = 0,
+        limit: int = 500,
     ) -> list[EndDevice]:
-        """By SFDI; a party's alone, if one is named."""
+        """By SFDI; a party's alone, if one is named; if ``enabled``, without those whose access was withdrawn."""
 
     async def devices_numbered(self, numbers: Collection[int]) -> dict[int, EndDevice]:
         """Those of these that are there."""
 
-    async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0) -> int: ...
+    async def count_devices(
+        self, party_id: str | None = None, *, changed_after: int = 0, enabled: bool = False
+    ) -> int: ...
 
     async def lfdis(self, party_id: str) -> Collection[str]: ...
 

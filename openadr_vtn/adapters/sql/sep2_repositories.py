@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Text, cast, delete, func, insert, select, update
 
 from openadr_vtn.adapters.sql import sep2_tables, tables
 from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, grouped
@@ -48,6 +48,10 @@ RATED = {
     "DERProgramList": ("/edev/#/fsa/1/derp",), "DemandResponseProgramList": ("/edev/#/fsa/1/dr",),
 }  # fmt: skip
 """What is another resource when a rate is: it has the rate as an attribute."""
+
+
+IN_ORDER = (DEVICE.c.sfdi, cast(DEVICE.c.number, Text))
+"""Of EndDeviceList: by SFDI, then by href, whose other parts are all the same, as text."""
 
 
 class SqlRegistry(ChangingRepository):
@@ -125,17 +129,24 @@ class SqlRegistry(ChangingRepository):
         return await self._device(DEVICE.c.lfdi == lfdi)
 
     async def devices(
-        self, party_id: str | None = None, *, changed_after: int = 0, skip: int = 0, limit: int = 500
+        self,
+        party_id: str | None = None,
+        *,
+        changed_after: int = 0,
+        enabled: bool = False,
+        skip: int = 0,
+        limit: int = 500,
     ) -> list[EndDevice]:
-        query = select(DEVICE).where(*_chosen(party_id, changed_after)).order_by(DEVICE.c.sfdi, DEVICE.c.number)
+        query = select(DEVICE).where(*_chosen(party_id, changed_after, enabled=enabled)).order_by(*IN_ORDER)
         return await self._devices(query.offset(skip).limit(limit))
 
     async def devices_numbered(self, numbers: Collection[int]) -> dict[int, EndDevice]:
         found = await self._devices(select(DEVICE).where(DEVICE.c.number.in_(sorted(numbers))))
         return {device.number: device for device in found}
 
-    async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0) -> int:
-        query = select(func.count().label("there")).select_from(DEVICE).where(*_chosen(party_id, changed_after))
+    async def count_devices(self, party_id: str | None = None, *, changed_after: int = 0, enabled: bool = False) -> int:
+        chosen = _chosen(party_id, changed_after, enabled=enabled)
+        query = select(func.count().label("there")).select_from(DEVICE).where(*chosen)
         return int((await self._rows(query))[0]["there"])
 
     async def lfdis(self, party_id: str) -> Collection[str]:
@@ -353,11 +364,13 @@ def _id(group: Group) -> int:
     return group.id
 
 
-def _chosen(party_id: str | None, changed_after: int) -> Iterable[ColumnElement[bool]]:
+def _chosen(party_id: str | None, changed_after: int, *, enabled: bool) -> Iterable[ColumnElement[bool]]:
     if party_id is not None:
         yield DEVICE.c.party_id == party_id
     if changed_after:
         yield DEVICE.c.changed_at >= changed_after
+    if enabled:
+        yield DEVICE.c.enabled
 
 
 def _columns(value: Any, kind: type, *, without: str) -> dict[str, Any]:

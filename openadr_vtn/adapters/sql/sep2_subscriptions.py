@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Text, and_, bindparam, case, cast, delete, func, or_, select, update
 
 from openadr_vtn.adapters.sql.repository import Repository
 from openadr_vtn.adapters.sql.sep2_changes import CHANGE, HELD, SUBSCRIPTION
@@ -47,7 +47,8 @@ class SqlSep2Subscriptions(Repository):
         await self._change(statement, f"subscription {subscription_id}")
 
     async def held(self, holder: int, *, skip: int = 0, limit: int = 500) -> list[Subscription]:
-        query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.holder == holder).order_by(SUBSCRIPTION.c.id)
+        """In the order of SubscriptionList: by href, as text."""
+        query = select(SUBSCRIPTION).where(SUBSCRIPTION.c.holder == holder).order_by(cast(SUBSCRIPTION.c.id, Text))
         return [_subscription(row) for row in await self._rows(query.offset(skip).limit(limit))]
 
     async def count_held(self, holder: int) -> int:

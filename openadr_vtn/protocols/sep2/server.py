@@ -136,6 +136,7 @@ ROUTES = [
 ]
 
 
+VERSIONS = "/.well-known/csipaus"
 READING = frozenset({"GET", "HEAD"})
 OPEN = frozenset({capability.capability, capability.time})
 """For the holder of any certificate of a chain that is trusted (1.7)."""
@@ -187,6 +188,8 @@ class Sep2Server:
         moment = int(now.timestamp())
         path, _, query = request.path.partition("?")
         try:
+            if path == VERSIONS:
+                return await self._versions(request, peer, now)
             if request.method in READING:
                 check_accept(request.headers.get("accept", ""))
             speech, local = self._speech_of(path)
@@ -268,6 +271,13 @@ class Sep2Server:
             revision = self._store.revision_of_groups(reply.holds.groups)
             kept = Kept(reply.holds, body, reply.told, revision, scene.now)
             self._kept.keep(party_id, scene.peer.lfdi, asked, kept)
+
+    async def _versions(self, request: Request, peer: Peer, now: datetime) -> Response:
+        if request.method not in READING:
+            raise not_allowed({"GET"})
+        await self._standing(peer, now, is_open=True)
+        headers = {"content-type": "application/json"}
+        return Response(status=200, body=capability.versions(self._desk), headers=headers)
 
     async def _shared(self, asked: _Asked, standing: Standing) -> Response:
         """What many may ask for at once: one of them makes it, the others find it made.

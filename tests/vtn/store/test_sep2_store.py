@@ -84,6 +84,10 @@ async def test_devices_come_by_sfdi_with_their_groups(peopled: SqlStore) -> None
     async with peopled.unit_of_work() as uow:
         await uow.registry.save_device(moved)
         assert await uow.registry.device(second.number) == moved
+        third = await uow.registry.devices("id-two", enabled=True)
+        assert [one.sfdi for one in third] == [30], "access to the other was withdrawn"
+        assert await uow.registry.count_devices("id-two", enabled=True) == 1
+        assert await uow.registry.count_devices("id-two") == 2
     with pytest.raises(Conflict):
         async with peopled.unit_of_work() as uow:
             await uow.registry.add_device(a_device(1))

@@ -1,15 +1,17 @@
-"""DeviceCapability and Time: what every client may read."""
+"""DeviceCapability and Time, and what is spoken where: what every client may read."""
+
+import json
 
 from openadr_core.sep2.server import DeviceCapability, SelfDevice, Time
 from openadr_vtn.protocols.sep2.http_rules import Holds, Reply
-from openadr_vtn.protocols.sep2.scene import Scene
+from openadr_vtn.protocols.sep2.scene import Scene, Sep2Desk
 
 SERVER_CATEGORY = "00"
 
 
 async def capability(scene: Scene) -> Reply:
     """CSIP: programs are found through the function set assignments of a device, and not here."""
-    devices = await scene.uow.registry.count_devices(scene.party.id)
+    devices = await scene.uow.registry.count_devices(scene.party.id, enabled=True)
     mirrors = len(await scene.uow.mirrors.mirrors(scene.party.id))
     message = DeviceCapability(
         href=scene.href("/dcap"),
@@ -22,6 +24,19 @@ async def capability(scene: Scene) -> Reply:
         self_device_link=scene.link("/sdev"),
     )
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
+
+
+def versions(desk: Sep2Desk) -> bytes:
+    """``/.well-known/csipaus`` (1.8): where each version of CSIP-AUS begins, by its namespace.
+
+    Interpretation: JSON, as the clients of version 1.3 that their test procedures describe read it. What is spoken
+    without a prefix comes first: who knows of no prefixes begins there.
+    """
+    begins: dict[str, dict[str, list[str]]] = {}
+    for speech in reversed(desk.speeches):
+        if speech.csipaus is not None:
+            begins.setdefault(speech.csipaus.value, {"dcap": []})["dcap"].append(f"{speech.prefix}/dcap")
+    return json.dumps({"supportedSchemaVersions": begins}).encode()
 
 
 async def time(scene: Scene) -> Reply:

@@ -34,7 +34,7 @@ from openadr_vtn.domain.sep2 import registry
 from openadr_vtn.domain.sep2.nmi import is_nmi
 from openadr_vtn.domain.sep2.subscribing import DER_DOCUMENTS
 from openadr_vtn.protocols.sep2.http_rules import ErrorReason, Holds, HttpRefusal, Reply, created, replaced
-from openadr_vtn.protocols.sep2.scene import Scene
+from openadr_vtn.protocols.sep2.scene import PAGE_MAX, Scene
 
 LFDI_DIGITS = 40
 LOG_EVENTS_KEPT = 100
@@ -69,12 +69,14 @@ DOCUMENTS: Mapping[str, Said] = {
 
 async def devices(scene: Scene) -> Reply:
     """Those that whoever asks answers for; nobody else's are known to it."""
-    mine = scene.uow.registry
-    after = scene.query.after
-    there = await mine.count_devices(scene.party.id, changed_after=after)
-    limit = min(scene.query.limit, 500)
-    page = await mine.devices(scene.party.id, changed_after=after, skip=scene.query.start, limit=limit) if limit else []
-    shown = await _end_devices(scene, [device for device in page if device.enabled])
+    mine, after, limit = scene.uow.registry, scene.query.after, min(scene.query.limit, PAGE_MAX)
+    there = await mine.count_devices(scene.party.id, changed_after=after, enabled=True)
+    page = (
+        await mine.devices(scene.party.id, changed_after=after, enabled=True, skip=scene.query.start, limit=limit)
+        if limit
+        else []
+    )
+    shown = await _end_devices(scene, page)
     message = EndDeviceList(
         href=scene.href("/edev"), subscribable=1, poll_rate=scene.rate("EndDeviceList"), all=there,
         results=len(shown), end_device=shown,
@@ -235,6 +237,7 @@ async def log_events(scene: Scene, number: str) -> Reply:
     found = await scene.device(number)
     stored = [one for one in await scene.uow.registry.log_events(found.number) if one.created_at >= scene.query.after]
     there = [replace(read(parse(one.body)), href=scene.href(f"/edev/{number}/lel/{one.id}")) for one in stored]
+    there.sort(key=lambda one: (one.created_date_time, one.log_event_id))
     page = scene.page(there)
     message = LogEventList(
         href=scene.href(f"/edev/{number}/lel"), poll_rate=scene.rate("LogEventList"), all=len(there),

@@ -1,5 +1,6 @@
 """Devices of an IEEE 2030.5 server: who sees whom, what they say, and how they register (1.1, 1.3, 1.7)."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -81,7 +82,34 @@ async def test_withdrawn_access_is_seen_at_once(sep2: Sep2Bench) -> None:
         sep2.store, device.lfdi, sep2_groups.DeviceWish(enabled=False), actor=ACTOR, now=sep2.now
     )
     assert await one.status("GET", f"/edev/{device.number}") == 404
-    assert (await one.get("/edev?l=5", EndDeviceList)).end_device == ()
+    left = await one.get("/edev?l=5", EndDeviceList)
+    assert (left.all, left.end_device) == (0, ())
+    link = (await one.get("/dcap", DeviceCapability)).end_device_list_link
+    assert link is not None
+    assert link.all == 0
+
+
+async def test_clients_learn_where_each_version_begins(sep2: Sep2Bench) -> None:
+    """``/.well-known/csipaus`` (1.8): a client of either version finds where it is spoken, and only what it knows."""
+    one = await sep2.enrol("one")
+    answer = await one.ask("GET", "/.well-known/csipaus", accept="application/json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    begins = json.loads(answer.body)
+    assert begins == {
+        "supportedSchemaVersions": {
+            "https://csipaus.org/ns": {"dcap": ["/dcap"]},
+            "https://csipaus.org/ns/v1.3": {"dcap": ["/v13/dcap"]},
+        }
+    }
+    for version in begins["supportedSchemaVersions"].values():
+        for path in version["dcap"]:
+            assert await one.status("GET", path) == 200
+    refused = await one.ask("POST", "/.well-known/csipaus", b"")
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert await one.status("HEAD", "/.well-known/csipaus") == 200
+    assert await one.status("GET", "/.well-known/other") == 404
+    stranger = await sep2.enrol("refused", PartyState.REFUSED)
+    assert await stranger.status("GET", "/.well-known/csipaus") == 403
 
 
 async def test_the_server_is_a_device_by_its_own_certificate(sep2: Sep2Bench) -> None:

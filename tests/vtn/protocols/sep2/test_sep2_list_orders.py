@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openadr_core.sep2 import controls, der, devices, drlc, metering, subscriptions
-from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers import sep2_controls
 from openadr_vtn.application.sep2_drafts import ControlWish
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench, a_lfdi
 from tests.vtn.protocols.sep2.test_sep2_mirrors import SERIES, measured, point
@@ -42,7 +42,7 @@ def by_href(one: Any) -> tuple[Any, ...]:
     return (one.href,)
 
 
-LISTS: dict[str, tuple[type, str, int, Key]] = {
+LISTS: dict[str, tuple[type[Any], str, int, Key]] = {
     "/edev": (devices.EndDeviceList, "end_device", 12, lambda one: (one.sfdi, one.href)),
     "/edev/1/fsa": (devices.FunctionSetAssignmentsList, "function_set_assignments", 1, by_mrid),
     "/edev/1/fsa/1/derp": (controls.DERProgramList, "der_program", 4, by_primacy),

@@ -166,6 +166,7 @@ def _topics(chosen: TopicsSettings, now: Now) -> Driver:
         tls=None if chosen.trust is None else ssl.create_default_context(cafile=str(chosen.trust)),
         user=(chosen.username, chosen.password) if chosen.username else None,
         pace_s=chosen.pace_s,
+        repeat_s=chosen.repeat_s,
         echo_wait_s=chosen.echo_wait_s,
         reading_lasts_s=chosen.reading_lasts_s,
         now=now,

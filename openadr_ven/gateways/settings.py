@@ -3,6 +3,7 @@
 ``openadr-ven gateway example KIND`` writes a commented file. Paths are relative to it.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -255,6 +256,8 @@ class TopicsSettings(BrokerSettings):
     devices: dict[str, TopicDeviceSettings]
     """By the fleet's names."""
     pace_s: Positive = 5.0
+    repeat_s: Positive = math.inf
+    """Devices that forget what they were told are told again so often."""
     echo_wait_s: Positive = 10.0
     reading_lasts_s: Positive = 60.0
 

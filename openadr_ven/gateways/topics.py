@@ -117,13 +117,16 @@ class TopicDevices:
         tls: ssl.SSLContext | None,
         user: tuple[str, str] | None,
         pace_s: float,
+        repeat_s: float,
         echo_wait_s: float,
         reading_lasts_s: float,
         now: Callable[[], datetime],
         dice: random.Random,
     ) -> None:
         """By the fleet's names."""
-        self.traits = DriverTraits(lets_go=False, pace_s=pace_s, retry_s=RETRY_S, reading_lasts_s=reading_lasts_s)
+        self.traits = DriverTraits(
+            lets_go=False, pace_s=pace_s, repeat_s=repeat_s, retry_s=RETRY_S, reading_lasts_s=reading_lasts_s
+        )
         self._devices = dict(devices)
         self._by_topic: dict[str, list[str]] = {}
         for name, device in devices.items():

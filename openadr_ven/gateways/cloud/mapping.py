@@ -16,8 +16,9 @@ from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.edge.driver import Order, Reading
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-NAMES = frozenset({"device", "setpoint_w", "draw_w", "feed_w", "until", "seconds", "each"})
-"""``draw_w`` and ``feed_w`` are the two sides of the setpoint, none below zero; ``each`` is the list of a batch."""
+NAMES = frozenset({"device", "setpoint_w", "draw_w", "feed_w", "export_w", "until", "seconds", "each"})
+"""``draw_w`` and ``feed_w`` are the two sides of the setpoint, none below zero, and ``export_w`` is the setpoint of
+those who count what is fed as positive; ``each`` is the list of a batch."""
 NAN = float("nan")
 
 
@@ -134,6 +135,7 @@ def values_of(order: Order, device: str, now: datetime) -> dict[str, Any]:
         "setpoint_w": round(order.setpoint_w),
         "draw_w": round(max(order.setpoint_w, 0.0)),
         "feed_w": round(max(-order.setpoint_w, 0.0)),
+        "export_w": round(-order.setpoint_w),
         "until": order.until.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seconds": max(1, round((order.until - now).total_seconds())),
     }

@@ -117,7 +117,8 @@ class Edge:
         renew = self._traits.lets_go & (mode != Mode.RELEASE) & ends & (ends_s > self._until_s)
         waited_s = now_s - self._tried_s
         pause_s = np.where(self._failed, self._traits.retry_s, np.where(turns, 0.0, self._traits.pace_s))
-        wanted = (turns | moves | renew) & ((mode == Mode.RELEASE) | (ends_s > now_s))
+        again = (mode != Mode.RELEASE) & (waited_s >= self._traits.repeat_s)
+        wanted = (turns | moves | renew | again) & ((mode == Mode.RELEASE) | (ends_s > now_s))
         rows = np.flatnonzero(wanted & (waited_s >= pause_s) & ~self._in_flight & self.state.online)
         self._turn += 1
         self._in_flight[rows], self._tried_s[rows], self._ordered[rows] = True, now_s, self._turn

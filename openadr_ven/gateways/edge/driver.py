@@ -4,6 +4,7 @@ The edge knows the contract with the VEN (leases, sequences, acknowledgements, t
 its devices. So a driver has two duties: to tell a device what to do, and to tell what it hears of devices.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,8 @@ class DriverTraits:
     """The device ends an order by itself at ``until``. If not, it is released by us, also after a restart."""
     pace_s: float = 1.0
     """Setpoints of one device are told no more often than this; a change of mode is always told at once."""
+    repeat_s: float = math.inf
+    """A device that forgets what it was told is told again so often."""
     retry_s: float = 5.0
     """After a refusal, before the device is told again."""
     reading_lasts_s: float = 60.0

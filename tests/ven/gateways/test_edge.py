@@ -265,3 +265,18 @@ def test_alarms_are_told_as_long_as_they_last(fleet: Fleet, now: datetime) -> No
     for moment, alarms in ((now + second(1), over_voltage), (now + second(2), 0)):
         edge.hear([Reading(device_id=name, at=moment, power_w=1.0, alarms=alarms)])
         assert telemetry(edge, moment)[int(edge.fleet.slot[0])][1] >> ALARMS_FROM_BIT == alarms
+
+
+def test_a_device_that_forgets_is_told_again_until_it_is_released(fleet: Fleet, now: datetime) -> None:
+    edge = ready(fleet, now, traits=replace(HOLDS_ON, repeat_s=20.0))
+    edge.command(command(now), now)
+    done(edge, edge.due(now), now)
+    assert edge.due(now + second(19)) == []
+    (again,) = edge.due(now + second(20))
+    assert (again.mode, again.setpoint_w) == (Mode.SETPOINT, -3_000.0)
+    done(edge, [again], now + second(20))
+    edge.command(command(now + second(21), 2, mode=Mode.RELEASE), now + second(21))
+    (release,) = edge.due(now + second(21))
+    assert release.mode is Mode.RELEASE
+    done(edge, [release], now + second(21))
+    assert edge.due(now + second(60)) == []

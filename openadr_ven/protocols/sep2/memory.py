@@ -3,6 +3,7 @@
 Times are seconds of the server's clock, unless they are datetimes, which are our own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -171,11 +172,11 @@ class Memory:
     def alarms_of(self, device: str) -> int:
         return next((one.bits for one in self.alarms if one.device == device), 0)
 
-    def with_alarms(self, device: str, bits: int) -> Self:
-        if bits == self.alarms_of(device):
-            return self
-        others = tuple(one for one in self.alarms if one.device != device)
-        return replace(self, alarms=(*others, Alarmed(device=device, bits=bits)) if bits else others)
+    def with_alarms(self, told: Mapping[str, int]) -> Self:
+        """With what the server was told of these devices."""
+        bits = {one.device: one.bits for one in self.alarms} | dict(told)
+        alarms = tuple(Alarmed(device=device, bits=some) for device, some in bits.items() if some)
+        return self if alarms == self.alarms else replace(self, alarms=alarms)
 
     def told_of(self, event_id: str) -> Told | None:
         return next((one for one in self.told if one.event.id == event_id), None)

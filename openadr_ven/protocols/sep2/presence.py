@@ -79,6 +79,8 @@ class Presence:
         """Of the first of them, where it is of devices: those that are still to be told."""
         self._opened: int | None = None
         """The number of the batch that they are of."""
+        self._alarms: dict[str, int] = {}
+        """Of these, that are not in the memory yet: bits by LFDI."""
         self._has_looked = False
         """For our mirrored meter, since the last walk."""
         self._said: deque[Indication] = deque()
@@ -147,13 +149,14 @@ class Presence:
                     self._ders[lfdi] = value
             case Matter.STANDING:
                 self._standing = None
-                return memory.with_alarms(self._identity.lfdi, value)
+                return memory.with_alarms({self._identity.lfdi: value})
             case Matter.READINGS:
                 self._settle(memory)
             case Matter.DEVICE:
                 lfdi = self._waiting.popleft().r_id
                 self._mirrors[lfdi] = value.mirror
-                return memory.with_alarms(lfdi, value.alarms)
+                self._alarms[lfdi] = value.alarms
+                return self._remembered(memory)
             case Matter.MIRROR:
                 self._has_looked = True
                 href, rate_s = value
@@ -177,7 +180,7 @@ class Presence:
                 if self._mirrors.pop(lfdi, "") and refusal.status == HTTPStatus.NOT_FOUND:
                     return memory  # likewise
                 self._waiting.popleft()
-                what = f"what {lfdi} does"
+                memory, what = self._remembered(memory), f"what {lfdi} does"
             case Matter.CAPABILITY:
                 what = f"what {lfdi_of(self._undescribed.popleft(), self._identity)} can"
             case Matter.STANDING:
@@ -225,7 +228,7 @@ class Presence:
             mirror = str((yield Call(method="POST", href=points.href, message=point)))
         if mirror:
             yield from post_readings(mirror, readings_of_device(reading, self._identity, memory.offset_s))
-        alarms = memory.alarms_of(lfdi)
+        alarms = self._alarms.get(lfdi, memory.alarms_of(lfdi))
         found = None if self._settings.stand is None else self._settings.stand(lfdi, now)
         standing = None if found is None else standing_now(found, moment)
         if standing is not None:
@@ -235,6 +238,13 @@ class Presence:
             yield from log_alarms(self._devices[lfdi], before=alarms, now=standing.alarms, moment=moment, pen=pen)
             alarms = standing.alarms
         return _DeviceTold(mirror=mirror, alarms=alarms)
+
+    def _remembered(self, memory: Memory) -> Memory:
+        """With the alarms that were told, once a whole batch was: what is remembered is written as one."""
+        if self._waiting:
+            return memory
+        told, self._alarms = self._alarms, {}
+        return memory.with_alarms(told)
 
     # -- how often ---------------------------------------------------------------------
 

@@ -59,6 +59,8 @@ HINTS_HEEDED_EVERY = timedelta(seconds=1)
 """Whoever may give hints must not make us flood the server with requests."""
 REPLIES_SETTLED_AT_ONCE = 50
 """The memory of thousands of devices is not written anew for each of them."""
+REPLIES_SETTLED_IN = 20
+"""Nor for each fifty of ten thousand."""
 OFFSET_NOISE_S = 2
 """Time comes in whole seconds, by a line that takes its own: so far two clocks that agree may seem apart."""
 NO_SCHEDULES = "IEEE 2030.5 has no schedules: the server is told control by control"
@@ -417,7 +419,8 @@ class Sep2Session:
         """It has been said. Interpretation: who dies meanwhile may say the last few again, which changes nothing."""
         del now
         self._sent += 1
-        if self._sent == len(self._memory.replies) or self._sent >= REPLIES_SETTLED_AT_ONCE:
+        waiting = len(self._memory.replies)
+        if self._sent == waiting or self._sent >= max(REPLIES_SETTLED_AT_ONCE, waiting // REPLIES_SETTLED_IN):
             self._memory = replace(self._memory, replies=self._memory.replies[self._sent :])
             self._sent = 0
 

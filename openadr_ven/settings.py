@@ -215,8 +215,11 @@ class Sep2VtnSettings(Table):
     """Register ourselves where the server does not know us yet."""
     notifications: Sep2NotificationSettings | None = None
     """None: the server does not come to us."""
+    nmi: Annotated[str, Field(max_length=32)] = ""
+    """Of our own connection point (CSIP-AUS); empty: nothing is said of it."""
     devices: Path | None = None
-    """A .csv of the devices that we answer for besides ourselves: ``lfdi``, and ``name``, the fleet's own."""
+    """A .csv of the devices that we answer for besides ourselves: ``lfdi``, and ``name``, the fleet's own; where
+    their connection points are to be told, ``nmi``."""
     poll_jitter: Share = 0.1
     timeout_s: Annotated[float, Field(ge=1)] = 10.0
     enrolment_retry_s: Positive = 60.0

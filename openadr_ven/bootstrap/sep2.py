@@ -67,6 +67,7 @@ def speak_sep2(
             ratings=ratings_of(fleet),
             load_classes=load_classes_of(fleet),
             managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
+            nmi=vtn.nmi,
             stand=stand,
             notified_at=notified_at,
             poll_jitter=vtn.poll_jitter,

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ STORES = (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL)
 PHOTOVOLTAIC, STORAGE, CHARGERS, PHOTOVOLTAIC_AND_STORAGE = 4, 80, 82, 83
 """DERType."""
 COLUMNS = ("lfdi", "name")
+NMI, NMI_CHARS_MAX = "nmi", 32
+"""A column that may be left out (CSIP-AUS: ConnectionPoint)."""
 
 
 def ratings_of(fleet: Fleet) -> Ratings:
@@ -55,6 +58,7 @@ def _der_type(fleet: Fleet) -> int:
 def managed_devices(path: Path, fleet: Fleet, fleet_name: str) -> dict[str, ManagedDevice]:
     """By LFDI; ConfigError names the line that is wrong. Lines with the same LFDI make one device together."""
     names: dict[str, list[str]] = {}
+    nmis: dict[str, str] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             lines = csv.DictReader(file)
@@ -65,10 +69,14 @@ def managed_devices(path: Path, fleet: Fleet, fleet_name: str) -> dict[str, Mana
                 if len(lfdi) != LFDI_HEX_DIGITS or set(lfdi.upper()) - set("0123456789ABCDEF"):
                     raise ConfigError(f"sep2.devices: {path}, line {number}: an LFDI has {LFDI_HEX_DIGITS} hex digits")
                 names.setdefault(lfdi.upper(), []).append(name)
+                nmi = (line.get(NMI) or "").strip()
+                if len(nmi) > NMI_CHARS_MAX or nmis.setdefault(lfdi.upper(), nmi) != nmi:
+                    raise ConfigError(f"sep2.devices: {path}, line {number}: a device has one {NMI}, of 32 characters")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"sep2.devices: {path} cannot be read: {error}") from None
     index = Names(fleet, fleet_name)
-    return {lfdi: _managed(path, lfdi, mine, fleet, index) for lfdi, mine in names.items()}
+    found = {lfdi: _managed(path, lfdi, mine, fleet, index) for lfdi, mine in names.items()}
+    return {lfdi: replace(one, nmi=nmis[lfdi]) for lfdi, one in found.items()}
 
 
 def device_meters(settings: Settings, seen: Observation) -> DeviceMeters:

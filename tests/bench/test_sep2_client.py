@@ -58,12 +58,10 @@ class Utility:
         self._pages: dict[int, bytes] = {}
         own = self._device(0, PEER.lfdi, PEER.sfdi)
         self._devices = [own, *(self._device(number, lfdi_of(number), number) for number in range(1, size + 1))]
-        self._put("/dcap", DeviceCapability(
-            end_device_list_link=ListLink(href="/edev", all=size + 1), mirror_usage_point_list_link=ListLink(href="/mup"),
-        ))  # fmt: skip
-        self._put("/tm", Time(
-            current_time=MOMENT, dst_end_time=0, dst_offset=0, dst_start_time=0, quality=3, tz_offset=0
-        ))  # fmt: skip
+        devices, mirrors = ListLink(href="/edev", all=size + 1), ListLink(href="/mup")
+        self._put("/dcap", DeviceCapability(end_device_list_link=devices, mirror_usage_point_list_link=mirrors))
+        clock = Time(current_time=MOMENT, dst_end_time=0, dst_offset=0, dst_start_time=0, quality=3, tz_offset=0)
+        self._put("/tm", clock)
         self._put("/derp/1/derc", c.DERControlList(all=1, results=1, der_control=(self._control(),)))
         for number in range(size + 1):
             self._put_device(f"/edev/{number}")

@@ -6,13 +6,14 @@ says so (Response 2, started): until then its order has no outcome, and one that
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
+from openadr_core.shell.waking import woken
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import Reason
 from openadr_ven.gateways.edge.driver import DriverTraits, Hear, Order, Outcome
@@ -104,8 +105,7 @@ class Sep2Devices:
                     news.clear()
                     await self._look(hear)
                     self._find_lost(hear)
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(news.wait(), LOOKS_EVERY_S)
+                    await woken(news, LOOKS_EVERY_S)
 
     async def tell(self, orders: Sequence[Order]) -> AsyncIterator[Outcome]:
         wishes: dict[str, tuple[Order, Wish]] = {}
@@ -146,11 +146,10 @@ class Sep2Devices:
                         await self._opt_out(lfdi, one.order.until)
                     yield outcome
             left_s = ends_at - asyncio.get_running_loop().time()
-            try:
-                if waiting:
-                    await asyncio.wait_for(news.wait(), max(0.0, left_s))
-            except TimeoutError:
+            if waiting and left_s <= 0.0:
                 return
+            if waiting:
+                await woken(news, left_s)
 
     async def _opt_out(self, lfdi: str, until: datetime) -> None:
         """Interpretation: it is its owner's until what it was told would have ended."""

@@ -1,11 +1,12 @@
 """From DeviceCapability to our programs, by links alone (CSIP): the walks that a poll is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeVar
 
 from openadr_core.errors import OpenAdrError
+from openadr_core.identity import sfdi_of
 from openadr_core.sep2.base import SubscribableIdentifiedObject, SubscribableList
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlList, DERProgram, DERProgramList
 from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList, Registration
@@ -52,6 +53,8 @@ class Place:
     """The server's clock less ours; None where it has none."""
     watchable: tuple[str, ...] = ()
     """Of these resources, the server tells who subscribes."""
+    refusal: Refusal | None = None
+    """The server does not let us register the devices that we answer for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +66,10 @@ class Programs:
     watchable: tuple[str, ...] = ()
 
 
-def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
+def find_place(dcap: str, identity: Identity, now: int, answers_for: Collection[str] = ()) -> Script[Place]:
     """Walk from DeviceCapability to the program lists of our devices; ``now`` is our clock's second.
 
+    ``answers_for``: LFDIs that we register where the server does not know them, if we register ourselves.
     NotOurs if the server does not know us, or says another PIN than the one that we were told.
     """
     capability = yield from _as_ourselves(fetch(dcap, DeviceCapability), identity)
@@ -82,6 +86,8 @@ def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
     _check_names(own, identity)
     yield from _check_pin(own, identity)
     managed = [one for one in devices if one.href != own.href and one.lfdi]
+    missing = sorted(set(answers_for) - {str(one.lfdi).upper() for one in managed}) if identity.registers else []
+    refusal = yield from _register_managed(capability.end_device_list_link.href, missing, now + (offset or 0), managed)
     rates = [capability.poll_rate, None if listed is None else listed.poll_rate]
     watchable = list(_watchable(capability.end_device_list_link.href, listed))
     lists: dict[str, tuple[str, ...]] = {}
@@ -94,7 +100,7 @@ def find_place(dcap: str, identity: Identity, now: int) -> Script[Place]:
             watchable += _watchable(device.function_set_assignments_list_link.href, page)
     return Place(
         capability=capability, devices=(own, *managed), program_lists=lists, load_lists=load_lists,
-        poll_rate_s=_soonest(rates), time_offset_s=offset, watchable=tuple(watchable),
+        poll_rate_s=_soonest(rates), time_offset_s=offset, watchable=tuple(watchable), refusal=refusal,
     )  # fmt: skip
 
 
@@ -219,6 +225,22 @@ def _register(href: str, identity: Identity, moment: int) -> Script[EndDevice | 
             str(refusal.status), f"the server does not let us register ourselves: {_whom(identity)}"
         ) from refusal
     return (yield from fetch_if_there(str(location), EndDevice)) if location else None
+
+
+def _register_managed(href: str, lfdis: Sequence[str], moment: int, found: list[EndDevice]) -> Script[Refusal | None]:
+    """In band, one by one, adding to ``found`` who is in; who will not have one of them will not have the others."""
+    for lfdi in lfdis:
+        wanted = EndDevice(lfdi=lfdi, sfdi=sfdi_of(bytes.fromhex(lfdi)), changed_time=moment)
+        try:
+            location = yield Call(method="POST", href=href, message=wanted)
+        except Refusal as refusal:
+            if refusal.status == HTTPStatus.CONFLICT:
+                continue  # it has our wish, and has not let it in yet
+            return refusal
+        device = yield from fetch_if_there(str(location), EndDevice)
+        if device is not None:
+            found.append(device)
+    return None
 
 
 def _check_names(own: EndDevice, identity: Identity) -> None:

@@ -35,7 +35,7 @@ from openadr_ven.protocols.sep2.mirroring import (
     wanted_of_devices,
 )
 from openadr_ven.protocols.sep2.settings import WHOLE_FLEET, Sep2Settings
-from openadr_ven.protocols.sep2.standing import Standing, describe, standing_now, standing_of, tell
+from openadr_ven.protocols.sep2.standing import Standing, connect, describe, standing_now, standing_of, tell
 
 
 class Matter(Enum):
@@ -43,6 +43,8 @@ class Matter(Enum):
 
     CAPABILITY = auto()
     """What one of our devices can, and is set to."""
+    CONNECTION = auto()
+    """At which connection point it is."""
     MIRROR = auto()
     """That our meter is there."""
     STANDING = auto()
@@ -68,6 +70,7 @@ class Presence:
         """Ours, by LFDI, as the last walk has found them."""
         self._described: set[str] = set()
         self._undescribed: deque[EndDevice] = deque()
+        self._unconnected: deque[EndDevice] = deque()
         self._ders: dict[str, DER] = {}
         self._mirrors: dict[str, str] = {}
         """Of devices that we answer for: where their MirrorUsagePoints are."""
@@ -89,13 +92,20 @@ class Presence:
         """We have found ourselves: capability and settings are told anew (CSIP: at start)."""
         self._described.clear()
         self._undescribed.clear()
+        self._unconnected.clear()
         self._mirrors.clear()
 
     def found(self, place: Place) -> None:
         """A walk has ended: who is new is described, and our mirrored meter is looked for again."""
         named = ((lfdi_of(one, self._identity), one) for one in place.devices)
         self._devices = {lfdi: one for lfdi, one in named if self._settings.is_ours(lfdi)}
-        self._undescribed.extend(one for lfdi, one in self._devices.items() if lfdi not in self._described)
+        fresh = [lfdi for lfdi in self._devices if lfdi not in self._described]
+        self._undescribed.extend(self._devices[lfdi] for lfdi in fresh)
+        self._unconnected.extend(
+            self._devices[lfdi]
+            for lfdi in fresh
+            if self._settings.nmi_of(lfdi) and self._devices[lfdi].connection_point_link is not None
+        )
         self._described.update(self._devices)
         self._has_looked = False
 
@@ -109,7 +119,7 @@ class Presence:
 
     @property
     def has_business(self) -> bool:
-        waits = self._undescribed or self._batches or not self._has_looked
+        waits = self._undescribed or self._unconnected or self._batches or not self._has_looked
         return bool(waits) or (self._standing is not None and self._identity.lfdi in self._ders)
 
     def next_script(self, memory: Memory, place: Place, moment: int, now: datetime) -> Script[Any] | None:
@@ -118,6 +128,9 @@ class Presence:
         if self._undescribed:
             self._matter, device = Matter.CAPABILITY, self._undescribed[0]
             return describe(device, self._settings.ratings_of(lfdi_of(device, self._identity)), moment)
+        if self._unconnected:
+            self._matter, device = Matter.CONNECTION, self._unconnected[0]
+            return connect(device, self._settings.nmi_of(lfdi_of(device, self._identity)))
         if not self._has_looked:
             self._matter = Matter.MIRROR
             rate_s = place.devices[0].post_rate or self._settings.post_rate_s
@@ -125,6 +138,9 @@ class Presence:
         if self._standing is not None and own_der is not None:
             self._matter = Matter.STANDING
             return self._tell_own(own_der, self._standing, memory, moment, now)
+        return self._next_batch(memory, place, moment, now)
+
+    def _next_batch(self, memory: Memory, place: Place, moment: int, now: datetime) -> Script[Any] | None:
         while self._batches:
             batch = self._batches[0]
             if batch.request.specifier_id == DEVICES:
@@ -147,6 +163,8 @@ class Presence:
                 lfdi = lfdi_of(self._undescribed.popleft(), self._identity)
                 if value is not None:
                     self._ders[lfdi] = value
+            case Matter.CONNECTION:
+                self._unconnected.popleft()
             case Matter.STANDING:
                 self._standing = None
                 return memory.with_alarms({self._identity.lfdi: value})
@@ -183,6 +201,8 @@ class Presence:
                 memory, what = self._remembered(memory), f"what {lfdi} does"
             case Matter.CAPABILITY:
                 what = f"what {lfdi_of(self._undescribed.popleft(), self._identity)} can"
+            case Matter.CONNECTION:
+                what = f"where {lfdi_of(self._unconnected.popleft(), self._identity)} is connected"
             case Matter.STANDING:
                 self._standing, what = None, "how the fleet stands"
             case Matter.MIRROR:

@@ -252,7 +252,7 @@ class Sep2Session:
             if now < self._place_at:
                 return None
             self._purpose = Purpose.PLACE
-            return find_place(self._settings.dcap, self._settings.identity, moment)
+            return find_place(self._settings.dcap, self._settings.identity, moment, self._settings.managed)
         if now >= self._programs_at:
             if not self._time_is_fresh:
                 self._purpose = Purpose.TIME
@@ -382,6 +382,9 @@ class Sep2Session:
         if not is_known:
             # A new registration: the agent has forgotten what readings were wanted.
             self._memory = replace(self._memory, own_href=own_href, mirror_href="", mirror_rate_s=0, devices_rate_s=0)
+        if place.refusal is not None:
+            what, code = "EndDevices that we answer for", str(place.refusal.status)
+            self._indicate(VtnRefused(what=what, code=code, description=str(place.refusal)))
         self._presence.found(place)
 
     def _took_time(self, offset_s: int | None, now: datetime) -> None:

@@ -29,6 +29,8 @@ class Sep2Settings:
     """How often we would post readings; the server's word counts."""
     managed: Mapping[str, "ManagedDevice"]
     """Those that we answer for besides ourselves, by LFDI."""
+    nmi: str = ""
+    """Of our own connection point (CSIP-AUS); empty: nobody told us."""
     stand: Callable[[str, datetime], DeviceNow] | None = None
     """How a device stands, by LFDI, or ``WHOLE_FLEET``; None: nobody knows."""
     notified_at: str = ""
@@ -46,6 +48,9 @@ class Sep2Settings:
     def load_classes_of(self, lfdi: str) -> tuple[str, ...]:
         return self.load_classes if lfdi not in self.managed else self.managed[lfdi].load_classes
 
+    def nmi_of(self, lfdi: str) -> str:
+        return self.nmi if lfdi not in self.managed else self.managed[lfdi].nmi
+
     def targets_of(self, lfdi: str) -> tuple[Target, ...]:
         return () if lfdi not in self.managed else self.managed[lfdi].targets
 
@@ -58,3 +63,5 @@ class ManagedDevice:
     targets: tuple[Target, ...]
     """What of the fleet is behind it."""
     load_classes: tuple[str, ...] = ()
+    nmi: str = ""
+    """Of its site's connection point (CSIP-AUS); empty: nobody told us."""

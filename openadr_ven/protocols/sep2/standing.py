@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from openadr_core.model.report import Quality
 from openadr_core.sep2 import der as d
-from openadr_core.sep2.devices import EndDevice
+from openadr_core.sep2.devices import ConnectionPoint, EndDevice
 from openadr_core.sep2.power import active_power, watt_hours
 from openadr_ven.application.device_metering import DeviceNow
 from openadr_ven.application.report_offers import AVAILABLE_POINT, CHARGE_POINT, POWER_POINT
@@ -86,6 +86,13 @@ def describe(device: EndDevice, ratings: Ratings, now: int) -> Script[d.DER | No
     if der.der_settings_link is not None:
         yield Call(method="PUT", href=der.der_settings_link.href, message=settings_of(ratings, now))
     return der
+
+
+def connect(device: EndDevice, nmi: str) -> Script[None]:
+    """Say at which connection point it is (CSIP-AUS): some utilities send no controls before that."""
+    if device.connection_point_link is not None:
+        point = ConnectionPoint(connection_point_id=nmi)
+        yield Call(method="PUT", href=device.connection_point_link.href, message=point)
 
 
 def tell(der: d.DER, standing: Standing) -> Script[None]:

@@ -19,6 +19,7 @@ from tests.pair.sep2.sep2_client import ClientEnd, client_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
 
 HOME, OTHER = a_lfdi(1), a_lfdi(2)
+GOOD_NMI = "4102335218"
 OVER_VOLTAGE, LOW_INPUT = 1 << 1, 1 << 9
 
 
@@ -188,3 +189,38 @@ async def test_a_device_by_itself_logs_its_own_alarms(bench: Sep2Bench, stood: S
     await client.run()
     told = await documents(bench, device.lfdi)
     assert (told["log"], told["der/1/ders"].alarm_status) == ([(11, 18)], "0200")
+
+
+async def test_the_connection_point_is_told_and_a_wrong_one_is_said_to_be(bench: Sep2Bench) -> None:
+    await bench.device("one")
+    await sep2_groups.name_aggregator(bench.store, "one", pen=PEN, actor=ACTOR, now=bench.now)
+    managed = {}
+    for lfdi, nmi in ((HOME, GOOD_NMI), (OTHER, "41023352189")):
+        await bench.device("one", "feeder", lfdi=lfdi)
+        managed[lfdi] = ManagedDevice(ratings=Ratings(max_w=5_000.0), targets=(), nmi=nmi)
+    client = client_of(bench, managed=managed, nmi=GOOD_NMI)
+    heard = await client.run()
+    assert [one.what for one in heard if isinstance(one, i.VtnRefused)] == [f"where {OTHER} is connected"]
+    for lfdi in (client.peer.lfdi, HOME):
+        assert (await documents(bench, lfdi))["cp"].connection_point_id == GOOD_NMI
+    assert "cp" not in await documents(bench, OTHER)
+    assert (await documents(bench, OTHER))["der/1/dercap"].rtg_max_w.value == 5_000
+
+
+async def test_devices_that_the_server_does_not_know_are_registered_in_band(bench: Sep2Bench) -> None:
+    await sep2_groups.name_aggregator(bench.store, "one", pen=PEN, actor=ACTOR, now=bench.now)
+    managed = {lfdi: ManagedDevice(ratings=Ratings(max_w=5_000.0), targets=()) for lfdi in (HOME, OTHER)}
+    client = client_of(bench, managed=managed, registers=True)
+    await client.until(60)
+    async with bench.store.view() as view:
+        there = {one.lfdi for one in await view.registry.devices()}
+    assert there == {client.peer.lfdi, HOME, OTHER}
+    assert (await documents(bench, HOME))["der/1/dercap"].rtg_max_w.value == 5_000
+
+
+async def test_where_the_server_takes_no_devices_of_ours_somebody_is_told(bench: Sep2Bench) -> None:
+    managed = {HOME: ManagedDevice(ratings=Ratings(max_w=5_000.0), targets=())}
+    client = client_of(bench, managed=managed, registers=True)
+    heard = await client.until(60)
+    assert {one.what for one in heard if isinstance(one, i.VtnRefused)} == {"EndDevices that we answer for"}
+    assert any(isinstance(one, i.Registered) for one in heard)

@@ -133,12 +133,15 @@ def test_devices_that_we_answer_for_are_parts_of_the_fleet(fleet: Fleet, tmp_pat
     assert [one.ratings.max_w for one in found.values()] == [5_000.0, 10_000.0]
     assert list(found) == [a_lfdi(1), a_lfdi(2)]
     assert [target.name for target in found[a_lfdi(2)].targets] == ["home-2", "home-3"]
+    file.write_text(f"lfdi,nmi,name\n{a_lfdi(1)},4102335218,home-1\n{a_lfdi(2)},,home-2\n")
+    assert [one.nmi for one in managed_devices(file, fleet, "fleet").values()] == ["4102335218", ""]
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("lfdi\nAB\n", "needs the columns lfdi and name"),
+        (f"lfdi,name,nmi\n{'A' * 40},home-1,1\n{'A' * 40},home-2,2\n", "line 3: a device has one nmi"),
         ("lfdi,name\nAB,home-1\n", "line 2: an LFDI has 40 hex digits"),
         (f"lfdi,name\n{'Z' * 40},home-1\n", "line 2: an LFDI has 40 hex digits"),
         (f"lfdi,name\n{'A' * 40},nowhere\n", "nothing of the fleet is called nowhere"),

@@ -1,9 +1,11 @@
-"""The books of one round, of the fleet or a part of it, and the plans that come of them."""
+"""The markets of one round, of the fleet or a part of it, and the plans that come of them."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +15,18 @@ from openadr_ven.application.parts import PlanPart
 from openadr_ven.application.turns import Turns
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level
-from openadr_ven.dispatch.plan import Plan, plan_from
+from openadr_ven.dispatch.cell import Sight
+from openadr_ven.dispatch.cutting import levels_within
+from openadr_ven.dispatch.market import Ask as AskCells
+from openadr_ven.dispatch.market import Market
+from openadr_ven.dispatch.plan import Plan, plan_over
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.domain.held import HeldEvent
 from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode
+from openadr_ven.fleet.headroom import reachable
 from openadr_ven.fleet.model import Outlook
+
+OUTLOOK_STEP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,85 +44,135 @@ class Engaged:
     """Of its houses, if it is long enough for turns."""
 
 
+class Floor(Protocol):
+    """Where the fleet's cells are: in this process (``dispatch.cell.Cells``), or with shards."""
+
+    @property
+    def parts(self) -> Sequence[slice]:
+        """The rows of each cell."""
+
+    def open(self, sights: Sequence[Sight]) -> AskCells:
+        """A round, by what is seen of each cell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Books:
     fleet: Fleet
     state: FleetState
     engaged: Engaged
     outlook: Outlook
+    """Books look ahead in whole steps (``_steady``): else the time that passes would make every one of them anew."""
     policy: str
     """The program's."""
     excluded: Mask
     withheld: Mask
     burden: Floats
-    _whole: dict[tuple[Direction, str, bool], Book] = field(default_factory=dict)
-    """The books of all of the fleet: most of a round's work, and done once."""
+    floor: Floor
+    _whole: dict[tuple[Direction, str], Market] = field(default_factory=dict)
+    """The markets of all of the fleet, before anything is planned."""
 
     def usual_w(self, ask: Ask) -> float:
         """What the ask's own devices take without it."""
         baseline_w = self.engaged.baseline_w
         return float((baseline_w if ask.rows is None else baseline_w[ask.rows]).sum())
 
-    def books(self, ask: Ask) -> Callable[[Direction, str | None], Book]:
+    def markets(self, ask: Ask) -> Callable[[Direction, str | None], Market]:
         """The offers of the ask's own devices."""
-        return partial(self.book, ask.rows)
+        return partial(self.market, ask.rows)
 
-    def book(self, among: Mask | None, way: Direction, policy: str | None = None) -> Book:
+    def market(self, among: Mask | None, way: Direction, policy: str | None = None) -> Market:
         """The offers of these devices, None for all, by a policy's name; None for the program's own."""
-        return self._book(among, way, policy or self.policy, None, None)
+        key = (way, policy or self.policy)
+        if among is not None:
+            return self._market(among, *key)
+        if key not in self._whole:
+            self._whole[key] = self._market(None, *key)
+        return self._whole[key]
 
-    def planner(self, way: Direction, *, mode: NDArray[np.uint8], leased_w: Floats, now: datetime) -> PlanPart:
-        """Plans in one direction; ``mode`` is what devices were told last, ``leased_w`` what others may still give."""
-        relieves = way is Direction.RELIEF
-        turns = self.engaged.turns
-        leased = leased_w if leased_w.any() else None
-
-        def plan(among: Mask | None, target_w: float, asked_w: float, beside_w: Floats | None = None) -> Plan:
-            planned_w = None if beside_w is None or not beside_w.any() else np.maximum(way * beside_w, 0.0)
-            return plan_from(
-                self._book(among, way, self.policy, leased, planned_w),
-                self.fleet,
-                self.engaged.baseline_w,
-                target_w,
-                uniform=self.engaged.uniform,
-                asked_w=asked_w,
-                held_before=mode == (Mode.SHED if relieves else Mode.LOAD_UP),
-                in_turn_w=turns.relief_w(now) if turns is not None and relieves else None,
-            )
-
-        return plan
-
-    def _book(
-        self, among: Mask | None, way: Direction, policy: str, leased_w: Floats | None, planned_w: Floats | None
-    ) -> Book:
-        key = (way, policy, leased_w is None)
-        is_whole = among is None and planned_w is None
-        if is_whole and key in self._whole:
-            return self._whole[key]
-        levels = self.engaged.levels[way]
-        for carried_w in (leased_w, planned_w):
-            levels = levels if carried_w is None else tuple(level.beside(carried_w) for level in levels)
-        made = offer_book(
-            self.fleet if planned_w is None else _beside_vendors(self.fleet, planned_w),
+    def book(self, among: Mask | None, way: Direction) -> Book:
+        """One book of all these devices, for who looks at each of them."""
+        return offer_book(
+            self.fleet,
             self.state,
             self.engaged.baseline_w,
-            outlook=self.outlook,
-            levels=levels,
+            outlook=_steady(self.outlook),
+            levels=self.engaged.levels[way],
             direction=way,
-            policy=POLICIES[policy],
+            policy=POLICIES[self.policy],
             excluded=self.excluded,
             withheld=self.withheld,
             burden=self.burden,
             among=among,
         )
-        if is_whole:
-            self._whole[key] = made
-        return made
+
+    def planner(self, way: Direction, *, mode: NDArray[np.uint8], leased_w: Floats, now: datetime) -> PlanPart:
+        """Plans in one direction; ``mode`` is what devices were told last, ``leased_w`` what others may still give."""
+        relieves = way is Direction.RELIEF
+        turns = self.engaged.turns if relieves else None
+        in_turn_w = None if turns is None else turns.relief_w(now)
+        held = mode == (Mode.SHED if relieves else Mode.LOAD_UP)
+
+        def plan(among: Mask | None, target_w: float, asked_w: float, beside_w: Floats | None = None) -> Plan:
+            planned_w = None if beside_w is None or not beside_w.any() else np.maximum(way * beside_w, 0.0)
+            taken = [watts for watts in (leased_w, planned_w) if watts is not None and watts.any()]
+            quota_w = self._quota_w(planned_w)
+            market = self._market(
+                among, way, self.policy, beside_w=sum(taken[1:], taken[0]) if taken else None, quota_w=quota_w,
+                held=held, in_turn_w=in_turn_w,
+            )  # fmt: skip
+            return plan_over(
+                market, self.fleet, self.engaged.baseline_w, target_w, direction=way, uniform=self.engaged.uniform,
+                asked_w=asked_w, has_held=True, has_turns=in_turn_w is not None,
+            )  # fmt: skip
+
+        return plan
+
+    def _market(
+        self,
+        among: Mask | None,
+        way: Direction,
+        policy: str,
+        *,
+        beside_w: Floats | None = None,
+        quota_w: Floats | None = None,
+        held: Mask | None = None,
+        in_turn_w: Floats | None = None,
+    ) -> Market:
+        quota_w = self.fleet.vendor_limit_w if quota_w is None else quota_w
+        state = self.state
+        columns = {
+            "soc": state.soc, "temperature_c": state.temperature_c, "plugged": state.plugged,
+            "baseline_w": self.engaged.baseline_w, "withheld": self.withheld, "burden": self.burden,
+            # Who was heard last is for the whole fleet to say.
+            "reached": reachable(state, self.outlook.now_s) & ~self.excluded,
+            "among": among, "beside_w": beside_w, "held": held, "in_turn_w": in_turn_w,
+        }  # fmt: skip
+        sights = [
+            Sight(
+                outlook=_steady(self.outlook),
+                direction=way,
+                policy=policy,
+                quota_w=quota_w,
+                columns={name: column[part] for name, column in columns.items() if column is not None},
+                levels=levels_within(self.engaged.levels[way], part),
+            )
+            for part in self.floor.parts
+        ]
+        return Market(self.floor.open(sights), len(sights), quota_w=quota_w)
+
+    def _quota_w(self, planned_w: Floats | None) -> Floats:
+        """What vendors' quotas leave beside these watts."""
+        quota_w = self.fleet.vendor_limit_w
+        if planned_w is None or not np.isfinite(quota_w).any():
+            return quota_w
+        used_w = np.bincount(self.fleet.vendor, weights=planned_w, minlength=quota_w.size)
+        return np.maximum(quota_w - used_w, 0.0)
 
 
-def _beside_vendors(fleet: Fleet, planned_w: Floats) -> Fleet:
-    """The fleet with what its vendors' quotas leave beside these watts."""
-    if not np.isfinite(fleet.vendor_limit_w).any():
-        return fleet
-    used_w = np.bincount(fleet.vendor, weights=planned_w, minlength=fleet.vendor_limit_w.size)
-    return replace(fleet, vendor_limit_w=np.maximum(fleet.vendor_limit_w - used_w, 0.0))
+def _steady(outlook: Outlook) -> Outlook:
+    """The same outlook, a little on the safe side: later, and for longer, up to a step of each."""
+    return replace(
+        outlook,
+        now_s=math.ceil(outlook.now_s / OUTLOOK_STEP_S) * OUTLOOK_STEP_S,
+        horizon_s=math.ceil(outlook.horizon_s / OUTLOOK_STEP_S) * OUTLOOK_STEP_S,
+    )

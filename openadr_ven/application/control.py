@@ -18,7 +18,7 @@ from openadr_core.model.event import DrEvent
 from openadr_core.oadr2.market_context import of_program
 from openadr_ven.application.accounting import Share
 from openadr_ven.application.asking import Ask, asks_at, profile_w
-from openadr_ven.application.books import Books, Engaged
+from openadr_ven.application.books import Books, Engaged, Floor
 from openadr_ven.application.commands import Commands, lease_end
 from openadr_ven.application.limiting import Cap, binding, caps_at, within
 from openadr_ven.application.observation import Observation
@@ -96,9 +96,12 @@ class Tick:
 
 
 class Control:
-    def __init__(self, *, settings: ControlSettings, seen: Observation, commands: Commands, now: datetime) -> None:
+    def __init__(
+        self, *, settings: ControlSettings, seen: Observation, commands: Commands, floor: Floor, now: datetime
+    ) -> None:
         self._settings = settings
         self._seen = seen
+        self._floor = floor
         self._started_at = now
         self.commands = commands
         self.owners = Owners(seen.fleet, now=now)
@@ -259,15 +262,15 @@ class Control:
         outlook = self._outlook((ask,), now)
         bound = self._bound((ask.held.event,), now)
         books = self._books(engaged, outlook, bound)
-        book_of, usual_w = books.books(ask), books.usual_w(ask)
+        market_of, usual_w = books.markets(ask), books.usual_w(ask)
         profile = profile_w(
             ask,
             slot_s=SLOT_S,
-            asked=lambda one: self._wants.watts(replace(ask, segment=one), baseline_w=usual_w, book_of=book_of),
+            asked=lambda one: self._wants.watts(replace(ask, segment=one), baseline_w=usual_w, market_of=market_of),
         )
         return plan_turns(
             self._seen.fleet,
-            book_of(Direction.RELIEF, None),
+            books.book(ask.rows, Direction.RELIEF),
             np.maximum(profile, 0.0),
             starts_at=ask.held.event.starts_at + ask.held.delay,
             uniform=engaged.uniform,
@@ -304,7 +307,7 @@ class Control:
         engaged = with_sites_bound(engaged, at_sites, fleet, feeder_max_w=self._settings.envelope.feeder_max_w)
         books = self._books(engaged, self._outlook(asks, now), bound)
         orders = [ask for ask in asks if ask.segment.signal.kind not in LIMITS]
-        wants = self._wants.of(orders, baseline_of=books.usual_w, book_of=books.books)
+        wants = self._wants.of(orders, baseline_of=books.usual_w, market_of=books.markets)
         wants = within(asks, wants, self._caps, usual_w=books.usual_w, at_nodes=at_sites)
         leads = direction_of(next((watts for watts in wants if watts), 0.0))
         # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.
@@ -392,6 +395,7 @@ class Control:
             excluded=self._left_out(outlook.now_s),
             withheld=bound.withheld,
             burden=self.owners.burden(),
+            floor=self._floor,
         )
 
     def _leased_w(self, way: Direction, bound: Bound, now: datetime) -> Floats:

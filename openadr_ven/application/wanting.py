@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from openadr_ven.application.accounting import Share
 from openadr_ven.application.asking import Ask, asked_w, filled, meet
-from openadr_ven.dispatch.book import Book
-from openadr_ven.dispatch.plan import Plan, worth_w
+from openadr_ven.dispatch.market import Market
+from openadr_ven.dispatch.plan import Plan
 from openadr_ven.fleet.columns import Direction
 
 PRICE_POLICY = "wear"
 """Whose costs are money: what a price is compared with."""
 
-BookOf = Callable[[Direction, str | None], Book]
+MarketOf = Callable[[Direction, str | None], Market]
 """The fleet's offers in a direction, by a policy's name; None for the program's own."""
 
 
@@ -25,32 +25,32 @@ class Wants:
     _known_w: dict[tuple[str, int, str, int], float] = field(default_factory=dict)
 
     def of(
-        self, asks: Sequence[Ask], *, baseline_of: Callable[[Ask], float], book_of: Callable[[Ask], BookOf]
+        self, asks: Sequence[Ask], *, baseline_of: Callable[[Ask], float], market_of: Callable[[Ask], MarketOf]
     ) -> tuple[float, ...]:
-        """``baseline_of`` and ``book_of`` tell what the ask's own devices take without it, and offer."""
+        """``baseline_of`` and ``market_of`` tell what the ask's own devices take without it, and offer."""
         wanted: list[float] = []
         for place, ask in enumerate(asks):
             if ask.key not in self._known_w:
                 before = zip(asks[:place], wanted, strict=True)
                 taken_w = sum(max(watts, 0.0) for other, watts in before if meet(ask, other))
                 self._known_w[ask.key] = self.watts(
-                    ask, baseline_w=baseline_of(ask), book_of=book_of(ask), taken_w=taken_w
+                    ask, baseline_w=baseline_of(ask), market_of=market_of(ask), taken_w=taken_w
                 )
             wanted.append(self._known_w[ask.key])
         self._known_w = {ask.key: self._known_w[ask.key] for ask in asks}
         return tuple(wanted)
 
-    def watts(self, ask: Ask, *, baseline_w: float, book_of: BookOf, taken_w: float = 0.0) -> float:
+    def watts(self, ask: Ask, *, baseline_w: float, market_of: MarketOf, taken_w: float = 0.0) -> float:
         """Of one ask; ``taken_w`` is what asks before it have taken of the fleet already."""
 
         def worth(margin: float) -> float:
             way = Direction.LOAD if margin < 0.0 else Direction.RELIEF
-            return worth_w(book_of(way, PRICE_POLICY), abs(margin))
+            return way * market_of(way, PRICE_POLICY).worth_w(abs(margin))
 
         return asked_w(
             ask.segment,
             baseline_w=baseline_w,
-            available_w=max(book_of(Direction.RELIEF, None).most_w - taken_w, 0.0),
+            available_w=max(market_of(Direction.RELIEF, None).most_w - taken_w, 0.0),
             levels=self.levels,
             worth=worth,
             reference=self.reference,

@@ -45,6 +45,7 @@ from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
 from openadr_ven.dispatch.capability import CapabilityModel
+from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.fleet.columns import Fleet
@@ -182,7 +183,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     envelope = envelope_of(settings)
     seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
     rules = _control_settings(settings, envelope)
-    control = Control(settings=rules, seen=seen, commands=Commands(fleet), now=now)
+    control = Control(settings=rules, seen=seen, commands=Commands(fleet), floor=Cells(fleet), now=now)
     resources = resources_of(fleet, settings.fleet.name)
     meters = device_meters(settings, seen)
     managed = settings.sep2 is not None and settings.sep2.devices is not None

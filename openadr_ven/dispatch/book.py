@@ -79,6 +79,7 @@ def offer_book(
     levels: tuple[Level, ...] = (),
     policy: Policy = endurance,
     direction: Direction = Direction.RELIEF,
+    reached: Mask | None = None,
     excluded: Mask | None = None,
     withheld: Mask | None = None,
     burden: Floats | None = None,
@@ -86,7 +87,8 @@ def offer_book(
 ) -> Book:
     """The book of a fleet as telemetry shows it, or of those devices ``among`` it that are asked at all.
 
-    ``levels`` are the network's limits in this direction, ``excluded`` devices that cannot be used
+    ``levels`` are the network's limits in this direction, ``reached`` the devices that can be asked if that is not for
+    this telemetry to say (a part of a fleet does not know who was heard last), ``excluded`` devices that cannot be used
     (``trim.failing``, an opt-out) and ``withheld`` those whose owners' terms forbid it (``terms.binding``);
     ``burden`` is for policies that spread it.
     """
@@ -94,9 +96,10 @@ def offer_book(
     could = headroom(fleet, state, baseline_w, long_enough, direction=direction)
     if among is not None:
         could = only(could, among)
-    reached = reachable(state, outlook.now_s)
+    if reached is None:
+        reached = reachable(state, outlook.now_s)
     if excluded is not None:
-        reached &= ~excluded
+        reached = reached & ~excluded
     reached_w = float(could.relief_w.sum(where=reached))
     usable = reached if withheld is None else reached & ~withheld
     can = only(could, usable)

@@ -92,12 +92,19 @@ def clear(offers: Offers, target_w: float, *, curve: SupplyCurve | None = None) 
     def respond(price: float) -> tuple[float, float]:
         return response_at(offers, price)
 
+    return clear_by(respond, target_w, price_range(offers), curve=curve)
+
+
+def clear_by(
+    respond: Response, target_w: float, prices: tuple[float, float], *, curve: SupplyCurve | None = None
+) -> float:
+    """The same for whoever responds, in the range of their prices; ``curve`` says where in it to begin."""
     if curve is not None and 0.0 < target_w < float(curve.total_w[-1]) * (1.0 - 1e-9):
         low, high = curve.around(target_w)
         price = solve_price(respond, target_w, low, high)
         if low < price < high:
             return price
-    return solve_price(respond, target_w, *price_range(offers))
+    return solve_price(respond, target_w, *prices)
 
 
 def solve_price(respond: Response, target_w: float, low: float, high: float) -> float:

@@ -5,25 +5,23 @@ restart too. Continuous devices take up every change; devices that are shed whol
 until the continuous ones cannot close the gap, so nobody's compressor follows a control loop.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openadr_ven.dispatch.book import Book, Giving, offer_book
-from openadr_ven.dispatch.caps import Level, capped
-from openadr_ven.dispatch.clear import Offers, SupplyCurve, clear, relief_at, response_at
+from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.caps import Level
+from openadr_ven.dispatch.market import Market, asked_of
 from openadr_ven.dispatch.policy import Policy, endurance
-from openadr_ven.dispatch.quota import Quotas, clear_within
-from openadr_ven.dispatch.rounding import not_beyond, sample, within
-from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Mode, Rows, over_chunks
+from openadr_ven.dispatch.seller import Seller
+from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Mode, over_chunks
 from openadr_ven.fleet.model import Outlook
 
 COMMAND_MIN_W = 1.0
 """Less relief than this is no command: meters of homes do not see it."""
-CLOSE_ENOUGH = 1e-9
 
 
 class Cause(StrEnum):
@@ -109,32 +107,48 @@ def plan_from(
     guard was asked to admit, ``held_before`` the devices that the last round shed, or ran, and
     ``in_turn_w`` what houses give whose turn it is: they are kept while the others can close the gap.
     """
-    wanted_w = max(book.direction * target_w, 0.0)
-    asked_w = wanted_w if asked_w is None else max(book.direction * asked_w, 0.0)
-    rows, given_w, price = _share(
-        book, fleet, min(wanted_w, book.most_w), held_before=held_before, in_turn_w=in_turn_w, uniform=uniform
+    seller = Seller(book, fleet, held_before=held_before, in_turn_w=in_turn_w)
+    market = Market(asked_of([seller]), 1, quota_w=fleet.vendor_limit_w)
+    return plan_over(
+        market, fleet, baseline_w, target_w, direction=book.direction, uniform=uniform, asked_w=asked_w,
+        has_held=held_before is not None, has_turns=in_turn_w is not None,
+    )  # fmt: skip
+
+
+def plan_over(
+    market: Market,
+    fleet: Fleet,
+    baseline_w: Floats,
+    target_w: float,
+    *,
+    direction: Direction,
+    uniform: float = 0.5,
+    asked_w: float | None = None,
+    has_held: bool = False,
+    has_turns: bool = False,
+) -> Plan:
+    """Share a target over the cells of a fleet, wherever they are; a target in the other direction counts as nothing.
+
+    ``has_held`` and ``has_turns`` say that cells know what was shed, or run, before, and whose turn it is.
+    """
+    wanted_w = max(direction * target_w, 0.0)
+    asked_w = wanted_w if asked_w is None else max(direction * asked_w, 0.0)
+    price, planned_w = market.share(
+        min(wanted_w, market.most_w), uniform=uniform, has_held=has_held, has_turns=has_turns
     )
-    planned_w = float(given_w.sum())
-    short = _shortfall(book, asked_w=asked_w, target_w=wanted_w, planned_w=planned_w)
-    relief_w = np.zeros(fleet.size)
-    relief_w[rows] = book.direction * given_w
+    short = _shortfall(market, asked_w=asked_w, target_w=wanted_w, planned_w=planned_w)
+    relief_w = np.concatenate(market.relief_w())
     mode, setpoint_w = relief_to_commands(fleet, baseline_w, relief_w)
     return Plan(
         relief_w=relief_w,
         mode=mode,
         setpoint_w=setpoint_w,
         price=price,
-        planned_w=book.direction * planned_w,
-        available_w=book.most_w,
+        planned_w=direction * planned_w,
+        available_w=market.most_w,
         shortfall_w=sum(short.values()),
         shortfall_by_cause=short,
     )
-
-
-def worth_w(book: Book, price: float) -> float:
-    """What the fleet gives at a price that somebody sets: a price signal in watts, for the guard to admit."""
-    given_w, _ = response_at(book.giving.offers, price)
-    return book.direction * given_w
 
 
 def relief_to_commands(
@@ -163,99 +177,12 @@ def transformer_loading(fleet: Fleet, power_w: Floats, load_w: Floats) -> Floats
     return np.abs(through_w) / fleet.transformer_limit_w
 
 
-def _share(
-    book: Book,
-    fleet: Fleet,
-    target_w: float,
-    *,
-    held_before: Mask | None,
-    in_turn_w: Floats | None,
-    uniform: float,
-) -> tuple[Rows, Floats, float]:
-    """Rows of devices, the watts of each, and the price.
-
-    Whole devices keep their turn, or their state, if the others close the gap.
-    """
-    giving, offers = book.giving, book.giving.offers
-    kept = []
-    if in_turn_w is not None:
-        # A house whose turn it is gives what it would draw, also while its compressor happens to rest.
-        rows = np.flatnonzero((book.offers.upper_w > 0.0) | (book.usable & (in_turn_w > 0.0)))
-        kept.append((Giving.among(rows, fleet, book.offers, book.levels), in_turn_w[rows]))
-    if held_before is not None:
-        held = _within(giving, held_before[giving.rows] & giving.whole)
-        kept.append((giving, np.where(held, offers.upper_w, 0.0)))
-    for some, whole_w in kept if target_w > 0.0 else ():
-        given_w, price = _around(some, target_w, whole_w)
-        if abs(float(given_w.sum()) - target_w) <= CLOSE_ENOUGH * target_w:
-            return some.rows, given_w, price
-    price, given_w = _cleared(offers, giving.levels, giving.quotas, target_w, curve=book.curve)
-    share = given_w[book.by_size] / offers.upper_w[book.by_size]
-    chosen = sample(share, uniform)
-    if np.array_equal(chosen, share > 0.0) and bool((share[chosen] >= 1.0).all()):
-        return giving.rows, given_w, price
-    drawn = np.zeros(given_w.size, dtype=np.bool_)
-    drawn[book.by_size] = chosen
-    drawn = _within(giving, drawn)
-    if not giving.whole.all():
-        drawn = not_beyond(drawn, offers.upper_w, target_w)
-    return giving.rows, *_around(giving, target_w, np.where(drawn, offers.upper_w, 0.0))
-
-
-def _cleared(
-    offers: Offers,
-    levels: Sequence[Level],
-    quotas: Quotas | None,
-    target_w: float,
-    *,
-    curve: SupplyCurve | None = None,
-) -> tuple[float, Floats]:
-    """The price, and what each device gives, within every limit."""
-    price = clear(offers, target_w, curve=curve)
-    given_w = relief_at(offers, price)
-    if quotas is not None and quotas.exceeded(given_w):
-        free = Offers.of(offers.cost, offers.slope, offers.upper_w)
-        held, price = clear_within(free, levels, quotas, target_w)
-        given_w = relief_at(held, price)
-    return price, given_w
-
-
-def _within(giving: Giving, drawn: Mask) -> Mask:
-    """Whole devices, less those that break a limit of the network or a vendor's quota."""
-    upper_w, quotas = giving.offers.upper_w, giving.quotas
-    drawn = within(drawn, upper_w, giving.levels)
-    if quotas is None:
-        return drawn
-    drawn = drawn.copy()
-    for vendor in np.flatnonzero(quotas.sums(np.where(drawn, upper_w, 0.0)) > quotas.limit_w):
-        rows = np.flatnonzero(drawn & (quotas.vendor == vendor))
-        drawn[rows[np.cumsum(upper_w[rows]) > quotas.limit_w[vendor]]] = False
-    return drawn
-
-
-def _around(giving: Giving, target_w: float, whole_w: Floats) -> tuple[Floats, float]:
-    """What the continuous devices add to these whole ones to reach the target."""
-    given_w = whole_w.copy()
-    rows = np.flatnonzero(~giving.whole)
-    if rows.size == 0:
-        return given_w, 0.0
-    left = [level.beside(given_w).among(rows) for level in giving.levels]
-    quotas = None
-    if giving.quotas is not None:
-        limit_w = np.maximum(giving.quotas.limit_w - giving.quotas.sums(given_w), 0.0)
-        quotas = Quotas(vendor=giving.quotas.vendor[rows], limit_w=limit_w)
-    offers = giving.offers.only(rows)
-    free = Offers.of(offers.cost, offers.slope, offers.upper_w)
-    price, given_w[rows] = _cleared(capped(free, left), left, quotas, target_w - float(given_w.sum()))
-    return given_w, price
-
-
-def _shortfall(book: Book, *, asked_w: float, target_w: float, planned_w: float) -> dict[Cause, float]:
+def _shortfall(market: Market, *, asked_w: float, target_w: float, planned_w: float) -> dict[Cause, float]:
     """What is missing, each watt charged to the first cause that would have given it."""
     missing_w = max(target_w - planned_w, 0.0)
-    by_network_w = min(missing_w, book.can_w - book.most_w)
-    by_terms_w = min(missing_w - by_network_w, book.withheld_w)
-    by_offline_w = min(missing_w - by_network_w - by_terms_w, book.could_w - book.can_w - book.withheld_w)
+    by_network_w = min(missing_w, market.can_w - market.most_w)
+    by_terms_w = min(missing_w - by_network_w, market.withheld_w)
+    by_offline_w = min(missing_w - by_network_w - by_terms_w, market.could_w - market.can_w - market.withheld_w)
     causes = {
         Cause.ENVELOPE: max(asked_w - target_w, 0.0),
         Cause.NETWORK_LIMIT: by_network_w,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openadr_ven.dispatch.clear import Offers, price_range
+from openadr_ven.dispatch.clear import Offers
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats
 from openadr_ven.fleet.model import HOUR_S, Headroom
 
@@ -77,8 +77,10 @@ def rotation(fleet: Fleet, headroom: Headroom, occasion: Occasion) -> Offers:
     return Offers.of(used, headroom.relief_w / BURDEN_SPREAD, headroom.relief_w)
 
 
-def blend(weights: Mapping[Policy, float]) -> Policy:
-    """Several policies at once, each weighed against its own range of prices, since their units differ.
+def blend(weights: Mapping[Policy, float], spans: Mapping[Policy, float]) -> Policy:
+    """Several policies at once, each weighed against its span of prices, since their units differ.
+
+    A span is the same whoever is in the fleet: parts of one that are looked at apart must agree.
 
     Costs add up, and slopes harmonically: the sum of costs that rise in a straight line rises in one too.
     """
@@ -87,9 +89,8 @@ def blend(weights: Mapping[Policy, float]) -> Policy:
         cost, steepness = np.zeros(fleet.size), np.zeros(fleet.size)
         for policy, weight in weights.items():
             offers = policy(fleet, headroom, occasion)
-            low, high = price_range(offers)
-            scale = weight / max(high - low, 1e-12)
-            cost += scale * (offers.cost - low)
+            scale = weight / spans[policy]
+            cost += scale * offers.cost
             with np.errstate(divide="ignore"):
                 steepness += np.where(offers.slope > 0.0, scale / offers.slope, 0.0)
         slope = np.divide(1.0, steepness, out=np.zeros(fleet.size), where=steepness > 0.0)
@@ -98,9 +99,11 @@ def blend(weights: Mapping[Policy, float]) -> Policy:
     return blended
 
 
+SPANS: dict[Policy, float] = {endurance: ENDURANCE_MAX_H, rotation: 1.0}
+"""From one end of a policy's prices to the other: hours that are left, and a season's allowance."""
 POLICIES: dict[str, Policy] = {
     "proportional": proportional, "merit": merit, "endurance": endurance, "wear": wear, "rotation": rotation,
-    "fair endurance": blend({endurance: 0.5, rotation: 0.5}),
+    "fair endurance": blend({endurance: 0.5, rotation: 0.5}, SPANS),
 }  # fmt: skip
 """By the name that a setting uses."""
 DEFAULT_POLICY = "endurance"

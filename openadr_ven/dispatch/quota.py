@@ -6,13 +6,12 @@ vendor's surcharge, exact for the caps and the price as they are. Both turns cli
 one block of multipliers at a time, and where neither moves any more the optimality conditions hold.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from openadr_ven.dispatch.caps import Level, capped
-from openadr_ven.dispatch.clear import Offers, clear, price_range, relief_at, solve_price
+from openadr_ven.dispatch.clear import solve_price
 from openadr_ven.fleet.columns import Codes, Floats
 
 TURNS_MAX = 1_000
@@ -32,44 +31,52 @@ class Quotas:
         """By vendor."""
         return np.asarray(np.bincount(self.vendor, weights=relief_w, minlength=self.limit_w.size))
 
-    def exceeded(self, relief_w: Floats) -> bool:
-        return bool((self.sums(relief_w) > self.limit_w * (1.0 + SETTLED)).any())
+
+class Sale(Protocol):
+    """Offers under one price, on which vendors' quotas may put surcharges; one cell's, or all cells' together."""
+
+    def charge(self, surcharge: Floats) -> tuple[float, float]:
+        """Add these surcharges, by vendor, to the costs as they were offered; the range of prices then."""
+
+    def respond(self, price: float) -> tuple[float, float]:
+        """Total watts, and watts per unit of price."""
+
+    def by_vendor(self, price: float) -> Floats:
+        """Watts by vendor."""
+
+    def gap(self, vendor: int, price: float) -> tuple[float, float]:
+        """Between which surcharges, beside those that it has, a vendor's devices give all at this price, and nothing.
+
+        Both negated: what ``gap_respond`` takes.
+        """
+
+    def gap_respond(self, at: float) -> tuple[float, float]:
+        """What that vendor's devices give with the surcharge ``-at`` beside, and how fast that rises with ``at``."""
 
 
-def clear_within(
-    offers: Offers, levels: Sequence[Level], quotas: Quotas, target_w: float
-) -> tuple[Offers, float]:  # fmt: skip
-    """Offers with surcharges and caps, and the price at which they give the target within every limit.
+def exceeded(given_w: Floats, limit_w: Floats) -> bool:
+    return bool((given_w > limit_w * (1.0 + SETTLED)).any())
 
-    ``offers`` are before the network holds them. If the target is out of reach, everybody gives all
-    that the limits let through at the highest price that means anything.
+
+def clear_within(sale: Sale, limit_w: Floats, target_w: float) -> float:
+    """The price at which a sale gives the target within every quota; its surcharges are then those that it has.
+
+    If the target is out of reach, everybody gives all that the limits let through at the highest price that means
+    anything.
     """
-    surcharge = np.zeros(quotas.limit_w.size)
-    held, price = offers, 0.0
+    surcharge, price = np.zeros(limit_w.size), 0.0
+    # Beyond the highest price of all everybody without a surcharge gives all: to go on would only raise surcharges.
+    _, highest = sale.charge(surcharge)
     for _ in range(TURNS_MAX):
-        charged = Offers.of(offers.cost + surcharge[quotas.vendor], offers.slope, offers.upper_w)
-        held = capped(charged, levels)
-        price = clear(held, target_w)
-        given_w = quotas.sums(relief_at(held, price))
-        over = given_w > quotas.limit_w * (1.0 + SETTLED)
-        under = (surcharge > 0.0) & (given_w < quotas.limit_w * (1.0 - SETTLED))
+        low, high = sale.charge(surcharge)
+        price = solve_price(sale.respond, target_w, low, min(high, highest))
+        given_w = sale.by_vendor(price)
+        over = given_w > limit_w * (1.0 + SETTLED)
+        under = (surcharge > 0.0) & (given_w < limit_w * (1.0 - SETTLED))
         moving = np.flatnonzero(over | under)
         if moving.size == 0:
             break
-        for vendor in moving:
-            surcharge[vendor] = max(surcharge[vendor] + _more_surcharge(held, quotas, int(vendor), price), 0.0)
-    return held, price
-
-
-def _more_surcharge(held: Offers, quotas: Quotas, vendor: int, price: float) -> float:
-    """What a vendor's devices must cost more, or less, for its quota to be met at this price."""
-    rows = np.flatnonzero(quotas.vendor == vendor)
-    gap = held.cost[rows] - np.minimum(held.cap[rows], price)
-    mine = Offers.of(gap, held.slope[rows], held.upper_w[rows])
-
-    def respond(at: float) -> tuple[float, float]:
-        relief_w = np.clip(mine.slope * (at - mine.cost), 0.0, mine.upper_w)
-        follows = (relief_w > 0.0) & (relief_w < mine.upper_w)
-        return float(relief_w.sum()), float((mine.slope * follows).sum())
-
-    return -solve_price(respond, float(quotas.limit_w[vendor]), *price_range(mine))
+        for vendor in moving.tolist():
+            more = -solve_price(sale.gap_respond, float(limit_w[vendor]), *sale.gap(vendor, price))
+            surcharge[vendor] = max(surcharge[vendor] + more, 0.0)
+    return price

@@ -9,11 +9,12 @@ A column that means nothing for a row's class holds NaN there.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from typing import Any, Self, TypeVar
 
@@ -33,6 +34,8 @@ Texts = NDArray[Any]
 
 
 Found = TypeVar("Found")
+Part = TypeVar("Part")
+_here = threading.local()
 CHUNK = 1 << 17
 
 
@@ -264,8 +267,20 @@ def over_chunks(work: Callable[[slice], Found], size: int) -> list[Found]:
     NumPy lets go of the interpreter while it computes, so threads are enough. What is found of a stretch must
     depend on that stretch alone: then it is the same however many processors there are.
     """
-    parts = list(chunks(size))
-    return [work(part) for part in parts] if len(parts) < 2 else list(_workers().map(work, parts))
+    return over(work, list(chunks(size)))
+
+
+def over(work: Callable[[Part], Found], parts: Sequence[Part]) -> list[Found]:
+    """What ``work`` finds of each part, in their order, on every processor."""
+    # A worker that waited for others of its kind could wait for ever: what it is given, it does by itself.
+    if len(parts) < 2 or getattr(_here, "is_worker", False):
+        return [work(part) for part in parts]
+    return list(_workers().map(partial(_as_worker, work), parts))
+
+
+def _as_worker(work: Callable[[Part], Found], part: Part) -> Found:
+    _here.is_worker = True
+    return work(part)
 
 
 @cache

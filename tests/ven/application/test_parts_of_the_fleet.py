@@ -16,6 +16,7 @@ from openadr_core.oadr2 import messages as m
 from openadr_ven.application.asking import Ask
 from openadr_ven.application.books import Books, Engaged
 from openadr_ven.application.parts import merged, parts_of, plan_parts
+from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, plan_round
 from openadr_ven.fleet.columns import DeviceClass, Direction, Floats, Mask, Mode
@@ -184,7 +185,7 @@ def test_parts_share_what_the_network_carries() -> None:
     nothing = np.zeros(FLEET.size)
     books = Books(
         fleet=FLEET, state=STATE, engaged=engaged, outlook=Outlook(now_s=EVENING_S + 60, horizon_s=3600.0),
-        policy="endurance", excluded=nothing > 0, withheld=nothing > 0, burden=nothing,
+        policy="endurance", excluded=nothing > 0, withheld=nothing > 0, burden=nothing, floor=Cells(FLEET),
     )  # fmt: skip
     plan = books.planner(Direction.RELIEF, mode=np.zeros(FLEET.size, np.uint8), leased_w=nothing, now=NOW)
     odd = np.arange(FLEET.size) % 2 == 1

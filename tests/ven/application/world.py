@@ -20,12 +20,14 @@ from openadr_core.shell.clock import ManualClock
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, SqlUnitOfWork, engine_of
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
+from openadr_ven.application.books import Floor
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.report_offers import offers_of, resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
+from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
@@ -144,10 +146,13 @@ class Noted:
 class World:
     """The agent and its surroundings."""
 
-    def __init__(self, store: SqlStore, now: datetime, *, fleet: Fleet | None = None) -> None:
+    def __init__(
+        self, store: SqlStore, now: datetime, *, fleet: Fleet | None = None, floor: Callable[[Fleet], Floor] = Cells
+    ) -> None:
         self.clock = ManualClock(now)
         self.store = store
         self.fleet = a_fleet() if fleet is None else fleet
+        self.floor = floor(self.fleet)
         self.resources = resources_of(self.fleet, "fleet")
         self.town = Town(self.fleet, rng=np.random.default_rng(2), started_at=now)
         self.broker = Broker(town=self.town, clock=self.clock)
@@ -186,6 +191,7 @@ class World:
             ),
             seen=seen,
             commands=Commands(self.fleet),
+            floor=self.floor,
             now=self.now,
         )
         async with self.store.unit_of_work() as unit:

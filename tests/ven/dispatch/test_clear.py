@@ -23,6 +23,7 @@ from openadr_ven.dispatch.policy import (
     BURDEN_SPREAD,
     POLICIES,
     SLOT_MIN_S,
+    SPANS,
     Occasion,
     blend,
     endurance,
@@ -246,8 +247,8 @@ def test_a_blend_lies_between_what_it_blends() -> None:
     occasion = Occasion(horizon_s=3600.0, burden=used)
     target_w = 0.4 * headroom.relief_w.sum()
     alone = [cleared(policy(fleet_of(200), headroom, occasion), target_w) for policy in (endurance, rotation)]
-    only = cleared(blend({endurance: 1.0, rotation: 0.0})(fleet_of(200), headroom, occasion), target_w)
-    both = cleared(blend({endurance: 0.5, rotation: 0.5})(fleet_of(200), headroom, occasion), target_w)
+    only = cleared(blend({endurance: 1.0, rotation: 0.0}, SPANS)(fleet_of(200), headroom, occasion), target_w)
+    both = cleared(blend({endurance: 0.5, rotation: 0.5}, SPANS)(fleet_of(200), headroom, occasion), target_w)
     assert only == pytest.approx(alone[0], rel=1e-6, abs=1e-3)
     assert both.sum() == pytest.approx(target_w)
     hours = np.minimum(headroom.endurance_s / HOUR_S, 24.0)

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.market import Market, asked_of
 from openadr_ven.dispatch.network import network
-from openadr_ven.dispatch.plan import Plan, direction_of, plan_from, plan_round, worth_w
+from openadr_ven.dispatch.plan import Plan, direction_of, plan_from, plan_round
 from openadr_ven.dispatch.policy import POLICIES
+from openadr_ven.dispatch.seller import Seller
 from openadr_ven.fleet.columns import DeviceClass, Direction, Fleet, FleetState, Floats, Mode
 from openadr_ven.fleet.headroom import MODELS, headroom
 from openadr_ven.fleet.model import Outlook, Tick
@@ -91,6 +93,11 @@ def test_which_way() -> None:
     assert (direction_of(1.0), direction_of(0.0), direction_of(-1.0)) == (
         Direction.RELIEF, Direction.RELIEF, Direction.LOAD,
     )  # fmt: skip
+
+
+def worth_w(book: Book, price: float) -> float:
+    market = Market(asked_of([Seller(book, FLEET)]), 1, quota_w=FLEET.vendor_limit_w)
+    return book.direction * market.worth_w(price)
 
 
 def test_a_price_is_worth_what_the_fleet_gives_at_it() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from openadr_ven.dispatch.caps import capped
 from openadr_ven.dispatch.clear import clear, relief_at
-from openadr_ven.dispatch.quota import Quotas, clear_within
+from openadr_ven.dispatch.lot import Lot
+from openadr_ven.dispatch.quota import Quotas, clear_within, exceeded
 from tests.ven.dispatch.trees import best_by_highs, cost_of, rows_below, tree_of
 
 pytestmark = pytest.mark.skipif(
@@ -47,8 +48,8 @@ def test_no_cheaper_dispatch_exists_with_quotas_across_the_tree(first: int) -> N
         limit_w[3] = np.inf
         quotas = Quotas(vendor=vendor, limit_w=limit_w)
         target_w = rng.uniform(0.2, 0.95) * float(np.minimum(quotas.sums(most_w), quotas.limit_w).sum())
-        cleared, price = clear_within(offers, levels, quotas, target_w)
-        relief_w = relief_at(cleared, price)
+        lot = Lot.of(held, tuple(levels), quotas)
+        relief_w = lot.relief_w(clear_within(lot, limit_w, target_w))
         by_vendor = (vendor[None, :] == np.arange(4)[:, None]).astype(np.float64)
         rows = np.vstack([*(rows_below(level, 50) for level in levels), by_vendor])
         limits_w = np.concatenate([*(level.limit_w for level in levels), quotas.limit_w])
@@ -56,5 +57,5 @@ def test_no_cheaper_dispatch_exists_with_quotas_across_the_tree(first: int) -> N
         assert (rows @ relief_w <= limits_w * (1.0 + 2e-7) + 1e-6).all()
         assert relief_w.sum() == pytest.approx(target_w, rel=1e-6)
         assert cost_of(offers, relief_w) <= best * (1.0 + 1e-6) + 1e-3
-        bound += quotas.exceeded(relief_at(held, clear(held, target_w)))
+        bound += exceeded(quotas.sums(relief_at(held, clear(held, target_w))), limit_w)
     assert bound > 4, "the quotas must matter, or this shows nothing"

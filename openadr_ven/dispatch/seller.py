@@ -1,0 +1,195 @@
+"""One cell's side of a clearing: it knows its devices, and answers questions.
+
+A question is a name and a few numbers, and so is its answer, so that it does not matter in which process, or on
+which machine, it is asked. ``market.py`` asks; what a question means stands here.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import numpy as np
+
+from openadr_ven.dispatch.book import Book, Giving
+from openadr_ven.dispatch.clear import supply_curve
+from openadr_ven.dispatch.lot import Lot
+from openadr_ven.dispatch.rounding import CERTAIN, not_beyond, sample, within
+from openadr_ven.fleet.columns import Fleet, Floats, Mask, Rows
+
+
+class Question(StrEnum):
+    """What is asked of every cell, with which numbers; what each answers."""
+
+    OPEN = "open"
+    """→ most, can, withheld and could (``Book``; W), the range of prices, then most by vendor if any sets a quota."""
+    CURVE = "curve"
+    """Two prices → the totals (W) at ``clear.CURVE_POINTS`` prices between them."""
+    RESPOND = "respond"
+    """A price → watts, and watts per unit of price, of the lot."""
+    CHARGE = "charge"
+    """Surcharges by vendor → the range of prices."""
+    BY_VENDOR = "by_vendor"
+    """A price → watts by vendor."""
+    GAP = "gap"
+    """A vendor and a price → see ``quota.Sale``."""
+    GAP_RESPOND = "gap_respond"
+    ALL = "all"
+    """All offers become the lot, as they stand in the book → the range of prices."""
+    TURNS = "turns"
+    """Houses whose turn it is are taken whole → ``Whole``."""
+    HELD = "held"
+    """Devices that are shed whole now, or run, are kept → ``Whole``."""
+    SHARES = "shares"
+    """A price → the sum of the shares that whole devices would have to give at it, certain ones apart."""
+    DRAW = "draw"
+    """A uniform number: whole devices are drawn by these shares → whether that is what the price gave, ``Whole``."""
+    KEEP_TO = "keep_to"
+    """Watts by vendor: whole devices beyond are left out → ``Whole``."""
+    LIGHTEN = "lighten"
+    """Watts that are too much: whole devices are left out → watts that are gone."""
+    WHOLE = "whole"
+    """→ ``Whole``: what is taken whole (W), whether there are other devices, W by vendor if any sets a quota."""
+    REST = "rest"
+    """The others, beside the whole ones, become the lot → the range of prices."""
+    SETTLE = "settle"
+    """A price → watts, with what is taken whole."""
+    RELIEF = "relief"
+    """→ what was settled, by row of the cell."""
+
+
+class Seller:
+    """One cell in one round."""
+
+    def __init__(
+        self, book: Book, fleet: Fleet, *, held_before: Mask | None = None, in_turn_w: Floats | None = None
+    ) -> None:
+        """``held_before`` are the devices that the last round shed, or ran; ``in_turn_w`` what houses in turn give."""
+        self._book = book
+        self._fleet = fleet
+        self._held_before = held_before
+        self._in_turn_w = in_turn_w
+        self._answers: dict[Question, Callable[[Floats], object]] = {
+            Question.OPEN: self._open,
+            Question.ALL: self._all,
+            Question.CURVE: self._curve,
+            Question.RESPOND: lambda numbers: self._lot.respond(float(numbers[0])),
+            Question.CHARGE: self._charge,
+            Question.BY_VENDOR: lambda numbers: self._lot.by_vendor(float(numbers[0])),
+            Question.GAP: lambda numbers: self._lot.gap(int(numbers[0]), float(numbers[1])),
+            Question.GAP_RESPOND: lambda numbers: self._lot.gap_respond(float(numbers[0])),
+            Question.TURNS: self._turns,
+            Question.HELD: self._held,
+            Question.SHARES: self._shares,
+            Question.DRAW: self._draw,
+            Question.KEEP_TO: self._keep_to,
+            Question.LIGHTEN: self._lighten,
+            Question.WHOLE: self._whole,
+            Question.REST: self._rest,
+            Question.SETTLE: self._settle,
+            Question.RELIEF: self._relief,
+        }
+        self._share = np.zeros(book.by_size.size)
+        self._all(self._share)
+        self._settled_w = self._whole_w
+
+    def answer(self, question: Question, numbers: Floats) -> Floats:
+        return np.asarray(self._answers[question](numbers), dtype=np.float64)
+
+    # -- what the fleet offers ---------------------------------------------------------
+
+    def _open(self, _numbers: Floats) -> list[float]:
+        book, quotas = self._book, self._book.giving.quotas
+        by_vendor = [] if quotas is None else quotas.sums(self._lot.relief_w(np.inf)).tolist()
+        return [book.most_w, book.can_w, book.withheld_w, book.could_w, *self._lot.prices(), *by_vendor]
+
+    def _all(self, _numbers: Floats) -> tuple[float, float]:
+        giving = self._book.giving
+        self._take(giving, np.zeros(giving.rows.size))
+        self._lot = Lot.of(giving.offers, giving.levels, giving.quotas)
+        self._followers: Rows | slice = slice(None)
+        return self._lot.prices()
+
+    def _curve(self, numbers: Floats) -> Floats:
+        low, high = numbers.tolist()
+        if self._book.curve.price[0] == low and self._book.curve.price[-1] == high:
+            return self._book.curve.total_w
+        return supply_curve(self._book.giving.offers, low, high).total_w
+
+    # -- devices that are shed, or run, whole ------------------------------------------
+
+    def _take(self, some: Giving, whole_w: Floats) -> None:
+        self._some, self._whole_w = some, whole_w
+
+    def _whole(self, _numbers: Floats | None = None) -> list[float]:
+        quotas = self._some.quotas
+        by_vendor = [] if quotas is None else quotas.sums(self._whole_w).tolist()
+        return [float(self._whole_w.sum()), float(not self._some.whole.all()), *by_vendor]
+
+    def _turns(self, _numbers: Floats) -> list[float]:
+        # A house whose turn it is gives what it would draw, also while its compressor happens to rest.
+        book = self._book
+        in_turn_w = np.zeros(self._fleet.size) if self._in_turn_w is None else self._in_turn_w
+        rows = np.flatnonzero((book.offers.upper_w > 0.0) | (book.usable & (in_turn_w > 0.0)))
+        self._take(Giving.among(rows, self._fleet, book.offers, book.levels), in_turn_w[rows])
+        return self._whole()
+
+    def _held(self, _numbers: Floats) -> list[float]:
+        giving = self._book.giving
+        held = np.zeros(giving.rows.size, dtype=np.bool_)
+        if self._held_before is not None:
+            held = self._held_before[giving.rows] & giving.whole
+        self._take(giving, np.where(within(held, giving.offers.upper_w, giving.levels), giving.offers.upper_w, 0.0))
+        return self._whole()
+
+    def _shares(self, numbers: Floats) -> list[float]:
+        given_w = self._lot.relief_w(float(numbers[0]))
+        self._share = given_w[self._book.by_size] / self._book.giving.offers.upper_w[self._book.by_size]
+        return [float(self._share.sum(where=self._share < CERTAIN))]
+
+    def _draw(self, numbers: Floats) -> list[float]:
+        giving, share = self._book.giving, self._share
+        chosen = sample(share, float(numbers[0]))
+        exact = np.array_equal(chosen, share > 0.0) and bool((share[chosen] >= 1.0).all())
+        drawn = np.zeros(giving.rows.size, dtype=np.bool_)
+        drawn[self._book.by_size] = chosen
+        drawn = within(drawn, giving.offers.upper_w, giving.levels)
+        self._take(giving, np.where(drawn, giving.offers.upper_w, 0.0))
+        return [float(exact), *self._whole()]
+
+    def _keep_to(self, limit_w: Floats) -> list[float]:
+        some, quotas = self._some, self._some.quotas
+        if quotas is not None:
+            kept_w = self._whole_w.copy()
+            for vendor in np.flatnonzero(quotas.sums(kept_w) > limit_w):
+                rows = np.flatnonzero((kept_w > 0.0) & (quotas.vendor == vendor))
+                kept_w[rows[np.cumsum(kept_w[rows]) > limit_w[vendor]]] = 0.0
+            self._take(some, kept_w)
+        return self._whole()
+
+    def _lighten(self, numbers: Floats) -> list[float]:
+        before_w = float(self._whole_w.sum())
+        kept = not_beyond(self._whole_w > 0.0, self._whole_w, before_w - float(numbers[0]))
+        self._take(self._some, np.where(kept, self._whole_w, 0.0))
+        return [before_w - float(self._whole_w.sum())]
+
+    # -- the others --------------------------------------------------------------------
+
+    def _rest(self, _numbers: Floats) -> tuple[float, float]:
+        some = self._some
+        self._followers = np.flatnonzero(~some.whole)
+        left = tuple(level.beside(self._whole_w) for level in some.levels)
+        self._lot = Lot.of_some(some.offers, self._followers, left, some.quotas)
+        return self._lot.prices()
+
+    def _charge(self, surcharge: Floats) -> tuple[float, float]:
+        return self._lot.charge(surcharge)
+
+    def _settle(self, numbers: Floats) -> list[float]:
+        given_w = self._whole_w.copy()
+        given_w[self._followers] = self._lot.relief_w(float(numbers[0]))
+        self._settled_w = given_w
+        return [float(given_w.sum())]
+
+    def _relief(self, _numbers: Floats) -> Floats:
+        relief_w = np.zeros(self._fleet.size)
+        relief_w[self._some.rows] = self._book.direction * self._settled_w
+        return relief_w

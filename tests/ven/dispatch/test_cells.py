@@ -1,0 +1,202 @@
+"""A fleet in cells: cut where no limit reaches across, cleared as one, each book kept while nothing in it changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from openadr_ven.dispatch.book import offer_book
+from openadr_ven.dispatch.cell import Cell, Cells, Sight
+from openadr_ven.dispatch.cutting import cells_of, levels_within
+from openadr_ven.dispatch.market import Market
+from openadr_ven.dispatch.network import NODE_SHARES, network
+from openadr_ven.dispatch.plan import Plan, plan_from, plan_over
+from openadr_ven.dispatch.policy import POLICIES
+from openadr_ven.fleet.columns import DeviceClass, Direction, Fleet, FleetState, Floats
+from openadr_ven.fleet.headroom import reachable
+from openadr_ven.fleet.model import Outlook
+from openadr_ven.fleet.physics import evening_state
+from openadr_ven.fleet.population import populate
+from tests.ven.fleet.synthetic import EVENING_S
+
+SIZE = 6_000
+OUTLOOK = Outlook(now_s=EVENING_S, horizon_s=3_600.0, soc_floor=0.2)
+
+
+def a_fleet(size: int = SIZE, *, substation_w: float = np.inf, quota_w: float = np.inf) -> Fleet:
+    """Drawn from statistics, its transformers tight; six feeders or so, and as many substations as limits demand."""
+    fleet = populate(size, rng=np.random.default_rng(11))
+    feeders = 8
+    feeder = (np.arange(fleet.size) * feeders // fleet.size).astype(np.uint32)
+    starts = np.flatnonzero(np.diff(fleet.site, prepend=fleet.site[0] + 1))
+    feeder = np.repeat(feeder[starts], np.diff(np.append(starts, fleet.size)))  # a site is on one feeder
+    feeder[fleet.transformer == fleet.transformer[-1]] = feeder[-1]
+    first = {code: feeder[np.argmax(fleet.transformer == code)] for code in np.unique(fleet.transformer).tolist()}
+    return replace(
+        fleet,
+        feeder=np.array([first[code] for code in fleet.transformer.tolist()], dtype=np.uint32),
+        feeder_names=tuple(f"f{one}" for one in range(feeders)),
+        feeder_limit_w=np.full(feeders, 1e6),
+        feeder_substation=(np.arange(feeders) // 2).astype(np.uint32),
+        substation_names=tuple(f"s{one}" for one in range(4)),
+        substation_limit_w=np.full(4, substation_w),
+        transformer_limit_w=0.4 * fleet.transformer_limit_w,
+        vendor_limit_w=np.where(np.arange(len(fleet.vendor_names)) == 0, quota_w, np.inf),
+    )
+
+
+def evening(fleet: Fleet) -> FleetState:
+    state = evening_state(fleet, now_s=EVENING_S, outdoor_c=OUTLOOK.outdoor_c, rng=np.random.default_rng(2))
+    return replace(state, measured_at_s=np.full(fleet.size, EVENING_S), heard_at_s=np.full(fleet.size, EVENING_S))
+
+
+def sights_of(fleet: Fleet, state: FleetState, parts: tuple[slice, ...], policy: str, **more: Floats) -> list[Sight]:
+    levels = network(fleet, state.power_w)
+    columns = {
+        "soc": state.soc, "temperature_c": state.temperature_c, "plugged": state.plugged, "baseline_w": state.power_w,
+        "reached": reachable(state, OUTLOOK.now_s), "withheld": np.zeros(fleet.size, dtype=np.bool_),
+        "burden": np.zeros(fleet.size), **more,
+    }  # fmt: skip
+    return [
+        Sight(
+            outlook=OUTLOOK, direction=Direction.RELIEF, policy=policy, quota_w=fleet.vendor_limit_w,
+            columns={name: column[part] for name, column in columns.items()}, levels=levels_within(levels, part),
+        )
+        for part in parts
+    ]  # fmt: skip
+
+
+def planned(fleet: Fleet, fraction: float, *, size: int, policy: str = "endurance", uniform: float = 0.4) -> Plan:
+    """In cells of so many rows."""
+    state, cells = evening(fleet), Cells(fleet, size)
+    sights = sights_of(fleet, state, cells.parts, policy)
+    market = Market(cells.open(sights), len(cells.parts), quota_w=fleet.vendor_limit_w)
+    return plan_over(
+        market, fleet, state.power_w, fraction * market.most_w, direction=Direction.RELIEF, uniform=uniform
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("substation_w", [np.inf, 2e6])
+@pytest.mark.parametrize("size", [100, 700, 2_000, SIZE, 10 * SIZE])
+def test_no_node_with_a_limit_reaches_over_an_edge(size: int, substation_w: float) -> None:
+    fleet = a_fleet(substation_w=substation_w)
+    parts = cells_of(fleet, size)
+    assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])]
+    assert parts[-1].stop == fleet.size
+    for part in parts[1:]:
+        for node in NODE_SHARES:
+            codes, limit_w = getattr(fleet, node), getattr(fleet, f"{node}_limit_w")
+            before, behind = int(codes[part.start - 1]), int(codes[part.start])
+            assert before != behind or not np.isfinite(limit_w[behind])
+    most = 8 if np.isinf(substation_w) else 4
+    assert 1 <= len(parts) <= most
+    assert (len(parts) == 1) == (size >= SIZE)
+    assert cells_of(fleet.take(slice(0, 0)), size) == (slice(0, 0),)
+
+
+def test_limits_inside_a_cell_are_those_of_its_nodes() -> None:
+    fleet = a_fleet()
+    levels = network(fleet, evening(fleet).power_w)
+    for part in cells_of(fleet, 700):
+        mine = levels_within(levels, part)
+        again = network(fleet.take(part), evening(fleet).power_w[part])
+        assert [level.starts.tolist() for level in mine] == [level.starts.tolist() for level in again]
+        assert [level.limit_w.tolist() for level in mine] == [level.limit_w.tolist() for level in again]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9, 1.2])
+@pytest.mark.parametrize(
+    ("policy", "quota_w"), [*((one, np.inf) for one in sorted(POLICIES)), ("endurance", 2e5), ("proportional", 2e5)]
+)
+def test_cells_meet_one_target_within_every_limit(fraction: float, policy: str, quota_w: float) -> None:
+    fleet = a_fleet(2_000, quota_w=quota_w)
+    plan = planned(fleet, fraction, size=300, policy=policy, uniform=fraction / 2.0)
+    for level in network(fleet, evening(fleet).power_w):
+        assert (level.sums(plan.relief_w) <= level.limit_w * (1.0 + 1e-9) + 1e-6).all()
+    by_vendor = np.bincount(fleet.vendor, weights=plan.relief_w)
+    assert (by_vendor <= fleet.vendor_limit_w[: by_vendor.size] * (1.0 + 1e-6)).all()
+    wanted_w = min(fraction, 1.0) * plan.available_w
+    assert plan.planned_w == pytest.approx(plan.relief_w.sum())
+    if fraction < 0.6:  # near its end, what whole devices miss is more than the others have left
+        assert plan.planned_w == pytest.approx(wanted_w, rel=1e-6)
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_cells_clear_as_one_fleet_would(policy: str) -> None:
+    """Oracle 19, with the tree: devices that take any setpoint get what they would without cells."""
+    fleet = a_fleet()
+    fleet = replace(fleet, device_class=np.full(fleet.size, DeviceClass.BATTERY, dtype=np.uint8))
+    fleet = replace(
+        fleet, energy_wh=np.full(fleet.size, 13_500.0), export_max_w=np.full(fleet.size, 5_000.0),
+        charge_efficiency=np.full(fleet.size, 0.95), discharge_efficiency=np.full(fleet.size, 0.95),
+        reserve=np.full(fleet.size, 0.1),
+    )  # fmt: skip
+    apart, whole = (planned(fleet, 0.5, size=size, policy=policy) for size in (500, SIZE))
+    assert apart.available_w == pytest.approx(whole.available_w)
+    assert apart.relief_w == pytest.approx(whole.relief_w, abs=1e-2 if policy == "merit" else 1e-4)
+
+
+def test_one_cell_is_the_plan_without_cells() -> None:
+    fleet = a_fleet()
+    state = evening(fleet)
+    book = offer_book(fleet, state, state.power_w, outlook=OUTLOOK, levels=network(fleet, state.power_w))
+    plain = plan_from(book, fleet, state.power_w, 0.6 * book.most_w, uniform=0.4)
+    assert np.array_equal(planned(fleet, 0.6, size=SIZE).relief_w, plain.relief_w)
+
+
+def test_a_draw_goes_on_from_cell_to_cell() -> None:
+    """As many thermostats as in one draw over all, wherever the cells end."""
+    fleet = a_fleet()
+    fleet = fleet.take(fleet.rows_of(DeviceClass.THERMOSTAT))
+    largest_w = fleet.import_max_w.max()
+    for uniform in np.linspace(0.0, 0.99, 12).tolist():
+        plan = planned(fleet, 0.4, size=300, uniform=uniform)
+        assert abs(plan.planned_w - 0.4 * plan.available_w) < 2.0 * 8 * largest_w
+        assert plan.planned_w > 0.0
+
+
+class TestKeptBooks:
+    fleet = a_fleet(2_000)
+    state = evening(fleet)
+    whole = (slice(0, fleet.size),)
+
+    def sight(self, **more: Floats) -> Sight:
+        return sights_of(self.fleet, self.state, self.whole, "endurance", **more)[0]
+
+    def test_nothing_new_is_no_work(self) -> None:
+        cell = Cell(self.fleet)
+        first = cell.open(self.sight())
+        again = cell.open(self.sight(held=np.ones(self.fleet.size, dtype=np.bool_)))
+        assert again._book is first._book
+
+    def test_what_changes_in_place_is_seen(self) -> None:
+        cell, soc = Cell(self.fleet), self.state.soc.copy()
+        first = cell.open(self.sight(soc=soc))
+        soc[np.flatnonzero(np.isfinite(soc))[0]] -= 0.01
+        assert cell.open(self.sight(soc=soc))._book is not first._book
+
+    @pytest.mark.parametrize("name", ["reached", "withheld", "plugged", "baseline_w", "temperature_c", "burden"])
+    def test_every_column_counts(self, name: str) -> None:
+        cell = Cell(self.fleet)
+        first = cell.open(self.sight())
+        column = np.array(self.sight().columns[name])
+        column[0] = ~column[0] if column.dtype == np.bool_ else 7.0
+        assert cell.open(self.sight(**{name: column}))._book is not first._book
+
+    def test_another_outlook_direction_or_limit_is_another_book(self) -> None:
+        cell, sight = Cell(self.fleet), self.sight()
+        first = cell.open(sight)
+        level = sight.levels[0]
+        for other in (
+            replace(sight, outlook=replace(OUTLOOK, horizon_s=900.0)),
+            replace(sight, direction=Direction.LOAD),
+            replace(sight, policy="merit"),
+            replace(sight, levels=(replace(level, limit_w=level.limit_w / 2), *sight.levels[1:])),
+            replace(sight, quota_w=np.full_like(sight.quota_w, 1e3)),
+        ):
+            assert cell.open(other)._book is not first._book
+
+    def test_a_sight_travels_as_arrays(self) -> None:
+        sight = self.sight()
+        again = Sight.of(sight.outlook, sight.direction, sight.policy, sight.arrays())
+        assert again.has_same_book(sight)

@@ -317,6 +317,21 @@ class AgentSettings(Table):
         return self
 
 
+class ShardSettings(Table):
+    """With this table other processes (``openadr-ven shard``) compute parts of the fleet; what none has, we do."""
+
+    engine: Annotated[str, Field(pattern=r"^(nats|tls)://[^/\s]+$")]
+    """A NATS server: ``nats://host:port``, or ``tls://``."""
+    trust: Path | None = None
+    """The authority that signed its certificate; with ``tls://`` alone, those that this machine trusts."""
+    username: str = ""
+    password: str = ""
+    timeout_s: Annotated[float, Field(ge=0.1, le=10)] = 2.0
+    """A shard that has not answered by then has nothing to do with this round any more."""
+    cell_rows: Annotated[int, Field(ge=100)] = 131_072
+    """Devices that are planned together. The same figure gives the same commands, however many shards there are."""
+
+
 class ReportSettings(Table):
     """How long what was measured is kept: what is older is dropped, so that the store has an end."""
 
@@ -362,6 +377,8 @@ class Settings(FileSettings):
     opts: OptSettings = OptSettings()
     gateways: GatewaySettings = GatewaySettings()
     agent: AgentSettings = AgentSettings()
+    shards: ShardSettings | None = None
+    """None: this process computes all of the fleet."""
     reports: ReportSettings = ReportSettings()
     console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
@@ -396,6 +413,7 @@ def _placed(settings: Settings, folder: Path) -> Settings:
             "sep2": _with_files(settings.sep2, "sep2", folder, ("certificate", "key", "trust", "devices")),
             "agent": settings.agent.model_copy(update={"ledger": folder / settings.agent.ledger}),
             "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
+            "shards": _with_files(settings.shards, "shards", folder, ("trust",)),
             "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),
             "store": store,
         }

@@ -26,8 +26,11 @@ from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_regis
 from openadr_core.shell.watchdog import Alarm, Watchdog
 from openadr_ven.adapters.command_ledger import CommandLedger
 from openadr_ven.adapters.fleet_source import KeptFleet, keep_state, open_fleet
+from openadr_ven.adapters.shards.engine import Engine
+from openadr_ven.adapters.shards.floor import ShardFloor
 from openadr_ven.adapters.sql.store import SqlStore, open_migrated
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
+from openadr_ven.application.books import Floor
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.device_metering import DeviceMeters
@@ -41,6 +44,7 @@ from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
 from openadr_ven.bootstrap.sep2 import speak_sep2
 from openadr_ven.bootstrap.sep2_devices import device_meters
+from openadr_ven.bootstrap.shard import engine_address
 from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
@@ -183,7 +187,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     envelope = envelope_of(settings)
     seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
     rules = _control_settings(settings, envelope)
-    control = Control(settings=rules, seen=seen, commands=Commands(fleet), floor=Cells(fleet), now=now)
+    control = Control(settings=rules, seen=seen, commands=Commands(fleet), floor=_floor(settings, kept, parts), now=now)
     resources = resources_of(fleet, settings.fleet.name)
     meters = device_meters(settings, seen)
     managed = settings.sep2 is not None and settings.sep2.devices is not None
@@ -309,6 +313,15 @@ async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> Kep
             raise ConfigError(f"fleet.file: {path} is another fleet than the one under command; wait for its leases")
         await unit.save_fleet(in_use)
     return kept
+
+
+def _floor(settings: Settings, kept: KeptFleet, parts: AsyncExitStack) -> Floor:
+    """Who computes the fleet's cells."""
+    if settings.shards is None:
+        return Cells(kept.fleet)
+    engine = Engine(engine_address(settings, settings.shards), timeout_s=settings.shards.timeout_s)
+    parts.callback(engine.close)
+    return ShardFloor(kept.fleet, engine, fleet_sha256=kept.sha256, cell_rows=settings.shards.cell_rows)
 
 
 def _kept(settings: Settings) -> Kept:

@@ -16,6 +16,8 @@ from openadr_ven.fleet.columns import Floats, over
 
 Ask = Callable[[Question, Sequence[Floats]], Sequence[Floats]]
 """A question to every cell, each with numbers of its own; their answers in the cells' order."""
+PIECE = 1 << 16
+"""Rows in one answer: half a megabyte."""
 CLOSE_ENOUGH = 1e-9
 """Relative: a target that is missed by less is met."""
 
@@ -73,9 +75,16 @@ class Market:
         whole = self._kept_to_quotas([one[1:] for one in drawn])
         return self._around(target_w, self._not_beyond(target_w, whole))
 
-    def relief_w(self) -> Sequence[Floats]:
-        """What was settled, by row, cell by cell."""
-        return self._all(Question.RELIEF)
+    def relief_w(self, size: int) -> Floats:
+        """What was settled, by row of the fleet, of which there are so many."""
+        pieces: list[list[Floats]] = [[] for _ in range(self._cells)]
+        for start in range(0, size, PIECE):
+            found = self._all(Question.RELIEF, start, start + PIECE)
+            for mine, one in zip(pieces, found, strict=True):
+                mine.append(one)
+            if max(one.size for one in found) < PIECE:
+                break
+        return np.concatenate([one for mine in pieces for one in mine]) if size else np.zeros(0)
 
     # -- whole devices -----------------------------------------------------------------
 

@@ -137,7 +137,7 @@ def plan_over(
         min(wanted_w, market.most_w), uniform=uniform, has_held=has_held, has_turns=has_turns
     )
     short = _shortfall(market, asked_w=asked_w, target_w=wanted_w, planned_w=planned_w)
-    relief_w = np.concatenate(market.relief_w())
+    relief_w = market.relief_w(fleet.size)
     mode, setpoint_w = relief_to_commands(fleet, baseline_w, relief_w)
     return Plan(
         relief_w=relief_w,

@@ -53,7 +53,7 @@ class Question(StrEnum):
     SETTLE = "settle"
     """A price → watts, with what is taken whole."""
     RELIEF = "relief"
-    """→ what was settled, by row of the cell."""
+    """Two rows of the cell → what was settled, from the one up to the other."""
 
 
 class Seller:
@@ -89,7 +89,7 @@ class Seller:
         }
         self._share = np.zeros(book.by_size.size)
         self._all(self._share)
-        self._settled_w = self._whole_w
+        self._relief_w = np.zeros(fleet.size)
 
     def answer(self, question: Question, numbers: Floats) -> Floats:
         return np.asarray(self._answers[question](numbers), dtype=np.float64)
@@ -186,10 +186,10 @@ class Seller:
     def _settle(self, numbers: Floats) -> list[float]:
         given_w = self._whole_w.copy()
         given_w[self._followers] = self._lot.relief_w(float(numbers[0]))
-        self._settled_w = given_w
+        self._relief_w = np.zeros(self._fleet.size)
+        self._relief_w[self._some.rows] = self._book.direction * given_w
         return [float(given_w.sum())]
 
-    def _relief(self, _numbers: Floats) -> Floats:
-        relief_w = np.zeros(self._fleet.size)
-        relief_w[self._some.rows] = self._book.direction * self._settled_w
-        return relief_w
+    def _relief(self, numbers: Floats) -> Floats:
+        start, stop = numbers.tolist()
+        return self._relief_w[int(start) : int(stop)]

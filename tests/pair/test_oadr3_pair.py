@@ -15,8 +15,9 @@ from openadr_core.exchange import Request, Response
 from openadr_core.model.event import EventStatus, SignalKind
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.program import ReliefSign
-from openadr_core.model.report import Reading
+from openadr_core.model.report import Quality, Reading
 from openadr_core.shell.clock import ManualClock
+from openadr_ven.application.reporting import Metered, readings_of
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.held import Batch
@@ -304,6 +305,39 @@ async def test_reports_come_as_they_are_planned_and_once(table: Table, ven: VenE
     again = [one for one in await table.bl.read("reports") if "DEMAND" in one["reportName"]]
     assert [one["id"] for one in again] == [one["id"] for one in reports]
     assert [payload["values"] for payload in again[0]["resources"][0]["intervals"][0]["payloads"]] == [[3000.0], ["OK"]]
+
+
+@pytest.mark.openadr3("R8.1", "R8.4")
+async def test_what_the_fleet_could_be_asked_for_and_how_its_storage_stands_are_read_by_the_operator(
+    table: Table, ven: VenEnd
+) -> None:
+    seen = {"shed": 1e6, "feed": 2e6, "store": 13.5e6, "charge": 0.4, "feed_max": 5e6, "draw_max": 4e6}
+    expected = {
+        "LOAD_SHED_DELTA_AVAILABLE": 1_000.0, "GENERATION_DELTA_AVAILABLE": 2_000.0,
+        "STORAGE_USABLE_CAPACITY": 13_500.0, "STORAGE_CHARGE_LEVEL": 0.4,
+        "STORAGE_MAX_DISCHARGE_POWER": 5_000.0, "STORAGE_MAX_CHARGE_POWER": 4_000.0,
+    }  # fmt: skip
+    start = ven.now
+    await event_of(
+        table,
+        intervalPeriod={"start": start.isoformat(), "duration": "PT1M"},
+        intervals=[{"id": 0, "payloads": [{"type": "SIMPLE", "values": [1]}]}],
+        reportDescriptors=[{"payloadType": one, "frequency": 1, "repeat": 1, "aggregate": True} for one in expected],
+    )
+    asked = [one.request for one in await ven.run() if isinstance(one, i.ReportRequested)]
+    assert len(asked) == len(expected)
+    for number, wanted in enumerate(asked, 1):
+        metered = Metered(power_w=0.0, baseline_w=0.0, quality=Quality.GOOD, seen=seen)
+        readings = tuple(readings_of(wanted, start, wanted.granularity or 60 * SECOND, metered))
+        ven.session.report(Batch(number=number, request=wanted, readings=readings))
+    await ven.later(60)
+    await ven.later(30)
+    told = {}
+    for report in await table.bl.read("reports"):
+        value, quality = report["resources"][0]["intervals"][0]["payloads"]
+        told[value["type"]] = value["values"]
+        assert quality["values"] == ["OK"]
+    assert told == {name: [pytest.approx(value)] for name, value in expected.items()}
 
 
 async def test_who_leaves_lets_go_and_stays_away(table: Table, ven: VenEnd) -> None:

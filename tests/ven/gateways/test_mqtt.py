@@ -5,8 +5,8 @@ import random
 import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import replace
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -237,39 +237,78 @@ async def test_an_agent_keeps_at_the_broker_what_it_has_not_reported_yet(port: i
         assert not again & set(range(5))
 
 
-def secure(configuration: Path, folder: Path) -> Chain:
-    """Make the broker ask for certificates; one that it lets in."""
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Of a broker that asks for certificates, and of one client that it lets in."""
+
+    root: Path
+    broker: Chain
+    client: Chain
+
+
+def keys(folder: Path) -> Keys:
     now = datetime.now(UTC)
     root = make_authority("lab", certificate_profile("openadr-ecc-root"), now)
     authority = make_authority("lab CA", certificate_profile("openadr-ecc-ca"), now, root)
     write_public(folder / "root.pem", root.certificate_pem)
     broker = issue(certificate_profile("openadr-ecc-vtn"), "broker", authority, now, dns_names=["localhost"])
-    server = write_issued(folder, "broker", broker)
-    files = {"cert_file": server.certificate, "key_file": server.key, "ca_file": folder / "root.pem"}
+    client = issue(certificate_profile("openadr-ecc-ven"), "ven", authority, now)
+    return Keys(
+        root=folder / "root.pem",
+        broker=write_issued(folder, "broker", broker),
+        client=write_issued(folder, "ven", client),
+    )
+
+
+def secured_nats(lab: Keys, folder: Path, port: int) -> list[str]:
+    """How to start it."""
+    line = command_line(folder / "data", port)
+    configuration = Path(line[-1])
+    files = {"cert_file": lab.broker.certificate, "key_file": lab.broker.key, "ca_file": lab.root}
     tls = "".join(f'{name}: "{path}", ' for name, path in files.items())
     configuration.write_text(configuration.read_text().replace("mqtt {", f"mqtt {{\n  tls {{ {tls} verify: true }}"))
-    return write_issued(folder, "ven", issue(certificate_profile("openadr-ecc-ven"), "ven", authority, now))
+    return line
 
 
-async def test_gateways_and_agents_can_meet_over_mutual_tls(tmp_path: Path) -> None:
+@asynccontextmanager
+async def nats_with(lab: Keys, folder: Path) -> AsyncIterator[int]:
     port = free_port()
-    line = command_line(tmp_path / "data", port)
-    client = secure(Path(line[-1]), tmp_path)
-    child = await asyncio.create_subprocess_exec(*line, stderr=asyncio.subprocess.DEVNULL)
+    child = await asyncio.create_subprocess_exec(*secured_nats(lab, folder, port), stderr=asyncio.subprocess.DEVNULL)
     try:
         await eventually(lambda: answers(port))
-        known = client_context("oadr3", client, [tmp_path / "root.pem"])
-        async with AsyncExitStack() as stack:
-            secured = replace(address(port, "gw-1"), host="localhost", tls=known)
-            gateway = await stack.enter_async_context(Connection(secured))
-            agent = MqttGateways(replace(secured, client_id="ven"), rng=random.Random(1))
-            await first_report(agent, gateway, stack)
-        stranger = client_context("oadr3", None, [tmp_path / "root.pem"])
-        with pytest.raises(aiomqtt.MqttError):
-            await Connection(replace(secured, client_id="x", tls=stranger, timeout_s=2.0)).__aenter__()
+        yield port
     finally:
         child.terminate()
         await child.wait()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nats-server",
+        pytest.param(
+            "mosquitto", marks=pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed here")
+        ),
+    ],
+)
+async def test_gateways_and_agents_can_meet_over_mutual_tls(tmp_path: Path, kind: str) -> None:
+    lab = keys(tmp_path)
+    nats = kind == "nats-server"
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(
+            nats_with(lab, tmp_path) if nats else running_mosquitto(tmp_path, chain=lab.broker, clients=lab.root)
+        )
+        secured = replace(address(port, "gw-1"), host="localhost", tls=client_context("oadr3", lab.client, [lab.root]))
+        gateway = await stack.enter_async_context(Connection(secured))
+        await gateway.subscribe(topic_of(FLEET, "gw-1", Channel.COMMAND), 1)
+        agent = MqttGateways(replace(secured, client_id="ven"), rng=random.Random(1))
+        await first_report(agent, gateway, stack)
+        await agent.send([command(7)])
+        message = await asyncio.wait_for(anext(gateway.messages), WAIT_S)
+        assert decode(bytes(message.payload)).gateway == "gw-1"
+        stranger = client_context("oadr3", None, [lab.root])
+        with pytest.raises(aiomqtt.MqttError):
+            await Connection(replace(secured, client_id="x", tls=stranger, timeout_s=2.0)).__aenter__()
 
 
 async def test_a_gateway_speaks_for_itself_only_and_nonsense_is_dropped(port: int) -> None:

@@ -284,6 +284,29 @@ async def test_security_profile_3_is_the_certificate(lab: Lab) -> None:
             assert refused.value.status == 401
 
 
+async def test_where_both_are_set_both_are_wanted(lab: Lab) -> None:
+    mine = lab.chain("openadr-ecc-ven", "cp-1")
+    digest = fingerprint(mine)
+    async with serving(lab, client=mine, certificate_sha256=digest, password_sha256=DIGEST) as running:
+        async with connected(Version.V21, running.central.port, running.tls, password=PASSWORD) as station:
+            await station.status("Available")
+        with_password_alone = client_context("oadr3", None, [lab.trust("ecc")])
+        for tls, password in ((running.tls, None), (with_password_alone, PASSWORD)):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                async with connected(Version.V21, running.central.port, tls, password=password):
+                    pass
+            assert refused.value.status == 401
+
+
+async def test_there_is_no_profile_without_tls(lab: Lab) -> None:
+    """Security profiles 0 and 1 are plain WebSocket."""
+    async with serving(lab, password_sha256=DIGEST) as running, aiohttp.ClientSession() as client:
+        plain = f"ws://localhost:{running.central.port}/CP-1"
+        with pytest.raises(aiohttp.ClientError):
+            await client.ws_connect(plain, headers=basic("CP-1", PASSWORD), protocols=["ocpp1.6"])
+        assert not running.central.connected
+
+
 def test_a_device_stands_at_one_place(lab: Lab) -> None:
     tls = server_context("ocpp", [lab.chain("openadr-ecc-vtn")], [], "none")
     stations = {name: StationAccess(evses={1: DEVICE}, password_sha256=DIGEST) for name in ("CP-1", "CP-2")}

@@ -278,6 +278,11 @@ class _Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        if self.sweep.is_over:
+            # Its handshake went on while we closed: nobody would close it any more, and it would be answered.
+            self.force_close()
+            cast("asyncio.Transport", transport).abort()
+            return
         self.sweep.watch_silence(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -329,6 +334,8 @@ class _Sweep:
     _silent: list[tuple[float, _Connection]] = field(default_factory=list)
     _unfinished: list[tuple[float, _Connection, StreamReader]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
+    is_over: bool = False
+    """The server is being closed: who comes now comes too late."""
     _next_s: float = 0.0
 
     def watch_silence(self, connection: _Connection) -> None:
@@ -344,6 +351,7 @@ class _Sweep:
         self._timer = self.loop.call_at(self._next_s, self._sweep)
 
     def stop(self) -> None:
+        self.is_over = True
         if self._timer:
             self._timer.cancel()
 

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import resource
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from aiohttp import web
 
 from openadr_core import limits as bounds
 from openadr_core.shell.http_armour import SWEEP_S, HttpLimits, Running, read_body, serve
+from openadr_core.shell.tls import client_context, server_context
+from tests.core.shell.lab import Lab
 
 PATIENT = HttpLimits(body_max_bytes=bounds.XML_BODY_MAX_BYTES)
 HASTY = replace(PATIENT, header_wait_s=0.3, body_wait_s=0.3, keepalive_s=0.5)
@@ -406,6 +409,46 @@ async def test_a_taken_port_is_said_so() -> None:
     async with running() as server:
         with pytest.raises(OSError, match="in use"):
             await serve(web.Application(), host="127.0.0.1", port=server.port)
+
+
+async def test_a_handshake_that_ends_after_the_server_does_leads_nowhere(lab: Lab) -> None:
+    """Whoever serves the address next must get what is said there."""
+    served: list[str] = []
+
+    async def listen(request: web.Request) -> web.Response:
+        served.append(request.path)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", listen)
+    tls = server_context("modern-2.0b", [lab.chain("openadr-ecc-vtn")], [lab.trust("ecc")])
+    server = await serve(app, host="127.0.0.1", port=0, tls=tls)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = client_context("modern-2.0b", lab.chain("openadr-ecc-ven"), [lab.trust("ecc")])
+    secured = context.wrap_bio(coming, going, server_hostname="localhost")
+
+    async def step() -> bool:
+        """Whether our part of the handshake is over."""
+        try:
+            secured.do_handshake()
+        except ssl.SSLWantReadError:
+            writer.write(going.read())
+            coming.write(await reader.read(65536))
+            return False
+        return True
+
+    assert not await step()  # the server has answered our first word, and waits for our second
+    await server.close()
+    while not await step():
+        pass
+    secured.write(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    writer.write(going.read())
+    with contextlib.suppress(ConnectionError):
+        while await asyncio.wait_for(reader.read(65536), 5):
+            pass
+    writer.transport.abort()
+    assert served == []
 
 
 async def test_after_close_nobody_listens() -> None:

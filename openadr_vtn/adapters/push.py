@@ -1,13 +1,9 @@
 """Drains ledger and queue for the parties that are pushed to: one ordered stream each, many side by side.
 
-The store is the outbox. What is held here is which parties to look at, and when: derived from it, read
-again after every change, and lost without loss. One turn writes down what came back, looks at who may
-have something due, and starts what can start; the exchanges themselves run beside it, so that a party
-that is slow, or dead, costs the others nothing.
+Which parties to look at is read again after every change of theirs.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -20,18 +16,15 @@ from openadr_core.limits import PUSH_RETRIES_IN_FLIGHT_MAX, PUSHES_IN_FLIGHT_MAX
 from openadr_core.model.party import Party
 from openadr_core.oadr2.http_rules import CONTENT_TYPE
 from openadr_core.shell.outbound import Outbound, Pin
-from openadr_core.shell.waking import woken
+from openadr_vtn.adapters.drain import TERM, Drain
 from openadr_vtn.application.outbox import mailboxes_of
-from openadr_vtn.application.ports import Notice, Store, Witness
+from openadr_vtn.application.ports import Notice, Store, UnitOfWork, Witness
 from openadr_vtn.domain.pushing import PushState, is_pushed_to, next_push_at
 from openadr_vtn.protocols.oadr2_push import Carried, Oadr2Pusher, Parcel
 
 DUTY = "push"
-TERM = timedelta(seconds=15)
-"""How long after a process has died another one takes over."""
 LOOKED_AT_TOGETHER = 100
 """Parties that are read at once: some milliseconds."""
-STORE_RETRY_S = 1.0
 UNWRITTEN_PAUSE = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
@@ -62,7 +55,7 @@ class PartyCarrier:
         return pin
 
 
-class Pusher:
+class Pusher(Drain):
     def __init__(
         self,
         *,
@@ -77,67 +70,26 @@ class Pusher:
         retries_in_flight_max: int = PUSH_RETRIES_IN_FLIGHT_MAX,
     ) -> None:
         """``holder`` names this process among those that share the store; ``saw`` is told of parties that answered."""
-        self._store = store
+        super().__init__(
+            store=store,
+            now=now,
+            duty=DUTY,
+            holder=holder,
+            at_once=in_flight_max,
+            retries_at_once=retries_in_flight_max,
+            looked_at_together=LOOKED_AT_TOGETHER,
+        )
         self._core = core
         self._carrier = carrier
-        self._now = now
-        self._holder = holder
         self._witness = witness
         self._saw = saw
-        self._in_flight_max = in_flight_max
-        self._retries_max = retries_in_flight_max
-        self._poked = asyncio.Event()
         self._changed: set[str] | None = None
         """Parties whose rights or dues may have changed; None: anybody's."""
         self._pushed: set[str] = set()
-        self._due: dict[str, datetime] = {}
-        self._retrying: set[str] = set()
-        """Those of them that failed when they were last tried."""
-        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._carried: list[Carried] = []
-        self._duty_until: datetime | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._stopping = False
         store.subscribe(self._hear)
 
-    @property
-    def in_flight(self) -> int:
-        return len(self._under_way)
-
-    def start(self) -> None:
-        self._running = asyncio.create_task(self._run(), name="vtn-push")
-
-    async def close(self) -> None:
-        """What is under way is let go, and will be carried again; what came back is written down."""
-        self._stopping = True
-        self._poked.set()
-        if self._running is not None:
-            # Not cancelled: it may be in the middle of a transaction.
-            await self._running
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(StoreError):
-            await self._write_down()
-
-    async def _run(self) -> None:
-        while not self._stopping:
-            self._poked.clear()
-            try:
-                wait_s = await self.turn()
-            except StoreError as error:
-                log.warning("pushing waits for the store", kind=type(error).__name__, detail=str(error))
-                wait_s = STORE_RETRY_S
-            except Exception:
-                # An error of ours must not silence us for good: what is due is read anew.
-                log.exception("a turn of pushing failed")
-                wait_s = STORE_RETRY_S
-            if not self._stopping:
-                await woken(self._poked, wait_s)
-
     async def turn(self) -> float | None:
-        """Do what can be done now; seconds until there may be more, None until something happens."""
         await self._write_down()
         await self._take_changes()
         now = self._now()
@@ -176,47 +128,15 @@ class Pusher:
             self._forget(party_id)
         self._due |= dict.fromkeys(pushed, self._now())
 
-    async def _has_duty(self, now: datetime) -> bool:
-        """Whether it is for this process to push: for one of those that share the store, at a time."""
-        if self._duty_until is not None and now < self._duty_until - TERM / 2:
-            return True
-        had = self._duty_until is not None
-        async with self._store.unit_of_work() as uow:
-            held = await uow.duties.hold(DUTY, self._holder, now=now, until=now + TERM)
-        self._duty_until = now + TERM if held else None
-        if held != had:
-            log.info("pushing is done here" if held else "pushing is done by another process")
+    async def _hold(self, uow: UnitOfWork, now: datetime, *, held: bool, changed: bool) -> None:
+        del uow, held
+        if changed:
             # Whoever did it until now has left marks that nobody was told of.
             self._due = dict.fromkeys(self._pushed, now)
-        return held
-
-    def _startable(self, now: datetime) -> list[str]:
-        """Who may be due, and could be given something: so many as there is room for."""
-        room = self._in_flight_max - len(self._under_way)
-        retries = self._retries_max - sum(party_id in self._retrying for party_id in self._under_way)
-        found: list[str] = []
-        for party_id, at in self._due.items():
-            if len(found) >= min(room, LOOKED_AT_TOGETHER):
-                break
-            if at > now or party_id in self._under_way:
-                continue
-            if party_id in self._retrying:
-                if retries <= 0:
-                    continue
-                retries -= 1
-            found.append(party_id)
-        return found
-
-    def _wait_s(self, now: datetime) -> float | None:
-        """Until the next is due. For who is due and finds no room, the end of an exchange pokes."""
-        later = [at for party_id, at in self._due.items() if at > now and party_id not in self._under_way]
-        if self._duty_until is not None:
-            later.append(self._duty_until - TERM / 2)
-        return max(0.0, (min(later) - now).total_seconds()) if later else None
 
     def _forget(self, party_id: str) -> None:
         self._due.pop(party_id, None)
-        self._retrying.discard(party_id)
+        self._failing.discard(party_id)
 
     # -- what is started ---------------------------------------------------------------
 
@@ -239,7 +159,7 @@ class Pusher:
         for party_id in party_ids:
             self._forget(party_id)
         self._due |= due
-        self._retrying |= {party_id for party_id, state in states.items() if state.failures}
+        self._failing |= {party_id for party_id, state in states.items() if state.failures}
         for parcel in parcels:
             self._start(parcel)
         await self._write_down()

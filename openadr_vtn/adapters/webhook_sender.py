@@ -7,20 +7,19 @@ process that dies in between carries it again: at least once, never not at all.
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Generic, Protocol
 
 import structlog
 
-from openadr_core.errors import AccessError, ExchangeFailed, StoreError
+from openadr_core.errors import AccessError, ExchangeFailed
 from openadr_core.exchange import Response
 from openadr_core.limits import RETRY_AFTER_MAX_S
-from openadr_core.shell.waking import woken
-from openadr_vtn.application.ports import Notice, Store, Witness
+from openadr_vtn.adapters.drain import TERM, Drain
+from openadr_vtn.application.ports import Notice, Store, UnitOfWork, Witness
 from openadr_vtn.application.sending import Carried, Outbox, P, P_contra, Stream
 from openadr_vtn.domain.notification import (
     Attempt,
@@ -31,14 +30,11 @@ from openadr_vtn.domain.notification import (
     stream_after,
 )
 
-TERM = timedelta(seconds=15)
-"""How long after a process has died another one takes over."""
 LOOKED_AT_TOGETHER = 200
 PARCELS_EACH = 16
 """Of one subscription, carried one after the other; so many may be carried twice if the process dies."""
 WRITTEN_EVERY_S = 0.03
 """What comes back meanwhile is written down together: a commit for each would cost more than the exchange."""
-STORE_RETRY_S = 1.0
 NOT_TO_BE_SEEN = "its client may not see this any more"
 
 
@@ -50,7 +46,7 @@ class Carrier(Protocol[P_contra]):
 log = structlog.get_logger(__name__)
 
 
-class WebhookSender(Generic[P]):
+class WebhookSender(Drain, Generic[P]):
     def __init__(
         self,
         *,
@@ -65,71 +61,27 @@ class WebhookSender(Generic[P]):
         at_once: int,
     ) -> None:
         """``holder`` names this process among those that share the store; at most half of ``at_once`` are retries."""
-        self._store = store
+        super().__init__(
+            store=store,
+            now=now,
+            duty=outbox.duty,
+            holder=holder,
+            at_once=at_once,
+            retries_at_once=max(1, at_once // 2),
+            looked_at_together=LOOKED_AT_TOGETHER,
+            gathers_s=WRITTEN_EVERY_S,
+        )
         self._outbox = outbox
         self._carrier = carrier
         self._rules = rules
-        self._now = now
-        self._holder = holder
         self._witness = witness
         self._dice = dice
-        self._at_once = at_once
-        self._poked = asyncio.Event()
-        self._due: dict[str, datetime] = {}
-        """Subscriptions for which something may wait, and when to look."""
-        self._failing: set[str] = set()
-        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._carried: list[Carried[P]] = []
         self._unwritten: set[str] = set()
         """Streams of which something was carried that the store does not know yet: read now, it would go out twice."""
-        self._duty_until: datetime | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._stopping = False
         store.subscribe(lambda _whom: self._poked.set())
 
-    @property
-    def in_flight(self) -> int:
-        return len(self._under_way)
-
-    def poke(self) -> None:
-        """Something may have happened that the store does not tell of."""
-        self._poked.set()
-
-    def start(self) -> None:
-        self._running = asyncio.create_task(self._run(), name=f"vtn-{self._outbox.duty}")
-
-    async def close(self) -> None:
-        """What is under way is let go, and will be carried again; what came back is written down."""
-        self._stopping = True
-        self._poked.set()
-        if self._running is not None:
-            await self._running
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(StoreError):
-            await self._write_down()
-
-    async def _run(self) -> None:
-        while not self._stopping:
-            self._poked.clear()
-            try:
-                wait_s = await self.turn()
-            except StoreError as error:
-                log.warning("notifying waits for the store", kind=type(error).__name__, detail=str(error))
-                wait_s = STORE_RETRY_S
-            except Exception:
-                # An error of ours must not silence us for good: what waits is read anew.
-                log.exception("a turn of notifying failed")
-                wait_s = STORE_RETRY_S
-            if not self._stopping:
-                await woken(self._poked, wait_s)
-                if self._under_way:
-                    await asyncio.sleep(WRITTEN_EVERY_S)
-
     async def turn(self) -> float:
-        """Do what can be done now; seconds until there may be more."""
         await self._write_down()
         if not await self._has_duty(self._now()):
             return TERM.total_seconds()
@@ -137,43 +89,18 @@ class WebhookSender(Generic[P]):
             self._due.setdefault(subscription_id, self._now())
         while startable := self._startable(self._now()):
             await self._look(startable)
-        return self._wait_s(self._now())
+        return 0.0 if self._carried else self._wait_s(self._now())
 
-    async def _has_duty(self, now: datetime) -> bool:
-        """Whether it is for this process to notify: for one of those that share the store, at a time."""
-        if self._duty_until is not None and now < self._duty_until - TERM / 2:
-            return True
-        had = self._duty_until is not None
-        async with self._store.unit_of_work() as uow:
-            held = await uow.duties.hold(self._outbox.duty, self._holder, now=now, until=now + TERM)
-            waiting = await self._outbox.waiting(uow) if held else {}
-        self._duty_until = now + TERM if held else None
-        if held != had:
-            log.info(
-                "notifying is done here" if held else "notifying is done by another process", duty=self._outbox.duty
-            )
-        # Also what an operator had sent again, or another process left, is found here.
+    async def _hold(self, uow: UnitOfWork, now: datetime, *, held: bool, changed: bool) -> None:
+        """Also what an operator had sent again, or another process left, is found here."""
+        del changed
+        waiting = await self._outbox.waiting(uow) if held else {}
         self._due = {one: retry_at or now for one, retry_at in waiting.items()}
-        return held
+
+    def _is_held_back(self, stream: str) -> bool:
+        return stream in self._unwritten
 
     # -- what is started ---------------------------------------------------------------
-
-    def _startable(self, now: datetime) -> list[str]:
-        """Streams that are due: so many as there is room for, the failing ones in half of it."""
-        room = self._at_once - len(self._under_way)
-        retries = max(1, self._at_once // 2) - sum(one in self._failing for one in self._under_way)
-        found: list[str] = []
-        for subscription_id, at in self._due.items():
-            if len(found) >= min(room, LOOKED_AT_TOGETHER):
-                break
-            if at > now or subscription_id in self._under_way or subscription_id in self._unwritten:
-                continue
-            if subscription_id in self._failing:
-                if retries <= 0:
-                    continue
-                retries -= 1
-            found.append(subscription_id)
-        return found
 
     async def _look(self, subscription_ids: Sequence[str]) -> None:
         now = self._now()
@@ -240,14 +167,6 @@ class WebhookSender(Generic[P]):
             kind = "notification failed" if one.state is NotificationState.WAITING else f"notification {one.state}"
             detail = "" if one.state is NotificationState.DELIVERED else f"{one.subscription_id}: {one.outcome}"
             self._witness(Notice(kind=kind, detail=detail))
-
-    def _wait_s(self, now: datetime) -> float:
-        """Until the next is due. For who is due and finds no room, the end of an exchange pokes."""
-        if self._carried:
-            return 0.0
-        later = [at for one, at in self._due.items() if at > now and one not in self._under_way]
-        duty = now if self._duty_until is None else self._duty_until - TERM / 2
-        return max(0.0, (min([*later, duty]) - now).total_seconds())
 
 
 def _asked_wait_s(answer: Response) -> float:

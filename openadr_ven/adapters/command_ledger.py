@@ -1,6 +1,6 @@
 """The command ledger: what each device was told and what came of it, as columns that SQL can ask.
 
-    ledger/devices.parquet              who the rows of the fleet are
+    ledger/devices/<fleet>.parquet      who the rows of a fleet are: one file for each that was in use
     ledger/commands/<sequence>.parquet  one row per device that a round told something: written before it is sent
     ledger/outcomes/<event>.parquet     one row per device that took part in an event: written when it is let go
 
@@ -25,26 +25,33 @@ from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mode
 
+VARYING = frozenset({
+    "row", "setpoint_w", "relief_w", "seconds", "commanded_wh", "acknowledged_wh", "delivered_wh", "device_id", "site",
+})  # fmt: skip
+FLEET_DIGITS = 16
+"""Of a fleet's SHA-256, by which the ledger knows whose rows it is about."""
 DEVICES, COMMANDS, OUTCOMES = "devices", "commands", "outcomes"
 MOMENT = pa.timestamp("us", tz="UTC")
+NAME = pa.dictionary(pa.int32(), pa.string())
+"""Texts that repeat: a file has each once, and SQL sees a text."""
 SCHEMAS: Mapping[str, Any] = {
     COMMANDS: pa.schema(
         [
-            ("row", pa.uint32()), ("event_id", pa.string()), ("event_version", pa.int64()), ("sequence", pa.int64()),
-            ("made_at", MOMENT), ("ends_at", MOMENT), ("mode", pa.string()), ("setpoint_w", pa.float32()),
-            ("relief_w", pa.float32()),
+            ("fleet", NAME), ("row", pa.uint32()), ("event_id", NAME), ("event_version", pa.int64()),
+            ("sequence", pa.int64()), ("made_at", MOMENT), ("ends_at", MOMENT), ("mode", NAME),
+            ("setpoint_w", pa.float32()), ("relief_w", pa.float32()),
         ]
     ),
     OUTCOMES: pa.schema(
         [
-            ("row", pa.uint32()), ("event_id", pa.string()), ("since", MOMENT), ("until", MOMENT),
+            ("fleet", NAME), ("row", pa.uint32()), ("event_id", NAME), ("since", MOMENT), ("until", MOMENT),
             ("seconds", pa.float32()), ("commanded_wh", pa.float32()), ("acknowledged_wh", pa.float32()),
-            ("delivered_wh", pa.float32()), ("state", pa.string()),
+            ("delivered_wh", pa.float32()), ("state", NAME),
         ]
     ),
     DEVICES: pa.schema(
-        [("row", pa.uint32()), *((name, pa.string()) for name in (
-            "device_id", "device_class", "vendor", "gateway", "site", "transformer", "feeder",
+        [("fleet", NAME), ("row", pa.uint32()), ("device_id", pa.string()), *((name, NAME) for name in (
+            "device_class", "vendor", "gateway", "site", "transformer", "feeder",
         ))]
     ),
 }  # fmt: skip
@@ -55,18 +62,19 @@ class CommandLedger:
 
     def __init__(self, folder: Path, fleet: Fleet, *, fleet_sha256: str) -> None:
         self._folder = folder
-        for name in (COMMANDS, OUTCOMES):
+        self._fleet = fleet_sha256[:FLEET_DIGITS]
+        for name in SCHEMAS:
             (folder / name).mkdir(parents=True, exist_ok=True)
-        devices, mark = folder / f"{DEVICES}.parquet", folder / f"{DEVICES}.sha256"
-        if not devices.is_file() or not mark.is_file() or mark.read_text() != fleet_sha256:
-            _write(devices, _devices(fleet))
-            mark.write_text(fleet_sha256)
+        devices = folder / DEVICES / f"{self._fleet}.parquet"
+        if not devices.is_file():
+            _write(devices, _devices(fleet, self._fleet))
 
     def commanded(self, made: Round, relief_w: Floats) -> None:
         """What a round is about to tell whom."""
         mode = np.frombuffer(made.mode, dtype=np.uint8)
         sent = np.flatnonzero(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=mode.size))
         columns = {
+            "fleet": _same(self._fleet, sent.size),
             "row": sent.astype(np.uint32),
             "event_id": _same(made.event_id, sent.size),
             "event_version": np.full(sent.size, made.event_version),
@@ -83,6 +91,7 @@ class CommandLedger:
         """What an event came to, device by device, since we began to count."""
         rows = np.flatnonzero(outcomes.seconds > 0.0)
         columns = {
+            "fleet": _same(self._fleet, rows.size),
             "row": rows.astype(np.uint32),
             "event_id": _same(outcomes.event_id, rows.size),
             "since": _moments(outcomes.since, rows.size),
@@ -100,17 +109,20 @@ class CommandLedger:
 EARNED = """
 CREATE VIEW earned AS
 WITH lines AS (
-    SELECT row, event_id, min(since) AS since, max(until) AS until, sum(seconds) AS seconds,
+    SELECT device_id, event_id, min(since) AS since, max(until) AS until, sum(seconds) AS seconds,
            sum(commanded_wh) / 1000 AS asked_kwh, sum(acknowledged_wh) / 1000 AS confirmed_kwh,
-           sum(delivered_wh) / 1000 AS gave_kwh, arg_max(state, until) AS state
-    FROM outcomes GROUP BY row, event_id
+           sum(delivered_wh) / 1000 AS gave_kwh, arg_max(state, until) AS state,
+           arg_max(site, until) AS site, arg_max(device_class, until) AS device_class
+    FROM outcomes JOIN devices USING (fleet, row) GROUP BY device_id, event_id
 )
 SELECT site, device_id, device_class, event_id, since, until, seconds, asked_kwh, confirmed_kwh, gave_kwh, state,
        coalesce(least(greatest(gave_kwh / nullif(asked_kwh, 0), 0), 1) * abs(asked_kwh), 0) AS paid_kwh,
        per_kwh, cast(round(paid_kwh * per_kwh * 100) AS BIGINT) AS cents
-FROM lines JOIN devices USING (row) LEFT JOIN rates USING (event_id)
+FROM lines LEFT JOIN rates USING (event_id)
 """
-"""Interpretation: paid is what was given of what was asked, not beyond it and not against it, rounded to the
+"""By the device's own id: rows are numbers within one fleet, and another fleet may have come since.
+
+Interpretation: paid is what was given of what was asked, not beyond it and not against it, rounded to the
 hundredth by device and event, so that the sums of a statement are the sums of its lines."""
 
 
@@ -127,9 +139,8 @@ def ask(
     with duckdb.connect(":memory:") as base:
         base.execute("SET TimeZone = 'UTC'")
         for name, schema in SCHEMAS.items():
-            files = [folder / f"{name}.parquet"] if name == DEVICES else sorted((folder / name).glob("*.parquet"))
-            if any(file.is_file() for file in files):
-                base.read_parquet([str(file) for file in files]).create_view(name)
+            if files := sorted((folder / name).glob("*.parquet")):
+                base.read_parquet([str(file) for file in files], union_by_name=True).create_view(name)
             else:
                 base.register(name, schema.empty_table())
         told = rates or {}
@@ -146,14 +157,15 @@ def ask(
             raise ConfigError(f"ledger: {problem}") from None
 
 
-def _devices(fleet: Fleet) -> pa.Table:
+def _devices(fleet: Fleet, name: str) -> pa.Table:
     columns = {
+        "fleet": _same(name, fleet.size),
         "row": np.arange(fleet.size, dtype=np.uint32),
         "device_id": pa.array(fleet.device_id.tolist(), type=pa.string()),
         "device_class": _named([one.name.lower() for one in DeviceClass], fleet.device_class),
         **{
-            name: _named(list(getattr(fleet, f"{name}_names")), getattr(fleet, name))
-            for name in ("vendor", "gateway", "site", "transformer", "feeder")
+            node: _named(list(getattr(fleet, f"{node}_names")), getattr(fleet, node))
+            for node in ("vendor", "gateway", "site", "transformer", "feeder")
         },
     }
     return _table(DEVICES, columns)
@@ -165,11 +177,11 @@ def _table(name: str, columns: Mapping[str, Any]) -> pa.Table:
 
 
 def _named(names: Sequence[str], codes: Any) -> Any:  # pyarrow has no types
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names)).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names, type=pa.string()))
 
 
 def _same(text: str, size: int) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, dtype=np.int32)), pa.array([text])).cast(pa.string())
+    return _named([text], np.zeros(size, dtype=np.int32))
 
 
 def _moments(moment: datetime, size: int) -> Any:
@@ -181,7 +193,9 @@ def _write(path: Path, table: pa.Table) -> None:
     """Whole or not at all, and on disk before anybody is told."""
     draft = path.with_suffix(f".{os.getpid()}")
     with draft.open("wb") as file:
-        pa_parquet.write_table(table, file, compression="snappy")
+        # What differs from row to row makes no dictionary, and to try takes longer than to write it.
+        same = [field.name for field in table.schema if field.name not in VARYING]
+        pa_parquet.write_table(table, file, compression="snappy", use_dictionary=same)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -16,7 +16,7 @@ TABLES_HELP = "\n".join(f"  {name:<10} {', '.join(schema.names)}" for name, sche
 EARNED_HELP = "  earned     what `openadr-ven earned` shows, by device and event, without rates"
 EXAMPLE = """
   openadr-ven ledger "SELECT vendor, sum(delivered_wh) / sum(commanded_wh) AS ratio
-    FROM outcomes JOIN devices USING (row) GROUP BY vendor ORDER BY ratio"
+    FROM outcomes JOIN devices USING (fleet, row) GROUP BY vendor ORDER BY ratio"
 """
 HELP = f"""Ask the command ledger, in SQL (DuckDB): what each device was told, and what came of it.
 

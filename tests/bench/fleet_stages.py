@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,13 +35,17 @@ from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.application.commands import Commands
 from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.caps import Level
+from openadr_ven.dispatch.cell import Cells, Sight
 from openadr_ven.dispatch.clear import clear, relief_at
+from openadr_ven.dispatch.cutting import levels_within
 from openadr_ven.dispatch.guard import CAUTIOUS, GuardState, admit
+from openadr_ven.dispatch.market import Market
 from openadr_ven.dispatch.network import network
-from openadr_ven.dispatch.plan import plan_from
+from openadr_ven.dispatch.plan import Plan, plan_over
 from openadr_ven.domain.held import Round
-from openadr_ven.fleet.columns import Mode, chunks
-from openadr_ven.fleet.headroom import headroom
+from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Mode, chunks
+from openadr_ven.fleet.headroom import headroom, reachable
 from openadr_ven.fleet.model import Outlook
 from openadr_ven.fleet.physics import evening_state
 from openadr_ven.fleet.population import populate
@@ -94,8 +98,17 @@ def measure(size: int) -> dict[str, float]:
     levels = network(fleet, baseline_w)
     free = offer_book(fleet, state, baseline_w, outlook=OUTLOOK)
     book = offer_book(fleet, state, baseline_w, outlook=OUTLOOK, levels=levels)
-    target_w = SHARE * book.most_w
-    plan = plan_from(book, fleet, baseline_w, target_w)
+    cells = Cells(fleet)
+    sights = _sights(fleet, state, levels, cells.parts)
+
+    def planned(cells: Cells, target_w: float | None = None) -> Plan:
+        """A round over the fleet's cells, by what their books are made of."""
+        market = Market(cells.open(sights), len(sights), quota_w=fleet.vendor_limit_w)
+        target_w = SHARE * market.most_w if target_w is None else target_w
+        return plan_over(market, fleet, baseline_w, target_w, direction=Direction.RELIEF)
+
+    plan = planned(cells)
+    target_w = SHARE * plan.available_w
     schema, message = load_schema(), EVENT.read_bytes()
     envelope = replace(CAUTIOUS, event_max_w=10**12, step_max_w=10**12)
     timed(BARE, lambda: _bare_pass(book))
@@ -105,11 +118,11 @@ def measure(size: int) -> dict[str, float]:
     timed("translate", lambda: [event_from_wire(one, relief_sign=ReliefSign.POSITIVE, now=NOW) for one in heard.events])
     timed("headroom", lambda: headroom(fleet, state, baseline_w, OUTLOOK))
     timed("network", lambda: network(fleet, baseline_w))
-    timed("book, tree", lambda: offer_book(fleet, state, baseline_w, outlook=OUTLOOK, levels=levels))
+    timed("book, tree", lambda: Cells(fleet).open(sights))
     timed("guard", lambda: admit(envelope, GuardState(), round(target_w), NOW.timestamp()))
     timed("clear, no tree", lambda: relief_at(free.offers, clear(free.offers, target_w, curve=free.curve)))
     timed("clear, tree", lambda: relief_at(book.offers, clear(book.offers, target_w, curve=book.curve)))
-    timed("round and command", lambda: plan_from(book, fleet, baseline_w, target_w))
+    timed("round and command", lambda: planned(cells, target_w))
     commands = Commands(fleet)
     made = _round(commands, plan.mode, plan.setpoint_w)
     timed("frames and encode", lambda: sum(len(encode(frame)) for frame in commands.frames(made)))
@@ -119,12 +132,30 @@ def measure(size: int) -> dict[str, float]:
     found["persist"] = asyncio.run(_persisted(made, repeats))
     whole = _round(Commands(fleet), np.full_like(plan.mode, Mode.SETPOINT), plan.setpoint_w)
     found |= asyncio.run(_hand_overs(list(commands.frames(made)), list(commands.frames(whole)), repeats))
-    found["gateways"] = float(len(fleet.gateway_names))
-    found["binding"] = float((book.offers.cap < free.offers.cap).sum())
-    found["devices told"] = float((plan.mode != Mode.RELEASE).sum())
-    found["error"] = abs(plan.planned_w / target_w - 1.0)
-    found["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    found |= {
+        "gateways": float(len(fleet.gateway_names)),
+        "binding": float((book.offers.cap < free.offers.cap).sum()),
+        "devices told": float((plan.mode != Mode.RELEASE).sum()),
+        "error": abs(plan.planned_w / target_w - 1.0),
+        "memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
     return found
+
+
+def _sights(fleet: Fleet, state: FleetState, levels: tuple[Level, ...], parts: Sequence[slice]) -> list[Sight]:
+    """What the agent sees of each cell when an event begins."""
+    columns = {
+        "soc": state.soc, "temperature_c": state.temperature_c, "plugged": state.plugged, "baseline_w": state.power_w,
+        "reached": reachable(state, OUTLOOK.now_s), "withheld": np.zeros(fleet.size, dtype=np.bool_),
+        "burden": np.zeros(fleet.size),
+    }  # fmt: skip
+    return [
+        Sight(
+            outlook=OUTLOOK, direction=Direction.RELIEF, policy="endurance", quota_w=fleet.vendor_limit_w,
+            columns={name: column[part] for name, column in columns.items()}, levels=levels_within(levels, part),
+        )
+        for part in parts
+    ]  # fmt: skip
 
 
 def _bare_pass(book: Book) -> float:

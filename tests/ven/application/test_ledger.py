@@ -37,7 +37,7 @@ async def test_every_command_and_what_came_of_it_can_be_asked_for(tmp_path: Path
     assert rows == [(told, world.running.control.sequence)]
     _, rows = ask(
         tmp_path / "ledger",
-        "SELECT vendor, sum(delivered_wh), sum(commanded_wh) FROM outcomes JOIN devices USING (row)"
+        "SELECT vendor, sum(delivered_wh), sum(commanded_wh) FROM outcomes JOIN devices USING (fleet, row)"
         " WHERE event_id = 'event-1' GROUP BY vendor ORDER BY vendor",
     )
     assert [vendor for vendor, _, _ in rows] == list(world.fleet.vendor_names)

@@ -20,10 +20,12 @@ STATES = ("COMPLETED", "OPTED_OUT", "REJECTED", "TIMED_OUT")
 RATE = 2.0
 
 
-def outcomes(event_id: str, now: datetime, rows: dict[int, tuple[float, float, float, str]]) -> DeviceOutcomes:
+def outcomes(
+    event_id: str, now: datetime, rows: dict[int, tuple[float, float, float, str]], size: int = FLEET.size
+) -> DeviceOutcomes:
     """By row: asked, confirmed, given (Wh) and the last command's state."""
-    columns = np.zeros((4, FLEET.size))
-    state = np.zeros(FLEET.size, dtype=np.uint8)
+    columns = np.zeros((4, size))
+    state = np.zeros(size, dtype=np.uint8)
     for row, (asked, confirmed, gave, name) in rows.items():
         columns[:, row] = 600.0, asked, confirmed, gave
         state[row] = STATES.index(name)
@@ -86,6 +88,21 @@ def test_sums_are_the_sums_of_their_lines(paid: Ven, by: str) -> None:
     sums = [round(100 * float(str(one["earned"]))) for one in told(paid, "--by", by)]
     assert sum(sums) == lines == 461
     assert sums == sorted(sums, reverse=True)
+
+
+def test_who_earned_it_stays_who_when_the_fleet_changes(paid: Ven, now: datetime) -> None:
+    """The fleet's rows are others since: a device is gone, the others have moved up, and each keeps what it earned."""
+    before = {(str(one["device"]), str(one["event"])): one["earned"] for one in told(paid)}
+    fewer = FLEET.take(np.arange(3, FLEET.size))
+    ledger = CommandLedger(paid.folder / "ledger", fewer, fleet_sha256="another")
+    after = {(str(one["device"]), str(one["event"])): one["earned"] for one in told(paid)}
+    assert after == before
+    # What the new fleet gives in the same event is added to the device's own line.
+    columns = {0: (1_000.0, 1_000.0, 1_000.0, "COMPLETED")}
+    ledger.came_to(outcomes("event-1", now + timedelta(minutes=20), columns, size=fewer.size))
+    (line,) = told(paid, "--device", str(FLEET.device_id[3]), "--event", "event-1")
+    assert line["asked_kwh"] == pytest.approx(0.2), "-0.8 of the one fleet, 1.0 of the other"
+    assert len(told(paid)) == len(before)
 
 
 def test_the_ledger_has_it_as_a_table(paid: Ven) -> None:

@@ -4,7 +4,7 @@ A published control never changes but for its status; one that comes again under
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERProgram
@@ -56,11 +56,12 @@ def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: 
                     taken = _taken(control, listed.program, device, before, drawn, now=now, dice=dice)
                     known[taken.key] = taken
                     drawn.setdefault(taken.mrid, taken)
+    listed = frozenset(known)
     for key, lost in before.items():
         if key not in known:
             known[key] = _lost(lost, left=lost.program not in assigned.get(lost.device, set()), now=now)
     defaults = tuple(one for device in devices for one in _defaults(device))
-    return replace(memory, known=tuple(_worth_keeping(known.values(), now)), defaults=defaults)
+    return replace(memory, known=tuple(_worth_keeping(known.values(), listed, now)), defaults=defaults)
 
 
 def _is_for(device: Device, control: DERControl | EndDeviceControl) -> bool:
@@ -132,14 +133,20 @@ def _defaults(device: Device) -> Iterable[KnownDefault]:
     return found.values()
 
 
-def _worth_keeping(known: Iterable[KnownControl], now: int) -> list[KnownControl]:
-    """Without what is over, and has taken nothing from an event of its program that still runs."""
+def _worth_keeping(
+    known: Iterable[KnownControl], listed: Collection[tuple[str, str]], now: int
+) -> list[KnownControl]:  # fmt: skip
+    """Without what is over, is not listed any more, and has taken nothing from an event of its program that still runs.
+
+    What the server still lists would else be new each time: it is answered once, be it that it came too late.
+    """
     there = list(known)
     running = [one for one in there if now < one.planned_end]
     return [
         one
         for one in there
         if now < one.planned_end
+        or one.key in listed
         or any(
             (other.device, other.program) == (one.device, one.program) and other.begins < one.ends for other in running
         )

@@ -22,6 +22,8 @@ from openadr_vtn.application.handlers.notice_views import subscription_views
 from openadr_vtn.application.handlers.observe import event_detail, event_views, party_views
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.handlers.report_views import reports_of_party
+from openadr_vtn.application.handlers.sep2_groups import group_named
+from openadr_vtn.application.handlers.sep2_views import control_views, device_views, group_views
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.ports import Store, UnitOfWork
@@ -30,6 +32,7 @@ from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
 from openadr_vtn.http.notice_views import subscription_view_json
 from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json
 from openadr_vtn.http.report_views import reports_json
+from openadr_vtn.http.sep2_views import control_json, device_view_json, group_view_json
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
 
 FORM_MAX_BYTES = 4096
@@ -37,6 +40,9 @@ EVENTS_SHOWN = 50
 AUDIT_SHOWN = 40
 SUBSCRIPTIONS_SHOWN = 200
 SCHEDULES_SHOWN = 100
+DEVICES_SHOWN = 200
+GROUPS_SHOWN = 100
+CONTROLS_SHOWN = 100
 AHEAD = timedelta(days=1)
 DEFAULT_OPT_RULES = OptRules()
 
@@ -86,16 +92,20 @@ def console_app(
             web.get("/parties", parties_page),
             web.get("/availability", availability_page),
             web.get("/subscriptions", subscriptions_page),
+            web.get("/devices", devices_page),
             web.get("/audit", audit_page),
             web.get("/events/{id}", event_page),
             web.get("/parties/{id}", party_page),
+            web.get("/groups/{name}", group_page),
             web.get("/data/events.json", events_data),
             web.get("/data/parties.json", parties_data),
             web.get("/data/availability.json", availability_data),
             web.get("/data/subscriptions.json", subscriptions_data),
+            web.get("/data/devices.json", devices_data),
             web.get("/data/audit.json", audit_data),
             web.get("/data/events/{id}.json", event_data),
             web.get("/data/parties/{id}.json", party_data),
+            web.get("/data/groups/{name}.json", group_data),
             web.post("/stop", stop_events),
             web.static("/assets", Path(str(files("openadr_vtn.console") / "assets"))),
             web.static(ASSETS_PREFIX, ASSETS),
@@ -120,6 +130,10 @@ async def subscriptions_page(request: web.Request) -> web.Response:
     return _page(request, "subscriptions.html")
 
 
+async def devices_page(request: web.Request) -> web.Response:
+    return _page(request, "devices.html")
+
+
 async def audit_page(request: web.Request) -> web.Response:
     return _page(request, "audit.html")
 
@@ -139,6 +153,15 @@ async def party_page(request: web.Request) -> web.Response:
     except NotFound:
         raise web.HTTPNotFound(text="404: there is no such party\n") from None
     return _page(request, "party.html", party_id=party.id, party_name=party.name)
+
+
+async def group_page(request: web.Request) -> web.Response:
+    try:
+        async with request.app[CONSOLE].store.view() as view:
+            group = await group_named(view, request.match_info["name"])
+    except NotFound:
+        raise web.HTTPNotFound(text="404: there is no such group\n") from None
+    return _page(request, "group.html", group_name=group.name)
 
 
 async def events_data(request: web.Request) -> web.Response:
@@ -173,6 +196,26 @@ async def subscriptions_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, _now: datetime) -> object:
         found = await subscription_views(view, Page(limit=SUBSCRIPTIONS_SHOWN))
         return [subscription_view_json(one) for one in found]
+
+    return await _data(request, read)
+
+
+async def devices_data(request: web.Request) -> web.Response:
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        groups = await group_views(view, int(now.timestamp()), limit=GROUPS_SHOWN)
+        return {
+            "groups": [group_view_json(one) for one in groups],
+            "devices": [device_view_json(one) for one in await device_views(view, limit=DEVICES_SHOWN)],
+            "there": await view.registry.count_devices(),
+        }
+
+    return await _data(request, read)
+
+
+async def group_data(request: web.Request) -> web.Response:
+    async def read(view: UnitOfWork, now: datetime) -> object:
+        found = await control_views(view, request.match_info["name"], int(now.timestamp()))
+        return [control_json(one) for one in found[:CONTROLS_SHOWN]]
 
     return await _data(request, read)
 

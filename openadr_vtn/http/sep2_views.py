@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from openadr_core.oadr3.times import moment_text
-from openadr_vtn.application.handlers.sep2_views import ControlView, DeviceDetail, GroupView
+from openadr_vtn.application.handlers.sep2_views import ControlView, DeviceDetail, DeviceView, GroupView
 from openadr_vtn.domain.sep2.registry import EndDevice, Group
 
 Object = dict[str, Any]
@@ -51,6 +51,10 @@ def device_json(device: EndDevice, groups: Iterable[str]) -> Object:
         "registered_at": _moment(device.registered_at),
         "changed_at": _moment(device.changed_at),
     }
+
+
+def device_view_json(view: DeviceView) -> Object:
+    return {**device_json(view.device, view.groups), "party": view.party}
 
 
 def device_detail_json(detail: DeviceDetail) -> Object:

@@ -53,6 +53,21 @@ async def test_the_utility_sees_its_parties_and_its_event(lab: Lab, tmp_path: Pa
         assert (await page.picture(tmp_path / "event.png")).stat().st_size > PNG_MIN_BYTES
 
 
+async def test_the_utility_sees_its_devices_of_2030_5(lab: Lab, tmp_path: Path) -> None:
+    base = lab.console_url("vtn").split("/?")[0]
+    lfdi = "3E4F" * 10
+    lab.operator_command("device", "add-group", "feeder 7", "--primacy", "5")
+    lab.operator_command("device", "add", VEN_NAME, lfdi, "--group", "feeder 7")
+    lab.operator_command("control", "create", "feeder 7", "opModExpLimW=5000", "--duration", "600s")
+    async with browser(tmp_path / "profile") as page:
+        await page.open(lab.console_url("vtn"))
+        shown = await page.open(f"{base}/devices")
+        assert all(words in shown for words in ("feeder 7", lfdi, VEN_NAME, "granted"))
+        assert 'href="/groups/feeder%207"' in shown
+        shown = await page.open(f"{base}/groups/feeder%207")
+        assert all(words in shown for words in ("opModExpLimW", "active", "No device has answered yet"))
+
+
 async def test_the_aggregator_sees_its_fleet_at_work(lab: Lab, tmp_path: Path) -> None:
     url = lab.console_url("ven")
     async with browser(tmp_path / "profile") as page:

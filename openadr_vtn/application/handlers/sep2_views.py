@@ -39,16 +39,23 @@ class DeviceDetail:
     """What it has put, by its address below the device's."""
 
 
-async def group_views(uow: UnitOfWork, now: int) -> list[GroupView]:
-    """The top ones first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceView:
+    device: EndDevice
+    party: str
+    groups: Sequence[str]
+
+
+async def group_views(uow: UnitOfWork, now: int, *, limit: int | None = None) -> list[GroupView]:
+    """The top ones first; so many, if a limit is given."""
     groups = await uow.registry.groups()
     tree = Tree(groups)
     found = []
-    for group in groups:
+    for group in sorted(groups, key=lambda one: (len(tree.line(one.id)), one.name))[:limit]:
         listed = sum([len(await _listed(uow, group.id, kind, now)) for kind in KINDS])
         above = None if group.parent_id is None else tree.by_id[group.parent_id].name
         found.append(GroupView(group=group, parent=above, primacy=tree.primacy(group.id), controls=listed))
-    return sorted(found, key=lambda one: (len(tree.line(one.group.id)), one.group.name))
+    return found
 
 
 async def control_views(uow: UnitOfWork, group_name: str, now: int) -> list[ControlView]:
@@ -63,6 +70,19 @@ async def control_views(uow: UnitOfWork, group_name: str, now: int) -> list[Cont
         for stored, standing in found
     ]
     return sorted(views, key=lambda one: (one.stored.control.start, one.stored.id))
+
+
+async def device_views(uow: UnitOfWork, *, limit: int) -> list[DeviceView]:
+    """The first so many, by SFDI."""
+    found = await uow.registry.devices(limit=limit)
+    parties = {party.id: party.name for party in await uow.parties.by_ids({one.party_id for one in found})}
+    names = {group.id: group.name for group in await uow.registry.groups()}
+    return [
+        DeviceView(
+            device=one, party=parties[one.party_id], groups=sorted(names[group_id] for group_id in one.groups)
+        )
+        for one in found
+    ]  # fmt: skip
 
 
 async def device_detail(uow: UnitOfWork, lfdi: str) -> DeviceDetail:

@@ -1,7 +1,9 @@
 """The console: who gets in, what a page may do, and that Stop is pressed by people only."""
 
+import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urljoin
@@ -18,21 +20,38 @@ from openadr_core.shell.console.gate import Gate
 from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
+from openadr_vtn.application.ports import UnitOfWork
+from openadr_vtn.application.sep2_ports import StoredControl, StoredResponse
 from openadr_vtn.console.fresh import ANSWERS_MAX, FreshAnswers
 from openadr_vtn.console.routes import console_app
+from openadr_vtn.domain.sep2.control_status import Control
+from openadr_vtn.domain.sep2.registry import EndDevice, Group
 from openadr_vtn.http.health_routes import Health
+from tests.vtn.operator.desk_bench import relief_event
 from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_program, a_status, a_stored_event, a_subscription, an_offer
 
 ASSETS = Path(__file__).resolve().parents[3] / "openadr_vtn" / "console" / "assets"
 TOKEN = "let-me-in"  # noqa: S105  # a test's own
 PARTY = "/parties/id-%3Cb%3Even%3C%2Fb%3E"
-PAGES = ["/", "/parties", PARTY, "/availability", "/subscriptions", "/audit", "/events/event-1"]
+PAGES = [
+    "/",
+    "/parties",
+    PARTY,
+    "/availability",
+    "/devices",
+    "/groups/feeder%207",
+    "/subscriptions",
+    "/audit",
+    "/events/event-1",
+]
 DATA = [
     "/data/events.json",
     "/data/parties.json",
     f"/data{PARTY}.json",
     "/data/availability.json",
     "/data/subscriptions.json",
+    "/data/devices.json",
+    "/data/groups/feeder%207.json",
     "/data/audit.json",
     "/data/events/event-1.json",
 ]
@@ -50,11 +69,34 @@ async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqlStore]:
     store = await open_store(url)
     async with store.unit_of_work() as uow:
         await uow.programs.add(a_program(clock.now()))
-        await uow.events.add(a_stored_event(clock.now()))
+        await uow.events.add(replace(a_stored_event(clock.now()), document=json.dumps(relief_event("program-1"))))
         await uow.parties.add(a_party(clock.now(), "<b>ven</b>"))
         await uow.subscriptions.add(a_subscription(clock.now()))
+        await with_a_device(uow, int(clock.now().timestamp()))
     yield store
     await store.close()
+
+
+async def with_a_device(uow: UnitOfWork, moment: int) -> None:
+    """Of IEEE 2030.5, in a group that is asked for something, and it has answered."""
+    group = await uow.registry.add_group(Group(id=0, name="feeder 7", mrid="0A" * 16, parent_id=None))
+    device = EndDevice(
+        number=0, party_id="id-<b>ven</b>", lfdi="3E" * 20, sfdi=55, registered_at=moment, changed_at=moment,
+        groups=frozenset({group.id}),
+    )  # fmt: skip
+    await uow.registry.add_device(device)
+    control = Control(
+        mrid="0C" * 16, creation_time=moment, start=moment, duration_s=600, asks=frozenset({"opModExpLimW"})
+    )
+    await uow.controls.add_control(
+        StoredControl(id=0, group_id=group.id, kind="DERControl", control=control, body=b"<x/>")
+    )
+    await uow.mirrors.add_response(
+        StoredResponse(
+            id=0, party_id=device.party_id, lfdi=device.lfdi, subject=control.mrid, status=2, created_at=moment,
+            body=b"<x/>",
+        )
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -133,6 +175,20 @@ async def test_data_is_json(operator: httpx.AsyncClient, path: str) -> None:
     answer = await operator.get(path)
     assert answer.status_code == 200
     assert answer.json() is not None
+
+
+async def test_devices_of_2030_5_are_shown_with_what_is_asked_and_answered(operator: httpx.AsyncClient) -> None:
+    found = (await operator.get("/data/devices.json")).json()
+    ((group,), (device,)) = found["groups"], found["devices"]
+    assert (group["name"], group["controls"], found["there"]) == ("feeder 7", 1, 1)
+    assert (device["lfdi"], device["party"], device["groups"], device["enabled"]) == (
+        "3E" * 20, "<b>ven</b>", ["feeder 7"], True
+    )  # fmt: skip
+    (control,) = (await operator.get("/data/groups/feeder%207.json")).json()
+    assert (control["asks"], control["status"]) == (["opModExpLimW"], "active")
+    assert [(one["lfdi"], one["status"]) for one in control["responses"]] == [("3E" * 20, 2)]
+    for path in ("/groups/nothing", "/data/groups/nothing.json"):
+        assert (await operator.get(path)).status_code == 404
 
 
 def test_scripts_set_peers_texts_as_text_only() -> None:

@@ -30,6 +30,14 @@ Of a VTN's operator:
     The wish holds ``specifier`` (the reportSpecifierID, or ``METADATA``), ``granularity_s`` and ``report_back_s``;
     ``request-report`` prints the reportRequestID. Or it holds ``report_request_id`` and ``to_follow``.
 
+Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMANCE_VEN_ID``:
+
+``create-control``, ``cancel-control``
+    A DERControl for the device: the wish holds ``mode`` and ``value`` (of DERControlBase: W, or true and false),
+    ``start`` (seconds since 1970) and ``duration_s``. Prints the mRID. To be cancelled: ``mrid``.
+``withdraw-access``, ``grant-access``
+    Of the device.
+
 Of a VEN's operator:
 
 ``restart``
@@ -58,6 +66,7 @@ VTN_ACTIONS = (
     "create-event", "modify-event", "cancel-event", "cancel-registration", "request-reregistration",
     "require-signatures", "request-report", "cancel-report",
 )  # fmt: skip
+SEP2_ACTIONS = ("create-control", "cancel-control", "withdraw-access", "grant-access")
 VEN_ACTIONS = ("restart", "cancel-registration", "register", "opt-event", "create-opt", "cancel-opt")
 
 

@@ -8,11 +8,13 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from conformance.openadr20b import NAMESPACES
+from conformance import openadr20b
+from conformance.sep2.words import NAMESPACES as SEP2_NAMESPACES
 from openadr_core.errors import ConfigError
 from openadr_core.xml.parse import Element
 
 _VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)(?:([+-])(\d+|[a-z][a-z0-9_]*))?\}")
+NAMESPACES = {**openadr20b.NAMESPACES, **SEP2_NAMESPACES}
 WIRE_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -80,6 +82,8 @@ def _variable(name: str, variables: Mapping[str, str]) -> str:
 
 
 def _moved(time: str, seconds: int) -> str:
+    if time.isdecimal():
+        return str(int(time) + seconds)  # as 2030.5 tells it: seconds since 1970
     try:
         moment = datetime.fromisoformat(time).astimezone(UTC)
     except ValueError:

@@ -1,14 +1,25 @@
 """The project's own schemas, as the harness asks them: what is wrong with this message?"""
 
+from conformance.sep2.words import NAMESPACES
 from openadr_core.errors import SchemaViolation
-from openadr_core.shell.datafiles import load_schema
+from openadr_core.shell.datafiles import OPENADR_20B, load_schema
 from openadr_core.xml.parse import Element
 
 
 def schema_fault(root: Element) -> str:
     """What the schema of OpenADR 2.0b refuses in the message; empty if nothing."""
+    return _fault(root, OPENADR_20B)
+
+
+def sep2_schema_fault(root: Element) -> str:
+    """The same of IEEE 2030.5, as CSIP-AUS extends it: by 1.3 if anything of 1.3 is in it, or else by 1.2."""
+    is_newer = next(root.iter(f"{{{NAMESPACES['aus13']}}}*"), None) is not None
+    return _fault(root, f"schemas/ieee2030_5/csipaus-{'1.3' if is_newer else '1.2'}.xsd")
+
+
+def _fault(root: Element, schema: str) -> str:
     try:
-        load_schema().validate(root)
+        load_schema(schema).validate(root)
     except SchemaViolation as violation:
         return str(violation)
     return ""

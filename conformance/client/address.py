@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from conformance.client.steps import Identity
 from openadr_core.errors import ConfigError
-from openadr_core.shell.tls import Chain
+from openadr_core.shell.tls import Chain, PresetName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,8 @@ class Address:
     server_name: str = ""
     """The name to look for in the peer's certificate, where it is not the URL's host."""
     timeout_s: float = 10.0
+    profile: PresetName = "modern-2.0b"
+    """Of TLS: what is offered to the peer."""
 
     def __post_init__(self) -> None:
         parts = self.parts

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tomllib
@@ -21,6 +20,7 @@ from conformance.server.listening import Listening
 from conformance.server.steps import Shown
 from openadr_core.shell.tls import Chain, server_context
 from openadr_vtn.cli.main import main as openadr_vtn
+from tests.free_ports import free_ports
 
 FORMER_BASE = "/openadr3/3.0.1"
 ROLES = {Who.BUSINESS: "business", Who.VEN: "ven", Who.OTHER: "ven"}
@@ -81,7 +81,7 @@ def commanded(*arguments: str) -> None:
 def running_vtn(home: Path) -> Iterator[OurVtn]:
     """It was set up by its own command line, and runs in a process of its own."""
     listeners = ("parties", "operator", "oadr3", "console")
-    ports = [f"--{name}-port={port}" for name, port in zip(listeners, _free_ports(len(listeners)), strict=True)]
+    ports = [f"--{name}-port={port}" for name, port in zip(listeners, free_ports(len(listeners)), strict=True)]
     commanded("init", str(home), *ports)
     config = str(home / "vtn.toml")
     secrets = {}
@@ -91,7 +91,7 @@ def running_vtn(home: Path) -> Iterator[OurVtn]:
         secrets[who] = str(tomllib.loads(file.read_text())["client_secret"])
     trust = home / "trust.pem"
     trust.write_bytes(b"".join(root.read_bytes() for root in sorted((home / "certs").glob("*-root.pem"))))
-    (callback_port,) = _free_ports(1)
+    (callback_port,) = free_ports(1)
     webhooks = {"NETWORKS": ["127.0.0.0/8", "::1/128"], "PORTS": [callback_port], "TRUST": [str(trust)]}
     environment = {f"OPENADR_VTN_WEBHOOKS__{name}": json.dumps(value) for name, value in webhooks.items()}
     # Nobody answers there: that the VTN has a broker is enough for it to say what is heard where.
@@ -109,11 +109,3 @@ def running_vtn(home: Path) -> Iterator[OurVtn]:
             )  # fmt: skip
         finally:
             process.terminate()
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from conformance.__main__ import cli as conformance
 from openadr_core.pki import issue
 from openadr_core.shell.keyfiles import certificate_profile, read_authority, write_issued
 from openadr_vtn.cli.main import main as openadr_vtn
+from tests.free_ports import free_ports
 
 from .conftest import ROOT
 
@@ -58,7 +58,7 @@ def commanded(*arguments: str) -> str:
 def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
     home = tmp_path / "vtn"
     listeners = ("parties", "operator", "oadr3", "console")
-    *ports, push_port = _free_ports(len(listeners) + 1)
+    *ports, push_port = free_ports(len(listeners) + 1)
     commanded("init", str(home), *(f"--{name}-port={port}" for name, port in zip(listeners, ports, strict=True)))
     for name in ("ven", "other", "pending"):
         commanded(
@@ -123,11 +123,3 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
 def granted(*names: str) -> list[str]:
     """What events address a party, or a program its parties, by."""
     return [option for name in names for option in ("--target", name)]
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

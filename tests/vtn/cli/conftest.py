@@ -1,7 +1,6 @@
 """A VTN in a process of its own, as `init` and `run` make it, and an operator at a terminal."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openadr_vtn.cli.main import main
+from tests.free_ports import free_ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +34,6 @@ class Utility:
 
 def command(*arguments: str, environment: dict[str, str] | None = None) -> Result:
     return CliRunner(env=environment).invoke(main, arguments)
-
-
-def free_ports(count: int) -> list[int]:
-    holders = [socket.socket() for _ in range(count)]
-    for holder in holders:
-        holder.bind(("127.0.0.1", 0))
-    ports = [holder.getsockname()[1] for holder in holders]
-    for holder in holders:
-        holder.close()
-    return ports
 
 
 def init(folder: Path, *more: str) -> Path:

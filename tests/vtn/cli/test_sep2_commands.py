@@ -20,7 +20,8 @@ from openadr_core.sep2.names import CsipAus
 from openadr_core.sep2.responses import DERControlResponse
 from openadr_core.sep2.server import DeviceCapability
 from openadr_core.shell.tls import Chain, client_context
-from tests.vtn.cli.conftest import Utility, free_ports, init
+from tests.free_ports import free_ports
+from tests.vtn.cli.conftest import Utility, init
 
 T = TypeVar("T")
 

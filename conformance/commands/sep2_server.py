@@ -1,0 +1,106 @@
+"""``run ieee2030_5-server``: judge a server of IEEE 2030.5 at its entry point."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conformance.client.steps import Identity
+from conformance.commands.reporting import READ, Reporting, reporting_options
+from conformance.loading import load_suite
+from conformance.sep2.run import run_suite
+from conformance.sep2.target import Sep2Target
+from openadr_core.errors import ConfigError
+from openadr_core.shell.tls import Chain
+
+_SHOWN = {
+    Identity.OTHER: "A second device that the server knows",
+    Identity.PENDING: "A certificate of a trusted root that the server does not know",
+}
+PEN_DIGITS = 8
+
+
+def _shown_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for identity, words in reversed(_SHOWN.items()):
+        for option in (
+            click.option(f"--{identity}-key", type=READ, help=f"PEM key of --{identity}-certificate."),
+            click.option(f"--{identity}-certificate", type=READ, help=f"{words}: PEM chain, leaf first."),
+        ):
+            command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--url", required=True, help="The server's entry point: https://host[:port]/dcap")
+@click.option("--certificate", required=True, type=READ, help="The device's PEM chain, leaf first.")
+@click.option("--key", required=True, type=READ, help="PEM key of --certificate.")
+@click.option("--trust", required=True, type=READ, help="PEM roots that the server's certificate must come from.")
+@_shown_options
+@click.option("--profile", type=click.Choice(["sep2-strict", "sep2-compat"]), default="sep2-strict", show_default=True,
+              help="CCM-8 alone, or AES-GCM too.")  # fmt: skip
+@click.option("--server-name", default="", help="Name in the server's certificate, if it is not the URL's host.")
+@click.option(
+    "--operator-hook", default="", metavar="COMMAND", help="Asks the server's operator: see docs/conformance.md."
+)
+@click.option("--pin", default="", help="The device's PIN, as its operator was told.")
+@click.option("--pen", default="00000000", show_default=True, help="Private Enterprise Number, of the harness's mRIDs.")
+@click.option("--notification-uri", default="", help="An address that the server may tell of changes.")
+@click.option("--timeout-s", default=10.0, show_default=True, help="Give up on an answer after so long.")
+@click.option("--latency-s", default=0.0, show_default=True, help="What the network may add to each limit of time.")
+@reporting_options
+def run_sep2_server(  # an option each
+    *,
+    url: str,
+    certificate: Path,
+    key: Path,
+    trust: Path,
+    profile: Any,
+    server_name: str,
+    operator_hook: str,
+    pin: str,
+    pen: str,
+    notification_uri: str,
+    timeout_s: float,
+    latency_s: float,
+    reporting: Reporting,
+    **others: Path | None,
+) -> None:
+    """Run the procedures that try a server of IEEE 2030.5, as CSIP and CSIP-AUS want it.
+
+    The harness is a device that the server's operator has registered and put into a group with a DERProgram; with
+    other certificates it is a second device, and a stranger. It follows links from --url. Exit status: 0 if all was as
+    expected, 1 if something was not (an expected failure that passed counts too, and so does a procedure that could
+    not run), 2 for wrong usage.
+
+    It writes what a device writes, and has controls made for its group: run this against a test system.
+    """
+    if len(pen) != PEN_DIGITS or not pen.isdecimal():
+        raise ConfigError(f"--pen: {PEN_DIGITS} digits, not {pen!r}")
+    suite = load_suite("ieee2030_5-server")
+    reporting.check(suite)
+    own = {Identity.ENROLLED: Chain(certificate=certificate, key=key)}
+    target = Sep2Target(
+        url=url,
+        trust=trust,
+        certificates=own | dict(_chains(others)),
+        server_name=server_name,
+        timeout_s=timeout_s,
+        profile=profile,
+        hook=operator_hook,
+        pin=pin,
+        pen=pen,
+        notification_uri=notification_uri,
+        latency_s=latency_s,
+    )
+    sys.exit(reporting.report(suite, url, run_suite(suite, target, only=reporting.only)))
+
+
+def _chains(others: Mapping[str, Path | None]) -> Any:
+    for identity in _SHOWN:
+        certificate, key = others[f"{identity}_certificate"], others[f"{identity}_key"]
+        if (certificate is None) != (key is None):
+            raise ConfigError(f"--{identity}-certificate and --{identity}-key go together")
+        if certificate is not None and key is not None:
+            yield identity, Chain(certificate=certificate, key=key)

@@ -1,0 +1,38 @@
+"""How a request to a server of IEEE 2030.5 is written in a procedure file."""
+
+from collections.abc import Callable
+
+from conformance.client.steps import Hello, Identity, Version
+from conformance.hook import SEP2_ACTIONS
+from conformance.procedure import Step
+from conformance.sep2.steps import Ask
+from conformance.step_kinds import StepReader, expected, queries
+from conformance.yaml_nodes import Section
+
+METHODS = ("get", "head", "post", "put", "delete", "patch")
+
+
+class Sep2StepReader(StepReader):
+    actions = SEP2_ACTIONS
+
+    def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
+        return {"ask": _ask}
+
+
+def _ask(section: Section) -> Ask:
+    inner = section.section("ask")
+    method = inner.the_one(METHODS)
+    step = Ask(
+        line=section.line,
+        method=method.upper(),
+        path=inner.text(method),
+        body=inner.text("body", ""),
+        identity=inner.choice("as", Identity, Identity.ENROLLED),
+        hello=Hello(version=inner.choice("tls", Version, Version.CURRENT)),
+        headers=inner.pairs("headers"),
+        keep={name: header or "" for name, header in section.pairs("keep").items()},
+        expect=expected(section),
+        capture=queries(section, "capture"),
+    )
+    inner.finish()
+    return step

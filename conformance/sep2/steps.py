@@ -1,0 +1,25 @@
+"""A request to a server of IEEE 2030.5, and whose certificate it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conformance.client.line import CURRENT
+from conformance.client.steps import Hello, Identity
+from conformance.procedure import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Step):
+    """One HTTP request; what its answer must be is expected of it."""
+
+    method: str
+    path: str
+    """An href that was captured, with a query if need be; a template."""
+    body: str
+    """A template; empty for none."""
+    identity: Identity = Identity.ENROLLED
+    hello: Hello = CURRENT
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    """Added to, or replacing, the usual ones; None leaves one out."""
+    keep: Mapping[str, str] = field(default_factory=dict)
+    """Variables from headers of the answer, ``name: Header``; one that is not there ends the procedure."""

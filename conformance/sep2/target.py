@@ -1,0 +1,20 @@
+"""The server under test, and the devices that the harness may be."""
+
+from dataclasses import dataclass
+
+from conformance.client.address import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sep2Target(Address):
+    """Its URL is the server's entry point: ``https://host[:port]/dcap``."""
+
+    hook: str = ""
+    """What asks the server's operator; empty for none."""
+    pin: str = ""
+    """The enrolled device's, as its operator was told; empty if nobody knows it."""
+    pen: str = ""
+    """Eight digits: the Private Enterprise Number in the mRIDs that the harness gives."""
+    notification_uri: str = ""
+    """An address that the server may tell of changes; empty if there is none."""
+    latency_s: float = 0.0

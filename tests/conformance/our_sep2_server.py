@@ -1,0 +1,118 @@
+"""This project's own server of 2030.5, as a stranger finds it: an address, an authority, two known devices."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from conformance.__main__ import cli as conformance
+from conformance.client.steps import Identity
+from conformance.sep2.target import Sep2Target
+from openadr_core.shell.tls import Chain
+from openadr_vtn.cli.main import main as openadr_vtn
+from tests.free_ports import free_ports
+
+GROUP, PIN, PEN, CATEGORY = "feeder-1", 111115, "00028547", "020000"
+HOOK = Path(__file__).parents[1] / "interop" / "our_sep2_operator.py"
+DEVICES = (Identity.ENROLLED, Identity.OTHER)
+STRANGER = Identity.PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OurServer:
+    url: str
+    folder: Path
+    notification_uri: str
+
+    def chain(self, identity: Identity) -> Chain:
+        certificate = self.folder / "devices" / f"{identity}.pem"
+        return Chain(certificate=certificate, key=certificate.with_suffix(".key"))
+
+    @property
+    def trust(self) -> Path:
+        return self.folder / "devices" / "trust.pem"
+
+    @property
+    def hook(self) -> str:
+        return f"{sys.executable} {HOOK} {self.folder / 'home' / 'operator.toml'} {GROUP}"
+
+    @property
+    def target(self) -> Sep2Target:
+        return Sep2Target(
+            url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*DEVICES, STRANGER)},
+            profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=self.notification_uri,
+        )  # fmt: skip
+
+    def judged(self, *options: str) -> Result:
+        shown = [
+            part
+            for one, prefix in ((Identity.ENROLLED, ""), (Identity.OTHER, "other-"), (STRANGER, "pending-"))
+            for part in (f"--{prefix}certificate", self.chain(one).certificate, f"--{prefix}key", self.chain(one).key)
+        ]
+        where = ["--url", self.url, "--trust", self.trust, "--operator-hook", self.hook, "--pin", PIN, "--pen", PEN]
+        arguments = [*where, "--notification-uri", self.notification_uri, *shown, *options]
+        return CliRunner().invoke(conformance, ["run", "ieee2030_5-server", *map(str, arguments)])
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[OurServer]:
+    """It was set up by its own command line, and runs in a process of its own."""
+    home, config = folder / "home", folder / "home" / "vtn.toml"
+    listeners = ("parties", "operator", "oadr3", "console", "sep2")
+    *ports, told_at = free_ports(len(listeners) + 1)
+    given = [f"--{name}-port={port}" for name, port in zip(listeners, ports, strict=True)]
+    lfdis = {}
+    commanded("init", home, "--sep2-pen", PEN, *given)
+    for one in (*DEVICES, STRANGER):
+        lfdis[one] = _minted(folder, one)
+    environment = {
+        "OPENADR_VTN_SEP2__NOTIFICATIONS__NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
+        "OPENADR_VTN_SEP2__NOTIFICATIONS__PORTS": json.dumps([told_at]),
+    }
+    command = [sys.executable, "-m", "openadr_vtn", "run", "--config", str(config)]
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            _let_in(folder, lfdis)
+            yield OurServer(
+                url=f"{ready['sep2']}/dcap", folder=folder, notification_uri=f"https://localhost:{told_at}/told"
+            )
+        finally:
+            process.terminate()
+
+
+def commanded(*arguments: object, access: Path | None = None) -> str:
+    done = CliRunner(env={"OPENADR_OPERATOR": str(access)} if access else {}).invoke(
+        openadr_vtn, [*map(str, arguments)]
+    )
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def _minted(folder: Path, identity: Identity) -> str:
+    said = commanded(
+        "certificate", "mint", "--profile", "sep2-device", "--name", identity,
+        "--authorities", folder / "home" / "certs", "--out", folder / "devices",
+    )  # fmt: skip
+    (lfdi,) = (line.split()[-1] for line in said.splitlines() if line.startswith("lfdi"))
+    return lfdi
+
+
+def _let_in(folder: Path, lfdis: dict[Identity, str]) -> None:
+    access = folder / "home" / "operator.toml"
+    commanded("device", "add-group", GROUP, "--primacy", 3, access=access)
+    for one in DEVICES:
+        certificate = folder / "devices" / f"{one}.pem"
+        commanded("party", "preconfigure", one, "--certificate", certificate, access=access)
+        commanded(
+            "device", "add", one, lfdis[one], "--group", GROUP, "--pin", PIN, "--category", CATEGORY, access=access
+        )

@@ -1,0 +1,122 @@
+"""The harness judges this project's own server of 2030.5 from outside, and each of its checks can fail."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from conformance.__main__ import cli as conformance
+from conformance.answers import Answer, Sight
+from conformance.checks import Check
+from conformance.client.line import Line
+from conformance.client.steps import Identity
+from conformance.loading import load_suite
+from conformance.procedure import Step
+from conformance.run import run_procedures
+from conformance.schema import sep2_schema_fault
+from conformance.sep2.run import Sep2Run, path_of, unmet_needs
+
+from .our_sep2_server import OurServer, running_server
+from .spoiling import OTHER_TEXT, spoilt
+
+SUITE = load_suite("ieee2030_5-server")
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def our_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+class Watching(Sep2Run):
+    """Keeps what each check saw."""
+
+    seen: list[tuple[str, Check, Sight]]
+    procedure: str
+
+    def judge_last(self, step: Step) -> None:
+        for check in step.expect:
+            sight = Sight(answer=self.last, variables=dict(self.variables), schema_fault=sep2_schema_fault)
+            self.seen.append((self.procedure, check, sight))
+        super().judge_last(step)
+
+
+def test_our_own_server_is_as_known_and_every_check_can_fail(our_server: OurServer) -> None:
+    target = our_server.target
+    seen: list[tuple[str, Check, Sight]] = []
+    failed = {}
+    for procedure in SUITE.procedures:
+
+        def start(name: str = procedure.id) -> Sep2Run:
+            run = Watching(target, Line)
+            run.seen, run.procedure = seen, name
+            return run
+
+        assert list(unmet_needs(procedure, SUITE, target)) == []
+        (outcome,) = run_procedures(SUITE, start, lambda _: "", only=[procedure.id])
+        if outcome.verdict != "passed":
+            failed[procedure.id] = (
+                outcome.verdict,
+                outcome.reason,
+                [one for one in outcome.findings if not one.passed],
+            )
+    assert failed == {}
+    told = {(procedure, check.id) for procedure, check, _ in seen}
+    assert {(one.id, check.id) for one in SUITE.procedures for check in one.checks} <= told
+    ornaments = {
+        f"{procedure}/{check.id}"
+        for procedure, check, sight in seen
+        if check.judge(sight).passed and all(check.judge(wrong).passed for wrong in _wrong(sight))
+    }
+    assert ornaments == set()
+
+
+def _wrong(sight: Sight) -> Iterator[Sight]:
+    yield from spoilt(sight)
+    answer = sight.answer
+    if answer.refused:
+        yield replace(sight, answer=Answer(status=200))
+    if answer.status is not None and not answer.body:
+        yield replace(sight, answer=replace(answer, body=OTHER_TEXT.encode()))
+
+
+def test_the_command_prints_what_it_found(our_server: OurServer, tmp_path: Path) -> None:
+    some = ("--only", "discovery", "--only", "time", "--only", "tls")
+    ended = our_server.judged(*some, "--target", "openadr-der", "--transcript", str(tmp_path / "said"))
+    assert ended.exit_code == 0, ended.output
+    assert ended.stdout.splitlines()[-1].endswith("all as expected")
+    assert "ECDHE-ECDSA-AES128-CCM8" in (tmp_path / "said" / "discovery.txt").read_text()
+
+
+def test_what_could_not_run_is_told(our_server: OurServer) -> None:
+    alone = replace(
+        our_server.target, certificates={Identity.ENROLLED: our_server.chain(Identity.ENROLLED)}, hook="", pin=""
+    )
+    needs = {one.id: list(unmet_needs(one, SUITE, alone)) for one in SUITE.procedures}
+    assert needs["tls"] == ["--pending-certificate"]
+    assert needs["registration"] == ["--other-certificate", "--pin"]
+    assert needs["access"] == ["--operator-hook"]
+    assert needs["time"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--pen", "28547"], "--pen: 8 digits, not '28547'"),
+        (["--other-certificate", __file__], "--other-certificate and --other-key go together"),
+        (["--only", "nothing"], "no procedure nothing"),
+    ],
+)
+def test_wrong_usage_is_told(options: list[str], complaint: str) -> None:
+    where = ["--url", "https://server.example/dcap", "--trust", __file__, "--certificate", __file__, "--key", __file__]
+    ended = CliRunner().invoke(conformance, ["run", "ieee2030_5-server", *where, *options])
+    assert ended.exit_code == 2
+    assert complaint in " ".join(ended.output.split())
+
+
+def test_an_href_may_be_a_whole_address() -> None:
+    assert path_of("https://server.example:8446/edev/3?s=0&l=2") == "/edev/3?s=0&l=2"
+    assert path_of("/edev/3") == "/edev/3"

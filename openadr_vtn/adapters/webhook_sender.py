@@ -17,7 +17,7 @@ import structlog
 
 from openadr_core.errors import AccessError, ExchangeFailed
 from openadr_core.exchange import Response
-from openadr_core.limits import RETRY_AFTER_MAX_S
+from openadr_core.oadr2.http_rules import retry_after_s
 from openadr_vtn.adapters.drain import TERM, Drain
 from openadr_vtn.application.ports import Notice, Store, UnitOfWork, Witness
 from openadr_vtn.application.sending import Carried, Outbox, P, P_contra, Stream
@@ -148,7 +148,7 @@ class WebhookSender(Drain, Generic[P]):
             log.exception("a notification failed", subscription_id=parcel.notification.subscription_id)
             return Attempt(status=None, reason=f"an error of ours: {type(error).__name__}", at=self._now())
         return Attempt(
-            status=answer.status, reason=f"HTTP {answer.status}", at=self._now(), wait_s=_asked_wait_s(answer)
+            status=answer.status, reason=f"HTTP {answer.status}", at=self._now(), wait_s=retry_after_s(answer)
         )
 
     # -- what is written down ----------------------------------------------------------
@@ -167,8 +167,3 @@ class WebhookSender(Drain, Generic[P]):
             kind = "notification failed" if one.state is NotificationState.WAITING else f"notification {one.state}"
             detail = "" if one.state is NotificationState.DELIVERED else f"{one.subscription_id}: {one.outcome}"
             self._witness(Notice(kind=kind, detail=detail))
-
-
-def _asked_wait_s(answer: Response) -> float:
-    text = answer.headers.get("retry-after", "")
-    return min(float(text), RETRY_AFTER_MAX_S) if text.isascii() and text.isdigit() and len(text) < 9 else 0.0

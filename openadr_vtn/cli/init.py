@@ -135,7 +135,9 @@ key = "certs/vtn-ecc.key"
 ports = [443, 8443]
 # How long an answer is waited for; the standard wants at least 5 seconds.
 timeout_s = 10
-# The longest pause before a VEN that does not answer is tried again; the first is a second, each doubles.
+# The longest pause before a VEN that cannot be reached is tried again; the first is a second, each doubles.
+# (One that has taken an event and does not say in or out is reminded ten times in twenty minutes, ever less;
+# then openadr-vtn event ledger shows it as given up.)
 retry_max_s = 60
 
 [webhooks]

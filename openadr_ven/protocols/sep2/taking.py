@@ -56,12 +56,12 @@ def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: 
                     taken = _taken(control, listed.program, device, before, drawn, now=now, dice=dice)
                     known[taken.key] = taken
                     drawn.setdefault(taken.mrid, taken)
-    listed = frozenset(known)
+    there = frozenset(known)
     for key, lost in before.items():
         if key not in known:
             known[key] = _lost(lost, left=lost.program not in assigned.get(lost.device, set()), now=now)
     defaults = tuple(one for device in devices for one in _defaults(device))
-    return replace(memory, known=tuple(_worth_keeping(known.values(), listed, now)), defaults=defaults)
+    return replace(memory, known=tuple(_worth_keeping(known.values(), there, now)), defaults=defaults)
 
 
 def _is_for(device: Device, control: DERControl | EndDeviceControl) -> bool:

@@ -36,6 +36,9 @@ WATTS = 1
 CHARGE_AND_DISCHARGE = 3
 """Of 124's StorCtl_Mod: both limits hold."""
 FAULTS = {AC_MEASUREMENT: ("InvSt", 6), **dict.fromkeys(INVERTERS, ("St", 7))}
+ALARMS = {AC_MEASUREMENT: "Alrm", **dict.fromkeys(INVERTERS, "Evt1")}
+ALARM_BITS = {8: 3, 9: 4, 10: 1, 11: 2}
+"""Of those, over- and under-frequency, over- and under-voltage; by their bits in IEEE 2030.5's alarmStatus."""
 ANSWERS_NOT = (SunSpecModbusClientError, ModbusClientError, OSError)
 
 log = structlog.get_logger(__name__)
@@ -141,7 +144,12 @@ class SunSpecDevice:
         if power_w is None:
             raise SunSpecModbusClientError("it does not measure power")
         place, fault = FAULTS[number]
-        found: dict[str, Any] = {"power_w": -float(power_w), "online": getattr(model, place).value != fault}
+        alarms = getattr(model, ALARMS[number]).value or 0
+        found: dict[str, Any] = {
+            "power_w": -float(power_w),
+            "online": getattr(model, place).value != fault,
+            "alarms": sum(1 << theirs for ours, theirs in ALARM_BITS.items() if alarms >> ours & 1),
+        }
         if (percent := self._charge()) is not None:
             found["soc"] = percent / 100.0
         return found

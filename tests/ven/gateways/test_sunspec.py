@@ -132,6 +132,17 @@ async def test_a_fault_is_heard(models: Mapping[int, Mapping[str, Any]]) -> None
         await running.until(lambda reading: not reading.online)
 
 
+@pytest.mark.parametrize(
+    "models",
+    [{701: {**MODERN_METER[701], "Alrm": 1 << 10 | 1 << 5}}, {103: {**OLD_METER[103], "Evt1": 1 << 10 | 1 << 5}}],
+    ids=["701", "103"],
+)
+async def test_an_alarm_of_the_grid_is_heard_in_the_words_of_2030_5(models: Mapping[int, Mapping[str, Any]]) -> None:
+    over_voltage = 1 << 1
+    async with serving(models, usual_w=0.0) as device, driven(device) as running:
+        await running.until(lambda reading: reading.alarms == over_voltage)
+
+
 async def test_a_device_that_goes_is_unreachable_and_one_that_comes_back_is_not() -> None:
     async with serving(MODERN_BATTERY, usual_w=0.0) as device, driven(device) as running:
         await running.until(lambda reading: reading.online)

@@ -3,7 +3,8 @@
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +23,8 @@ COLLECTIONS: Mapping[str, str] = {
 """With the objectType of what is in them."""
 FILTERS = ("venName", "venID", "resourceName", "programID", "eventID", "clientName")
 PAGE = 50
-_STAMP = "2026-01-01T00:00:00Z"
+_BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
+"""It knows no clock: each change is a second after the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class ApiScript:
     planned: list[Planned] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
+    _changes: int = 0
 
     def ready(self, _what: Answer) -> bool:
         """A VEN of OpenADR 3 reads: nothing waits to be told."""
@@ -72,7 +75,8 @@ class ApiScript:
             if plan.left and fits(plan.reply.asked, what, below, plan.variables):
                 plan.left -= 1
                 headers = {name: text for name, text in plan.reply.headers.items() if text is not None}
-                return _text(plan.reply.status, rendered(plan.reply.body, plan.variables), headers)
+                answered = _text(plan.reply.status, rendered(plan.reply.body, plan.variables), headers)
+                return replace(answered, delay_s=plan.reply.delay_s, cut=plan.reply.cut)
         return None
 
     def _answered(self, request: RawRequest, what: Answer, below: str) -> Answered:
@@ -135,7 +139,10 @@ class ApiScript:
         return _json(201, self.objects[collection][name])
 
     def _stamped(self, collection: str, name: str, members: dict[str, Any]) -> dict[str, Any]:
-        own = {"id": name, "createdDateTime": _STAMP, "modificationDateTime": _STAMP}
+        self._changes += 1
+        modified = (_BEGAN_AT + timedelta(seconds=self._changes)).isoformat().replace("+00:00", "Z")
+        created = self.objects[collection].get(name, {}).get("createdDateTime", modified)
+        own = {"id": name, "createdDateTime": created, "modificationDateTime": modified}
         whose = {} if collection in {"programs", "events"} else {"clientID": self.client_id}
         return {**members, **own, **whose, "objectType": COLLECTIONS[collection]}
 

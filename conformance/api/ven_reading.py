@@ -68,6 +68,8 @@ def _reply(section: Section) -> Reply:
         status=int(inner.number("status")),
         body=inner.text("body", ""),
         headers=inner.pairs("headers"),
+        delay_s=inner.number("delay_s", 0.0),
+        cut=inner.flag("cut", default=False),
         times=int(inner.number("times", 1)),
     )
     inner.finish()

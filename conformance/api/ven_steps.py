@@ -66,4 +66,7 @@ class Reply(Step):
     status: int
     body: str = ""
     headers: Mapping[str, str | None] = field(default_factory=dict)
+    delay_s: float = 0.0
+    cut: bool = False
+    """In the middle of the body."""
     times: int = 1

@@ -120,7 +120,7 @@ def test_a_ven_that_does_not_come_fails(lab: Lab) -> None:
     )  # fmt: skip
     assert ended.exit_code == 1
     assert "stopped: line 4: no GET ^auth/server$ came" in ended.output
-    assert "7 blocked, 1 failed" in ended.output
+    assert "12 blocked, 1 failed" in ended.output
 
 
 def test_wrong_usage_is_told(lab: Lab) -> None:

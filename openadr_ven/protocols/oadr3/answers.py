@@ -39,6 +39,12 @@ def token_in(response: Response, now: datetime) -> tuple[str, datetime]:
     return token, now + (lasts if lasts > TOKEN_LEFT else TOKEN_LEFT + lasts / 2)
 
 
+def is_json(response: Response) -> bool:
+    """Whether it says so, or says nothing: a page that somebody on the way shows to people is no list of ours."""
+    media_type = response.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
 def said_by(response: Response) -> str:
     """What a problem body, or an OAuth error, says to people; else the status."""
     try:

@@ -31,7 +31,7 @@ from openadr_ven.domain.indications import (
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.records import to_record
 from openadr_ven.protocols.backoff import STUMBLES_MAX, Backoff
-from openadr_ven.protocols.oadr3.answers import TOKEN_LEFT, said_by, token_in, token_url_in
+from openadr_ven.protocols.oadr3.answers import TOKEN_LEFT, is_json, said_by, token_in, token_url_in
 from openadr_ven.protocols.oadr3.asking import Asking, Oadr3Settings
 from openadr_ven.protocols.oadr3.enrolling import Enrolling
 from openadr_ven.protocols.oadr3.events import (
@@ -87,6 +87,7 @@ class Oadr3Session:
         self._hearing = Hearing(webhook=settings.webhook, uses_broker=settings.uses_broker, now=now)
         self._hinted = False
         """Something may have changed since the lists were begun."""
+        self._lists_fail = False
         self._leaving = False
         self._retried = False
         self._stumbles: Counter[Exchange] = Counter()
@@ -197,7 +198,7 @@ class Oadr3Session:
         exchange, self._under_way = self._under_way, None
         self._reports.is_unsure |= exchange is Exchange.REPORT
         self._states.is_unsure |= exchange is Exchange.TELL_STATE
-        self._reading = None
+        self._break_off()
         self._pause(now, reason)
 
     def receive_response(self, response: Response, *, now: datetime) -> None:
@@ -207,7 +208,7 @@ class Oadr3Session:
         try:
             self._understand(exchange, response, now)
         except RemoteProtocolError as error:
-            self._reading = None
+            self._break_off()
             self._pause(now, f"the VTN's answer cannot be read: {error}")
 
     # -- what is said next -------------------------------------------------------------
@@ -226,7 +227,8 @@ class Oadr3Session:
             (Exchange.ENROL, not self._ven.is_known),
             (self._reading, self._reading is not None),
             (Exchange.CHECK_EVENT, bool(self._lost)),
-            (Exchange.PROGRAMS, now >= self._poll_at),
+            # While lists cannot be read, what is to be told is told between one attempt and the next.
+            (Exchange.PROGRAMS, now >= self._poll_at and not (self._lists_fail and (has_state or has_report))),
             (Exchange.FIND_STATE, self._states.is_unsure and has_state),
             (Exchange.TELL_STATE, has_state),
             (Exchange.FIND_REPORT, self._reports.is_unsure and has_report),
@@ -270,7 +272,7 @@ class Oadr3Session:
             self._unauthorised(response, now)
             return
         if response.status in BUSY or (response.status >= 500 and not self._goes_on_without(exchange, response)):
-            self._reading = None
+            self._break_off()
             self._pause(now, said_by(response), at_least_s=retry_after_s(response))
             return
         self._retried = False
@@ -356,7 +358,7 @@ class Oadr3Session:
         if self._has_grants and not self._grants.is_fresh and has_news_for_targets(self._memory, self._events.found):
             self._read_next(Exchange.GRANTS)
             return
-        self._reading = None
+        self._reading, self._lists_fail = None, False
         before = {known.id: known.modified for known in self._memory.known}
         listed = as_3_1(self._events.found) if self._settings.is_of_3_0_1 else self._events.found
         self._memory, found = take_events(
@@ -433,12 +435,12 @@ class Oadr3Session:
         """Whether the list is complete."""
         if response.status == HTTPStatus.NOT_MODIFIED:
             return pages.unchanged()
-        if response.status != HTTPStatus.OK:
+        if response.status != HTTPStatus.OK or not is_json(response):
             raise MalformedMessage(said_by(response))
         return pages.took(response.body, response.headers.get("etag", ""))
 
     def _listed(self, response: Response) -> list[str]:
-        if response.status != HTTPStatus.OK:
+        if response.status != HTTPStatus.OK or not is_json(response):
             raise MalformedMessage(said_by(response))
         return list_items(response.body)
 
@@ -447,6 +449,11 @@ class Oadr3Session:
     def _went_well(self) -> None:
         if failures := self._backoff.went_well():
             self._indicate(VtnReachable(failures=failures))
+
+    def _break_off(self) -> None:
+        """Lists are read from their beginning next time: what has gone from half of one has not gone (R7.10)."""
+        self._lists_fail |= self._reading is not None
+        self._reading = None
 
     def _pause(self, now: datetime, reason: str, *, at_least_s: float = 0.0) -> None:
         self._due_at = now + timedelta(seconds=self._backoff.went_wrong(at_least_s=at_least_s))

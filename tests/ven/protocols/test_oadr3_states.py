@@ -146,3 +146,31 @@ def test_a_pause_that_the_vtn_asks_for_is_kept(vtn: ScriptedVtn) -> None:
     assert unreachable.retry_at >= vtn.now + timedelta(seconds=120)
     assert vtn.later(60) == []
     assert vtn.asked == []
+
+
+@pytest.mark.openadr3("R7.10")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(status=200, body=b"[]", headers={"content-type": "text/html; charset=utf-8"}),
+        Response(status=200, body=b"", headers={"content-type": "application/json"}),
+        Response(status=200, body=b'{"events": []}'),
+        Response(status=500, body=b"[]"),
+    ],
+)
+def test_no_answer_but_a_list_calls_an_event_off(vtn: ScriptedVtn, answer: Response) -> None:
+    vtn.answers["GET", "/events"] = answer
+    (unreachable,) = vtn.later(3600)
+    assert isinstance(unreachable, i.VtnUnreachable)
+
+
+@pytest.mark.openadr3("R7.10")
+def test_while_lists_cannot_be_read_what_is_to_be_told_is_told(vtn: ScriptedVtn) -> None:
+    vtn.answers["GET", "/reports"] = json_answer([])
+    vtn.answers["GET", "/events"] = Response(status=500)
+    say(vtn, OptType.OUT)
+    said = [type(one) for one in [*vtn.later(3600), *vtn.later(60), *vtn.later(60)]]
+    assert i.EventCancelled not in said
+    assert state_told(vtn, "POST", "/reports") == OUT
+    vtn.answers["GET", "/events"] = json_answer([EVENT])
+    assert [type(one) for one in vtn.later(3600)] == [i.VtnReachable], "and it reads again"

@@ -34,6 +34,10 @@ LIST = (
         because="control characters have no way into 2.0b, into PostgreSQL or safely onto a screen (security T29)",
     ),
     Deliberate(
+        check=REFUSED, at="GET", says="holds a NUL character$",
+        because="as above: PostgreSQL knows no such text, and nothing can be found by it",
+    ),
+    Deliberate(
         check=REFUSED, at="POST|PUT", says="^the number [0-9-]+ is out of range",
         because="integers of more than 64 bits are read differently by different readers (security T29)",
     ),

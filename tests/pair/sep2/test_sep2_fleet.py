@@ -20,6 +20,7 @@ from openadr_ven.cli.root import cli as openadr_ven
 from openadr_ven.simulator.meter import read_meter
 from openadr_vtn.cli.main import main as openadr_vtn
 from tests.rig import VEN_SETTINGS, write_small_fleet
+from tests.vtn.protocols.sep2.sep2_bench import a_lfdi
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -28,6 +29,8 @@ OF_THE_AGENT = {name: value for name, value in VEN_SETTINGS.items() if "_VTN__" 
 }
 BATTERIES = 60
 SHARED_W = 60_000.0
+HOME = a_lfdi(1)
+"""Of one of the fleet's homes, which the utility knows by itself too."""
 SUBSCRIPTIONS = 6
 """Devices, assignments, both lists of programs, both lists of controls."""
 
@@ -62,6 +65,12 @@ class Desks:
         with closing(sqlite3.connect(self.lab.vtn / "vtn.db")) as store:
             return int(store.execute("SELECT count(*) FROM sep2_subscription").fetchone()[0])
 
+    def has_readings_of(self, lfdi: str) -> bool:
+        """Of its own meter."""
+        with closing(sqlite3.connect(self.lab.vtn / "vtn.db")) as store:
+            query = "SELECT count(*) FROM reading WHERE source = ?"
+            return bool(store.execute(query, (f"{lfdi},DER",)).fetchone()[0])
+
     def fleet_w(self) -> float:
         return float(read_meter(self.lab.meter).device_w[-1].sum())
 
@@ -80,12 +89,14 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
         },
         ven_settings=OF_THE_AGENT
         | {
+            "OPENADR_VEN_SEP2__DEVICES": str(folder / "devices.csv"),
             "OPENADR_VEN_SEP2__NOTIFICATIONS__ADDRESS": f"https://localhost:{told_at}/told",
             "OPENADR_VEN_SEP2__NOTIFICATIONS__PORT": str(told_at),
         },
     )
     try:
         fleet = write_small_fleet(folder / "fleet.csv")
+        (folder / "devices.csv").write_text(f"lfdi,name\n{HOME},home-1\n")
         run_command(
             "openadr_vtn", "init", lab.vtn, "--sep2-pen", "28547", "--sep2-port", str(port),
             "--parties-port", str(lab.ports.parties), "--operator-port", str(lab.ports.operator),
@@ -125,6 +136,7 @@ def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_it
     desks.vtn("device", "rate", "EndDevice", "2")
     desks.vtn("device", "add-group", "feeder-1", "--primacy", "3")
     desks.vtn("device", "add", "aggregator", knocked["certificates"][0]["lfdi"], "--group", "feeder-1")
+    desks.vtn("device", "add", "aggregator", HOME)
     wait("the agent to find itself", lambda: "registered" in desks.notices())
     wait("the agent to subscribe", lambda: desks.subscriptions() >= SUBSCRIPTIONS)
     # Polls are 15 minutes apart: from here on the agent only knows what it is told of.
@@ -140,6 +152,9 @@ def test_an_aggregators_fleet_does_what_a_control_asks_and_the_operator_reads_it
     lfdi = knocked["certificates"][0]["lfdi"]
     said = {"der/1/dercap", "der/1/derg", "der/1/ders"}
     wait("the operator to read how the fleet is", lambda: set(desks.vtn_json("device", "show", lfdi)["said"]) >= said)
+    said |= {"der/1/dera"}
+    wait("the operator to read how a home is", lambda: set(desks.vtn_json("device", "show", HOME)["said"]) >= said)
+    wait("the operator to read what a home's meter saw", lambda: desks.has_readings_of(HOME))
     assert f"{control['mrid']}.opModTargetW" in desks.ven("event", "list")
 
 

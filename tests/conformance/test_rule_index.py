@@ -137,9 +137,10 @@ def test_no_rule_is_uncovered_without_a_reason_and_no_reason_outlives_its_rule(p
     assert [item.rule.id for item in items if not item.as_expected] == []
 
 
-def test_whatever_a_check_of_openadr_3_cites_is_a_rule() -> None:
-    known = {rule.id for rule in load_rules("openadr3")}
-    suites = [load_suite(name) for name in suite_names() if name.startswith("openadr3-")]
+@pytest.mark.parametrize("protocol", ["openadr3", "ieee2030_5"])
+def test_whatever_a_check_cites_is_a_rule(protocol: str) -> None:
+    known = {rule.id for rule in load_rules(protocol)}
+    suites = [load_suite(name) for name in suite_names() if name.startswith(f"{protocol}-")]
     cited = {
         clause
         for suite in suites

@@ -18,6 +18,7 @@ from openadr_core.sep2.quantities import ActivePower
     ("power_w", "value", "multiplier"),
     [(5000, 5000, 0), (32_767, 32_767, 0), (32_768, 3277, 1), (100_000, 10_000, 1), (-100_000, -10_000, 1), (0, 0, 0)],
 )
+@pytest.mark.ieee2030_5("F15")
 def test_the_smallest_multiplier_that_fits(power_w: float, value: int, multiplier: int) -> None:
     assert active_power(power_w) == ActivePower(value=value, multiplier=multiplier)
 

@@ -26,6 +26,7 @@ FULLNESS = (1.0, 0.5, 0.0)
 
 @pytest.mark.parametrize("csipaus", SCHEMAS, ids=["CSIP", "CSIP-AUS 1.2", "CSIP-AUS 1.3"])
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.ieee2030_5("M3")
 def test_what_is_written_is_valid_and_reads_back(name: str, csipaus: CsipAus | None) -> None:
     schema = load_schema(SCHEMAS[csipaus])
     dice = random.Random(name)
@@ -36,6 +37,7 @@ def test_what_is_written_is_valid_and_reads_back(name: str, csipaus: CsipAus | N
         assert read(root) == message
 
 
+@pytest.mark.ieee2030_5("P1")
 def test_a_reader_of_an_older_profile_sees_nothing_newer() -> None:
     watts = ActivePower(multiplier=0, value=5000)
     base = DERControlBase(op_mod_connect=True, op_mod_exp_lim_w=watts, op_mod_storage_target_w=watts)

@@ -31,6 +31,7 @@ async def default(bench: Sep2Bench, group: str, **asks: object) -> None:
     await sep2_controls.save_default(bench.store, group, members, maker=bench.maker, actor=ACTOR, now=bench.now)
 
 
+@pytest.mark.ieee2030_5("C1", "M4", "E8")
 async def test_it_walks_from_dcap_to_the_controls_and_answers_to_the_end(bench: Sep2Bench, client: ClientEnd) -> None:
     stored = await bench.control("feeder", start=100, lasts=200, opModExpLimW=1500)
     heard = await client.run()
@@ -50,6 +51,7 @@ async def test_it_walks_from_dcap_to_the_controls_and_answers_to_the_end(bench: 
     assert await client.responses(stored.control.mrid) == [Said.RECEIVED, Said.STARTED, Said.COMPLETED]
 
 
+@pytest.mark.ieee2030_5("C4", "L5")
 async def test_polls_come_as_often_as_the_server_says_and_change_with_it(bench: Sep2Bench, client: ClientEnd) -> None:
     await client.run()
     client.asked.clear()
@@ -64,6 +66,7 @@ async def test_polls_come_as_often_as_the_server_says_and_change_with_it(bench: 
     assert client.asked.count("GET /edev/1/fsa/1/derp") == 10
 
 
+@pytest.mark.ieee2030_5("E6", "E7", "C10")
 async def test_the_lower_primacy_wins_mode_by_mode_and_the_other_resumes(bench: Sep2Bench, client: ClientEnd) -> None:
     long = await bench.control("system", lasts=600, opModExpLimW=5000, opModImpLimW=4000)
     short = await bench.control("feeder", start=120, lasts=120, opModExpLimW=1000)
@@ -78,6 +81,7 @@ async def test_the_lower_primacy_wins_mode_by_mode_and_the_other_resumes(bench: 
         assert await client.responses(mrid) == [Said.RECEIVED, Said.STARTED, Said.COMPLETED]
 
 
+@pytest.mark.ieee2030_5("E6", "E8")
 async def test_a_later_control_of_the_program_supersedes(bench: Sep2Bench, client: ClientEnd) -> None:
     first = await bench.control("feeder", lasts=600, opModExpLimW=5000)
     await client.run()
@@ -93,6 +97,7 @@ async def test_a_later_control_of_the_program_supersedes(bench: Sep2Bench, clien
     assert await client.responses(second.control.mrid) == [Said.RECEIVED, Said.STARTED, Said.COMPLETED]
 
 
+@pytest.mark.ieee2030_5("E9", "E10")
 async def test_a_default_holds_where_nothing_else_does_also_when_the_server_is_lost(
     bench: Sep2Bench, client: ClientEnd
 ) -> None:
@@ -111,6 +116,7 @@ async def test_a_default_holds_where_nothing_else_does_also_when_the_server_is_l
     assert [type(one) for one in heard if isinstance(one, i.VtnReachable)]
 
 
+@pytest.mark.ieee2030_5("C11", "E8", "C15")
 async def test_what_could_not_be_said_is_said_when_the_server_is_back_also_after_a_restart(
     bench: Sep2Bench, client: ClientEnd
 ) -> None:
@@ -125,6 +131,7 @@ async def test_what_could_not_be_said_is_said_when_the_server_is_back_also_after
     assert await client.responses(stored.control.mrid) == [Said.RECEIVED, Said.STARTED, Said.COMPLETED]
 
 
+@pytest.mark.ieee2030_5("C15", "E5", "E8")
 async def test_a_restart_says_and_draws_nothing_again(bench: Sep2Bench, client: ClientEnd) -> None:
     stored = await bench.control("feeder", start=300, lasts=600, randomize_start_s=-200, randomize_duration_s=300)
     await client.run()
@@ -135,6 +142,7 @@ async def test_a_restart_says_and_draws_nothing_again(bench: Sep2Bench, client: 
     assert await client.responses(stored.control.mrid) == [Said.RECEIVED]
 
 
+@pytest.mark.ieee2030_5("E5")
 async def test_start_and_duration_are_randomised_once_and_followed(bench: Sep2Bench, client: ClientEnd) -> None:
     await bench.control("feeder", start=300, lasts=600, randomize_start_s=-200, randomize_duration_s=300)
     (received,) = [one for one in await client.run() if isinstance(one, i.EventReceived)]
@@ -149,6 +157,7 @@ async def test_start_and_duration_are_randomised_once_and_followed(bench: Sep2Be
 
 
 @pytest.mark.parametrize("randomly", [False, True])
+@pytest.mark.ieee2030_5("E8")
 async def test_a_cancelled_control_is_let_go(bench: Sep2Bench, client: ClientEnd, randomly: bool) -> None:
     stored = await bench.control("feeder", lasts=3600, randomize_start_s=-240)
     await client.run()
@@ -208,6 +217,7 @@ async def test_a_control_for_other_categories_is_not_answered(bench: Sep2Bench, 
     assert await client.responses(ours.control.mrid) == [Said.RECEIVED, Said.STARTED]
 
 
+@pytest.mark.ieee2030_5("C2", "T8")
 async def test_another_pin_than_the_one_we_were_told_stops_everything(bench: Sep2Bench, client: ClientEnd) -> None:
     await bench.control("feeder")
     other = client_of(bench, pin=pin_of(22222))
@@ -239,6 +249,7 @@ async def test_who_is_not_let_in_is_told_whom_to_ask_for(bench: Sep2Bench, clien
     assert [type(one) for one in await client.until(40)] == [i.Registered, i.ReportRequested]
 
 
+@pytest.mark.ieee2030_5("C6")
 async def test_it_registers_itself_where_it_was_told_to(bench: Sep2Bench) -> None:
     client = client_of(bench, registers=True)
     assert [type(one) for one in await client.run()] == [i.Registered, i.ReportRequested]
@@ -248,6 +259,7 @@ async def test_it_registers_itself_where_it_was_told_to(bench: Sep2Bench) -> Non
     assert found is not None
 
 
+@pytest.mark.ieee2030_5("C5")
 async def test_a_list_of_many_pages_is_read_whole(bench: Sep2Bench, client: ClientEnd) -> None:
     for number in range(60):
         await bench.control("feeder", start=1000 + 20 * number, lasts=10)
@@ -256,6 +268,7 @@ async def test_a_list_of_many_pages_is_read_whole(bench: Sep2Bench, client: Clie
     assert client.asked.count("GET /derp/2/derc") == 2
 
 
+@pytest.mark.ieee2030_5("C3")
 async def test_the_servers_clock_counts_and_not_ours(bench: Sep2Bench, client: ClientEnd) -> None:
     """A server that is an hour ahead: what begins at its noon begins at our eleven."""
     await bench.control("feeder", start=3600 + 100, lasts=600)
@@ -296,6 +309,7 @@ async def test_the_modes_mean_what_dispatch_has_words_for(bench: Sep2Bench, clie
     assert client.asks() == {EXPORT: 0.0, IMPORT: 0.0}
 
 
+@pytest.mark.ieee2030_5("A2", "C10")
 async def test_an_aggregator_answers_for_each_device_that_it_manages(bench: Sep2Bench) -> None:
     await bench.device("one")
     await sep2_groups.name_aggregator(bench.store, "one", pen=PEN, actor=ACTOR, now=bench.now)
@@ -399,6 +413,7 @@ async def test_what_cannot_be_read_changes_nothing_and_is_asked_for_again(
     assert client.asks() == {EXPORT: 5000.0}
 
 
+@pytest.mark.ieee2030_5("M10")
 async def test_it_follows_a_redirect_on_the_server_and_none_to_another(bench: Sep2Bench, client: ClientEnd) -> None:
     moved = Response(status=301, headers={"location": "/csipaus-1.2/dcap"})
     client.change = lambda request, answer: moved if request.path == "/dcap" else answer

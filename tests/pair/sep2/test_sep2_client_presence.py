@@ -44,6 +44,7 @@ async def documents(bench: Sep2Bench) -> dict[str, Any]:
     return {path: read(parse(one.body)) for path, one in found.items() if one is not None}
 
 
+@pytest.mark.ieee2030_5("C7", "C8")
 async def test_it_says_what_it_can_how_it_stands_and_what_its_meter_saw(bench: Sep2Bench, client: ClientEnd) -> None:
     (asked,) = [one.request for one in await client.run() if isinstance(one, i.ReportRequested)]
     assert (asked.granularity, asked.report_back) == (timedelta(seconds=300), timedelta(seconds=300))
@@ -72,6 +73,7 @@ async def test_it_says_what_it_can_how_it_stands_and_what_its_meter_saw(bench: S
     assert [one.reading.value for one in stored] == [800.0, -2500.0]
 
 
+@pytest.mark.ieee2030_5("L6", "C4")
 async def test_the_server_says_how_often_readings_are_wanted(bench: Sep2Bench, client: ClientEnd) -> None:
     (first,) = [one.request for one in await client.run() if isinstance(one, i.ReportRequested)]
     lfdi, wish = client.peer.lfdi, DeviceWish(post_rate_s=60)
@@ -103,6 +105,7 @@ def a_notification(resource: str, status: int = 0) -> Request:
     return Request(method="POST", path="/told/0123", body=encode(told, csipaus=CsipAus.V1_2))
 
 
+@pytest.mark.ieee2030_5("C9", "N2")
 async def test_it_subscribes_to_what_can_be_and_reads_at_once_what_it_is_told_of(bench: Sep2Bench) -> None:
     await default(bench, "feeder", opModExpLimW={"multiplier": 0, "value": 2500})
     await bench.device("one", "feeder")

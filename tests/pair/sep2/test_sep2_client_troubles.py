@@ -36,6 +36,7 @@ def answers(client: ClientEnd, path: str, status: int, *, times: int = 1, **head
 
 
 @pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.ieee2030_5("C14", "M11")
 async def test_a_busy_server_is_left_alone_for_as_long_as_it_says(
     bench: Sep2Bench, client: ClientEnd, status: int
 ) -> None:
@@ -52,6 +53,7 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_says(
     assert lost.reason == f"HTTP {status}"
 
 
+@pytest.mark.ieee2030_5("C14")
 async def test_a_server_that_goes_on_failing_is_asked_ever_less_often(bench: Sep2Bench, client: ClientEnd) -> None:
     await client.run()
     client.change = lambda _, __: Response(status=500)
@@ -99,6 +101,7 @@ async def test_a_control_of_a_program_that_is_no_longer_ours_is_let_go(bench: Se
     assert any(one.said[-1] == Said.OTHER_PROGRAM for one in client.session.memory.known)
 
 
+@pytest.mark.ieee2030_5("C2", "T7")
 async def test_another_sfdi_than_our_certificates_stops_everything(bench: Sep2Bench, client: ClientEnd) -> None:
     await bench.control("feeder", opModExpLimW=1_000)
     identity = replace(client.settings.identity, sfdi=111111111115)
@@ -110,6 +113,7 @@ async def test_another_sfdi_than_our_certificates_stops_everything(bench: Sep2Be
     assert client.asks() == {}
 
 
+@pytest.mark.ieee2030_5("C9")
 async def test_a_subscription_that_the_server_ends_or_refuses_is_tried_again_and_polls_go_on(bench: Sep2Bench) -> None:
     await bench.device("one", "feeder")
     client = client_of(bench, notified_at=TOLD_AT)

@@ -108,6 +108,7 @@ async def test_each_device_has_a_meter_and_a_status_of_its_own(
     assert (await mirrored(bench, HOME), await mirrored(bench, OTHER)) == ([-2_500.0], [300.0])
 
 
+@pytest.mark.ieee2030_5("C13")
 async def test_alarms_are_logged_when_they_come_and_when_they_go_also_over_a_restart(
     bench: Sep2Bench, aggregator: ClientEnd, stood: Stood
 ) -> None:
@@ -124,6 +125,7 @@ async def test_alarms_are_logged_when_they_come_and_when_they_go_also_over_a_res
     assert (await documents(bench, HOME))["log"] == [(11, 2), (11, 18), (11, 3), (11, 19)]
 
 
+@pytest.mark.ieee2030_5("C8")
 async def test_what_the_server_did_not_take_is_sent_when_it_is_back(bench: Sep2Bench, aggregator: ClientEnd) -> None:
     asked = await asked_of(aggregator)
     aggregator.is_out_of_reach = True
@@ -191,6 +193,7 @@ async def test_a_device_by_itself_logs_its_own_alarms(bench: Sep2Bench, stood: S
     assert (told["log"], told["der/1/ders"].alarm_status) == ([(11, 18)], "0200")
 
 
+@pytest.mark.ieee2030_5("C7", "F14")
 async def test_the_connection_point_is_told_and_a_wrong_one_is_said_to_be(bench: Sep2Bench) -> None:
     await bench.device("one")
     await sep2_groups.name_aggregator(bench.store, "one", pen=PEN, actor=ACTOR, now=bench.now)
@@ -207,6 +210,7 @@ async def test_the_connection_point_is_told_and_a_wrong_one_is_said_to_be(bench:
     assert (await documents(bench, OTHER))["der/1/dercap"].rtg_max_w.value == 5_000
 
 
+@pytest.mark.ieee2030_5("C6")
 async def test_devices_that_the_server_does_not_know_are_registered_in_band(bench: Sep2Bench) -> None:
     await sep2_groups.name_aggregator(bench.store, "one", pen=PEN, actor=ACTOR, now=bench.now)
     managed = {lfdi: ManagedDevice(ratings=Ratings(max_w=5_000.0), targets=()) for lfdi in (HOME, OTHER)}

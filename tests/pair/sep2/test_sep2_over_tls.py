@@ -72,6 +72,7 @@ def speaking(lab: Lab, fleet: Fleet, url: str, **table: Any) -> Speaking:
     return speak_sep2(settings, settings.sep2, fleet=fleet, record=None, clock=SystemClock(), dice=random.Random(1))
 
 
+@pytest.mark.ieee2030_5("T1", "T7")
 async def test_it_speaks_tls_1_2_with_ccm_8_and_is_known_by_its_lfdi(
     lab: Lab, fleet: Fleet, url: str, seen: list[str]
 ) -> None:
@@ -107,6 +108,7 @@ async def test_a_pinned_server_is_known_by_its_pin_whatever_its_name_is(lab: Lab
     await other.close()
 
 
+@pytest.mark.ieee2030_5("T1")
 async def test_a_server_without_ccm_8_is_not_spoken_to(lab: Lab, fleet: Fleet) -> None:
     context = server_context("oadr3", [lab.chain("sep2-server")], [lab.trust("sep2")])
     door = await serve(web.Application(), host="127.0.0.1", port=0, tls=context)

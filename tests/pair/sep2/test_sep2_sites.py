@@ -40,6 +40,7 @@ async def world(tmp_path: Path) -> World:
     return world
 
 
+@pytest.mark.ieee2030_5("C12")
 async def test_each_site_keeps_to_its_own_limit_while_the_fleet_does_what_is_asked_of_it(world: World) -> None:
     """All is asked to feed in 200 kW; every second site may feed in 1.5 kW at most."""
     names = [str(name) for name in world.fleet.site_names]

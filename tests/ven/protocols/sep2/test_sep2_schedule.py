@@ -27,6 +27,7 @@ def ruling(*entries: Entry, mode: str = X) -> dict[str, list[tuple[int, int]]]:
     }
 
 
+@pytest.mark.ieee2030_5("E7")
 def test_an_event_of_another_program_is_resumed_after_a_better_one() -> None:
     long = entry("A", 0, 60, program="P2", primacy=5)
     short = entry("B", 20, 30)
@@ -37,12 +38,14 @@ def test_within_a_program_the_later_one_supersedes_the_rest_too() -> None:
     assert ruling(entry("A", 0, 60), entry("B", 20, 30, created=1)) == {"A": [(0, 20)], "B": [(20, 30)]}
 
 
+@pytest.mark.ieee2030_5("E6")
 def test_of_equal_primacy_the_later_creation_wins_and_the_other_program_goes_on() -> None:
     older = entry("A", 0, 60, program="P2", created=1)
     newer = entry("B", 20, 30, created=2)
     assert ruling(older, newer) == {"A": [(0, 20), (30, 60)], "B": [(20, 30)]}
 
 
+@pytest.mark.ieee2030_5("E6")
 def test_only_the_modes_that_the_winner_sets_are_taken() -> None:
     both, one = entry("A", 0, 60, X, Y), entry("B", 20, 30, X, created=1)
     assert ruling(both, one, mode=X) == {"A": [(0, 20)], "B": [(20, 30)]}

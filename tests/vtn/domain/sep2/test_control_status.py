@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ def status(now: int, *controls: Control, of: str = "A") -> Status | None:
     return None if found is None else found.status
 
 
+@pytest.mark.ieee2030_5("E1")
 def test_from_scheduled_to_active_to_gone() -> None:
     assert [status(now, control()) for now in (99, 100, 199, 200)] == [
         Status.SCHEDULED,
@@ -35,6 +37,7 @@ def test_one_that_is_made_after_its_start_is_active_at_once() -> None:
     assert standings([control(made=150)], 149) == {}
 
 
+@pytest.mark.ieee2030_5("E5")
 def test_randomisation_begins_at_the_earliest_start_and_ends_at_the_latest_end() -> None:
     early = control(randomize_start_s=-30, randomize_duration_s=20)
     assert [status(now, early) for now in (69, 70, 219, 220)] == [Status.SCHEDULED, Status.ACTIVE, Status.ACTIVE, None]
@@ -42,6 +45,7 @@ def test_randomisation_begins_at_the_earliest_start_and_ends_at_the_latest_end()
     assert [status(now, late) for now in (99, 100, 229, 230)] == [Status.SCHEDULED, Status.ACTIVE, Status.ACTIVE, None]
 
 
+@pytest.mark.ieee2030_5("E2")
 def test_a_cancelled_one_stays_listed_to_its_end() -> None:
     cancelled = control(cancelled_at=120)
     assert [status(now, cancelled) for now in (119, 120, 199, 200)] == [
@@ -59,6 +63,7 @@ def test_only_what_is_random_is_cancelled_with_randomisation() -> None:
     assert status(150, randomised) is Status.CANCELLED_WITH_RANDOMISATION
 
 
+@pytest.mark.ieee2030_5("E3")
 def test_the_later_made_supersedes_when_it_begins_and_the_rest_does_not_come_back() -> None:
     second = control("B", made=50, start=130, lasts=20)
     assert [status(now, control(), second) for now in (129, 130, 160)] == [
@@ -86,6 +91,7 @@ def test_one_that_is_itself_superseded_before_it_begins_supersedes_nothing() -> 
     assert status(160, first, control("B", made=10, start=150, categories=frozenset({4})), sooner) is Status.ACTIVE
 
 
+@pytest.mark.ieee2030_5("E4")
 def test_some_of_the_same_makes_it_potentially_superseded() -> None:
     wide, narrow = control(asks=BOTH), control("B", made=50, start=130, lasts=20)
     found = standings([wide, narrow], 60)["A"]

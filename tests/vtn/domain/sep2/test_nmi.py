@@ -20,5 +20,6 @@ def test_the_check_digit(nmi: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "200198573", "200198573O", "200198573286", "2001985732\n", "2001985732x"])
+@pytest.mark.ieee2030_5("F14")
 def test_what_is_none(text: str) -> None:
     assert not is_nmi(text)

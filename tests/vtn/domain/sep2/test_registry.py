@@ -19,6 +19,7 @@ def test_a_device_sees_all_that_its_groups_lie_in_the_most_local_first() -> None
     assert [found.id for found in TREE.programs([3, 4, 5])] == [5, 3, 4, 2, 1]
 
 
+@pytest.mark.ieee2030_5("G2")
 def test_primacy_is_inherited() -> None:
     assert [TREE.primacy(number) for number in (1, 2, 3, 4, 5)] == [10, 10, 4, 10, PRIMACY_DEFAULT]
 
@@ -33,6 +34,7 @@ def test_a_group_lies_nowhere_in_itself() -> None:
     TREE.check_place(4, 3)
 
 
+@pytest.mark.ieee2030_5("T9")
 def test_an_aggregators_devices_carry_its_number() -> None:
     aggregator = Aggregator(party_id="p", pen=28547)
     assert is_managed_by(managed_lfdi(7, pen=28547), aggregator)

@@ -86,25 +86,30 @@ GOOD = {
 
 
 @pytest.mark.parametrize("what", BAD)
+@pytest.mark.ieee2030_5("T2", "T3", "T6")
 async def test_a_certificate_that_the_standard_does_not_allow_is_refused(door: Door, what: str) -> None:
     assert await door.status(chain_of(door.lab, f"bad {what}", BAD[what])) == 403
 
 
 @pytest.mark.parametrize("what", GOOD)
+@pytest.mark.ieee2030_5("T2")
 async def test_every_kind_that_it_allows_is_taken(door: Door, what: str) -> None:
     assert await door.status(chain_of(door.lab, f"good {what}", GOOD[what])) == 200
 
 
+@pytest.mark.ieee2030_5("T2")
 async def test_a_device_whose_certificate_ends_is_refused(door: Door) -> None:
     assert await door.status(chain_of(door.lab, "ending", DEVICE, days=30)) == 403
 
 
 @pytest.mark.parametrize("by", ["sep2-serca", "sep2-mca", "sep2-mica", "other-serca"])
+@pytest.mark.ieee2030_5("T4")
 async def test_every_shape_of_chain_and_every_root_is_taken(door: Door, by: str) -> None:
     """T4: from the root, over one authority, over two; and of another utility's root."""
     assert await door.status(chain_of(door.lab, f"by-{by}", DEVICE, by)) == 200
 
 
+@pytest.mark.ieee2030_5("T4", "T6")
 async def test_a_chain_of_no_trusted_root_ends_the_handshake(door: Door) -> None:
     root_of(door.lab, "unknown-serca")
     with pytest.raises(httpx.TransportError):
@@ -119,6 +124,7 @@ async def test_where_a_deployment_says_so_the_chain_alone_counts(sep2: Sep2Bench
     await running.close()
 
 
+@pytest.mark.ieee2030_5("T5")
 async def test_who_is_denied_is_refused_on_the_connection_that_it_has(sep2: Sep2Bench, door: Door) -> None:
     """T5, T12: by the full hash, at the next request."""
     chain = chain_of(door.lab, "denied", DEVICE)

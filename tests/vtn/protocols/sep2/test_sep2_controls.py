@@ -33,6 +33,7 @@ async def one(sep2: Sep2Bench) -> Client:
 SYSTEM, FEEDER, ELSEWHERE = 1, 2, 3
 
 
+@pytest.mark.ieee2030_5("F3", "F4", "L4")
 async def test_programs_come_by_primacy_and_only_those_that_the_device_lies_in(sep2: Sep2Bench, one: Client) -> None:
     await sep2.control("system")
     listed = await one.get("/edev/1/fsa/1/derp?l=10", DERProgramList)
@@ -45,6 +46,7 @@ async def test_programs_come_by_primacy_and_only_those_that_the_device_lies_in(s
     assert (await one.get("/edev/1/fsa/1/dr?l=10", DemandResponseProgramList)).all == 2
 
 
+@pytest.mark.ieee2030_5("E1")
 async def test_a_control_is_scheduled_active_and_gone(sep2: Sep2Bench, one: Client) -> None:
     await sep2.control("feeder", start=60, lasts=120)
     assert await statuses(one, FEEDER) == [Status.SCHEDULED]
@@ -56,6 +58,7 @@ async def test_a_control_is_scheduled_active_and_gone(sep2: Sep2Bench, one: Clie
     assert await statuses(one, FEEDER) == []
 
 
+@pytest.mark.ieee2030_5("E2")
 async def test_a_cancelled_control_stays_listed_to_its_end(sep2: Sep2Bench, one: Client) -> None:
     stored = await sep2.control("feeder", lasts=120)
     await one.get(f"/derp/{FEEDER}/derc", DERControlList)
@@ -71,6 +74,7 @@ async def test_a_cancelled_control_stays_listed_to_its_end(sep2: Sep2Bench, one:
         await sep2_controls.cancel_control(sep2.store, stored.control.mrid, randomly=False, actor=ACTOR, now=sep2.now)
 
 
+@pytest.mark.ieee2030_5("E3", "E4")
 async def test_the_later_control_supersedes_and_a_partial_one_marks(sep2: Sep2Bench, one: Client) -> None:
     await sep2.control("feeder", lasts=600, opModExpLimW=5000, opModImpLimW=5000)
     sep2.later(1)
@@ -82,6 +86,7 @@ async def test_the_later_control_supersedes_and_a_partial_one_marks(sep2: Sep2Be
     assert sorted(await statuses(one, FEEDER)) == [Status.ACTIVE, Status.SUPERSEDED, Status.SUPERSEDED]
 
 
+@pytest.mark.ieee2030_5("L4")
 async def test_controls_are_sorted_by_start_then_the_newest_first(sep2: Sep2Bench, one: Client) -> None:
     for start in (300, 60, 60, 180):
         await sep2.control("feeder", start=start, lasts=30)
@@ -95,6 +100,7 @@ async def test_controls_are_sorted_by_start_then_the_newest_first(sep2: Sep2Benc
     assert [c.mrid for page in pages for c in page.der_control] == [c.mrid for c in listed]
 
 
+@pytest.mark.ieee2030_5("G1")
 async def test_ten_thousand_devices_see_one_control_under_one_mrid(sep2: Sep2Bench, one: Client) -> None:
     two = await sep2.enrol("two")
     await sep2.device("two", "elsewhere")
@@ -117,6 +123,7 @@ async def test_a_control_says_a_limit_as_its_reader_can_read_it(sep2: Sep2Bench,
     assert b"opModExpLimW" not in bodies["/csip"]
 
 
+@pytest.mark.ieee2030_5("F11")
 async def test_responses_are_taken_for_ones_own_devices_and_known_controls(sep2: Sep2Bench, one: Client) -> None:
     two = await sep2.enrol("two")
     await sep2.device("two", "elsewhere")
@@ -148,6 +155,7 @@ async def test_responses_are_taken_for_ones_own_devices_and_known_controls(sep2:
         assert [one.status for one in await view.mirrors.responses([stored.control.mrid])] == [2, 1]
 
 
+@pytest.mark.ieee2030_5("F5", "F6", "D2")
 async def test_defaults_and_curves_are_handed_on(sep2: Sep2Bench, one: Client) -> None:
     assert await one.status("GET", f"/derp/{FEEDER}/dderc") == 404
     members = {"DERControlBase": {"opModImpLimW": 1500}, "setGradW": 27}
@@ -175,6 +183,7 @@ async def test_defaults_and_curves_are_handed_on(sep2: Sep2Bench, one: Client) -
             )
 
 
+@pytest.mark.ieee2030_5("F13")
 async def test_load_is_controlled_by_drlc(sep2: Sep2Bench, one: Client) -> None:
     members = {
         "deviceCategory": "01",
@@ -207,6 +216,7 @@ async def test_load_is_controlled_by_drlc(sep2: Sep2Bench, one: Client) -> None:
         ({"rampTms": 100, "members": {}}, RuleBroken),
     ],
 )
+@pytest.mark.ieee2030_5("M9")
 async def test_a_wrong_control_is_refused(
     sep2: Sep2Bench, one: Client, changes: dict[str, Any], error: type[Exception]
 ) -> None:

@@ -30,6 +30,7 @@ SETTINGS = DERSettings(set_grad_w=0, set_max_w=WATTS, updated_time=5, doe_modes_
 CAPABILITY = DERCapability(modes_supported="00", rtg_max_w=WATTS, type=83, doe_modes_supported="0F")
 
 
+@pytest.mark.ieee2030_5("A1", "F2", "M4")
 async def test_a_device_finds_itself_and_nobody_else(sep2: Sep2Bench) -> None:
     one, two = await sep2.enrol("one"), await sep2.enrol("two")
     await sep2.group("feeder")
@@ -55,6 +56,7 @@ async def test_a_device_finds_itself_and_nobody_else(sep2: Sep2Bench) -> None:
     assert mine.number != other.number
 
 
+@pytest.mark.ieee2030_5("A3")
 async def test_who_is_not_enrolled_hears_nothing(sep2: Sep2Bench) -> None:
     pending = await sep2.enrol("pending", PartyState.PENDING)
     stranger = Client(
@@ -74,6 +76,7 @@ async def test_who_is_not_enrolled_hears_nothing(sep2: Sep2Bench) -> None:
     assert await refused.status("GET", "/dcap") == 403
 
 
+@pytest.mark.ieee2030_5("A4", "T5")
 async def test_withdrawn_access_is_seen_at_once(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     device = await sep2.device("one")
@@ -89,6 +92,7 @@ async def test_withdrawn_access_is_seen_at_once(sep2: Sep2Bench) -> None:
     assert link.all == 0
 
 
+@pytest.mark.ieee2030_5("P2")
 async def test_clients_learn_where_each_version_begins(sep2: Sep2Bench) -> None:
     """``/.well-known/csipaus`` (1.8): a client of either version finds where it is spoken, and only what it knows."""
     one = await sep2.enrol("one")
@@ -120,6 +124,7 @@ async def test_the_server_is_a_device_by_its_own_certificate(sep2: Sep2Bench) ->
     assert (found.lfdi, found.sfdi) == (a_peer("utility").lfdi, a_peer("utility").sfdi)
 
 
+@pytest.mark.ieee2030_5("F1")
 async def test_time_is_the_servers(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     clock = await one.get("/tm", Time)
@@ -127,6 +132,7 @@ async def test_time_is_the_servers(sep2: Sep2Bench) -> None:
     assert clock.local_time == sep2.moment + 36_000
 
 
+@pytest.mark.ieee2030_5("A2", "T9", "T10")
 async def test_an_aggregator_registers_what_carries_its_number(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     lfdi = a_lfdi(1)
@@ -146,6 +152,7 @@ async def test_an_aggregator_registers_what_carries_its_number(sep2: Sep2Bench) 
     assert await one.status("GET", answer.headers["location"]) == 404
 
 
+@pytest.mark.ieee2030_5("T10", "M8")
 async def test_a_device_registers_itself_and_stays_who_it_is(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     answer = await one.ask("POST", "/edev", EndDevice(sfdi=one.peer.sfdi, changed_time=1))
@@ -164,6 +171,7 @@ async def test_a_device_registers_itself_and_stays_who_it_is(sep2: Sep2Bench) ->
         ("cp", ConnectionPoint(connection_point_id="2001985732")),
     ],
 )
+@pytest.mark.ieee2030_5("F7", "M7")
 async def test_what_is_put_is_what_is_read(sep2: Sep2Bench, path: str, message: object) -> None:
     one = await sep2.enrol("one")
     device = await sep2.device("one")
@@ -176,6 +184,7 @@ async def test_what_is_put_is_what_is_read(sep2: Sep2Bench, path: str, message: 
     assert replace(found, href=None, **ours) == message  # type: ignore[type-var]
 
 
+@pytest.mark.ieee2030_5("M9", "F8", "F14")
 async def test_a_wrong_document_is_refused_with_its_reason_and_not_kept(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     device = await sep2.device("one")
@@ -196,6 +205,7 @@ async def test_a_wrong_document_is_refused_with_its_reason_and_not_kept(sep2: Se
     assert await one.status("PUT", f"/edev/{device.number}/di", information) == 400
 
 
+@pytest.mark.ieee2030_5("F12", "F13")
 async def test_alarms_and_what_could_be_shed(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     device = await sep2.device("one")
@@ -220,6 +230,7 @@ async def test_alarms_and_what_could_be_shed(sep2: Sep2Bench) -> None:
     assert (await one.get(f"/edev/{device.number}/lsl?l=1", LoadShedAvailabilityList)).all == 1
 
 
+@pytest.mark.ieee2030_5("L1", "L2", "L3")
 async def test_lists_are_paged_as_they_are_asked_for(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     await sep2_groups.name_aggregator(sep2.store, "one", pen=PEN, actor=ACTOR, now=sep2.now)
@@ -238,6 +249,7 @@ async def test_lists_are_paged_as_they_are_asked_for(sep2: Sep2Bench) -> None:
         assert await one.status("GET", f"/edev{wrong}") == 400, wrong
 
 
+@pytest.mark.ieee2030_5("M1", "M2", "M5", "M6")
 async def test_methods_media_and_heads(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     device = await sep2.device("one")
@@ -252,6 +264,7 @@ async def test_methods_media_and_heads(sep2: Sep2Bench) -> None:
         assert await one.status("GET", path) == 404, path
 
 
+@pytest.mark.ieee2030_5("L5", "L6")
 async def test_rates_are_changed_while_running(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     assert (await one.get("/edev", EndDeviceList)).poll_rate == 900
@@ -271,6 +284,7 @@ async def test_a_device_has_one_resource_and_its_programs(sep2: Sep2Bench) -> No
     assert assigned.mrid.endswith(f"{PEN:08d}")
 
 
+@pytest.mark.ieee2030_5("P1")
 async def test_what_is_australian_is_hidden_from_csip(sep2: Sep2Bench) -> None:
     await sep2.enrol("one")
     device = await sep2.device("one")

@@ -116,6 +116,7 @@ async def _meters(sep2: Sep2Bench, client: Client) -> None:
         assert await client.status("POST", "/mup/1", measured(start, 7, 8, series=series[0])) == 201
 
 
+@pytest.mark.ieee2030_5("L4")
 async def test_the_order_of_each_list(one: Client) -> None:
     for path, (kind, name, count, key) in LISTS.items():
         whole = await one.get(f"{path}?l=255", kind)

@@ -54,6 +54,7 @@ def measured(start: int, *values: int, series: MirrorMeterReading = SERIES) -> M
     return replace(series, reading_type=None, mirror_reading_set=sets)
 
 
+@pytest.mark.ieee2030_5("M8", "F9")
 async def test_the_same_mrid_is_the_same_mirror(sep2: Sep2Bench, one: Client) -> None:
     first = await one.ask("POST", "/mup", point(one))
     again = await one.ask("POST", "/mup", point(one))
@@ -75,6 +76,7 @@ async def test_readings_are_everybodys_readings(sep2: Sep2Bench, one: Client) ->
     ]
 
 
+@pytest.mark.ieee2030_5("F9")
 async def test_a_series_that_the_mirror_has_not_is_refused(sep2: Sep2Bench, one: Client) -> None:
     await one.ask("POST", "/mup", point(one))
     unknown = measured(sep2.moment, 1, series=replace(SERIES, mrid="DD" * 16))
@@ -93,6 +95,7 @@ async def test_what_flows_in_reverse_is_below_zero(sep2: Sep2Bench, one: Client)
     assert found.value == -1200.0
 
 
+@pytest.mark.ieee2030_5("A1", "F9")
 async def test_a_mirror_is_its_makers_alone(sep2: Sep2Bench, one: Client) -> None:
     two = await sep2.enrol("two")
     assert await two.status("POST", "/mup", point(one)) == 403
@@ -106,11 +109,13 @@ async def test_a_mirror_is_its_makers_alone(sep2: Sep2Bench, one: Client) -> Non
     assert await one.status("GET", "/mup/1") == 404
 
 
+@pytest.mark.ieee2030_5("F9")
 async def test_a_value_beyond_its_type_is_refused(sep2: Sep2Bench, one: Client) -> None:
     await one.ask("POST", "/mup", point(one))
     assert await one.status("POST", "/mup/1", measured(sep2.moment, 2**47)) == 400
 
 
+@pytest.mark.ieee2030_5("F10")
 async def test_what_was_mirrored_is_read_as_usage_points(sep2: Sep2Bench, one: Client) -> None:
     """By links alone, from the day's set to the value as it was sent; nobody else's."""
     fed = replace(SERIES, mrid="AB" * 16, reading_type=replace(ACTIVE_POWER, flow_direction=19))

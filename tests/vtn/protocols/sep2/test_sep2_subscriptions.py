@@ -141,6 +141,7 @@ async def test_a_subscription_is_made_read_changed_and_ended(aggregator: Client)
     assert await aggregator.status("DELETE", where) == 404
 
 
+@pytest.mark.ieee2030_5("N1", "N2")
 async def test_asking_again_renews_the_same_one(sep2: Sep2Bench, aggregator: Client) -> None:
     where = await subscribed(aggregator, "/edev")
     sep2.later(86_400)
@@ -173,6 +174,7 @@ async def test_asking_again_renews_the_same_one(sep2: Sep2Bench, aggregator: Cli
         ({"subscribed_resource": "/edev/9"}, ErrorReason.BAD_VALUES),
     ],
 )
+@pytest.mark.ieee2030_5("M9", "N5")
 async def test_what_cannot_be_done_is_refused_with_its_reason(
     sep2: Sep2Bench, aggregator: Client, changes: dict[str, object], reason: ErrorReason
 ) -> None:
@@ -183,6 +185,7 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(
     assert (await aggregator.get("/edev/1/sub", SubscriptionList)).all == 0
 
 
+@pytest.mark.ieee2030_5("A1")
 async def test_nobody_sees_or_makes_anothers(sep2: Sep2Bench, aggregator: Client) -> None:
     """Neither of another party's device, nor under a managed one: an aggregator has one list, its own (1.7)."""
     where = await subscribed(aggregator, "/derp/1/derc")
@@ -221,6 +224,7 @@ async def test_what_is_called_subscribable_is_what_can_be_subscribed_to(aggregat
 # -- being told ------------------------------------------------------------------------
 
 
+@pytest.mark.ieee2030_5("N3")
 async def test_what_is_told_is_what_a_get_would_answer(telling: Telling, aggregator: Client) -> None:
     where = await subscribed(aggregator, "/derp/1/derc", limit=1)
     assert await telling.told() == [], "nothing has changed"
@@ -238,6 +242,7 @@ async def test_what_is_told_is_what_a_get_would_answer(telling: Telling, aggrega
     assert said.resource.der_control[0].event_status.current_status == 2
 
 
+@pytest.mark.ieee2030_5("N3")
 async def test_a_limit_of_none_is_kept(telling: Telling, aggregator: Client) -> None:
     await subscribed(aggregator, "/derp/1/derc", limit=0)
     await subscribed(aggregator, "/derp/1/dderc", limit=0)
@@ -249,6 +254,7 @@ async def test_a_limit_of_none_is_kept(telling: Telling, aggregator: Client) -> 
     assert (single.status, single.resource) == (0, None)
 
 
+@pytest.mark.ieee2030_5("P1", "N3")
 async def test_each_hears_in_its_own_profile(telling: Telling, aggregator: Client) -> None:
     """A subscriber of CSIP sees no Australian element, and neither does one that takes no extensions (1.8)."""
     csip = telling.bench.client("aggregator", "/csip")
@@ -318,6 +324,7 @@ async def test_several_changes_that_were_not_told_are_told_as_one(telling: Telli
 # -- its end ---------------------------------------------------------------------------
 
 
+@pytest.mark.ieee2030_5("N6")
 async def test_what_is_gone_is_told_once_and_ends_the_subscription(telling: Telling, aggregator: Client) -> None:
     where = await subscribed(aggregator, "/derp/1/dderc")
     await save_default(telling.bench, None)
@@ -338,6 +345,7 @@ async def test_a_device_that_goes_takes_its_subscriptions_with_it(telling: Telli
         assert await view.sep2_subscriptions.page() == []
 
 
+@pytest.mark.ieee2030_5("N6")
 async def test_who_is_let_in_no_more_is_told_nothing_but_that(telling: Telling, aggregator: Client) -> None:
     await subscribed(aggregator, "/derp/1/derc")
     async with telling.bench.store.unit_of_work() as uow:
@@ -352,6 +360,7 @@ async def test_who_is_let_in_no_more_is_told_nothing_but_that(telling: Telling, 
 # -- troubles --------------------------------------------------------------------------
 
 
+@pytest.mark.ieee2030_5("N4")
 async def test_a_receiver_that_is_down_is_told_when_it_is_back(telling: Telling, aggregator: Client) -> None:
     """T:46: its end may be away for minutes; what changed meanwhile is told then, as it stands."""
     await subscribed(aggregator, "/derp/1/derc")
@@ -368,6 +377,7 @@ async def test_a_receiver_that_is_down_is_told_when_it_is_back(telling: Telling,
     assert said.resource.all == 3
 
 
+@pytest.mark.ieee2030_5("N4")
 async def test_what_is_refused_for_good_waits_for_an_operator(telling: Telling, aggregator: Client) -> None:
     await subscribed(aggregator, "/derp/1/derc")
     telling.receiver.status = 400
@@ -403,6 +413,7 @@ async def test_what_changes_while_it_is_told_is_told_again(telling: Telling, agg
     assert (first.resource.all, second.resource.all) == (2, 3)
 
 
+@pytest.mark.ieee2030_5("N4")
 async def test_nothing_is_lost_when_who_tells_dies(sep2: Sep2Bench, aggregator: Client) -> None:
     """Whether it died before anybody was looked for, or after."""
     receiver = Receiver()

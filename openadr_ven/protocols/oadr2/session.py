@@ -87,6 +87,8 @@ class Oadr2Session:
         self._register_at = now
         self._ask_reports_at = now + OFFERS_AWAITED
         self._under_way: Exchange | None = None
+        self._told_meanwhile = False
+        """Events were pushed at us while an exchange of ours was under way."""
         self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
         self._leaving = False
         self._stranger_at: datetime | None = None
@@ -161,7 +163,7 @@ class Oadr2Session:
         exchange = self._next_exchange(now)
         if exchange is None:
             return None
-        self._under_way = exchange
+        self._under_way, self._told_meanwhile = exchange, False
         service, body = self._message(exchange, now)
         return Request(method="POST", path=PATH + service, body=body, headers=HEADERS)
 
@@ -183,6 +185,7 @@ class Oadr2Session:
         if code := fault_of(message, service, registered=registered):
             return answered(request, refusal_of(message, code, self._memory.ven_id))
         said = self._take(message, now)
+        self._told_meanwhile |= isinstance(message, m.DistributeEvent)
         self._reply(said[1:])
         return answered(request, said[0] if said else None)
 
@@ -292,7 +295,6 @@ class Oadr2Session:
             case Exchange.OPT:
                 self._indicate(self._opts.told(code, description))
             case Exchange.REQUEST_EVENTS:
-                self._memory = self._memory.after(exchange)
                 self._listed(message, now)
             case Exchange.POLL:
                 self._polled(message, now)
@@ -354,7 +356,12 @@ class Oadr2Session:
         """Every event, as we asked.
 
         Interpretation: openleadr answers oadrRequestEvent with oadrResponse when it has no events; so it has none.
+        Interpretation: where it has crossed what was pushed, nothing tells which of the two was written last. To miss
+        an event in the older one (R61) would be to cancel what has only begun, so it is asked for again.
         """
+        if self._told_meanwhile:
+            return
+        self._memory = self._memory.after(Exchange.REQUEST_EVENTS)
         if isinstance(message, m.Response) and message.response.response_code == OK:
             message = m.DistributeEvent(request_id="", vtn_id=self._memory.vtn_id)
         if isinstance(message, m.DistributeEvent):

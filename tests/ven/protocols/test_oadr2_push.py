@@ -230,6 +230,34 @@ def test_pushes_and_requests_of_ours_may_cross(registered: Oadr2Session, vtn: Sc
     assert [(one.event_id, one.request_id) for one in answers(vtn)] == [("one", "d1"), ("one", "d2"), ("two", "d2")]
 
 
+@pytest.mark.openadr20b("R61", "N5", "T12", "T13")
+def test_an_answer_that_crossed_a_push_cancels_nothing_and_is_asked_for_again(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    """The list was written before the event was made, and read after it was pushed."""
+    again = a_pushed_session(now, from_record(Memory, registered.record()))
+    offer = again.next_request(now=now)
+    assert offer is not None
+    taken = vtn.answer(offer)
+    assert isinstance(taken, Response)
+    again.receive_response(taken, now=now)
+    request = again.next_request(now=now)
+    assert request is not None
+    before_the_event = vtn.answer(request)
+    assert isinstance(before_the_event, Response)
+    vtn.events = (an_event("new"),)
+    tell(again, distribute(an_event("new")), now=now)
+    again.receive_response(before_the_event, now=now)
+    talk(again, vtn, now=now)
+    told = again.indications()
+    assert [one.event.id for one in of(i.EventReceived, told)] == ["new"]
+    assert not of(i.EventCancelled, told)
+    assert [type(one) for one in vtn.heard[-2:]] == [m.RequestEvent, m.RequestEvent]
+    vtn.events = ()
+    tell(again, distribute(), now=now)
+    assert of(i.EventCancelled, again.indications()), "what comes alone is believed"
+
+
 # -- who may speak, and when ----------------------------------------------------------
 
 

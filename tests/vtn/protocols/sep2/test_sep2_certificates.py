@@ -35,9 +35,11 @@ class Door:
     def url(self) -> str:
         return f"https://localhost:{self.running.port}/tm"
 
-    async def status(self, chain: Chain) -> int:
-        """Of /tm, which any good certificate reads."""
-        context = client_context("sep2-strict", chain, [self.lab.trust("sep2")])
+    async def status(self, chain: Chain, *, shown_anyway: bool = False) -> int:
+        """Of /tm, which any good certificate reads. ``shown_anyway``: our own client would not show this one."""
+        context = client_context("sep2-strict", None if shown_anyway else chain, [self.lab.trust("sep2")])
+        if shown_anyway:
+            context.load_cert_chain(chain.certificate, chain.key)
         async with httpx.AsyncClient(verify=context, trust_env=False) as http:
             return (await http.get(self.url)).status_code
 
@@ -114,6 +116,35 @@ async def test_a_chain_of_no_trusted_root_ends_the_handshake(door: Door) -> None
     root_of(door.lab, "unknown-serca")
     with pytest.raises(httpx.TransportError):
         await door.status(chain_of(door.lab, "unknown", DEVICE, "unknown-serca"))
+
+
+def chains_of_no_use(lab: Lab) -> dict[str, Chain]:
+    """T6, of CSIP's COMM-004: what is wrong with each is for the handshake to find."""
+    lab.authority("sep2")
+    above, right = lab.authorities["sep2-mca"], lab.authorities["sep2-mica"]
+    servers_alone = replace(profile("sep2-mica"), extended_key_usage=("server",))
+    lab.authorities["for-servers"] = make_authority("for-servers", servers_alone, lab.now, above)
+    renamed = issue(DEVICE, "renamed", make_authority("renamed", profile("sep2-mica"), lab.now, above), lab.now)
+    usable = replace(profile("sep2-serca"), key_usage=("digital_signature", "key_agreement", "key_cert_sign"))
+    alone = make_authority("alone", usable, lab.now)
+    return {
+        "an issuing authority for servers alone": chain_of(lab, "by-for-servers", DEVICE, "for-servers"),
+        "an issuer of another name": lab.write("renamed", renamed.certificate_pem + right.chain_pem, renamed.key_pem),
+        "signed by itself": lab.write("alone", alone.certificate_pem, alone.key_pem),
+    }
+
+
+@pytest.mark.parametrize(
+    "what", ["an issuing authority for servers alone", "an issuer of another name", "signed by itself"]
+)
+async def test_a_chain_that_is_not_whole_ends_the_handshake(door: Door, what: str) -> None:
+    """T6. Interpretation: the policies and uses of the leaf itself are answered with 403 instead.
+
+    Python's TLS has no way to look at a certificate in the midst of a handshake. OpenSSL's own check of policies
+    (X509_V_FLAG_EXPLICIT_POLICY) needs a list of those wanted, which Python cannot give: without it nobody gets in.
+    """
+    with pytest.raises(httpx.TransportError):
+        await door.status(chains_of_no_use(door.lab)[what], shown_anyway=True)
 
 
 async def test_where_a_deployment_says_so_the_chain_alone_counts(sep2: Sep2Bench, lab: Lab) -> None:

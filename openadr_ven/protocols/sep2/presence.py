@@ -106,7 +106,7 @@ class Presence:
             for lfdi in fresh
             if self._settings.nmi_of(lfdi) and self._devices[lfdi].connection_point_link is not None
         )
-        self._described.update(self._devices)
+        self._described = set(self._devices)  # who has left, and comes back, is described again
         self._has_looked = False
 
     def report(self, batch: Batch) -> None:

@@ -175,6 +175,11 @@ async def test_a_device_that_the_utility_adds_is_described_when_it_is_found(
     await bench.device("one", "feeder", lfdi=late)
     await aggregator.until(1_000)
     assert (await documents(bench, late))["der/1/dercap"].rtg_max_w.value == 9_000
+    await sep2_groups.remove_device(bench.store, late, actor=ACTOR, now=bench.now)
+    await aggregator.until(1_000)
+    await bench.device("one", "feeder", lfdi=late)
+    await aggregator.until(1_000)
+    assert (await documents(bench, late))["der/1/dercap"].rtg_max_w.value == 9_000
 
 
 async def test_a_device_by_itself_logs_its_own_alarms(bench: Sep2Bench, stood: Stood) -> None:

@@ -1,10 +1,11 @@
 """The recipes of docs/gateway-recipes.md: their settings, run between a VEN and a home that speaks as it does."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiomqtt
@@ -33,10 +34,22 @@ class Home:
     device_class: DeviceClass
     tells: Says
     """When it comes up: topic and payload, as the software documents them."""
-    alive: tuple[str, str]
+    alive: tuple[str, str] | None
+    """What it says again and again: this alone, and the broker keeps the rest; or, if it has none, all that it tells."""
     obeys: Callable[[str], Says]
     """What it publishes when it is told a payload."""
     set_topic: str
+    now: Says = field(default_factory=dict)
+    """What it has told since it was told something."""
+
+    @property
+    def keeps(self) -> bool:
+        return self.alive is not None
+
+    def repeats(self) -> Says:
+        if self.alive is not None:
+            return dict([self.alive])
+        return {topic: self.now.get(topic, payload) for topic, payload in self.tells.items()}
 
 
 def evcc(payload: str) -> Says:
@@ -45,8 +58,13 @@ def evcc(payload: str) -> Says:
 
 
 def home_assistant(payload: str) -> Says:
-    power = {"off": "0.0", "on": "4500.0", "auto": "2000.0"}[payload]
-    return {"openadr/water-heater/taken": payload, "ha/sensor/water_heater_power/state": power}
+    power_w = {"off": 0.0, "on": 4_500.0, "auto": 2_000.0}[payload]
+    return {"openadr/water-heater/state": heater(power_w), "openadr/water-heater/taken": payload}
+
+
+def heater(power_w: float, *, boost: bool = False) -> str:
+    """As ``to_json`` of Home Assistant's templates writes it."""
+    return json.dumps({"power_w": power_w, "boost": boost})
 
 
 def openems(payload: str) -> Says:
@@ -65,8 +83,7 @@ HOMES: Mapping[str, Home] = {
     ),
     "home-assistant": Home(
         device_id="water-heater-1", device_class=DeviceClass.WATER_HEATER, obeys=home_assistant,
-        alive=("ha/sensor/time/state", "18:30"),
-        tells={"ha/sensor/water_heater_power/state": "2000.0", "ha/input_boolean/water_heater_boost/state": "off"},
+        alive=None, tells={"openadr/water-heater/state": heater(2_000.0)},
         set_topic="openadr/water-heater/set",
     ),
     "openems": Home(
@@ -90,11 +107,12 @@ async def living(home: Home, port: int) -> AsyncIterator[list[str]]:
     async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V311) as client:
         await client.subscribe(home.set_topic, 1)
         for topic, payload in home.tells.items():
-            await client.publish(topic, payload, 1, retain=True)
+            await client.publish(topic, payload, 1, retain=home.keeps)
 
         async def live() -> None:
             while True:
-                await client.publish(*home.alive, 0, retain=True)
+                for topic, payload in home.repeats().items():
+                    await client.publish(topic, payload, 0, retain=home.keeps)
                 await asyncio.sleep(0.2)
 
         async def obey() -> None:
@@ -102,7 +120,8 @@ async def living(home: Home, port: int) -> AsyncIterator[list[str]]:
                 assert isinstance(message.payload, bytes)
                 told.append(message.payload.decode())
                 for topic, payload in home.obeys(told[-1]).items():
-                    await client.publish(topic, payload, 1, retain=True)
+                    home.now[topic] = payload
+                    await client.publish(topic, payload, 1, retain=home.keeps)
 
         tasks = [asyncio.create_task(one) for one in (live(), obey())]
         try:
@@ -115,9 +134,9 @@ async def living(home: Home, port: int) -> AsyncIterator[list[str]]:
 
 
 @asynccontextmanager
-async def running(name: str, fleet: Fleet, folder: Path) -> AsyncIterator[tuple[Ven, list[str], int]]:
-    """The recipe's gateway between a VEN and the home; the VEN, what the home is told, and the device's slot."""
-    home = HOMES[name]
+async def running(name: str, fleet: Fleet, folder: Path) -> AsyncIterator[tuple[Ven, Home, list[str], int]]:
+    """The recipe's gateway between a VEN and the home; the VEN, the home, what it is told, and the device's slot."""
+    home = replace(HOMES[name], now={})
     row = int(np.flatnonzero((fleet.device_class == home.device_class) & (fleet.gateway == 0))[0])
     ids = fleet.device_id.copy().tolist()
     ids[row] = home.device_id
@@ -134,7 +153,7 @@ async def running(name: str, fleet: Fleet, folder: Path) -> AsyncIterator[tuple[
         stop = asyncio.Event()
         process = asyncio.create_task(gateway_parts.run(load(settings), stopped=stop))
         try:
-            yield ven, told, int(fleet.slot[row])
+            yield ven, home, told, int(fleet.slot[row])
         finally:
             stop.set()
             await process
@@ -142,11 +161,8 @@ async def running(name: str, fleet: Fleet, folder: Path) -> AsyncIterator[tuple[
 
 @pytest.mark.parametrize("name", ["evcc", "home-assistant"])
 async def test_a_load_is_shed_loaded_up_and_let_go(fleet: Fleet, tmp_path: Path, name: str) -> None:
-    async with running(name, fleet, tmp_path) as (ven, told, slot):
-        home = HOMES[name]
-        usual_w, full_w = (float(home.obeys(one).popitem()[1]) for one in (
-            ("pv", "now") if name == "evcc" else ("auto", "on")
-        ))  # fmt: skip
+    async with running(name, fleet, tmp_path) as (ven, _home, told, slot):
+        usual_w, full_w = (1_400.0, 7_200.0) if name == "evcc" else (2_000.0, 4_500.0)
         await ven.until(lambda: ven.power_w(slot) == usual_w)
         for sequence, mode, watts in ((1, Mode.SHED, 0.0), (2, Mode.LOAD_UP, full_w), (3, Mode.RELEASE, usual_w)):
             await ven.gateways.send([command(sequence, slot, mode)])
@@ -157,7 +173,7 @@ async def test_a_load_is_shed_loaded_up_and_let_go(fleet: Fleet, tmp_path: Path,
 
 
 async def test_a_battery_follows_a_setpoint_that_is_repeated_until_it_is_let_go(fleet: Fleet, tmp_path: Path) -> None:
-    async with running("openems", fleet, tmp_path) as (ven, told, slot):
+    async with running("openems", fleet, tmp_path) as (ven, _home, told, slot):
         await ven.until(lambda: ven.power_w(slot) == 500.0)
         assert float(ven.rows(slot)[-1]["soc"]) == pytest.approx(0.8)
         await ven.gateways.send([command(1, slot, Mode.SETPOINT, -3_000.0)])
@@ -172,13 +188,10 @@ async def test_a_battery_follows_a_setpoint_that_is_repeated_until_it_is_let_go(
 
 
 async def test_a_household_that_takes_it_back_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
-    async with running("home-assistant", fleet, tmp_path) as (ven, told, slot):
+    async with running("home-assistant", fleet, tmp_path) as (ven, home, told, slot):
         await ven.until(lambda: ven.power_w(slot) == 2_000.0)
-        async with aiomqtt.Client(
-            "127.0.0.1", ven.gateways._address.port, protocol=aiomqtt.ProtocolVersion.V311
-        ) as hand:
-            await hand.publish("ha/input_boolean/water_heater_boost/state", "on", 1, retain=True)
-            await ven.until(lambda: ven.says(slot, TelemetryFlag.OVERRIDE))
+        home.now["openadr/water-heater/state"] = heater(2_000.0, boost=True)
+        await ven.until(lambda: ven.says(slot, TelemetryFlag.OVERRIDE))
         await ven.gateways.send([command(1, slot, Mode.SHED)])
         await ven.until(lambda: AckState.OPTED_OUT in ven.acks(1))
         assert told == []

@@ -35,7 +35,7 @@ class Home:
     tells: Says
     """When it comes up: topic and payload, as the software documents them."""
     alive: tuple[str, str] | None
-    """What it says again and again: this alone, and the broker keeps the rest; or, if it has none, all that it tells."""
+    """What it says again and again, while the broker keeps the rest; without it, all that it tells is told again."""
     obeys: Callable[[str], Says]
     """What it publishes when it is told a payload."""
     set_topic: str

@@ -43,6 +43,7 @@ from openadr_vtn.adapters.new_ids import new_id
 from openadr_vtn.adapters.notifiers import Notifiers
 from openadr_vtn.adapters.push import PartyCarrier, Pusher
 from openadr_vtn.adapters.sql.store import SqlStore, is_new_file, open_migrated, open_store
+from openadr_vtn.adapters.sql.vault import vault_of
 from openadr_vtn.adapters.ticks import Ticks, forget_nonces
 from openadr_vtn.adapters.turns import KeyedTurns
 from openadr_vtn.application.directory import Directory
@@ -143,7 +144,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     """Serve on all listeners. ConfigError names a setting that cannot be used."""
     clock = clock or SystemClock()
     certificates = OwnCertificates(settings, clock.now)
-    store = await open_migrated(settings.store.url)
+    store = await open_migrated(settings.store.url, vault_of(settings.store.secret_keys))
     metrics = VtnMetrics(registry := new_registry())
     certificates.show(gauge := CertificateGauge(registry, clock.now))
     directory = Directory(
@@ -252,7 +253,7 @@ async def check(settings: Settings) -> None:
     """Everything that can be wrong before serving: certificates, keys, database. Nothing is changed."""
     OwnCertificates(settings, SystemClock().now).signers()
     if not is_new_file(settings.store.url):
-        store = await open_store(settings.store.url)
+        store = await open_store(settings.store.url, vault_of(settings.store.secret_keys))
         await store.close()
 
 

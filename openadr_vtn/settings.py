@@ -224,6 +224,8 @@ class ConsoleSettings(Table):
 class StoreSettings(Table):
     url: str = "sqlite:///vtn.db"
     """``sqlite:///path`` or ``postgresql://user@host/database``."""
+    secret_keys: tuple[Path, ...] = ()
+    """Files with keys that seal the secrets in it (``openadr-vtn store key``): the first seals, all of them open."""
 
 
 class ReportSettings(Table):
@@ -370,8 +372,9 @@ def load(path: Path) -> Settings:
 def _placed(settings: Settings, folder: Path) -> Settings:
     """With every path made absolute against the file's folder, and each file seen to be there."""
     parties, operator, store = settings.parties, settings.operator, settings.store
+    store = store.model_copy(update={"secret_keys": _files(folder, "store.secret_keys", store.secret_keys)})
     if store.url.startswith("sqlite:///"):
-        store = StoreSettings(url=f"sqlite:///{folder / store.url.removeprefix('sqlite:///')}")
+        store = store.model_copy(update={"url": f"sqlite:///{folder / store.url.removeprefix('sqlite:///')}"})
     sep2 = settings.sep2
     if sep2 is not None:
         placed = {

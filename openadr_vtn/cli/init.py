@@ -45,6 +45,7 @@ def init(
     The certificates are of a laboratory of your own. For production, put those that the OpenADR
     authorities signed in their place and name them in vtn.toml.
     """
+    from openadr_vtn.adapters.sql.vault import new_key  # noqa: PLC0415  # as below
     from openadr_vtn.cli import client_store  # noqa: PLC0415  # a second of imports that other commands do not need
 
     config = folder / "vtn.toml"
@@ -68,6 +69,7 @@ def init(
     if sep2_pen is not None:
         mint_leaf("sep2-server", vtn_id, sep2_authority(certificates), certificates, hosts=names, file_name="sep2")
         text += SEP2_SETTINGS.format(listen=listen, port=sep2_port, pen=sep2_pen)
+    write_private(folder / "secrets.key", new_key())
     write_public(config, text.encode())
     wanted = client_store.NewClient(name="operator", role=Role.BUSINESS, scopes=tuple(SCOPES[Role.BUSINESS]))
     client_id, secret = asyncio.run(client_store.create_client(load(config), wanted))
@@ -79,6 +81,7 @@ def init(
         ("operator.toml", "your access to the operator's API: keep it to yourself"),
         ("certs/", "a laboratory's authorities, and the VTN's certificates"),
         ("vtn.db", "the store"),
+        ("secrets.key", "opens the secrets in the store: keep it to yourself"),
     ):
         click.echo(f"  {name:<15}{purpose}")
     click.echo(f"\nNow: openadr-vtn run --config {config}")
@@ -209,6 +212,9 @@ port = {console_port}
 [store]
 # sqlite:///file, or postgresql://user:password@host/database
 url = "sqlite:///vtn.db"
+# Keys that seal the secrets in the store; the first seals, all of them open. A new one: openadr-vtn store key FILE.
+# Without it the store's secrets are lost, so keep a copy, but not where copies of the store are.
+secret_keys = ["secrets.key"]
 
 [reports]
 # What VENs are asked to report, as near as they can do it: the length of an interval, and how often one comes.

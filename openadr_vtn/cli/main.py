@@ -32,6 +32,7 @@ class Commands(LateGroup, PlainGroup):
         "control": ("control", "Controls of IEEE 2030.5 devices, group by group."),
         "subscription": ("subscription", "Subscriptions: the webhooks of OpenADR 3 clients."),
         "mqtt": ("mqtt", "The broker on which clients of OpenADR 3 are told of changes."),
+        "store": ("store", "The store, and the keys that seal the secrets in it."),
         "stop": ("stop", "Cancel all events, or those named, at once."),
     }
 
@@ -61,6 +62,6 @@ def main() -> None:
       openadr-vtn opt availability              who is in and who is out
       openadr-vtn stop
 
-    Commands other than init, run, check, certificate and client talk to a running VTN over TLS, with
+    Commands other than init, run, check, certificate, client and store talk to a running VTN over TLS, with
     the access in operator.toml.
     """

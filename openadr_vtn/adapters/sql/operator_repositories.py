@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openadr_core.errors import Conflict
 from openadr_core.model.event import EventStatus, status_of
@@ -14,8 +15,9 @@ from openadr_core.model.target import audience_of
 from openadr_core.oadr3.names import ObjectKind
 from openadr_vtn.adapters.sql import tables
 from openadr_vtn.adapters.sql.object_targets import ObjectRepository, has_one_of
-from openadr_vtn.adapters.sql.repository import Repository
+from openadr_vtn.adapters.sql.repository import Concerned, Repository
 from openadr_vtn.adapters.sql.rows import Columns, event_of, event_row, program_of, program_row
+from openadr_vtn.adapters.sql.vault import Vault
 from openadr_vtn.application.oadr3_ports import EventFilter, Page, ProgramFilter
 from openadr_vtn.application.ports import ApiClient, AuditEntry, SigningKey, StoredEvent, StoredProgram
 from openadr_vtn.domain.access import Role
@@ -175,15 +177,26 @@ class SqlClients(Repository):
 
 
 class SqlKeys(Repository):
+    def __init__(self, connection: AsyncConnection, concerned: Concerned, *, locks: bool, vault: Vault) -> None:
+        super().__init__(connection, concerned, locks=locks)
+        self._vault = vault
+
     async def add(self, key: SigningKey) -> None:
-        await self._run(insert(KEY).values(asdict(key)))
+        await self._run(insert(KEY).values(asdict(key) | {"pem": self._vault.sealed(key.pem)}))
 
     async def remove(self, key_id: str) -> None:
         await self._run(delete(KEY).where(KEY.c.id == key_id))
 
     async def all(self) -> list[SigningKey]:
         query = select(KEY).order_by(KEY.c.created_at.desc(), KEY.c.id)
-        return [SigningKey(**row) for row in await self._rows(query)]
+        return [SigningKey(**row | {"pem": self._vault.opened(row["pem"])}) for row in await self._rows(query)]
+
+    async def seal_anew(self) -> None:
+        """Seal with the first key of the vault what was not. StoreError if it cannot be opened."""
+        for row in await self._rows(self._locked(select(KEY))):
+            pem = self._vault.opened(row["pem"])
+            if not self._vault.is_current(row["pem"]):
+                await self._run(update(KEY).where(KEY.c.id == row["id"]).values(pem=self._vault.sealed(pem)))
 
 
 class SqlReceipts(Repository):

@@ -36,6 +36,7 @@ from openadr_vtn.adapters.sql.sep2_repositories import SqlControls, SqlMirrors, 
 from openadr_vtn.adapters.sql.sep2_subscriptions import SqlSep2Subscriptions
 from openadr_vtn.adapters.sql.sqlite_connection import briefly
 from openadr_vtn.adapters.sql.subscription_repository import SqlSubscriptions
+from openadr_vtn.adapters.sql.vault import PLAIN, Vault
 from openadr_vtn.application.ports import Listener, T, UnitOfWork
 
 POSTGRESQL_CONVOYS = 4
@@ -47,12 +48,13 @@ ALONE = 20_310
 class SqlUnitOfWork:
     """One transaction; its repositories share it."""
 
-    def __init__(self, connection: AsyncConnection, *, locks: bool) -> None:
+    def __init__(self, connection: AsyncConnection, *, locks: bool, vault: Vault = PLAIN) -> None:
         self.concerned = Concerned()
         self.connection = connection
         self.in_company = False
         """It is several parties' (:meth:`SqlStore.together`)."""
         self._locks = locks
+        self._vault = vault
 
     async def alone(self) -> None:
         if self.in_company:
@@ -115,7 +117,7 @@ class SqlUnitOfWork:
 
     @cached_property
     def subscriptions(self) -> SqlSubscriptions:
-        return SqlSubscriptions(self.connection, self.concerned, locks=self._locks)
+        return SqlSubscriptions(self.connection, self.concerned, locks=self._locks, vault=self._vault)
 
     @cached_property
     def notifications(self) -> SqlNotifications:
@@ -151,7 +153,7 @@ class SqlUnitOfWork:
 
     @cached_property
     def keys(self) -> SqlKeys:
-        return SqlKeys(self.connection, self.concerned, locks=self._locks)
+        return SqlKeys(self.connection, self.concerned, locks=self._locks, vault=self._vault)
 
     @cached_property
     def receipts(self) -> SqlReceipts:
@@ -165,7 +167,8 @@ class SqlUnitOfWork:
 class SqlStore:
     """Use :func:`open_store`; the database must be migrated."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, vault: Vault = PLAIN) -> None:
+        self._vault = vault
         self._engines = engines_of(url)
         self._news = News()
         postgresql_url = self._engines.postgresql_url
@@ -181,7 +184,7 @@ class SqlStore:
     @asynccontextmanager
     async def unit_of_work(self, *, brief: bool = False) -> AsyncIterator[SqlUnitOfWork]:
         async with _transaction(self._engines.writer) as connection:
-            unit = SqlUnitOfWork(connection, locks=True)
+            unit = SqlUnitOfWork(connection, locks=True, vault=self._vault)
             async with briefly(connection) if brief else nullcontext():
                 yield unit
             if unit.concerned and self._ear is not None:
@@ -202,7 +205,7 @@ class SqlStore:
     @asynccontextmanager
     async def view(self) -> AsyncIterator[SqlUnitOfWork]:
         async with _transaction(self._engines.reader) as connection:
-            yield SqlUnitOfWork(connection, locks=False)
+            yield SqlUnitOfWork(connection, locks=False, vault=self._vault)
 
     def changes(self) -> int:
         return self._news.changes
@@ -226,9 +229,9 @@ class SqlStore:
         await self._engines.close()
 
 
-async def open_store(url: str) -> SqlStore:
+async def open_store(url: str, vault: Vault = PLAIN) -> SqlStore:
     """A store that answers; Unavailable if its database does not."""
-    store = SqlStore(url)
+    store = SqlStore(url, vault)
     try:
         await store.open()
     except BaseException:
@@ -237,18 +240,29 @@ async def open_store(url: str) -> SqlStore:
     return store
 
 
-async def open_migrated(url: str) -> SqlStore:
-    """The same, once its tables are what they are today."""
+async def open_migrated(url: str, vault: Vault = PLAIN) -> SqlStore:
+    """The same, once its tables are what they are today, and its secrets sealed with today's key.
+
+    StoreError if one was sealed with a key that the vault has not.
+    """
     if is_new_file(url):
         _make_private(Path(url.removeprefix("sqlite:///")))
     await migrate(url)
-    return await open_store(url)
+    store = await open_store(url, vault)
+    try:
+        async with store.unit_of_work() as uow:
+            await uow.keys.seal_anew()
+            await uow.subscriptions.seal_anew()
+    except BaseException:
+        await store.close()
+        raise
+    return store
 
 
 @asynccontextmanager
-async def opened_store(url: str) -> AsyncIterator[SqlStore]:
+async def opened_store(url: str, vault: Vault) -> AsyncIterator[SqlStore]:
     """The same, for a command that works beside a VTN that may run."""
-    store = await open_migrated(url)
+    store = await open_migrated(url, vault)
     try:
         yield store
     finally:

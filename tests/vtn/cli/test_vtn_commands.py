@@ -56,7 +56,7 @@ def test_the_summary_of_a_command_that_is_not_imported_yet_is_its_own() -> None:
 
 
 def test_init_keeps_secrets_to_their_owner(made: Path) -> None:
-    secrets = [made / "operator.toml", made / "vtn.db", *(made / "certs").glob("*.key")]
+    secrets = [made / "operator.toml", made / "vtn.db", made / "secrets.key", *(made / "certs").glob("*.key")]
     assert len(secrets) >= 9
     for path in secrets:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
@@ -67,6 +67,23 @@ def test_init_changes_nothing_that_is_there(made: Path) -> None:
     result = command("init", str(made))
     assert (result.exit_code, "is there already" in result.output) == (1, True)
     assert {path: path.read_bytes() for path in made.rglob("*.toml")} == before
+
+
+def test_a_new_key_takes_over_the_stores_secrets(tmp_path: Path) -> None:
+    config = init(tmp_path / "utility")
+    new = config.with_name("secrets-2.key")
+    assert command("store", "key", str(new)).exit_code == 0
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+    assert command("store", "key", str(new)).exit_code == 1, "a key is not replaced"
+    assert command("client", "rotate-key", "--config", str(config)).exit_code == 0
+    written = config.read_text()
+    config.write_text(written.replace('["secrets.key"]', '["secrets-2.key", "secrets.key"]'))
+    assert command("client", "list", "--config", str(config)).exit_code == 0
+    config.write_text(written.replace('["secrets.key"]', '["secrets-2.key"]'))
+    assert command("client", "list", "--config", str(config)).exit_code == 0
+    config.write_text(written)
+    refused = command("client", "list", "--config", str(config))
+    assert (refused.exit_code, "secret_keys" in refused.output) == (1, True)
 
 
 def test_what_init_made_is_good(made: Path) -> None:

@@ -72,7 +72,23 @@ def test_names_of_openadr_3_mean_a_part_where_they_are_one_and_all_of_it_where_t
 
 
 def test_what_is_remembered_is_bounded() -> None:
+    most = REMEMBERED_MAX + 10
+    for remembered_bytes, at_most in ((0, REMEMBERED_MAX), (FLEET.size * most, most)):
+        aim = Aim(FLEET, fleet_name="fleet", remembered_bytes=remembered_bytes)
+        sizes = []
+        for number in range(most + 5):
+            aim.rows(replace(an_event(), targets=targets(RESOURCE=f"r{number}")))
+            sizes.append(len(aim._rows))
+        assert max(sizes) == at_most
+
+
+def test_devices_that_are_named_one_by_one_are_the_same_however_many_there_are() -> None:
     aim = Aim(FLEET, fleet_name="fleet")
-    for number in range(REMEMBERED_MAX + 5):
-        aim.rows(replace(an_event(), targets=targets(RESOURCE=f"r{number}")))
-    assert len(aim._rows) <= REMEMBERED_MAX
+    names = [*map(str, FLEET.device_id.tolist()), "nobody"]
+    assert len(names) > REMEMBERED_MAX
+    found = {name: aim.rows(replace(an_event(), targets=targets(RESOURCE=name))) for name in names}
+    for name, rows in found.items():
+        assert rows is not None
+        assert FLEET.device_id[rows].tolist() == ([] if name == "nobody" else [name])
+    again = aim.rows(replace(an_event(), targets=targets(RESOURCE=names[0])))
+    assert again is found[names[0]], "it is remembered"

@@ -123,13 +123,18 @@ def clear_meters(api: OperatorApi, lfdi: str) -> None:
 @device.command()
 @click.argument("party")
 @click.argument("pen", type=int)
+@click.option("--domain", "domains", multiple=True, help="Where it may be told of changes; repeat for more.")
 @operator_option
-def aggregator(api: OperatorApi, party: str, pen: int) -> None:
+def aggregator(api: OperatorApi, party: str, pen: int, domains: tuple[str, ...]) -> None:
     """Let PARTY answer for devices of its own.
 
-    It may register those whose LFDI ends in its Private Enterprise Number PEN.
+    It may register those whose LFDI ends in its Private Enterprise Number PEN. Notifications go to hosts in its
+    domains alone, if any are named; what is named replaces what was named before.
+
+    Example:
+      openadr-vtn device aggregator solar-co 28547 --domain solar-co.example
     """
-    api.command("sep2/aggregators", {"party": party, "pen": pen})
+    api.command("sep2/aggregators", {"party": party, "pen": pen, "domains": list(domains)})
     click.echo(f"{party} answers for devices whose LFDI ends in {pen:08d}.")
 
 

@@ -206,13 +206,14 @@ async def clear_meters(request: web.Request, desk: Desk, caller: Caller) -> web.
 
 
 async def name_aggregator(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await body_fields(request, "party", "pen")
+    wish = await body_fields(request, "party", "pen", "domains")
     named = await sep2_groups.name_aggregator(
-        desk.store, wish.required("party", wish.name), pen=wish.required("pen", wish.natural), actor=caller.actor,
+        desk.store, wish.required("party", wish.name), pen=wish.required("pen", wish.natural),
+        domains=wish.names("domains") if wish.members.get("domains") is not None else (), actor=caller.actor,
         now=desk.now(),
     )  # fmt: skip
     desk.wrote(caller, "name aggregator", named.party_id)
-    return answered({"party_id": named.party_id, "pen": named.pen})
+    return answered({"party_id": named.party_id, "pen": named.pen, "domains": list(named.domains)})
 
 
 # -- rates -----------------------------------------------------------------------------

@@ -82,15 +82,16 @@ class SqlRegistry(ChangingRepository):
     # -- aggregators ----------------------------------------------------------------------
 
     async def aggregators(self) -> list[Aggregator]:
-        return [Aggregator(**row) for row in await self._rows(select(AGGREGATOR).order_by(AGGREGATOR.c.party_id))]
+        return [_aggregator(row) for row in await self._rows(select(AGGREGATOR).order_by(AGGREGATOR.c.party_id))]
 
     async def aggregator(self, party_id: str) -> Aggregator | None:
         row = await self._row(select(AGGREGATOR).where(AGGREGATOR.c.party_id == party_id))
-        return None if row is None else Aggregator(**row)
+        return None if row is None else _aggregator(row)
 
     async def save_aggregator(self, aggregator: Aggregator) -> None:
         self._concerned.party_ids.add(aggregator.party_id)
-        await self._upsert(AGGREGATOR, [{"party_id": aggregator.party_id, "pen": aggregator.pen}])
+        columns = {"pen": aggregator.pen, "domains": list(aggregator.domains)}
+        await self._upsert(AGGREGATOR, [{"party_id": aggregator.party_id, **columns}])
 
     # -- devices -----------------------------------------------------------------------
 
@@ -375,6 +376,10 @@ def _chosen(party_id: str | None, changed_after: int, *, enabled: bool) -> Itera
 
 def _columns(value: Any, kind: type, *, without: str) -> dict[str, Any]:
     return {name: getattr(value, name) for name in kind.__dataclass_fields__ if name != without}  # type: ignore[attr-defined]
+
+
+def _aggregator(row: dict[str, Any]) -> Aggregator:
+    return Aggregator(party_id=row["party_id"], pen=row["pen"], domains=tuple(row["domains"]))
 
 
 def _control(row: dict[str, Any]) -> StoredControl:

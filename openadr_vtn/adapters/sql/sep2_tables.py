@@ -37,6 +37,7 @@ class AggregatorRow(Row, table=True):
     __tablename__ = "sep2_aggregator"
     party_id: str = Field(sa_column=_child("party.id", key=True))
     pen: int
+    domains: list[str] = Field(sa_column=Column(JSON(), nullable=False))
 
 
 class DeviceRow(Row, table=True):

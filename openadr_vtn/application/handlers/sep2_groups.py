@@ -1,6 +1,7 @@
 """Groups, devices and aggregators of IEEE 2030.5, as operators write them. Every command is audited."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.domain.sep2.registry import PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
 
 LFDI_DIGITS = 40
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+"""A name for hosts, in small letters; others (IDNA) as they stand in addresses."""
 CATEGORY_BYTES_MAX = 4
 RATE_LEAST_S = 1
 RATE_MOST_S = 86_400
@@ -129,13 +132,22 @@ async def clear_meters(store: Store, lfdi: str, *, actor: str, now: datetime) ->
     return len(found)
 
 
-async def name_aggregator(store: Store, party: str, *, pen: int, actor: str, now: datetime) -> Aggregator:
-    """From now on the party may register devices whose LFDIs end in its PEN, and answers for them."""
+async def name_aggregator(
+    store: Store, party: str, *, pen: int, domains: Iterable[str] = (), actor: str, now: datetime
+) -> Aggregator:
+    """From now on the party may register devices whose LFDIs end in its PEN, and answers for them.
+
+    It subscribes for addresses in its ``domains`` alone, if it is given any (1.6); what it subscribed to before is
+    told on until it would have to be renewed.
+    """
     if not 0 < pen <= 99_999_999:
         raise RuleBroken("a Private Enterprise Number has up to eight digits here")
+    names = tuple(one.lower().strip(".") for one in domains)
+    if not all(DOMAIN.fullmatch(one) for one in names):
+        raise RuleBroken("a domain is the name of one: aggregator.example")
     async with store.unit_of_work() as uow:
         owner = await party_named(uow, party)
-        aggregator = Aggregator(party_id=owner.id, pen=pen)
+        aggregator = Aggregator(party_id=owner.id, pen=pen, domains=names)
         await uow.registry.save_aggregator(aggregator)
         await _note(uow, actor, "name aggregator", owner.id, now)
     return aggregator

@@ -55,6 +55,13 @@ class Aggregator:
     party_id: str
     pen: int
     """Its Private Enterprise Number, in which the LFDIs of its devices end (T9)."""
+    domains: tuple[str, ...] = ()
+    """Where it may be told of changes (1.6), in small letters; none: wherever the receiver shows who it is."""
+
+    def may_be_told_at(self, host: str) -> bool:
+        """Whether the host is in one of its domains, or it has none."""
+        names = host.lower().rstrip(".")
+        return not self.domains or any(names == one or names.endswith(f".{one}") for one in self.domains)
 
 
 class Tree:

@@ -148,7 +148,9 @@ def test_defaults_curves_rates_and_removal(utility: Utility, device: Device, tmp
     (known,) = utility.read("device", "list")
     assert known["groups"] == ["feeder-7"]
     assert "feeder-7" in utility.run("device", "groups")
-    utility.run("device", "aggregator", "solar-co", "28547")
+    utility.run("device", "aggregator", "solar-co", "28547", "--domain", "solar-co.example")
+    refused = utility.run("device", "aggregator", "solar-co", "28547", "--domain", "https://x.example/", status=1)
+    assert "a domain is the name of one" in refused
     utility.run("device", "change", device.peer.lfdi, "--no-access")
     assert device.http.get(known["href"]).status_code == 404
     utility.run("device", "change", device.peer.lfdi, "--access", "--no-group", "--post-rate", "30")

@@ -155,12 +155,14 @@ async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
         curve = await uow.controls.add_curve(group.id, b"c")
         await uow.registry.save_rate("Time", 60)
         await uow.registry.save_aggregator(Aggregator(party_id="id-one", pen=1))
-        await uow.registry.save_aggregator(Aggregator(party_id="id-one", pen=2))
+        await uow.registry.save_aggregator(Aggregator(party_id="id-one", pen=2, domains=("a.example", "b.example")))
     async with peopled.view() as view:
         assert await view.controls.default(group.id) == b"d"
         assert await view.controls.curves(group.id) == [curve]
         assert await view.registry.rates() == {"Time": 60}
-        assert await view.registry.aggregators() == [Aggregator(party_id="id-one", pen=2)]
+        last = Aggregator(party_id="id-one", pen=2, domains=("a.example", "b.example"))
+        assert await view.registry.aggregators() == [last]
+        assert await view.registry.aggregator("id-one") == last
         assert await view.registry.aggregator("id-two") is None
     async with peopled.unit_of_work() as uow:
         await uow.controls.save_default(group.id, None)

@@ -85,6 +85,9 @@ async def _wanted(scene: Scene, holder: EndDevice, message: messages.Subscriptio
         scene.desk.guard_uri(message.notification_uri)
     except Forbidden:
         raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES) from None
+    aggregator = await scene.uow.registry.aggregator(scene.party.id)
+    if aggregator is not None and not aggregator.may_be_told_at(urlsplit(message.notification_uri).hostname or ""):
+        raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
     # A query says how a list is read, and nothing of what is subscribed to: it is taken off.
     path = urlsplit(message.subscribed_resource).path
     local = path.removeprefix(scene.speech.prefix)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from lxml import etree
 
-from openadr_core.errors import ConnectFailed
+from openadr_core.errors import ConnectFailed, RuleBroken
 from openadr_core.exchange import Response
 from openadr_core.model.party import PartyState
 from openadr_core.sep2.base import Error
@@ -446,3 +446,28 @@ async def test_an_event_of_openadr_is_told_to_those_who_subscribed(
     (cancelled,) = await telling.told()
     assert isinstance(cancelled.resource, DERControlList)
     assert {one.event_status.current_status for one in cancelled.resource.der_control} == {2}
+
+
+async def test_an_aggregator_is_told_in_its_own_domains_alone(sep2: Sep2Bench, aggregator: Client) -> None:
+    """1.6: the host of notificationURI is one of those that an operator has written down, if there are any."""
+
+    async def status(uri: str) -> int:
+        return await aggregator.status("POST", "/edev/1/sub", a_subscription("/edev", notification_uri=uri))
+
+    assert await status("https://anywhere.example/notify") == 201
+    await sep2_groups.name_aggregator(
+        sep2.store, "aggregator", pen=PEN, domains=["Solar-Co.example"], actor=ACTOR, now=sep2.now
+    )
+    assert await status("https://solar-co.example/notify") == 201
+    assert await status("https://told.SOLAR-CO.example:8443/notify") == 201
+    for elsewhere in (
+        "https://notsolar-co.example/",
+        "https://solar-co.example.net/",
+        "https://anywhere.example/notify",
+    ):
+        assert await status(elsewhere) == 400, elsewhere
+    for wrong in ("https://x.example", "a b", "", "*.example"):
+        with pytest.raises(RuleBroken):
+            await sep2_groups.name_aggregator(
+                sep2.store, "aggregator", pen=PEN, domains=[wrong], actor=ACTOR, now=sep2.now
+            )

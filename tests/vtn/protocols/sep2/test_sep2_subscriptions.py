@@ -17,7 +17,8 @@ from openadr_core.sep2.decode import read
 from openadr_core.sep2.der import DERStatus
 from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList
 from openadr_core.sep2.subscriptions import Condition, Notification, Subscription, SubscriptionList
-from openadr_vtn.adapters.webhook_sender import TERM, WebhookSender
+from openadr_vtn.adapters.drain import TERM
+from openadr_vtn.adapters.webhook_sender import WebhookSender
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.domain.notification import NotificationState, RetryRules

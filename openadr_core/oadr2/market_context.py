@@ -33,5 +33,7 @@ def normalised(uri: str) -> str:
 
 def of_program(agreed: Mapping[str, T], market_context: str) -> T | None:
     """What is agreed for this market context, or else for any; the keys are normalised. None if nothing is."""
+    if not agreed:
+        return None  # asked for thousands of events each second
     found = agreed.get(normalised(market_context))
     return agreed.get(ANY) if found is None else found

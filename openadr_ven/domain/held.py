@@ -51,7 +51,7 @@ class HeldEvent:
         stops_at = self.stops_at
         if self.opt.opt_type is OptType.OUT or (stops_at is not None and now >= stops_at):
             return None
-        return replace(self.event, cancelled_at=None)
+        return self.event if self.event.cancelled_at is None else replace(self.event, cancelled_at=None)
 
     def is_over(self, now: datetime) -> bool:
         stops_at = self.stops_at

@@ -2,14 +2,15 @@
 
 The whole way, each part a process of its own, all on this machine: operator → VTN ══ OpenADR 2.0b, mutual TLS ══ VEN →
 broker → edge nodes → homes, and back. An edge node is a gateway of ours (``openadr-ven gateway run``, devices with
-topics of their own) and a Mosquitto, to which each of its homes has a session over TLS. A process may have so many
-open files (20,000 here, and nobody can raise it), hence several nodes.
+topics of their own) and a Mosquitto, to which each of its homes has a session over TLS. A process may open so many
+files (``ulimit -Hn``), hence several nodes.
 
     python -m tests.bench.edge_nodes [--homes 100000] [--per-node 16700] [--folder DIR]
 """
 
 import asyncio
 import json
+import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -109,6 +110,8 @@ class Edge:
 
 def measure(homes: int, per_node: int, folder: Path, *, wait_s: float, say: bool = True) -> Edge:
     """All of it in ``folder``, which is made anew."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the processes too that are started
     shutil.rmtree(folder, ignore_errors=True)
     lab = Lab(folder=folder, ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=VEN_SETTINGS)
     try:

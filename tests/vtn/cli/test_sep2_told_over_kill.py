@@ -123,6 +123,7 @@ def listed(device: Device) -> list[str]:
     return [control.mrid for control in device.get(f"{LIST}?l=10", DERControlList).der_control]
 
 
+@pytest.mark.ieee2030_5("N3", "N4")
 @pytest.mark.timeout(180)
 def test_nothing_is_lost_over_kills_and_what_was_given_up_is_sent_again(
     start: Callable[[Path], Utility], tmp_path: Path

@@ -134,6 +134,7 @@ def chains_of_no_use(lab: Lab) -> dict[str, Chain]:
     }
 
 
+@pytest.mark.ieee2030_5("T6")
 @pytest.mark.parametrize(
     "what", ["an issuing authority for servers alone", "an issuer of another name", "signed by itself"]
 )

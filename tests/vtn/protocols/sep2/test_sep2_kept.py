@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import event
 
 from openadr_core.sep2.der import DERStatus
@@ -144,6 +145,7 @@ async def test_what_changes_by_itself_is_kept_until_then(sep2: Sep2Bench) -> Non
     assert answers.find("p", "l", "/derp/1/derc", 100) is None
 
 
+@pytest.mark.ieee2030_5("G1", "A1")
 async def test_what_many_ask_for_at_once_is_made_once(sep2: Sep2Bench) -> None:
     """As after each change of a list that thousands poll: one of them reads the store, the others wait for it."""
     await sep2.group("top")
@@ -172,6 +174,7 @@ async def test_what_many_ask_for_at_once_is_made_once(sep2: Sep2Bench) -> None:
     assert both == [404, 200], "who waits for another's answer gets it only if it may read it"
 
 
+@pytest.mark.ieee2030_5("F1", "L5")
 async def test_the_time_is_kept_for_its_second_and_the_rates_until_they_change(sep2: Sep2Bench) -> None:
     client = await sep2.enrol("one")
     first = await client.get("/tm", Time)

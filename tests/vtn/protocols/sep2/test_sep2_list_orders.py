@@ -117,6 +117,7 @@ async def _meters(sep2: Sep2Bench, client: Client) -> None:
 
 
 @pytest.mark.ieee2030_5("L4")
+@pytest.mark.ieee2030_5("L4", "L1", "L2", "L3")
 async def test_the_order_of_each_list(one: Client) -> None:
     for path, (kind, name, count, key) in LISTS.items():
         whole = await one.get(f"{path}?l=255", kind)
@@ -128,6 +129,7 @@ async def test_the_order_of_each_list(one: Client) -> None:
         assert [getattr(page, name)[0].href for page in paged[:-1]] == [member.href for member in members], path
 
 
+@pytest.mark.ieee2030_5("L4", "F10")
 async def test_the_readings_of_a_set_are_in_the_order_of_their_local_ids(one: Client) -> None:
     sets = await one.get("/upt/1/mr/1/rs?l=9", metering.ReadingSetList)
     yesterday = sets.reading_set[-1].href

@@ -449,6 +449,7 @@ async def test_an_event_of_openadr_is_told_to_those_who_subscribed(
     assert {one.event_status.current_status for one in cancelled.resource.der_control} == {2}
 
 
+@pytest.mark.ieee2030_5("N5")
 async def test_an_aggregator_is_told_in_its_own_domains_alone(sep2: Sep2Bench, aggregator: Client) -> None:
     """1.6: the host of notificationURI is one of those that an operator has written down, if there are any."""
 

@@ -1,6 +1,7 @@
 """What the VTN pushes at a VEN that does not poll: how it is read, what refuses it, what answers it."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from openadr_core.errors import MalformedMessage, SchemaViolation
 from openadr_core.exchange import Request, Response
@@ -31,6 +32,29 @@ def fault_of(message: m.Message, service: str, *, registered: bool) -> str:
     if turn is None or turn.service != service:
         return codes.COMPLIANCE_OTHER
     return "" if registered else codes.NOT_REGISTERED
+
+
+class Listed:
+    """The list of events that we asked for last: what was pushed before it was written may arrive after it.
+
+    A push that must connect first can take longer than a request of ours. Interpretation: it is known by the VTN's own
+    clock (R115: all in a payload say when it was written) and passed over, and the list is asked for again, since what
+    an older payload lacks must not be cancelled (R61).
+    """
+
+    def __init__(self) -> None:
+        self._at: datetime | None = None
+
+    def read(self, message: m.DistributeEvent) -> None:
+        self._at = _written_at(message)
+
+    def overtook(self, message: m.Message) -> bool:
+        at = _written_at(message) if isinstance(message, m.DistributeEvent) else None
+        return at is not None and self._at is not None and at < self._at
+
+
+def _written_at(message: m.DistributeEvent) -> datetime | None:
+    return max((event.descriptor.created_date_time for event in message.events), default=None)
 
 
 def answered(request: Request, reply: m.Message | None) -> Response:

@@ -41,7 +41,7 @@ from openadr_ven.protocols.backoff import Backoff
 from openadr_ven.protocols.oadr2.events import take_events
 from openadr_ven.protocols.oadr2.memory import Answer, Exchange, Memory, PayloadError
 from openadr_ven.protocols.oadr2.opts import OptTeller
-from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, answered, fault_of, received, refusal_of
+from openadr_ven.protocols.oadr2.pushed import BUSY, STRANGER, Listed, answered, fault_of, received, refusal_of
 from openadr_ven.protocols.oadr2.registering import at_start, cancelled, registered
 from openadr_ven.protocols.oadr2.report_talk import ReportTalk
 from openadr_ven.protocols.oadr2.reports import Step
@@ -89,6 +89,7 @@ class Oadr2Session:
         self._under_way: Exchange | None = None
         self._told_meanwhile = False
         """Events were pushed at us while an exchange of ours was under way."""
+        self._listed_events = Listed()
         self._backoff = Backoff(settings.poll_interval.total_seconds(), dice)
         self._leaving = False
         self._stranger_at: datetime | None = None
@@ -184,6 +185,9 @@ class Oadr2Session:
             return BUSY
         if code := fault_of(message, service, registered=registered):
             return answered(request, refusal_of(message, code, self._memory.ven_id))
+        if self._listed_events.overtook(message):
+            self._memory = replace(self._memory, synchronised=False)
+            return answered(request, None)
         said = self._take(message, now)
         self._told_meanwhile |= isinstance(message, m.DistributeEvent)
         self._reply(said[1:])
@@ -365,6 +369,7 @@ class Oadr2Session:
         if isinstance(message, m.Response) and message.response.response_code == OK:
             message = m.DistributeEvent(request_id="", vtn_id=self._memory.vtn_id)
         if isinstance(message, m.DistributeEvent):
+            self._listed_events.read(message)
             self._take(message, now)
         else:
             self._pause(now, f"{type(message).__name__} is no answer to this request")

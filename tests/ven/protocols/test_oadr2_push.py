@@ -34,6 +34,7 @@ STRANGER = peer_of(b"another certificate of the same authority", subject="CN=oth
 ADDRESS = "https://ven.example:8443/myVEN/"
 PUSHED = replace(SETTINGS, pushed=Pushed(address=ADDRESS, vtn_sha256=frozenset({VTN.certificate_sha256})))
 XML = {"content-type": "application/xml"}
+SECOND = timedelta(seconds=1)
 
 
 def a_pushed_session(now: datetime, memory: Memory | None = None) -> Oadr2Session:
@@ -256,6 +257,29 @@ def test_an_answer_that_crossed_a_push_cancels_nothing_and_is_asked_for_again(
     vtn.events = ()
     tell(again, distribute(), now=now)
     assert of(i.EventCancelled, again.indications()), "what comes alone is believed"
+
+
+@pytest.mark.openadr20b("R61", "R115", "N5", "T13")
+def test_a_push_that_was_written_before_the_list_we_read_cancels_nothing(
+    registered: Oadr2Session, vtn: ScriptedVtn, now: datetime
+) -> None:
+    """It was connecting while we asked: the list has an event more than it."""
+    old = written(an_event("old"), at=now)
+    vtn.events = (written(an_event("old"), at=now + SECOND), written(an_event("new"), at=now + SECOND))
+    again = a_pushed_session(now, from_record(Memory, registered.record()))
+    talk(again, vtn, now=now)
+    assert [one.event.id for one in of(i.EventReceived, again.indications())] == ["old", "new"]
+    vtn.heard.clear()
+    assert tell(again, distribute(old), now=now) is None
+    talk(again, vtn, now=now)
+    assert [type(one) for one in vtn.heard] == [m.RequestEvent]
+    assert not of(i.EventCancelled, again.indications())
+    tell(again, distribute(written(an_event("old"), at=now + 2 * SECOND)), now=now)
+    assert [one.event.id for one in of(i.EventCancelled, again.indications())] == ["new"]
+
+
+def written(event: m.Event, *, at: datetime) -> m.Event:
+    return replace(event, descriptor=replace(event.descriptor, created_date_time=at))
 
 
 # -- who may speak, and when ----------------------------------------------------------

@@ -19,7 +19,8 @@ from openadr_core.sep2.names import CsipAus
 from openadr_core.sep2.subscriptions import Notification, Subscription
 from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_core.xml.parse import parse
-from tests.vtn.cli.conftest import Utility, free_ports, init
+from tests.free_ports import free_ports
+from tests.vtn.cli.conftest import Utility, init
 from tests.vtn.cli.test_sep2_commands import Device, DeviceFiles
 
 LIST = "/derp/1/derc"

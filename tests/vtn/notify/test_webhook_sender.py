@@ -15,9 +15,10 @@ from openadr_core.errors import ConnectFailed
 from openadr_core.exchange import Response
 from openadr_core.oadr3.names import ObjectKind, Operation
 from openadr_core.shell.clock import ManualClock
+from openadr_vtn.adapters.drain import TERM
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
-from openadr_vtn.adapters.webhook_sender import PARCELS_EACH, TERM, WebhookSender
+from openadr_vtn.adapters.webhook_sender import PARCELS_EACH, WebhookSender
 from openadr_vtn.application.object_changes import event_change, program_change
 from openadr_vtn.application.ports import Notice
 from openadr_vtn.application.spreading import Parcel, WebhookOutbox

@@ -15,7 +15,8 @@ from openadr_core.exchange import Response
 from openadr_core.limits import PUSH_REMINDER_FIRST_S, PUSH_REMINDERS_MAX, RETRY_JITTER
 from openadr_core.model.event import DrEvent
 from openadr_core.shell.datafiles import load_schema
-from openadr_vtn.adapters.push import LOOKED_AT_TOGETHER, TERM, Pusher
+from openadr_vtn.adapters.drain import TERM
+from openadr_vtn.adapters.push import LOOKED_AT_TOGETHER, Pusher
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.application.handlers.observe import event_ledger
 from openadr_vtn.application.outbox import owe_current

@@ -299,6 +299,8 @@ class GatewaySettings(Table):
     trust: Path | None = None
     username: str = ""
     password: str = ""
+    price_key: Path | None = None
+    """An Ed25519 private key (PEM). With it every feeder is told the price too, for gateways that follow one."""
 
 
 class AgentSettings(Table):
@@ -405,7 +407,6 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     store = settings.store
     if store.startswith("sqlite:///"):
         store = f"sqlite:///{folder / store.removeprefix('sqlite:///')}"
-    trust = settings.gateways.trust
     return settings.model_copy(
         update={
             "vtn": _with_files(settings.vtn, "vtn", folder, ("certificate", "key", "trust")),
@@ -414,7 +415,7 @@ def _placed(settings: Settings, folder: Path) -> Settings:
             "agent": settings.agent.model_copy(update={"ledger": folder / settings.agent.ledger}),
             "fleet": settings.fleet.model_copy(update={"file": folder / settings.fleet.file}),
             "shards": _with_files(settings.shards, "shards", folder, ("trust",)),
-            "gateways": settings.gateways.model_copy(update={"trust": folder / trust if trust else None}),
+            "gateways": _with_files(settings.gateways, "gateways", folder, ("trust", "price_key")),
             "store": store,
         }
     )

@@ -22,13 +22,14 @@ from openadr_ven.application.observation import Observation
 from openadr_ven.application.offering import Looked
 from openadr_ven.application.ports import Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
+from openadr_ven.dispatch.bulletin import bulletins
 from openadr_ven.dispatch.capability import Capability
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import HeldEvent, Notice, Round, WantedReport
 from openadr_ven.domain.indications import Indication
 from openadr_ven.domain.opts import spent, to_tell_again, untold
 from openadr_ven.domain.outcome import DeviceCount, DeviceOutcomes
-from openadr_ven.fleet.columns import Floats, Mask
+from openadr_ven.fleet.columns import Floats, Mask, Mode
 from openadr_ven.gateways.acknowledgement import CommandState
 from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
 
@@ -55,6 +56,8 @@ class AgentSettings:
     priced: frozenset[str] = frozenset()
     """Market contexts whose usual price of a kWh is known."""
     name: str = UPSTREAM
+    fleet_sha256: str = ""
+    """Of the fleet in use: what bulletins say rows are numbers of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +296,7 @@ class Agent:
         self._write_down(tick, acknowledged, now)
         if tick.made is not None:
             await self._send(tick.made)
+            await self._announce(tick.made, tick)
         for batch in reported.batches:
             self._session.report(batch)
         self._reconsider = self.control.opting.heed(orders) or self._reconsider
@@ -372,6 +376,22 @@ class Agent:
             devices=int(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8)).sum()),
             allowed_w=round(made.allowed_w),
         )
+
+    async def _announce(self, made: Round, tick: Tick) -> None:
+        """The price of this round, for devices that can follow one; the frames say the same, so nothing hangs on it."""
+        engaged, plan = self.control.engaged, tick.plan
+        if plan is None or plan.following is None or engaged is None:
+            return
+        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=plan.mode.size).astype(np.bool_)
+        told = bulletins(
+            self.seen.fleet, plan.following, sent & (plan.mode == Mode.SETPOINT), engaged.baseline_w,
+            self.seen.measured_at(), fleet_sha256=self._settings.fleet_sha256, event_id=made.event_id,
+            event_version=made.event_version, sequence=made.sequence, issued_at=made.made_at, ends_at=made.ends_at,
+        )  # fmt: skip
+        try:
+            await self._gateways.announce(told)
+        except (DeviceError, LocalProtocolError) as error:
+            self._journal("price not told", event_id=made.event_id, sequence=made.sequence, error=str(error))
 
     async def _keep(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
         for notice in self._noted:

@@ -14,6 +14,7 @@ from openadr_ven.application.asking import Ask
 from openadr_ven.application.parts import PlanPart
 from openadr_ven.application.turns import Turns
 from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.bulletin import FOLLOWED, Following
 from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.cell import Sight
 from openadr_ven.dispatch.cutting import levels_within
@@ -68,6 +69,8 @@ class Books:
     withheld: Mask
     burden: Floats
     floor: Floor
+    tells_prices: bool = False
+    """Whether devices may follow a price themselves: then plans say what they follow."""
     _whole: dict[tuple[Direction, str], Market] = field(default_factory=dict)
     """The markets of all of the fleet, before anything is planned."""
 
@@ -112,7 +115,7 @@ class Books:
         in_turn_w = None if turns is None else turns.relief_w(now)
         held = mode == (Mode.SHED if relieves else Mode.LOAD_UP)
 
-        def plan(among: Mask | None, target_w: float, asked_w: float, beside_w: Floats | None = None) -> Plan:
+        def plan_part(among: Mask | None, target_w: float, asked_w: float, beside_w: Floats | None = None) -> Plan:
             planned_w = None if beside_w is None or not beside_w.any() else np.maximum(way * beside_w, 0.0)
             taken = [watts for watts in (leased_w, planned_w) if watts is not None and watts.any()]
             quota_w = self._quota_w(planned_w)
@@ -120,12 +123,20 @@ class Books:
                 among, way, self.policy, beside_w=sum(taken[1:], taken[0]) if taken else None, quota_w=quota_w,
                 held=held, in_turn_w=in_turn_w,
             )  # fmt: skip
-            return plan_over(
+            plan = plan_over(
                 market, self.fleet, self.engaged.baseline_w, target_w, direction=way, uniform=self.engaged.uniform,
                 asked_w=asked_w, has_held=True, has_turns=in_turn_w is not None,
             )  # fmt: skip
+            if among is not None or not self.tells_prices or self.policy not in FOLLOWED:
+                return plan
+            holds, surcharge = market.following(self.floor.parts)
+            following = Following(
+                price=plan.price, direction=way, policy=self.policy, outlook=_steady(self.outlook), holds=holds,
+                surcharge=surcharge,
+            )  # fmt: skip
+            return replace(plan, following=following)
 
-        return plan
+        return plan_part
 
     def _market(
         self,

@@ -70,6 +70,7 @@ class ControlSettings:
     fleet_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names that a utility has for some of it: by the fleet's own names for these devices."""
     opt_rules: OptRules = field(default_factory=OptRules)
+    tells_prices: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -236,7 +237,8 @@ class Control:
                 taken_at = now
                 if not self._seen.has_measured_before(taken_at):
                     return None
-            baseline_w = self._seen.meter_before(taken_at)
+            # To the precision that is stored, and told: who goes on with it after a restart goes on with the same.
+            baseline_w = self._seen.meter_before(taken_at).astype(np.float32).astype(np.float64)
         engaged = self._engagement(ask.held, baseline_w, taken_at)
         if (kept := self._kept_for(ask)) is not None:
             turns = self._turns_of(ask.held, kept)
@@ -396,6 +398,7 @@ class Control:
             withheld=bound.withheld,
             burden=self.owners.burden(),
             floor=self._floor,
+            tells_prices=self._settings.tells_prices,
         )
 
     def _leased_w(self, way: Direction, bound: Bound, now: datetime) -> Floats:

@@ -88,6 +88,11 @@ class Observation:
         self.sequence[rows[newest]] = frame.command_sequence
         return "" if plausible.all() else "implausible power" if ours.all() else "slots of no device of ours"
 
+    def measured_at(self) -> dict[str, datetime]:
+        """By gateway, the newest sample that is in the columns."""
+        until = zip(self.fleet.gateway_names, self.measured_until_s.tolist(), strict=True)
+        return {name: datetime.fromtimestamp(second, UTC) for name, second in until if second > 0.0}
+
     def quarantined(self, now_s: float) -> Mask:
         """Devices that told of more power than they have, lately (security T07): no command is planned on them."""
         return self._quarantined_until_s > now_s

@@ -94,6 +94,7 @@ def merged(plans: Sequence[Plan]) -> Plan:
     causes = {cause for one in plans for cause in one.shortfall_by_cause}
     return replace(
         first,
+        following=None,
         relief_w=relief_w,
         mode=mode,
         setpoint_w=setpoint_w,

@@ -1,12 +1,13 @@
 """What the agent needs of the world: a store, and gateways to devices."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest, StatusReading
+from openadr_ven.dispatch.bulletin import Bulletin
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
@@ -149,6 +150,9 @@ class Gateways(Protocol):
 
     async def send(self, frames: Sequence[CommandFrame]) -> None:
         """Hand over; a DeviceError says that some could not be, and repeating is safe."""
+
+    async def announce(self, bulletins: Iterable[Bulletin]) -> None:
+        """Tell feeders a price, in place of what they were told before; a DeviceError says that not all could be."""
 
     def receive(self) -> AsyncIterator[Report]:
         """What gateways say, as it comes; what a broker kept for us while we were away comes first."""

@@ -42,6 +42,7 @@ from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
 from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
+from openadr_ven.bootstrap.price_keys import signing_key
 from openadr_ven.bootstrap.sep2 import speak_sep2
 from openadr_ven.bootstrap.sep2_devices import device_meters
 from openadr_ven.bootstrap.shard import engine_address
@@ -202,9 +203,11 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         record = await unit.session_record(UPSTREAM)
     speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice, meters=meters)
     parts.push_async_callback(speaking.close)
-    gateways = MqttGateways(_broker(settings), rng=dice, settle_by_caller=True)
+    gateways = MqttGateways(
+        _broker(settings), rng=dice, settle_by_caller=True, price_key=signing_key(settings.gateways.price_key)
+    )
     agent = Agent(
-        settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference)),
+        settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference), fleet_sha256=kept.sha256),
         store=store,
         gateways=gateways,
         ledger=CommandLedger(settings.agent.ledger, fleet, fleet_sha256=kept.sha256),
@@ -297,6 +300,7 @@ def _control_settings(settings: Settings, envelope: Envelope) -> ControlSettings
         fleet_name=settings.fleet.name,
         fleet_names=settings.fleet.names,
         fleet_groups=settings.fleet.groups,
+        tells_prices=settings.gateways.price_key is not None,
         opt_rules=OptRules(default=settings.opts.default, precedence=settings.opts.precedence),
     )
 

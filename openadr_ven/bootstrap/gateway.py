@@ -15,6 +15,7 @@ from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.garbage import keep_what_is_there
 from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_ven.adapters.fleet_source import open_fleet
+from openadr_ven.bootstrap.price_keys import verifying_key
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.cloud.api import Api, Credentials, Pause
 from openadr_ven.gateways.cloud.driver import VendorCloud
@@ -22,7 +23,9 @@ from openadr_ven.gateways.cloud.mapping import ReadTemplate, RequestTemplate
 from openadr_ven.gateways.cloud.pace import Pace
 from openadr_ven.gateways.edge.core import Edge
 from openadr_ven.gateways.edge.driver import Driver
+from openadr_ven.gateways.edge.follower import Follower
 from openadr_ven.gateways.edge.link import GatewayLink
+from openadr_ven.gateways.edge.prices import PriceEar
 from openadr_ven.gateways.edge.run import RunningEdge
 from openadr_ven.gateways.mqtt import BrokerAddress
 from openadr_ven.gateways.ocpp.central import CentralSystem, StationAccess
@@ -63,13 +66,18 @@ async def run(settings: GatewaySettings, *, stopped: asyncio.Event | None = None
 def build(settings: GatewaySettings, now: Now) -> tuple[RunningEdge, GatewayLink]:
     """Every part, connected."""
     driver, devices = _driver(settings, now)
-    edge = Edge(open_fleet(settings.fleet).fleet, settings.gateway, driver.traits)
+    kept = open_fleet(settings.fleet)
+    edge = Edge(kept.fleet, settings.gateway, driver.traits)
     if strangers := devices - edge.device_ids:
         raise ConfigError(f"the fleet has no {min(strangers)!r} behind {settings.gateway}")
     running = RunningEdge(edge, driver, record=settings.record, now=now)
     dice = random.Random()  # noqa: S311  (jitter of retries)
+    prices = None
+    if settings.broker.price_key is not None:
+        follower = Follower(kept.fleet, settings.gateway, fleet_sha256=kept.sha256)
+        prices = PriceEar(follower, verifying_key(settings.broker.price_key), fleet_name=settings.fleet_name, now=now)
     return running, GatewayLink(
-        _broker(settings), settings.gateway, on_command=running.command, status=running.status, rng=dice
+        _broker(settings), settings.gateway, on_command=running.command, status=running.status, rng=dice, prices=prices
     )
 
 

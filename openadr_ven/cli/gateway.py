@@ -22,6 +22,7 @@ record = "depot-1.npz"        # what devices were told, for after a restart
 host = "127.0.0.1"
 port = 1883
 # trust = "broker-ca.pem"     # with it the broker is spoken to over TLS
+# price_key = "price.pub"     # follow the price of its feeders: openssl pkey -in price.key -pubout -out price.pub
 # username = "depot-1"
 # password = "…"
 """

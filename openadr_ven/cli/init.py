@@ -49,6 +49,7 @@ file = "fleet.store"                  # a folder of versions, or one .csv or .pa
 host = "127.0.0.1"
 port = 1883
 client_id = "openadr-ven"             # keep it: the broker keeps our messages under this name
+# price_key = "price.key"             # tell feeders the price too: openssl genpkey -algorithm ed25519 -out price.key
 # trust = "broker-ca.pem"             # TLS, with the authority that signed the broker's certificate
 
 [agent]

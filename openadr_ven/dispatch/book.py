@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openadr_ven.dispatch.caps import Level, capped
+from openadr_ven.dispatch.caps import Level, capped_by
 from openadr_ven.dispatch.clear import Offers, SupplyCurve, price_range, relief_at, supply_curve
 from openadr_ven.dispatch.policy import Occasion, Policy, endurance
 from openadr_ven.dispatch.quota import Quotas
@@ -52,6 +52,8 @@ class Book:
     offers: Offers
     """Within the network's limits."""
     levels: tuple[Level, ...]
+    node_prices: tuple[Floats, ...]
+    """By level, where each node stops following."""
     giving: Giving
     usable: Mask
     """Within reach, and allowed by its owner."""
@@ -103,7 +105,7 @@ def offer_book(
     reached_w = float(could.relief_w.sum(where=reached))
     usable = reached if withheld is None else reached & ~withheld
     can = only(could, usable)
-    held = capped(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
+    held, node_prices = capped_by(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
     giving = Giving.among(np.flatnonzero(can.relief_w > 0.0), fleet, held, levels)
     whole = np.flatnonzero(giving.whole)
     most_w = relief_at(giving.offers, np.inf)
@@ -113,6 +115,7 @@ def offer_book(
         direction=direction,
         offers=held,
         levels=levels,
+        node_prices=node_prices,
         giving=giving,
         usable=usable,
         can=can,

@@ -46,11 +46,18 @@ class Level:
 
 def capped(offers: Offers, levels: Sequence[Level]) -> Offers:
     """The same offers, each held by every node above it."""
+    return capped_by(offers, levels)[0]
+
+
+def capped_by(offers: Offers, levels: Sequence[Level]) -> tuple[Offers, tuple[Floats, ...]]:
+    """Likewise, and by level the prices at which its nodes stop following; infinite where they never do."""
+    found = []
     for level in levels:
         prices = node_caps(offers, level)
+        found.append(prices)
         if np.isfinite(prices).any():
             offers = replace(offers, cap=np.minimum(offers.cap, np.repeat(prices, level.lengths(offers.cost.size))))
-    return offers
+    return offers, tuple(found)
 
 
 def node_caps(offers: Offers, level: Level) -> Floats:

@@ -1,12 +1,13 @@
 """A lot: offers of one cell that are cleared together, within its network's limits."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
-from openadr_ven.dispatch.caps import Level, capped
+from openadr_ven.dispatch.caps import Level, capped_by
 from openadr_ven.dispatch.clear import Offers, price_range, relief_at, response_at, saturation_price
 from openadr_ven.dispatch.quota import Quotas
 from openadr_ven.fleet.columns import Floats, Rows
@@ -23,23 +24,39 @@ class Lot:
     """Held by the network, surcharges included."""
     levels: tuple[Level, ...]
     quotas: Quotas | None
+    rows: Rows
+    """Of the cell, by offer."""
     _cost: Floats
     """As it was offered."""
+    _holding: tuple[tuple[Level, Floats, Rows | None], ...]
+    """What holds the offers: nodes, the prices at which they stop following, the rows that they count (None: all)."""
     _gap: Offers | None = field(default=None)
 
     @classmethod
-    def of(cls, held: Offers, levels: tuple[Level, ...], quotas: Quotas | None) -> Self:
-        """Offers that the network holds already."""
-        return cls(offers=held, levels=levels, quotas=quotas, _cost=held.cost)
+    def of(
+        cls,
+        held: Offers,
+        levels: tuple[Level, ...],
+        quotas: Quotas | None,
+        *,
+        rows: Rows,
+        by: Sequence[tuple[Level, Floats]] = (),
+    ) -> Self:
+        """Offers that the network holds already, by these prices of nodes over all of the cell."""
+        holding = tuple((level, prices, None) for level, prices in by)
+        return cls(offers=held, levels=levels, quotas=quotas, rows=rows, _cost=held.cost, _holding=holding)
 
     @classmethod
-    def of_some(cls, offers: Offers, rows: Rows, levels: tuple[Level, ...], quotas: Quotas | None) -> Self:
-        """These rows of offers, held by what is left in the network (``levels``, over all rows) alone."""
-        left = tuple(level.among(rows) for level in levels) if rows.size else ()
-        some = offers.only(rows)
-        held = capped(Offers.of(some.cost, some.slope, some.upper_w), left)
-        mine = None if quotas is None else Quotas(vendor=quotas.vendor[rows], limit_w=quotas.limit_w)
-        return cls.of(held, left, mine)
+    def of_some(
+        cls, offers: Offers, places: Rows, levels: tuple[Level, ...], quotas: Quotas | None, *, rows: Rows
+    ) -> Self:
+        """The offers at these places, held by what is left in the network (``levels``, over all of them) alone."""
+        left = tuple(level.among(places) for level in levels) if places.size else ()
+        some = offers.only(places)
+        mine = None if quotas is None else Quotas(vendor=quotas.vendor[places], limit_w=quotas.limit_w)
+        lot = cls.of(some, left, mine, rows=rows[places])
+        lot.hold(Offers.of(some.cost, some.slope, some.upper_w))
+        return lot
 
     def prices(self) -> tuple[float, float]:
         """From where nobody gives anything to where all give what they can."""
@@ -53,9 +70,27 @@ class Lot:
 
     def charge(self, surcharge: Floats) -> tuple[float, float]:
         vendor = self._quotas.vendor
-        charged = Offers.of(self._cost + surcharge[vendor], self.offers.slope, self.offers.upper_w)
-        self.offers = capped(charged, self.levels)
+        self.hold(Offers.of(self._cost + surcharge[vendor], self.offers.slope, self.offers.upper_w))
         return self.prices()
+
+    def hold(self, free: Offers) -> None:
+        """These offers instead, as far as the network lets them."""
+        self.offers, prices = capped_by(free, self.levels)
+        self._holding = tuple(
+            (level, one, self.rows) for level, one in zip(self.levels, prices, strict=True)
+        )  # fmt: skip
+
+    def holds(self, size: int) -> Floats:
+        """What holds the offers of a cell of so many rows: first row, row behind the last, and price; in a row each."""
+        found = [np.zeros((0, 3))]
+        for level, prices, rows in self._holding:
+            held = np.flatnonzero(np.isfinite(prices))
+            first = level.starts[held]
+            last = first + level.lengths(size if rows is None else rows.size)[held] - 1
+            if rows is not None:
+                first, last = rows[first], rows[last]
+            found.append(np.column_stack((first, last + 1, prices[held])))
+        return np.concatenate(found)
 
     def by_vendor(self, price: float) -> Floats:
         return self._quotas.sums(self.relief_w(price))

@@ -46,6 +46,7 @@ class Market:
         """The most that the fleet could give, within every limit."""
         self._prices = _widest([one[4:6] for one in opened])
         self._curve: SupplyCurve | None = None
+        self._surcharge = np.zeros(0)
 
     def worth_w(self, price: float) -> float:
         """What the fleet gives at a price that somebody sets; quotas, which hold a plan, do not count."""
@@ -85,6 +86,15 @@ class Market:
             if max(one.size for one in found) < PIECE:
                 break
         return np.concatenate([one for mine in pieces for one in mine]) if size else np.zeros(0)
+
+    def following(self, parts: Sequence[slice]) -> tuple[Floats, Floats]:
+        """What settled devices follow besides the price: what holds them (``Lot.holds``, by row of the fleet whose
+        cells are ``parts``), and surcharges by vendor, if there are any.
+        """
+        holds = [one.reshape(-1, 3).copy() for one in self._all(Question.HOLDS)]
+        for part, one in zip(parts, holds, strict=True):
+            one[:, :2] += part.start
+        return np.concatenate(holds), self._surcharge
 
     # -- whole devices -----------------------------------------------------------------
 
@@ -132,6 +142,7 @@ class Market:
     def _cleared(
         self, target_w: float, prices: tuple[float, float], quota_w: Floats | None, *, curve: SupplyCurve | None = None
     ) -> float:
+        self._surcharge = np.zeros(0)
         price = clear_by(self.respond, target_w, prices, curve=curve)
         if quota_w is not None and exceeded(self.by_vendor(price), quota_w):
             return clear_within(self, quota_w, target_w)
@@ -153,6 +164,7 @@ class Market:
         return total_w, slope
 
     def charge(self, surcharge: Floats) -> tuple[float, float]:
+        self._surcharge = surcharge.copy()
         return _widest(self._ask(Question.CHARGE, [surcharge] * self._cells))
 
     def by_vendor(self, price: float) -> Floats:

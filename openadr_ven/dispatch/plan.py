@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openadr_ven.dispatch.book import Book, offer_book
+from openadr_ven.dispatch.bulletin import Following
 from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.market import Market, asked_of
 from openadr_ven.dispatch.policy import Policy, endurance
@@ -54,6 +55,8 @@ class Plan:
     """The most that could have been planned in this direction, within the network's limits; never negative."""
     shortfall_w: float
     shortfall_by_cause: Mapping[Cause, float]
+    following: Following | None = None
+    """What devices that know their own offers follow, where that was asked for."""
 
 
 def plan_round(

@@ -52,6 +52,8 @@ class Question(StrEnum):
     """The others, beside the whole ones, become the lot → the range of prices."""
     SETTLE = "settle"
     """A price → watts, with what is taken whole."""
+    HOLDS = "holds"
+    """→ what holds the lot in the network, as ``Lot.holds`` has it."""
     RELIEF = "relief"
     """Two rows of the cell → what was settled, from the one up to the other."""
 
@@ -85,6 +87,7 @@ class Seller:
             Question.WHOLE: self._whole,
             Question.REST: self._rest,
             Question.SETTLE: self._settle,
+            Question.HOLDS: lambda _: self._lot.holds(self._fleet.size).ravel(),
             Question.RELIEF: self._relief,
         }
         self._share = np.zeros(book.by_size.size)
@@ -104,7 +107,8 @@ class Seller:
     def _all(self, _numbers: Floats) -> tuple[float, float]:
         giving = self._book.giving
         self._take(giving, np.zeros(giving.rows.size))
-        self._lot = Lot.of(giving.offers, giving.levels, giving.quotas)
+        by = list(zip(self._book.levels, self._book.node_prices, strict=True))
+        self._lot = Lot.of(giving.offers, giving.levels, giving.quotas, rows=giving.rows, by=by)
         self._followers: Rows | slice = slice(None)
         return self._lot.prices()
 
@@ -177,7 +181,7 @@ class Seller:
         some = self._some
         self._followers = np.flatnonzero(~some.whole)
         left = tuple(level.beside(self._whole_w) for level in some.levels)
-        self._lot = Lot.of_some(some.offers, self._followers, left, some.quotas)
+        self._lot = Lot.of_some(some.offers, self._followers, left, some.quotas, rows=some.rows)
         return self._lot.prices()
 
     def _charge(self, surcharge: Floats) -> tuple[float, float]:

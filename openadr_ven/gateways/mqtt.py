@@ -7,7 +7,7 @@ what gateways send while the agent is dead, or dies with, comes again when it is
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 
 import aiomqtt
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from openadr_core.errors import MalformedMessage, RemoteProtocolError, Unreachable
 from openadr_core.limits import BROKER_RETRY_MAX_S, RETRY_FIRST_S, RETRY_JITTER
+from openadr_ven.dispatch.bulletin import Bulletin
+from openadr_ven.gateways.bulletin import price_topic, write
 from openadr_ven.gateways.codec import decode, encode
 from openadr_ven.gateways.contract import (
     CHANNEL_OF,
@@ -105,8 +108,16 @@ class Connection(aiomqtt.Client):
 class MqttGateways:
     """The gateways of a fleet, behind a broker."""
 
-    def __init__(self, address: BrokerAddress, *, rng: random.Random, settle_by_caller: bool = False) -> None:
-        """With ``settle_by_caller``, reports stay with the broker until ``settle`` is called."""
+    def __init__(
+        self,
+        address: BrokerAddress,
+        *,
+        rng: random.Random,
+        settle_by_caller: bool = False,
+        price_key: Ed25519PrivateKey | None = None,
+    ) -> None:
+        """With ``settle_by_caller``, reports stay with the broker until ``settle`` is called; ``price_key`` signs."""
+        self._price_key = price_key
         self._address = address
         self._rng = rng
         self._settle_by_caller = settle_by_caller
@@ -133,6 +144,13 @@ class MqttGateways:
             await (await self._opened()).publish(messages)
         except Unreachable as error:
             raise Unreachable(f"of {len(frames)} frames not all were handed over: {error}") from error
+
+    async def announce(self, bulletins: Iterable[Bulletin]) -> None:
+        """Tell feeders a price, which the broker keeps for whoever comes later; Unreachable unless it has taken all."""
+        key, fleet = self._price_key, self._address.fleet
+        if key is not None:
+            told = ((price_topic(fleet, one.feeder), write(one, key)) for one in bulletins)
+            await (await self._opened()).publish(told, retain=True)
 
     async def _opened(self) -> Pipe:
         """A connection of its own for commands: who they are for, and what of them is told, hangs on no session."""

@@ -70,10 +70,10 @@ def connect(client_id: str, *, keepalive_s: int, username: str | None = None, pa
     )
 
 
-def publish(topic: str, payload: bytes, *, packet_id: int = 0) -> bytes:
+def publish(topic: str, payload: bytes, *, packet_id: int = 0, retain: bool = False) -> bytes:
     """PUBLISH (3.3): QoS 1 with a packet id, else QoS 0."""
     if packet_id:
-        return _packet(Kind.PUBLISH, 0x02, _text(topic) + SHORT.pack(packet_id) + payload)
+        return _packet(Kind.PUBLISH, 0x02 | (RETAIN if retain else 0), _text(topic) + SHORT.pack(packet_id) + payload)
     return _packet(Kind.PUBLISH, 0, _text(topic) + payload)
 
 

@@ -92,7 +92,7 @@ class Pipe(asyncio.Protocol):
         self._flush()
         self._end("closed")
 
-    async def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+    async def publish(self, messages: Iterable[tuple[str, bytes]], *, retain: bool = False) -> int:
         """Topics and payloads at QoS 1; how many there were, once the broker has acknowledged every one.
 
         Unreachable tells how many it has. Several may publish at a time.
@@ -102,7 +102,7 @@ class Pipe(asyncio.Protocol):
             for topic, payload in messages:
                 number, answer = await self._numbered()
                 sent.append(answer)
-                self._write(packets.publish(topic, payload, packet_id=number))
+                self._write(packets.publish(topic, payload, packet_id=number, retain=retain))
             for one in sent:
                 await one
         except Unreachable as error:

@@ -46,6 +46,8 @@ class BrokerSettings(Table):
     """The authority that signed its certificate; None: no TLS, which is for this machine only."""
     username: str = ""
     password: str = ""
+    price_key: Path | None = None
+    """The agent's public key (Ed25519, PEM): with it devices follow the price that their feeder is told."""
 
 
 class StationSettings(Table):
@@ -349,7 +351,7 @@ def load(path: Path) -> GatewaySettings:
         update={
             "fleet": folder / settings.fleet,
             "record": folder / settings.record,
-            "broker": _with_files(settings.broker, "broker", folder, "trust"),
+            "broker": _with_files(settings.broker, "broker", folder, "trust", "price_key"),
             "cloud": cloud,
             "topics": topics and _with_files(topics, "topics", folder, "trust"),
             "sep2": sep2 and _with_sep2_files(sep2, folder),

@@ -14,12 +14,12 @@ import structlog
 from numpy.typing import NDArray
 
 from openadr_core.errors import MalformedMessage
-from openadr_ven.adapters.shards.wire import Said, decode, encode
 from openadr_ven.dispatch.cell import Cell, Sight, is_same
 from openadr_ven.dispatch.cutting import cells_of
 from openadr_ven.dispatch.market import Ask
 from openadr_ven.dispatch.seller import Question, Seller
 from openadr_ven.fleet.columns import Fleet, Floats, over
+from openadr_ven.fleet.wire import Said, decode, encode
 
 PIECE = 1 << 16
 """Elements of an array in one message: half a megabyte, and engines carry one."""

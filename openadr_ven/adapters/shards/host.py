@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openadr_core.errors import MalformedMessage
-from openadr_ven.adapters.shards.wire import Said, decode, encode
 from openadr_ven.dispatch.cell import Cell, Sight
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.dispatch.seller import Question, Seller
 from openadr_ven.fleet.columns import Direction, Fleet
 from openadr_ven.fleet.model import Outlook
+from openadr_ven.fleet.wire import Said, decode, encode
 
 MARKETS_MAX = 3
 """Of a cell at a time: an event's plan, and what its prices are worth either way."""

@@ -12,7 +12,17 @@ import structlog
 
 from openadr_core.errors import RemoteProtocolError
 from openadr_ven.gateways.codec import decode, encode
-from openadr_ven.gateways.contract import CHANNEL_OF, Channel, CommandFrame, GatewayState, Report, StatusFrame, topic_of
+from openadr_ven.gateways.contract import (
+    CHANNEL_OF,
+    Channel,
+    CommandFrame,
+    Frame,
+    GatewayState,
+    Report,
+    StatusFrame,
+    topic_of,
+)
+from openadr_ven.gateways.edge.prices import PriceEar
 from openadr_ven.gateways.mqtt import QOS, BrokerAddress, Connection, retry_pause_s
 
 OUTBOX_MAX = 3_600
@@ -35,7 +45,10 @@ class GatewayLink:
         on_command: Callable[[CommandFrame], Sequence[Report]],
         status: Callable[[GatewayState], StatusFrame],
         rng: random.Random,
+        prices: PriceEar | None = None,
     ) -> None:
+        """With ``prices``, these devices also follow what their feeders are told."""
+        self._prices = prices
         self._address = replace(address, client_id=f"{address.fleet}-{gateway}")
         self._gateway = gateway
         self._on_command = on_command
@@ -47,6 +60,8 @@ class GatewayLink:
     def post(self, report: Report) -> None:
         """Send when possible, in order; never waits."""
         self._outbox.append(report)
+        if self._prices is not None:
+            self._prices.told(report)
         self._posted.set()
 
     async def run(self) -> None:
@@ -69,7 +84,9 @@ class GatewayLink:
             await asyncio.sleep(retry_pause_s(failures, self._rng))
 
     async def _serve(self, connection: Connection) -> None:
-        await connection.subscribe(self._topic(Channel.COMMAND), QOS)
+        topics = [] if self._prices is None else sorted(self._prices.topics)
+        # Prices at QoS 0: one that is lost is in the frame all the same, and brokers bound what may wait at QoS 1.
+        await connection.subscribe([(self._topic(Channel.COMMAND), QOS), *((topic, 0) for topic in topics)])
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._say_online(connection))
@@ -92,7 +109,7 @@ class GatewayLink:
     async def _take_commands(self, connection: Connection) -> None:
         async for message in connection.messages:
             try:
-                frame = decode(message.payload) if isinstance(message.payload, bytes) else None
+                frame = self._read(message.topic.value, message.payload)
             except RemoteProtocolError as error:
                 log.warning("frame dropped", gateway=self._gateway, error=str(error))
                 frame = None
@@ -100,7 +117,15 @@ class GatewayLink:
                 for report in self._on_command(frame):
                     self.post(report)
             # Only now: a gateway that dies in between is sent the command again, and knows it by its id.
-            connection.settle(message.mid)
+            if message.qos:
+                connection.settle(message.mid)
+
+    def _read(self, topic: str, payload: object) -> Frame | None:
+        if not isinstance(payload, bytes):
+            return None
+        if self._prices is not None and topic in self._prices.topics:
+            return self._prices.heard(payload)
+        return decode(payload)
 
     async def _send_reports(self, connection: Connection) -> None:
         while True:

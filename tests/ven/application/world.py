@@ -6,7 +6,7 @@ thrown away memory: the next agent has the store, what the broker kept, and noth
 
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from openadr_ven.application.observation import Observation
 from openadr_ven.application.report_offers import offers_of, resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
+from openadr_ven.dispatch.bulletin import Bulletin
 from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import Round
@@ -72,6 +73,7 @@ class Broker:
     unheard: deque[Report] = field(default_factory=deque)
     unsettled: deque[Report] = field(default_factory=deque)
     receipts: list[Receipt] = field(default_factory=list)
+    bulletins: list[Bulletin] = field(default_factory=list)
     down: bool = False
     brought: int = 0
 
@@ -83,6 +85,9 @@ class Broker:
             if receipt is not None:
                 self.receipts.append(receipt)
                 self.unheard.extend(receipt.acks)
+
+    async def announce(self, bulletins: Iterable[Bulletin]) -> None:
+        self.bulletins.extend(bulletins)
 
     def receive(self) -> AsyncIterator[Report]:
         raise NotImplementedError("the world hands reports over itself")
@@ -164,6 +169,7 @@ class World:
         self.journal: list[str] = []
         self.envelope = ENVELOPE
         self.session_settings = SETTINGS
+        self.tells_prices = False
         self.reference: dict[str, float] = {}
         """What a kWh usually costs, by market context."""
         self.agent: Agent | None = None
@@ -187,7 +193,11 @@ class World:
         seen = Observation(self.fleet, baseline_s=10, started_s=self.now.timestamp())
         control = Control(
             settings=ControlSettings(
-                envelope=self.envelope, lease=LEASE, renew=timedelta(seconds=10), reference=self.reference
+                envelope=self.envelope,
+                lease=LEASE,
+                renew=timedelta(seconds=10),
+                reference=self.reference,
+                tells_prices=self.tells_prices,
             ),
             seen=seen,
             commands=Commands(self.fleet),

@@ -48,7 +48,7 @@ def test_no_cheaper_dispatch_exists_with_quotas_across_the_tree(first: int) -> N
         limit_w[3] = np.inf
         quotas = Quotas(vendor=vendor, limit_w=limit_w)
         target_w = rng.uniform(0.2, 0.95) * float(np.minimum(quotas.sums(most_w), quotas.limit_w).sum())
-        lot = Lot.of(held, tuple(levels), quotas)
+        lot = Lot.of(held, tuple(levels), quotas, rows=np.arange(50))
         relief_w = lot.relief_w(clear_within(lot, limit_w, target_w))
         by_vendor = (vendor[None, :] == np.arange(4)[:, None]).astype(np.float64)
         rows = np.vstack([*(rows_below(level, 50) for level in levels), by_vendor])

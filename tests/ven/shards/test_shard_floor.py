@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from openadr_core.errors import MalformedMessage
 from openadr_ven.adapters.shards.floor import Exchange, ShardFloor
 from openadr_ven.adapters.shards.host import ShardHost
-from openadr_ven.adapters.shards.wire import LENGTH, Said, decode, encode
 from openadr_ven.application.books import Floor
 from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope, GuardState, admit
@@ -21,6 +20,7 @@ from openadr_ven.dispatch.market import Market
 from openadr_ven.dispatch.plan import Plan, plan_over
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.fleet.columns import Direction, FleetState, Mode
+from openadr_ven.fleet.wire import LENGTH, Said, decode, encode
 from tests.ven.dispatch.several import a_fleet, evening, sights_of
 
 FLEET = a_fleet(2_000, quota_w=3e5)

@@ -1,4 +1,4 @@
-"""What the agent and a shard say to each other, as bytes: a few named values, then arrays.
+"""Named values and columns as bytes: what the agent and its shards say to each other, and what it tells of a price.
 
     4 bytes   length of the head, little-endian
     head      JSON: the values, and of each array its name, type and length
@@ -57,4 +57,4 @@ def decode(data: bytes) -> Said:
             raise MalformedMessage("longer than its head says")
         return Said(values=head["values"], arrays=arrays)
     except (struct.error, ValueError, KeyError, TypeError, RecursionError) as problem:
-        raise MalformedMessage(f"no message between an agent and its shards: {problem}") from None
+        raise MalformedMessage(f"no message of values and columns: {problem}") from None

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from openadr_ven.domain.enrolled import Enrolled
 from openadr_ven.domain.held import Batch
 from openadr_ven.domain.records import from_record
 from openadr_ven.protocols.oadr3 import Memory, Oadr3Session, Oadr3Settings
+from openadr_ven.protocols.oadr3.bids import Bid, Bids
 from openadr_vtn.adapters.sql.migrate import migrate
 from tests.vtn.oadr3.table import Table, laid_table
 from tests.vtn.operator.desk_bench import SECRET, relief_event
@@ -338,6 +339,41 @@ async def test_what_the_fleet_could_be_asked_for_and_how_its_storage_stands_are_
         told[value["type"]] = value["values"]
         assert quality["values"] == ["OK"]
     assert told == {name: [pytest.approx(value)] for name, value in expected.items()}
+
+
+@pytest.mark.openadr3("R7.12", "R8.5")
+async def test_a_bid_is_renewed_in_its_place_also_when_the_answer_is_lost(table: Table, ven: VenEnd) -> None:
+    settings = replace(ven.settings, bids=Bids(imports=Bid(power_w=40_000.0, fee_max=0.3)))
+    ven.session = Oadr3Session(settings=settings, dice=random.Random(1), now=ven.now)
+
+    def offering(kw: float) -> dict[str, Any]:
+        offered = [{"type": "IMPORT_CAPACITY_AVAILABLE", "values": [kw]}]
+        return {
+            "intervals": [{"id": 3, "payloads": offered}],
+            "reportDescriptors": [{"payloadType": "IMPORT_RESERVATION_CAPACITY"}],
+        }
+
+    async def bid() -> tuple[str, list[float]]:
+        (report,) = [one for one in await table.bl.read("reports") if "RESERVATION" in one["reportName"]]
+        return report["id"], report["resources"][0]["intervals"][0]["payloads"][0]["values"]
+
+    program = await table.desk.create_program()
+    event_id = await event_of(table, program=program, **offering(25))
+    await ven.run()
+    report_id, first = await bid()
+    ven.lose = lambda request: request.method == "PUT"
+    body = relief_event(program, **offering(30))
+    table.desk.clock.advance(1)
+    put = await table.desk.http.put(f"/openadr3/3.1.0/events/{event_id}", json=body)
+    assert put.status_code == 200, put.text
+    await ven.later(10)
+    ven.lose = lambda _: False
+    await ven.later(20)
+    assert (first, await bid()) == ([25.0], (report_id, [30.0]))
+    puts = [asked for asked in ven.asked if asked.startswith("PUT")]
+    assert len(puts) == 2, "sent again, as its answer was lost, and then no more"
+    await ven.later(20)
+    assert [asked for asked in ven.asked if asked.startswith("PUT")] == puts
 
 
 async def test_who_leaves_lets_go_and_stays_away(table: Table, ven: VenEnd) -> None:

@@ -14,8 +14,10 @@ import numpy as np
 from openadr_ven.dispatch.clear import solve_price
 from openadr_ven.fleet.columns import Codes, Floats
 
-TURNS_MAX = 1_000
-"""Most are settled after a dozen; where quotas and transformers compete for the same devices it can take hundreds."""
+TURNS_MAX = 300
+"""Most are settled after a dozen; where quotas and transformers compete for the same devices it can take a hundred, and
+with costs in steps (``merit``) for ever."""
+HALVINGS = 60
 SETTLED = 1e-7
 """Relative: a quota that is exceeded by less is kept."""
 
@@ -64,7 +66,7 @@ def clear_within(sale: Sale, limit_w: Floats, target_w: float) -> float:
     If the target is out of reach, everybody gives all that the limits let through at the highest price that means
     anything.
     """
-    surcharge, price = np.zeros(limit_w.size), 0.0
+    surcharge = np.zeros(limit_w.size)
     # Beyond the highest price of all everybody without a surcharge gives all: to go on would only raise surcharges.
     _, highest = sale.charge(surcharge)
     for _ in range(TURNS_MAX):
@@ -75,8 +77,17 @@ def clear_within(sale: Sale, limit_w: Floats, target_w: float) -> float:
         under = (surcharge > 0.0) & (given_w < limit_w * (1.0 - SETTLED))
         moving = np.flatnonzero(over | under)
         if moving.size == 0:
-            break
+            return price
         for vendor in moving.tolist():
             more = -solve_price(sale.gap_respond, float(limit_w[vendor]), *sale.gap(vendor, price))
             surcharge[vendor] = max(surcharge[vendor] + more, 0.0)
-    return price
+    low, high = sale.charge(surcharge)
+    return _kept(sale, limit_w, low, solve_price(sale.respond, target_w, low, min(high, highest)))
+
+
+def _kept(sale: Sale, limit_w: Floats, low: float, high: float) -> float:
+    """The highest of these prices at which no quota is exceeded: where turns do not settle, less is given."""
+    for _ in range(HALVINGS):
+        price = 0.5 * (low + high)
+        low, high = (low, price) if exceeded(sale.by_vendor(price), limit_w) else (price, high)
+    return low

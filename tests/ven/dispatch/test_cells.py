@@ -71,6 +71,18 @@ def test_cells_meet_one_target_within_every_limit(fraction: float, policy: str, 
         assert plan.planned_w == pytest.approx(wanted_w, rel=1e-6)
 
 
+@pytest.mark.parametrize("fraction", [0.5, 1.0])
+def test_a_quota_that_cannot_be_settled_is_kept_all_the_same(fraction: float) -> None:
+    """Costs in steps, a quota and tight transformers: the target may be missed, no limit is."""
+    fleet = a_fleet(1_000, quota_w=1e5)
+    plan = planned(fleet, fraction, size=10 * SIZE, policy="merit")
+    by_vendor = np.bincount(fleet.vendor, weights=plan.relief_w)
+    assert (by_vendor <= fleet.vendor_limit_w[: by_vendor.size] * (1.0 + 1e-6)).all()
+    assert 0.0 < plan.planned_w <= fraction * plan.available_w * (1.0 + 1e-9)
+    for level in network(fleet, evening(fleet).power_w):
+        assert (level.sums(plan.relief_w) <= level.limit_w * (1.0 + 1e-9) + 1e-6).all()
+
+
 @pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_cells_clear_as_one_fleet_would(policy: str) -> None:
     """Oracle 19, with the tree: devices that take any setpoint get what they would without cells."""

@@ -116,7 +116,10 @@ class Cells:
 
 def is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """To the bit, what is no number among them."""
-    return one is other or bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+    if one is other or one.dtype != other.dtype:
+        return one is other
+    bits = np.dtype(f"i{one.itemsize}")
+    return bool(np.array_equal(one.view(bits), other.view(bits)))
 
 
 def _book(fleet: Fleet, sight: Sight) -> Book:

@@ -7,6 +7,7 @@ import click
 from conformance.commands.openadr3_ven import run_openadr3_ven
 from conformance.commands.openadr3_vtn import run_openadr3_vtn
 from conformance.commands.reporting import EXIT_SURPRISED
+from conformance.commands.sep2_client import run_sep2_client
 from conformance.commands.sep2_server import run_sep2_server
 from conformance.commands.ven import run_ven
 from conformance.commands.vtn import run_vtn
@@ -43,6 +44,7 @@ run.add_command(run_vtn, "openadr20b-vtn")
 run.add_command(run_ven, "openadr20b-ven")
 run.add_command(run_openadr3_vtn, "openadr3-vtn")
 run.add_command(run_openadr3_ven, "openadr3-ven")
+run.add_command(run_sep2_client, "ieee2030_5-client")
 run.add_command(run_sep2_server, "ieee2030_5-server")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from conformance.api.reading import ApiStepReader
 from conformance.api.ven_reading import ApiVenStepReader
 from conformance.procedure import Procedure, Step
-from conformance.sep2.reading import Sep2StepReader
+from conformance.sep2.reading import Sep2ClientStepReader, Sep2StepReader
 from conformance.step_kinds import Message, StepReader, read_service
 from conformance.ven.reading import VenStepReader
 from conformance.vtn.reading import VtnStepReader
@@ -28,6 +28,7 @@ READERS: Mapping[str, type[StepReader]] = {
     "openadr3-vtn": ApiStepReader,
     "openadr3-ven": ApiVenStepReader,
     "server": Sep2StepReader,
+    "client": Sep2ClientStepReader,
 }
 """By the name of the suite, or else by the role of the peer under test."""
 

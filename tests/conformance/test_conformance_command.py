@@ -86,7 +86,7 @@ def test_list_tells_what_would_be_asked() -> None:
     [
         (["run", "openadr20b-vtn"], "Missing option"),
         (["run", "openadr99-vtn"], "No such command"),
-        (["list", "nothing"], "is not one of 'ieee2030_5-server', 'openadr20b-ven'"),
+        (["list", "nothing"], "is not one of 'ieee2030_5-client', 'ieee2030_5-server'"),
     ],
 )
 def test_wrong_usage_ends_with_two(arguments: list[str], told: str) -> None:

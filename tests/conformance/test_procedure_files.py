@@ -45,7 +45,7 @@ def folder_of(tmp_path: Path, procedure: str) -> Path:
 
 def test_a_suite_is_found_by_its_folder() -> None:
     assert "openadr20b-vtn" in suite_names()
-    with pytest.raises(ConfigError, match="no suite 'openadr99-vtn'; there are ieee2030_5-server, openadr20b-ven"):
+    with pytest.raises(ConfigError, match="no suite 'openadr99-vtn'; there are ieee2030_5-client, ieee2030_5-server"):
         load_suite("openadr99-vtn")
 
 

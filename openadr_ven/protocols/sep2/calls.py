@@ -120,12 +120,14 @@ def whole_list(href: str, kind: type[T], items: str) -> Script[tuple[T | None, l
     found: dict[str, Any] = {}
     page: Any = None
     joint = "&" if "?" in href else "?"
-    for start in range(0, PAGE * PAGES_MAX, PAGE):
+    start = 0
+    while start < PAGE * PAGES_MAX:
         page = yield Call(href=f"{href}{joint}s={start}&l={PAGE}", kind=kind, may_lack=True)
         if page is None:
             return None, []
         here = getattr(page, items)
         found.update({one.href or f"{start}/{place}": one for place, one in enumerate(here)})
-        if not here or start + PAGE >= page.all:
+        start += len(here)  # a server may give less than it was asked for
+        if not here or start >= page.all:
             return page, list(found.values())
     raise MalformedMessage(f"{href} has more than {PAGE * PAGES_MAX} items")

@@ -1,0 +1,106 @@
+"""Runs procedures against a client of a web API: its server's script changes, and what it asks for is waited for."""
+
+from collections.abc import Mapping
+from typing import Generic, Protocol, TypeVar
+
+from conformance.answers import SchemaFault
+from conformance.api.script import Heard, Planned, first_fitting
+from conformance.api.ven_steps import Asked, Drop, Hear, Reply, Silence, Store
+from conformance.exchanges import Exchange
+from conformance.procedure import Step
+from conformance.run import Run, Stopped
+from conformance.server.hearing import SILENT, Stage
+from conformance.ven.run import Patience
+
+
+class Script(Protocol):
+    """What the server has, and what it heard."""
+
+    @property
+    def heard(self) -> list[Heard]: ...
+
+    @property
+    def planned(self) -> list[Planned]: ...
+
+    @property
+    def exchanges(self) -> list[Exchange]: ...
+
+
+ItsScript = TypeVar("ItsScript", bound=Script)
+
+
+class HearingRun(Run, Generic[ItsScript]):
+    """One procedure at a client. What its server has is stored by each protocol in its own way."""
+
+    def __init__(
+        self,
+        script: ItsScript,
+        stage: Stage,
+        patience: Patience,
+        variables: Mapping[str, str],
+        schema_fault: SchemaFault,
+    ) -> None:
+        super().__init__(variables, schema_fault)
+        self.script = script
+        self._stage = stage
+        self._patience = patience
+        self._seen_before = len(script.exchanges)
+        self._mark = self._began = len(script.heard)
+        """From here on something is news."""
+        self._next = self._mark
+        """After what was heard last."""
+
+    def store(self, step: Store) -> None:
+        raise NotImplementedError
+
+    def drop(self, step: Drop) -> None:
+        raise NotImplementedError
+
+    def perform(self, step: Step) -> None:
+        match step:
+            case Store():
+                self.move_mark()
+                self.renew()
+                self.store(step)
+            case Drop():
+                self.move_mark()
+                self.drop(step)
+            case Reply():
+                self.move_mark()
+                self.script.planned.append(Planned(reply=step, variables=dict(self.variables), left=step.times))
+            case Hear():
+                self._hear(step)
+            case Silence():
+                self._silence(step)
+
+    def pause(self, seconds: float) -> None:
+        self._stage.wait(lambda: None, seconds)
+
+    def close(self) -> None:
+        """The server says nothing odd any more."""
+        self.script.planned.clear()
+        self.exchanges.extend(self.script.exchanges[self._seen_before :])
+
+    def move_mark(self) -> None:
+        self._mark = self._next = len(self.script.heard)
+
+    def _hear(self, step: Hear) -> None:
+        patience_s = self._patience.answer_s if self.script.heard else self._patience.connect_s
+        start = self._next if step.again else self._mark
+        found = self._heard(step.asked, start, patience_s)
+        if found is None:
+            raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
+        self._next, heard = found
+        self.last = heard.what
+        self.judge_last(step)
+
+    def _silence(self, step: Silence) -> None:
+        start = self._began if step.all_along else len(self.script.heard)
+        found = self._heard(step.asked, start, step.for_s)
+        self.last = found[1].what if found else SILENT
+        self.judge_last(step)
+
+    def _heard(self, asked: Asked, start: int, within_s: float) -> tuple[int, Heard] | None:
+        """The first such request from there on, and the place after it."""
+        heard = self.script.heard
+        return self._stage.wait(lambda: first_fitting(asked, heard, start, self.variables), within_s)

@@ -1,0 +1,75 @@
+"""``run ieee2030_5-client``: judge a client of IEEE 2030.5 that comes to the harness as to its utility's server."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from conformance.commands.reporting import READ, Reporting, reporting_options
+from conformance.loading import load_suite
+from conformance.sep2.client_run import ClientTarget, run_suite
+from conformance.sep2.script import Sep2Script
+from conformance.server.listening import Listening, host_and_port
+from conformance.server.steps import Shown
+from conformance.ven.run import Patience
+from openadr_core.errors import ConfigError
+from openadr_core.identity import peer_of
+from openadr_core.shell.tls import Chain, server_context
+
+
+@click.command()
+@click.option("--listen", default="127.0.0.1:8446", show_default=True, metavar="HOST:PORT", help="Where it comes.")
+@click.option("--certificate", required=True, type=READ, help="PEM chain of the harness as a server, leaf first.")
+@click.option("--key", required=True, type=READ, help="PEM key of --certificate.")
+@click.option("--trust", required=True, type=READ, help="PEM roots that the client's certificate must come from.")
+@click.option("--client-certificate", required=True, type=READ, help="The client's own, PEM: its LFDI follows from it.")
+@click.option("--profile", type=click.Choice(["sep2-strict", "sep2-compat"]), default="sep2-strict", show_default=True,
+              help="CCM-8 alone, or AES-GCM too.")  # fmt: skip
+@click.option("--pin", default="111115", show_default=True, help="The PIN that the client was told, if it was.")
+@click.option("--connect-s", default=300.0, show_default=True, help="Wait so long for the client to come.")
+@click.option("--patience-s", default=30.0, show_default=True, help="Wait so long for what it does by itself.")
+@reporting_options
+def run_sep2_client(
+    *,
+    listen: str,
+    certificate: Path,
+    key: Path,
+    trust: Path,
+    client_certificate: Path,
+    profile: Any,
+    pin: str,
+    connect_s: float,
+    patience_s: float,
+    reporting: Reporting,
+) -> None:
+    """Run the procedures that try a client of IEEE 2030.5, as CSIP and CSIP-AUS want it.
+
+    The harness is its utility's server: point the client at https://HOST:PORT/entry, its DeviceCapability, and start
+    it when the harness says so. The server's clock is ahead of everybody's. Exit status: 0 if all was as expected, 1 if
+    something was not (an expected failure that passed counts too), 2 for wrong usage.
+
+    Controls in these procedures are real to the client: run this with devices that may be switched.
+    """
+    suite = load_suite("ieee2030_5-client")
+    reporting.check(suite)
+    host, port = host_and_port(listen, option="--listen")
+    context = server_context(profile, [Chain(certificate=certificate, key=key)], [trust])
+    leaf = x509.load_pem_x509_certificate(client_certificate.read_bytes()).public_bytes(Encoding.DER)
+    patience = Patience(connect_s=connect_s, answer_s=patience_s)
+    target, script = ClientTarget(peer=peer_of(leaf), pin=pin, patience=patience), Sep2Script()
+    try:
+        stage = Listening(
+            host=host, port=port, contexts={(Shown.GOOD, False): context}, script=script, speaker="the client"
+        )
+    except OSError as fault:
+        raise ConfigError(f"--listen: {listen}: {fault.strerror or fault}") from None
+    url = f"https://{host}:{stage.port}/entry"
+    click.echo(f"Listening at {url}", err=True)
+    try:
+        status = reporting.report(suite, url, run_suite(suite, target, script, stage, only=reporting.only))
+    finally:
+        stage.close()
+    sys.exit(status)

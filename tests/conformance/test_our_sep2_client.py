@@ -1,0 +1,148 @@
+"""The harness judges this project's own client of 2030.5 from outside; and nothing that it accepts is beyond doubt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from conformance.__main__ import cli as conformance
+from conformance.answers import Sight
+from conformance.api.ven_steps import Store
+from conformance.checks import Check
+from conformance.loading import load_suite
+from conformance.outcomes import Verdict
+from conformance.procedure import Step
+from conformance.queries import rendered
+from conformance.run import run_procedures
+from conformance.schema import sep2_schema_fault
+from conformance.sep2.client_run import ClientTarget, Sep2ClientRun
+from conformance.sep2.script import Sep2Script
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
+from conformance.ven.run import Patience
+from demo.lab import FLEET, Lab, Ports
+from demo.processes import run_command
+from openadr_core.identity import peer_of
+from openadr_core.shell.tls import Chain, server_context
+from openadr_core.xml.parse import parse
+from tests.rig import VEN_SETTINGS, write_small_fleet
+
+from .spoiling import spoilt
+
+SUITE = load_suite("ieee2030_5-client")
+CLIENT, PIN = "aggregator", "111115"
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Certificates of 2030.5, and devices behind a broker."""
+    lab = Lab(folder=tmp_path / "lab", ports=Ports.free(), vtn_settings={}, ven_settings={})
+    try:
+        lab.make_vtn("--sep2-pen", "28547", "--sep2-port", str(lab.ports.oadr3 + 10_000))
+        run_command(
+            "openadr_vtn", "certificate", "mint", "--profile", "sep2-device", "--name", CLIENT,
+            "--authorities", lab.vtn / "certs", "--out", lab.folder / "client",
+        )  # fmt: skip
+        lab.start_broker()
+        lab.start_simulator("--fleet", write_small_fleet(tmp_path / "fleet.csv"))
+        yield lab
+    finally:
+        lab.processes.stop_all()
+
+
+def own_chain(lab: Lab) -> Chain:
+    certificate = lab.vtn / "certs" / "sep2.pem"
+    return Chain(certificate=certificate, key=certificate.with_suffix(".key"))
+
+
+def trust_of(lab: Lab) -> Path:
+    return lab.folder / "client" / "trust.pem"
+
+
+def target_of(lab: Lab) -> ClientTarget:
+    leaf = x509.load_pem_x509_certificate((lab.folder / "client" / f"{CLIENT}.pem").read_bytes())
+    patience = Patience(connect_s=60, answer_s=30)
+    return ClientTarget(peer=peer_of(leaf.public_bytes(Encoding.DER)), pin=PIN, patience=patience)
+
+
+def start_client(lab: Lab, fleet: Path, port: int) -> None:
+    folder, certificates = lab.folder / CLIENT, lab.folder / "client"
+    run_command(
+        "openadr_ven", "init", folder, "--protocol", "sep2", "--vtn-url", f"https://localhost:{port}",
+        "--certificate", certificates / f"{CLIENT}.pem", "--key", certificates / f"{CLIENT}.key",
+        "--trust", trust_of(lab),
+    )  # fmt: skip
+    config = folder / "ven.toml"
+    run_command("openadr_ven", "fleet", "load", fleet, "--config", config)
+    settings = {
+        **{name: value for name, value in VEN_SETTINGS.items() if "VEN_VTN__" not in name},
+        "OPENADR_VEN_SEP2__DCAP": "/entry",
+        "OPENADR_VEN_SEP2__PIN": PIN,
+        "OPENADR_VEN_SEP2__POST_RATE_S": "1",
+        "OPENADR_VEN_SEP2__ENROLMENT_RETRY_S": "1",
+        "OPENADR_VEN_GATEWAYS__PORT": str(lab.ports.broker),
+        "OPENADR_VEN_CONSOLE__PORT": "0",
+        "OPENADR_VEN_FLEET__NAME": FLEET,
+    }
+    lab.processes.start(CLIENT, "openadr_ven", "run", "--config", config, environment=settings)
+
+
+class Watching(Sep2ClientRun):
+    """Keeps what each check saw."""
+
+    seen: list[tuple[Check, Sight]]
+
+    def judge_last(self, step: Step) -> None:
+        for check in step.expect:
+            sight = Sight(answer=self.last, variables=dict(self.variables), schema_fault=sep2_schema_fault)
+            self.seen.append((check, sight))
+        super().judge_last(step)
+
+
+def test_our_own_client_passes_and_every_check_can_fail(lab: Lab, tmp_path: Path) -> None:
+    script, target = Sep2Script(), target_of(lab)
+    context = server_context("sep2-strict", [own_chain(lab)], [trust_of(lab)])
+    stage = Listening(host="127.0.0.1", port=0, contexts={(Shown.GOOD, False): context}, script=script)
+    seen: list[tuple[Check, Sight]] = []
+
+    def start() -> Sep2ClientRun:
+        run = Watching(target, script, stage)
+        run.seen = seen
+        return run
+
+    try:
+        start_client(lab, tmp_path / "fleet.csv", stage.port)
+        outcomes = list(run_procedures(SUITE, start, lambda _: ""))
+    finally:
+        stage.close()
+    told = {one.procedure.id: (one.verdict, one.reason, one.shortcomings) for one in outcomes}
+    assert told == dict.fromkeys(told, (Verdict.PASSED, "", {})), lab.processes.tail(CLIENT)
+    assert {check.id for one in SUITE.procedures for check in one.checks} <= {check.id for check, _ in seen}
+    ornaments = {check.id for check, sight in seen if all(check.judge(wrong).passed for wrong in spoilt(sight))}
+    assert ornaments == set()
+
+
+def test_a_client_that_does_not_come_fails(lab: Lab) -> None:
+    chain = own_chain(lab)
+    ended = CliRunner().invoke(
+        conformance,
+        ["run", "ieee2030_5-client", "--listen", "127.0.0.1:0", "--certificate", str(chain.certificate),
+         "--key", str(chain.key), "--trust", str(trust_of(lab)), "--connect-s", "0.2", "--patience-s", "0.2",
+         "--client-certificate", str(lab.folder / "client" / f"{CLIENT}.pem")],
+    )  # fmt: skip
+    assert ended.exit_code == 1
+    assert "no GET ^/entry\\b came" in ended.output
+    assert "7 blocked, 1 failed" in ended.output
+
+
+def test_what_the_harness_serves_is_valid() -> None:
+    facts = {"lfdi": "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5", "sfdi": "167261211391", "pin": PIN, "poll_rate": "1"}
+    served = [step for step in SUITE.sequences["scene"] if isinstance(step, Store)]
+    assert served
+    for step in served:
+        document = parse(rendered(step.body, {**facts, "epoch": "1800000000"}, xml=True).encode())
+        assert sep2_schema_fault(document) == "", step.path

@@ -27,8 +27,12 @@ Of a VTN's operator:
 ``require-signatures``
     Of the VEN, if ``required`` in the wish is ``true``; otherwise no more.
 ``request-report``, ``cancel-report``
-    The wish holds ``specifier`` (the reportSpecifierID, or ``METADATA``), ``granularity_s`` and ``report_back_s``;
-    ``request-report`` prints the reportRequestID. Or it holds ``report_request_id`` and ``to_follow``.
+    To ask, the wish holds ``specifier`` (the reportSpecifierID, or ``METADATA``), ``granularity_s``, ``report_back_s``
+    and, where they are said, ``start`` (UTC; now if not) and ``duration_s`` (0: without end, and of history all since
+    the start); ``request-report`` prints the reportRequestID. To cancel, ``report_request_id`` and ``to_follow``.
+``request-reports``
+    The same for several ``specifiers``, with blanks between, in one oadrCreateReport. Prints their reportRequestIDs,
+    with blanks between.
 
 Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMANCE_VEN_ID``:
 
@@ -64,7 +68,7 @@ CANNOT = 77
 
 VTN_ACTIONS = (
     "create-event", "modify-event", "cancel-event", "cancel-registration", "request-reregistration",
-    "require-signatures", "request-report", "cancel-report",
+    "require-signatures", "request-report", "request-reports", "cancel-report",
 )  # fmt: skip
 SEP2_ACTIONS = ("create-control", "cancel-control", "withdraw-access", "grant-access")
 VEN_ACTIONS = ("restart", "cancel-registration", "register", "opt-event", "create-opt", "cancel-opt")

@@ -135,7 +135,7 @@ def ask_metadata(api: OperatorApi, named: str) -> None:
 
 @report.command("request")
 @click.argument("named", metavar="PARTY")
-@click.argument("specifier")
+@click.argument("specifiers", metavar="SPECIFIER...", nargs=-1, required=True)
 @click.option("--point", "points", multiple=True, help="A point of it; repeat for more. All are meant if left out.")
 @click.option("--granularity", default="0s", help="Length of an interval, as 60s or 15m; 0s: a value when it changes.")
 @click.option("--back", default="0s", help="How often a report comes; 0s: one only.")
@@ -147,7 +147,7 @@ def request_report(
     api: OperatorApi,
     *,
     named: str,
-    specifier: str,
+    specifiers: tuple[str, ...],
     points: tuple[str, ...],
     granularity: str,
     back: str,
@@ -155,25 +155,31 @@ def request_report(
     duration: str,
     as_json: bool,
 ) -> None:
-    """Ask a party for a report that it offers.
+    """Ask a party for reports that it offers; for several in one message.
 
     Examples:
       openadr-vtn report request acme USAGE --granularity 1m --back 5m
+      openadr-vtn report request acme USAGE STATUS --granularity 1m --back 5m
       openadr-vtn report request acme HISTORY --start 2030-07-01T18:00:00Z --duration 2h
     """
     wish = {
-        "specifier": specifier,
         "points": list(points),
         "granularity_s": _seconds(granularity, "--granularity"),
         "report_back_s": _seconds(back, "--back"),
         "starts_at": None if start == "now" else start_text(start),
         "duration_s": _seconds(duration, "--duration"),
     }
-    made = api.command(f"parties/{named}/report-requests", wish)
+    address = f"parties/{named}/report-requests"
+    made: Any
+    if len(specifiers) == 1:
+        made = api.command(address, {"specifier": specifiers[0], **wish})
+    else:
+        made = api.command(f"{address}/together", {"requests": [{"specifier": one, **wish} for one in specifiers]})
     if as_json:
         show_json(made)
         return
-    click.echo(f"{made['id']} is asked for; `openadr-vtn report requests` says how far that is.")
+    for one in made if isinstance(made, list) else [made]:
+        click.echo(f"{one['id']} is asked for; `openadr-vtn report requests` says how far that is.")
 
 
 @report.command()

@@ -165,12 +165,16 @@ async def body_fields(request: web.Request, *known: str) -> Fields:
     """The body's object; no body is an empty one. A slip in a member's name must not widen what is done."""
     if not request.can_read_body:
         return Fields({}, "")
-    members = parse_object(await json_body(request))[0]
-    for name in members:
+    return only(Fields(parse_object(await json_body(request))[0], ""), *known)
+
+
+def only(told: Fields, *known: str) -> Fields:
+    """The same object, which has no other members than these."""
+    for name in told.members:
         if name not in known:
             there = f"there are {', '.join(known)}" if known else "nothing is"
-            raise SchemaViolation(f"{name[:64]!r}: is not known here; {there}")
-    return Fields(members, "")
+            raise SchemaViolation(f"{told.place}{name[:64]!r}: is not known here; {there}")
+    return told
 
 
 def answered(value: object) -> web.Response:

@@ -21,10 +21,11 @@ from openadr_vtn.application.handlers.report_views import (
 )
 from openadr_vtn.domain.access import READ_ALL, REQUEST_REPORTS, Caller
 from openadr_vtn.domain.reporting import RequestWish, late_by
-from openadr_vtn.http.access import LATEST_YEAR, Desk, answered, body_fields, moment_asked, number_asked, scoped
+from openadr_vtn.http.access import LATEST_YEAR, Desk, answered, body_fields, moment_asked, number_asked, only, scoped
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.report_views import offer_json, reading_json, request_json, status_json
 
+WISH = ("specifier", "points", "granularity_s", "report_back_s", "starts_at", "duration_s")
 PAGE_MAX = 1_000
 SHOWN = timedelta(hours=1)
 """How far back readings are told where nothing is said."""
@@ -38,6 +39,7 @@ def report_routes() -> list[web.RouteDef]:
         web.get(f"{party}/report-offers", scoped(READ_ALL, offers)),
         web.get(f"{party}/report-requests", scoped(READ_ALL, requests)),
         web.post(f"{party}/report-requests", scoped(REQUEST_REPORTS, request_report)),
+        web.post(f"{party}/report-requests/together", scoped(REQUEST_REPORTS, request_together)),
         web.post(f"{party}/report-requests/{{id}}/cancel", scoped(REQUEST_REPORTS, cancel_report)),
         web.post(f"{party}/request-metadata", scoped(REQUEST_REPORTS, request_metadata)),
         web.get(f"{party}/readings", scoped(READ_ALL, readings)),
@@ -58,23 +60,27 @@ async def requests(request: web.Request, desk: Desk, _caller: Caller) -> web.Res
 
 
 async def request_report(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await body_fields(
-        request, "specifier", "points", "granularity_s", "report_back_s", "starts_at", "duration_s"
-    )
-    wanted = RequestWish(
-        specifier_id=wish.required("specifier", wish.name),
-        r_ids=wish.names("points"),
-        granularity=_seconds(wish, "granularity_s"),
-        report_back=_seconds(wish, "report_back_s"),
-        starts_at=wish.optional("starts_at", wish.parsed(_moment)),
-        duration=_seconds(wish, "duration_s") or None,
-    )
+    (asked,) = await _asked(request, desk, caller, [_wish(await body_fields(request, *WISH))])
+    return answered(asked)
+
+
+async def request_together(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
+    told = await body_fields(request, "requests")
+    wishes = [_wish(only(one, *WISH)) for one in told.objects("requests")]
+    if not wishes:
+        raise told.wrong("requests", "must hold one at least")
+    return answered(await _asked(request, desk, caller, wishes))
+
+
+async def _asked(
+    request: web.Request, desk: Desk, caller: Caller, wishes: list[RequestWish]
+) -> list[dict[str, object]]:
     now = desk.now()
-    party, requested = await report_requests.request_report(
-        desk.store, request.match_info["party"], wanted, actor=caller.actor, new_id=desk.new_id, now=now
+    party, requested = await report_requests.request_reports(
+        desk.store, request.match_info["party"], wishes, actor=caller.actor, new_id=desk.new_id, now=now
     )
     desk.wrote(caller, "request report", party.id)
-    return answered(request_json(RequestView(requested=requested, late_by=late_by(requested, now))))
+    return [request_json(RequestView(requested=one, late_by=late_by(one, now))) for one in requested]
 
 
 async def cancel_report(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
@@ -115,6 +121,17 @@ async def statuses(request: web.Request, desk: Desk, _caller: Caller) -> web.Res
             view, request.match_info["party"], since, until, limit=number_asked(request, "limit", 100, PAGE_MAX)
         )
     return answered([status_json(one) for one in found])
+
+
+def _wish(told: Fields) -> RequestWish:
+    return RequestWish(
+        specifier_id=told.required("specifier", told.name),
+        r_ids=told.names("points"),
+        granularity=_seconds(told, "granularity_s"),
+        report_back=_seconds(told, "report_back_s"),
+        starts_at=told.optional("starts_at", told.parsed(_moment)),
+        duration=_seconds(told, "duration_s") or None,
+    )
 
 
 def _stretch(request: web.Request, desk: Desk) -> tuple[datetime, datetime]:

@@ -21,7 +21,7 @@ from openadr_core.errors import MalformedMessage, SignatureFault
 from openadr_core.oadr2.xmldsig import Signer, is_signed, prepare, signed, verify
 from openadr_core.xml.parse import Element, parse
 
-from .model_vtn_errands import errands_in
+from .model_vtn_errands import POINTS, errands_in
 from .model_vtn_events import ModelEvent, events_in
 
 HOOK = """
@@ -31,6 +31,7 @@ create-event) echo "$CONFORMANCE_WISH" > {folder}/evt-$$.event; echo evt-$$;;
 modify-event) echo "$CONFORMANCE_WISH" > {folder}/$CONFORMANCE_EVENT_ID.event
   echo changed >> {folder}/$CONFORMANCE_EVENT_ID.changes; echo $CONFORMANCE_EVENT_ID;;
 request-report) echo "request-report rr-$$ $CONFORMANCE_WISH" >> {folder}/errands; echo rr-$$;;
+request-reports) echo "request-reports rr-$$ $CONFORMANCE_WISH" >> {folder}/errands; echo rr-$$-1 rr-$$-2;;
 require-signatures) echo "$CONFORMANCE_WISH" > {folder}/signatures;;
 cancel-report|cancel-registration|request-reregistration)
   echo "$CONFORMANCE_ACTION - $CONFORMANCE_WISH" >> {folder}/errands;;
@@ -231,10 +232,10 @@ class ModelVtn:
         return self._response(asked, root, code)
 
     def _update_report(self, asked: Asked, root: Element, code: int) -> str:
-        known = {errand.report_request_id for errand in errands_in(self._folder)}
+        known = {request_id for errand in errands_in(self._folder) for request_id in errand.request_ids}
         if code == 200 and _text(root, "string(//ei:reportRequestID)") not in known:
             code = 452
-        if code == 200 and _text(root, "string(//oadr:oadrReportPayload/ei:rID)") != "site_power":
+        if code == 200 and _text(root, "string(//oadr:oadrReportPayload/ei:rID)") not in POINTS.values():
             code = 454
         return _payload("oadrUpdatedReport", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
 

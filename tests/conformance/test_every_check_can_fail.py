@@ -33,12 +33,13 @@ from .model_vtn import HOOK, Asked, ModelVtn, Reply
 from .model_vtn_events import PREPARED
 from .spoilt_in import SPOILT_IN
 from .spoilt_pushes import PUSHED_IN, spoiling
+from .spoilt_requests import SPOILT_REQUESTS
 from .spoilt_targets import SPOILT_TARGETS
 
 Spoil = Callable[[Asked, Reply], Reply]
 
 SUITE = load_suite("openadr20b-vtn")
-SPOILT_ALONE = {**SPOILT_IN, **SPOILT_TARGETS}
+SPOILT_ALONE = {**SPOILT_IN, **SPOILT_TARGETS, **SPOILT_REQUESTS}
 """Procedures that are judged by what is spoilt for each of them, and not by what is spoilt for all."""
 HOSTILE = re.compile(rb"<!DOCTYPE|nothing of the kind|<oadr:oadrSignedObject>\s*$|\x00")
 

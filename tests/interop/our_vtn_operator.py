@@ -105,13 +105,16 @@ def told(document: dict[str, Any], *arguments: str) -> str:
 
 
 def report_request(ven: str, wish: dict[str, Any], access: list[str]) -> str:
-    """Asks for a report, and says under which id."""
-    if wish["specifier"] == "METADATA":
+    """Asks for a report, or for several in one message, and says under which ids."""
+    if wish.get("specifier") == "METADATA":
         operator("report", "ask-metadata", ven, *access)
         return ""
+    specifiers = wish["specifiers"].split() if "specifiers" in wish else [wish["specifier"]]
     lengths = [f"--granularity={wish['granularity_s']}s", f"--back={wish['report_back_s']}s"]
-    asked = operator("report", "request", ven, wish["specifier"], *lengths, "--json", *access)
-    return str(json.loads(asked)["id"])
+    lengths += [f"--start={wish['start']}"] if "start" in wish else []
+    lengths += [f"--duration={wish['duration_s']}s"] if "duration_s" in wish else []
+    asked = json.loads(operator("report", "request", ven, *specifiers, *lengths, "--json", *access))
+    return " ".join(str(one["id"]) for one in (asked if isinstance(asked, list) else [asked]))
 
 
 def done(action: str, ven: str, program_id: str, wish: dict[str, Any], access: list[str]) -> str:
@@ -129,7 +132,7 @@ def done(action: str, ven: str, program_id: str, wish: dict[str, Any], access: l
             operator("party", action, ven, *access)
         case "require-signatures":
             operator("party", "signatures", ven, "require" if wish["required"] == "true" else "default", *access)
-        case "request-report":
+        case "request-report" | "request-reports":
             return report_request(ven, wish, access)
         case "cancel-report":
             to_follow = ["--one-more"] if wish["to_follow"] == "true" else []

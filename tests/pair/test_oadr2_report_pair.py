@@ -20,7 +20,7 @@ from openadr_ven.application.report_offers import HISTORY, HISTORY_STEP, STATUS,
 from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.domain.held import HistoryStep
 from openadr_vtn.adapters.sql.migrate import migrate
-from openadr_vtn.application.handlers.report_requests import cancel_report, request_metadata, request_report
+from openadr_vtn.application.handlers.report_requests import cancel_report, request_metadata, request_reports
 from openadr_vtn.application.said_ports import StoredStatus
 from openadr_vtn.domain.reporting import RequestedReport, RequestState, RequestWish, TelemetryWish
 from tests.ven.application.world import World, store_at
@@ -82,8 +82,8 @@ class ReportPair(World):
     async def ask(self, specifier_id: str, *r_ids: str, **wish: object) -> RequestedReport:
         values = {"granularity": ZERO, "report_back": ZERO, "starts_at": None, "duration": None} | wish
         wanted = RequestWish(specifier_id=specifier_id, r_ids=r_ids, **values)  # type: ignore[arg-type]
-        _, requested = await request_report(
-            self.bench.store, self.party_id, wanted, actor="operator", new_id=self._new_id, now=self.now
+        _, (requested,) = await request_reports(
+            self.bench.store, self.party_id, [wanted], actor="operator", new_id=self._new_id, now=self.now
         )
         return requested
 

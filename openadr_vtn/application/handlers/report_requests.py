@@ -1,6 +1,6 @@
 """An operator asks a party for a report, for its metadata, or for no more of a report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,18 +16,20 @@ METADATA_WANTED = "METADATA"
 """An errand's content: no request of ours, but all that the party can report (2.0b R327)."""
 
 
-async def request_report(
-    store: Store, named: str, wish: RequestWish, *, actor: str, new_id: Callable[[], str], now: datetime
-) -> tuple[Party, RequestedReport]:
-    """Ask a party for one of its reports; NotFound, RuleBroken or WrongState says why not."""
+async def request_reports(
+    store: Store, named: str, wishes: Sequence[RequestWish], *, actor: str, new_id: Callable[[], str], now: datetime
+) -> tuple[Party, list[RequestedReport]]:
+    """Ask a party for some of its reports, all in one message; NotFound, RuleBroken or WrongState says why for none."""
     async with store.unit_of_work() as uow:
         party = await _registered(uow, named)
-        requested = request_of(wish, await uow.reports.offers(party.id), request_id=new_id(), now=now)
-        await uow.reports.save_requests(party.id, [requested])
-        await errands.owe(uow, party.id, ErrandKind.CREATE_REPORT, content=requested.request.id, new_id=new_id, now=now)
-        await uow.audit.append(
-            _entry(now, actor, "request report", party, f"{wish.specifier_id} as {requested.request.id}")
-        )
+        offers = await uow.reports.offers(party.id)
+        requested = [request_of(wish, offers, request_id=new_id(), now=now) for wish in wishes]
+        await uow.reports.save_requests(party.id, requested)
+        content = " ".join(one.request.id for one in requested)
+        await errands.owe(uow, party.id, ErrandKind.CREATE_REPORT, content=content, new_id=new_id, now=now)
+        for one in requested:
+            detail = f"{one.request.specifier_id} as {one.request.id}"
+            await uow.audit.append(_entry(now, actor, "request report", party, detail))
     return party, requested
 
 
@@ -80,7 +82,7 @@ async def requests_of(uow: UnitOfWork, party_id: str, content: str) -> list[Requ
 async def _is_untold(uow: UnitOfWork, party: Party, request_id: str) -> bool:
     """Whether the request waits in the queue and was never sent."""
     return any(
-        errand.kind is ErrandKind.CREATE_REPORT and errand.content == request_id and not errand.attempts
+        errand.kind is ErrandKind.CREATE_REPORT and request_id in errand.content.split() and not errand.attempts
         for errand in await uow.errands.of_parties([party.id])
     )
 

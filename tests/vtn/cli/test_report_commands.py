@@ -54,6 +54,8 @@ def test_what_is_offered_is_asked_for_and_cancelled(reported: Utility) -> None:
     assert (made["granularity_s"], made["report_back_s"], made["duration_s"]) == (60, 300, 7200)
     start = ("--start", "2030-07-01T18:30:00Z", "--granularity", "1m", "--back", "1m")
     assert "is asked for" in reported.run("report", "request", "acme", "telemetry", *start)
+    both = reported.read("report", "request", "acme", "telemetry", "telemetry", "--back", "1m")
+    assert [one["report_back_s"] for one in both] == [60, 60]
     listed = reported.run("report", "requests", "acme")
     assert (made["id"] in listed, "asked" in listed) == (True, True)
     assert "cancel" in reported.run("report", "cancel", "acme", made["id"], "--one-more")

@@ -67,6 +67,7 @@ ROUTES = [
     ("GET", f"{ADMIN}/parties/x/report-offers", "read_all"),
     ("GET", f"{ADMIN}/parties/x/report-requests", "read_all"),
     ("POST", f"{ADMIN}/parties/x/report-requests", "request_reports"),
+    ("POST", f"{ADMIN}/parties/x/report-requests/together", "request_reports"),
     ("POST", f"{ADMIN}/parties/x/report-requests/x/cancel", "request_reports"),
     ("POST", f"{ADMIN}/parties/x/request-metadata", "request_reports"),
     ("GET", f"{ADMIN}/parties/x/readings", "read_all"),

@@ -67,6 +67,24 @@ async def test_a_report_is_asked_for_and_cancelled(desk: DeskBench) -> None:
     assert_problem(await desk.http.post(f"{PARTY}/report-requests/unknown/cancel", json={}), 404)
 
 
+@pytest.mark.openadr20b("R-8", "R321")
+async def test_several_reports_are_asked_for_in_one_message(desk: DeskBench) -> None:
+    await stock(desk)
+    wishes = [{"specifier": "telemetry", "points": [point]} for point in ("power", "baseline")]
+    answer = await desk.http.post(f"{PARTY}/report-requests/together", json={"requests": wishes})
+    check(answer.json(), {"type": "array", "items": {"$ref": "#/components/schemas/reportRequest"}}, "admin")
+    power, baseline = answer.json()
+    assert (power["points"], baseline["points"]) == (["power"], ["baseline"])
+    assert await waiting(desk) == [(ErrandKind.CREATE_REPORT, f"{power['id']} {baseline['id']}")]
+    for wrong, said in (
+        ([], "requests"),
+        ([{**wishes[0], "point": []}], "requests[0].'point'"),
+        ([*wishes, {}], "[2]"),
+    ):
+        refused = await desk.http.post(f"{PARTY}/report-requests/together", json={"requests": wrong})
+        assert said in assert_problem(refused, 400)["detail"]
+
+
 @pytest.mark.parametrize(
     ("wish", "said"),
     [

@@ -8,7 +8,7 @@ import pytest
 from openadr_core.errors import NotFound, RuleBroken, WrongState
 from openadr_core.limits import DELIVERY_RESEND_MAX_S, UNANSWERED_SENDS_MAX
 from openadr_core.oadr2 import messages as m
-from openadr_vtn.application.handlers.report_requests import cancel_report, request_metadata, request_report
+from openadr_vtn.application.handlers.report_requests import cancel_report, request_metadata, request_reports
 from openadr_vtn.domain.reporting import RequestedReport, RequestState, RequestWish
 from tests.vtn.protocols.speech import OK, data, metadata, polled, registered_reports
 from tests.vtn.protocols.vtn_bench import Bench, Ven
@@ -28,8 +28,9 @@ ONCE = RequestWish(
 
 async def asked(bench: Bench, request_id: str = "mine", **changes: object) -> RequestedReport:
     ids = iter((request_id, f"errand-{request_id}"))
-    _, requested = await request_report(
-        bench.store, "ven-one", replace(ONCE, **changes), actor="client:chief", new_id=lambda: next(ids), now=bench.now  # type: ignore[arg-type]
+    _, (requested,) = await request_reports(
+        bench.store, "ven-one", [replace(ONCE, **changes)], actor="client:chief",  # type: ignore[arg-type]
+        new_id=lambda: next(ids), now=bench.now,
     )  # fmt: skip
     return requested
 
@@ -270,11 +271,43 @@ async def test_what_cannot_be_asked_is_said(bench: Bench) -> None:
         await ended(bench)
     await bench.add_party("ven-two")
     with pytest.raises(RuleBroken, match=r"^specifier"):
-        await request_report(
-            bench.store, "ven-two", ONCE, actor="client:chief", new_id=lambda: "x", now=bench.now
+        await request_reports(
+            bench.store, "ven-two", [ONCE], actor="client:chief", new_id=lambda: "x", now=bench.now
         )  # fmt: skip
     async with bench.store.view() as view:
         assert await view.errands.of_parties([VEN, "id-ven-two"]) == []
+
+
+@pytest.mark.openadr20b("R-8", "R321", "R329", "R340")
+async def test_several_reports_are_asked_for_in_one_message(bench: Bench) -> None:
+    """One that is wanted no more before it was told is left out; one that the VEN refuses is not the other's end."""
+    ven, other = await offering(bench)
+    ids = iter(("first", "second", "third", "together"))
+    wishes = [ONCE, replace(ONCE, r_ids=("power",)), replace(ONCE, r_ids=("usual",))]
+    await request_reports(
+        bench.store, "ven-one", wishes, actor="client:chief", new_id=lambda: next(ids), now=bench.now
+    )  # fmt: skip
+    assert (await ended(bench, "third")).state is RequestState.CANCELLED
+    told = await polled(ven)
+    assert isinstance(told, m.CreateReport)
+    assert told.request_id == "together"
+    assert [one.report_request_id for one in told.report_requests] == ["first", "second"]
+    assert [len(one.specifier.payloads) for one in told.report_requests] == [2, 1]
+    await created(ven, told, other, "second", code="461")
+    assert (await state(bench, "first"), await state(bench, "second")) == (RequestState.REFUSED, RequestState.PENDING)
+
+
+async def test_of_several_none_is_asked_for_if_one_cannot_be(bench: Bench) -> None:
+    await offering(bench)
+    async with bench.store.view() as view:
+        before = await view.reports.requests(VEN)
+    with pytest.raises(RuleBroken, match=r"^points"):
+        await request_reports(
+            bench.store, "ven-one", [ONCE, replace(ONCE, r_ids=("heat",))], actor="client:chief",
+            new_id=lambda: "x", now=bench.now,
+        )  # fmt: skip
+    async with bench.store.view() as view:
+        assert (await view.reports.requests(VEN), await view.errands.of_parties([VEN])) == (before, [])
 
 
 # -- what a VEN may ask of us ----------------------------------------------------------

@@ -52,6 +52,8 @@ class Targets:
 class EventWish:
     starts_in_s: float = 3600.0
     """From now; negative is past."""
+    starts_at: str = ""
+    """A template of the moment instead, for an event that keeps it."""
     durations_s: tuple[int, ...] = (600,)
     """Of its intervals; 0 for one without end."""
     signals: tuple[SignalWish, ...] = (SignalWish(),)
@@ -75,10 +77,16 @@ class EventWish:
         for kind, names in told["targets"].items():
             if kind != "everybody":
                 told["targets"][kind] = [render(name) for name in names]
-        start = (now + timedelta(seconds=told.pop("starts_in_s"))).replace(microsecond=0)
+        del told["starts_in_s"], told["starts_at"]
         for signal in told["signals"]:
             signal["durations_s"] = signal["durations_s"] or told["durations_s"]
-        return {"start": start.strftime(WIRE_TIME), **told}
+        return {"start": self.start(now, render), **told}
+
+    def start(self, now: datetime, render: Callable[[str], str]) -> str:
+        """In UTC, to the second."""
+        if self.starts_at:
+            return render(self.starts_at)
+        return (now + timedelta(seconds=self.starts_in_s)).strftime(WIRE_TIME)
 
 
 def read_wish(section: Section) -> EventWish:
@@ -89,6 +97,7 @@ def read_wish(section: Section) -> EventWish:
         signals = (SignalWish(values=section.numbers("values", (1.0,))), *signals)
     wish = EventWish(
         starts_in_s=section.number("starts_in_s", 3600.0),
+        starts_at=section.text("starts_at", ""),
         durations_s=durations_s,
         signals=signals,
         baseline=_read_baseline(section.section("baseline")) if "baseline" in section else None,

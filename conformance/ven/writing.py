@@ -1,7 +1,7 @@
 """oadrDistributeEvent as the harness writes it, from events that a procedure describes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -41,7 +41,6 @@ def distribution(
 def _told(event: ToldEvent, variables: Mapping[str, str], began: datetime) -> dict[str, Any]:
     """What the template wants to know of an event."""
     wish = event.wish
-    start = (began + timedelta(seconds=wish.starts_in_s)).replace(microsecond=0)
     signals = [
         {
             "name": signal.name,
@@ -66,7 +65,7 @@ def _told(event: ToldEvent, variables: Mapping[str, str], began: datetime) -> di
         "status": event.status,
         "market_context": rendered(event.market_context, variables),
         "target": rendered(event.target, variables, xml=True),
-        "start": start.strftime(WIRE_TIME),
+        "start": wish.start(began, lambda template: rendered(template, variables)),
         "period_s": sum(wish.durations_s) if event.period_s is None else event.period_s,
         "signals": signals,
         "baseline": baseline,

@@ -74,6 +74,8 @@ class ModelVtn:
         self._done = 0
         """So many errands were told."""
         self._reports_owed = False
+        self._metadata_id = ""
+        """Of the VEN's request for metadata, if those are owed in answer to one."""
         self._nonces: set[str] = set()
         self._polled: set[tuple[str, str, int]] = set()
         self._acknowledged: set[tuple[str, str]] = set()
@@ -199,7 +201,9 @@ class ModelVtn:
     def _poll(self, asked: Asked, root: Element, code: int) -> str:
         if code == 200 and self._reports_owed:
             self._reports_owed = False
-            return _payload("oadrRegisterReport", "<pyld:requestID>vr</pyld:requestID>")
+            asked_for = f"<ei:reportRequestID>{self._metadata_id}</ei:reportRequestID>" if self._metadata_id else ""
+            self._metadata_id = ""
+            return _payload("oadrRegisterReport", f"<pyld:requestID>vr</pyld:requestID>{asked_for}")
         errands = errands_in(self._folder)[self._done :]
         if code == 200 and errands:
             self._done += 1
@@ -238,6 +242,19 @@ class ModelVtn:
         if code == 200 and _text(root, "string(//oadr:oadrReportPayload/ei:rID)") not in POINTS.values():
             code = 454
         return _payload("oadrUpdatedReport", f"{_ei_response(root, code)}<ei:venID>Ven-{asked.party}</ei:venID>")
+
+    def _create_report(self, _: Asked, root: Element, code: int) -> str:
+        if code == 200 and _text(root, "string(//ei:reportSpecifierID)") != "METADATA":
+            code = 452
+        if code == 200:
+            self._reports_owed, self._metadata_id = True, _text(root, "string(//ei:reportRequestID)")
+        pending = f"<ei:reportRequestID>{self._metadata_id}</ei:reportRequestID>" if self._metadata_id else ""
+        told = f"{_ei_response(root, code)}<oadr:oadrPendingReports>{pending}</oadr:oadrPendingReports>"
+        return _payload("oadrCreatedReport", told)
+
+    def _cancel_report(self, _: Asked, root: Element, code: int) -> str:
+        told = _ei_response(root, 452 if code == 200 else code)
+        return _payload("oadrCanceledReport", f"{told}<oadr:oadrPendingReports/>")
 
     def _confirmed(self, asked: Asked, root: Element, code: int) -> str:
         """The end of the registration that the operator wanted."""
@@ -286,6 +303,8 @@ _KINDS: dict[str, tuple[str, _Make]] = {
     "oadrRegisterReport": ("EiReport", ModelVtn._register_report),
     "oadrCanceledPartyRegistration": ("EiRegisterParty", ModelVtn._confirmed),
     "oadrResponse": ("EiRegisterParty", ModelVtn._response),
+    "oadrCreateReport": ("EiReport", ModelVtn._create_report),
+    "oadrCancelReport": ("EiReport", ModelVtn._cancel_report),
     "oadrUpdateReport": ("EiReport", ModelVtn._update_report),
     "oadrPoll": ("OadrPoll", ModelVtn._poll),
     "oadrRequestEvent": ("EiEvent", ModelVtn._distribute),

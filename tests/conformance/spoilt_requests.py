@@ -1,7 +1,10 @@
 """How a model VTN is spoilt in what its operator asks of reports."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
+from .model_vtn import Asked, Reply
 from .spoilt_in import Spoil, answering, told_again
 
 WRONG_REQUEST = ("</oadr:oadrCreateReport", "<ei:odd/></oadr:oadrCreateReport")
@@ -20,10 +23,61 @@ STOPPED_IN_PASSING = (
     "<oadr:oadrCancelReport><pyld:requestID/></oadr:oadrCancelReport>",
 )
 
+
+def everything_pending() -> Spoil:
+    """What was refused is said to be pending."""
+
+    def spoil(asked: Asked, reply: Reply) -> Reply:
+        asked_for = re.findall(b"<ei:reportRequestID>none-.*?</ei:reportRequestID>", asked.request.body)
+        return replace(reply, body=reply.body.replace(b"PendingReports>", b"PendingReports>" + b"".join(asked_for), 1))
+
+    return spoil
+
+
+def never_forgotten() -> Spoil:
+    """The last event is told where there is none any more."""
+    last = [b""]
+
+    def spoil(_: Asked, reply: Reply) -> Reply:
+        if b"<oadr:oadrEvent>" in reply.body:
+            last[0] = reply.body
+        return replace(reply, body=last[0]) if b"<oadr:oadrDistributeEvent" in reply.body else reply
+
+    return spoil
+
+
 ANSWER_REFUSED = answering(b"oadrCreatedReport ", b"Code>200", b"Code>454")
 END_REFUSED = answering(b"oadrCanceledReport ", b"Code>200", b"Code>454")
 
 SPOILT_REQUESTS: dict[str, tuple[tuple[str, str] | Callable[[], Spoil], ...]] = {
+    "report-asked-of-vtn": (
+        ("</oadr:oadrCreatedReport", "<ei:odd/></oadr:oadrCreatedReport"),
+        ("</oadr:oadrRegisterReport", "<ei:odd/></oadr:oadrRegisterReport"),
+        ("</oadr:oadrCanceledReport", "<ei:odd/></oadr:oadrCanceledReport"),
+        ("oadrCreatedReport", "oadrCanceledReport"),
+        ("oadrCanceledReport", "oadrCreatedReport"),
+        ("(?<=<oadr:)oadrRegisterReport(?=.*meta-)", "oadrCanceledOpt"),
+        ("ID>meta-", "ID>other-"),
+        ("requestID>req-", "requestID>other-"),
+        ("Code>200(?=.*oadrCreatedReport>)", "Code>454"),
+        answering(b"oadrRegisteredReport ", b"Code>200", b"Code>454"),
+        ("Code>452", "Code>200"),
+        everything_pending,
+        told_again(b"ID>meta-.*oadrRegisterReport"),
+    ),
+    "event-active": (
+        ("</oadr:oadrDistributeEvent>", "<ei:odd/></oadr:oadrDistributeEvent>"),
+        ("DistributeEvent(.*Number>1<.*)DistributeEvent", r"CanceledOpt\1CanceledOpt"),
+        (">active<", ">far<"),
+        (">cancelled<", ">active<"),
+        ("Number>1<", "Number>4<"),
+        ("Number>2<", "Number>1<"),
+        ("<ei:value>2<", "<ei:value>1<"),
+        ("<ei:value>1.0<", "<ei:value>0.0<"),
+        ("(?<=<ei:interval><xcal:duration><xcal:duration>)PT600S", "PT601S"),
+        answering(b"oadrCreatedEvent ", b"Code>200<", b"Code>454<"),
+        never_forgotten,
+    ),
     "report-history": (
         WRONG_REQUEST,
         WRONG_ANSWER,

@@ -146,7 +146,7 @@ def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
 def dummies(text: str) -> dict[str, str]:
     """A value for every variable that a message names, of the kind that belongs there."""
     kinds = {
-        **dict.fromkeys(("start", "now"), "2026-07-15T18:30:00Z"),
+        **dict.fromkeys(("start", "starts_at", "now"), "2026-07-15T18:30:00Z"),
         **dict.fromkeys(("granularity", "back", "duration"), "PT1S"),
         "code": "200",
         "poll_s": "1",

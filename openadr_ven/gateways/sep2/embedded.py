@@ -5,7 +5,6 @@ DERProgram that nobody else reads. Controls, responses and what devices mirror a
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from openadr_ven.gateways.sep2.driver import LOST_AFTER, Heard, Wish
 from openadr_ven.gateways.sep2.words import Facts
 from openadr_ven.gateways.settings import Sep2GatewaySettings
 from openadr_vtn.adapters.gathering import gathered
+from openadr_vtn.adapters.new_ids import new_id
 from openadr_vtn.adapters.sep2_notifier import Sep2Notifier
 from openadr_vtn.adapters.sql.store import SqlStore, open_migrated
 from openadr_vtn.application.directory import Directory
@@ -90,7 +90,7 @@ class EmbeddedServer:
     @asynccontextmanager
     async def serving(self, heard: Heard) -> AsyncIterator[str]:
         store = self._store = await open_migrated(f"sqlite:///{self._chosen.store}")
-        directory = Directory(store, poll_interval=POLL_INTERVAL, new_id=_new_id, gather=gathered)
+        directory = Directory(store, poll_interval=POLL_INTERVAL, new_id=new_id, gather=gathered)
         server = sep2_server(self._settings, store, directory)
         notifier = Sep2Notifier(
             self._settings.notifications, store, server, self._notifies, now=self._now, witness=_witness
@@ -195,7 +195,7 @@ class EmbeddedServer:
             device = await view.registry.device_by_lfdi(peer.lfdi)
         if party is None:
             known = Preconfiguration(peer=peer, name=peer.lfdi, targets=(), poll_interval=POLL_INTERVAL)
-            await parties.preconfigure_party(store, known, actor=ACTOR, new_id=_new_id, now=now)
+            await parties.preconfigure_party(store, known, actor=ACTOR, new_id=new_id, now=now)
         elif party.state is not PartyState.APPROVED:
             await parties.approve_party(store, party.id, name=peer.lfdi, actor=ACTOR, now=now)
         if device is None:
@@ -297,10 +297,6 @@ def _noting(heard: Heard) -> Middleware:
         return answer
 
     return note
-
-
-def _new_id() -> str:
-    return f"i{secrets.token_hex(8)}"
 
 
 def _witness(notice: Notice) -> None:

@@ -155,7 +155,9 @@ def request_report(
     duration: str,
     as_json: bool,
 ) -> None:
-    """Ask a party for reports that it offers; for several in one message.
+    """Ask a party for reports that it offers.
+
+    Several SPECIFIERs are asked for in one message.
 
     Examples:
       openadr-vtn report request acme USAGE --granularity 1m --back 5m

@@ -55,7 +55,8 @@ class Lab:
         self.authority(kind)
         root = self.authorities["sep2-serca" if kind == "sep2" else f"openadr-{kind}-root"]
         path = self.folder / f"{kind}.root.pem"
-        path.write_bytes(root.certificate_pem)
+        if not path.exists():  # a server that starts may be reading it
+            path.write_bytes(root.certificate_pem)
         return path
 
     def issued(self, profile_name: str, name: str = "party", *, days: int | None = None) -> Issued:

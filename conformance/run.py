@@ -151,6 +151,13 @@ class Run:
                 raise Stopped(f"line {step.line}: no {name} in what came: {query.text} gives nothing")
             self.variables[name] = value
 
+    def keep(self, step: Step, headers: Mapping[str, str]) -> None:
+        """Variables from headers of what came last, ``name: Header``; one that is not there ends the procedure."""
+        for name, header in headers.items():
+            if (value := self.last.header(header)) is None:
+                raise Stopped(f"line {step.line}: no {name} in what came: no header {header}")
+            self.variables[name] = value
+
     def _note(self, check: Check, judged: Judgement, *, line: int = 0) -> None:
         self.findings[check.id] = Finding(
             check_id=check.id,

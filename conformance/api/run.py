@@ -128,10 +128,7 @@ class ApiRun(Run):
         self._news_from = len(self._callback.receiver.heard) if self._callback else 0
         self._exchange(step, {**self.variables, **taken})
         self.judge_last(step)
-        for name, header in step.keep.items():
-            if (value := self.last.header(header)) is None:
-                raise Stopped(f"line {step.line}: no {name} in what came: no header {header}")
-            self.variables[name] = value
+        self.keep(step, step.keep)
 
     def _exchange(self, step: Ask, own: Mapping[str, str]) -> None:
         carrier = self._carrier or self._connect(self._target, identity_of(self._target), CURRENT)

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,22 +62,13 @@ class ApiScript:
 
     def listens(self, request: RawRequest, what: Answer, _arrived_s: float) -> Answered:
         below = request.path.removeprefix(f"{self.base}/")
-        answered = self._planned(what, below) or self._answered(request, what, below)
+        answered = planned_answer(self.planned, what, below, _text) or self._answered(request, what, below)
         self.heard.append(Heard(what=what, path=below, status=answered.status))
         return answered
 
     def store(self, path: str, members: dict[str, Any]) -> None:
         collection, _, name = path.partition("/")
         self.objects[collection][name] = self._stamped(collection, name, members)
-
-    def _planned(self, what: Answer, below: str) -> Answered | None:
-        for plan in self.planned:
-            if plan.left and fits(plan.reply.asked, what, below, plan.variables):
-                plan.left -= 1
-                headers = {name: text for name, text in plan.reply.headers.items() if text is not None}
-                answered = _text(plan.reply.status, rendered(plan.reply.body, plan.variables), headers)
-                return replace(answered, delay_s=plan.reply.delay_s, cut=plan.reply.cut)
-        return None
 
     def _answered(self, request: RawRequest, what: Answer, below: str) -> Answered:
         parts = urlsplit(below)
@@ -145,6 +136,24 @@ class ApiScript:
         own = {"id": name, "createdDateTime": created, "modificationDateTime": modified}
         whose = {} if collection in {"programs", "events"} else {"clientID": self.client_id}
         return {**members, **own, **whose, "objectType": COLLECTIONS[collection]}
+
+
+def planned_answer(
+    planned: Sequence[Planned],
+    what: Answer,
+    path: str,
+    write: Callable[[int, str, Mapping[str, str]], Answered],
+    *,
+    xml: bool = False,
+) -> Answered | None:
+    """The first answer out of the ordinary that this request still gets; ``write`` makes the protocol's own of it."""
+    for plan in planned:
+        if plan.left and fits(plan.reply.asked, what, path, plan.variables):
+            plan.left -= 1
+            headers = {name: text for name, text in plan.reply.headers.items() if text is not None}
+            answered = write(plan.reply.status, rendered(plan.reply.body, plan.variables, xml=xml), headers)
+            return replace(answered, delay_s=plan.reply.delay_s, cut=plan.reply.cut)
+    return None
 
 
 def fits(asked: Asked, what: Answer, below: str, variables: Mapping[str, str]) -> bool:

@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from conformance.client.steps import Identity
 from openadr_core.errors import ConfigError
+from openadr_core.identity import Peer, peer_of
 from openadr_core.shell.tls import Chain, PresetName
 
 
@@ -43,3 +47,8 @@ class Address:
     @property
     def prefix(self) -> str:
         return self.parts.path.rstrip("/")
+
+
+def peer_shown_by(certificate: Path) -> Peer:
+    """Whose names a PEM file gives: those of the leaf, which comes first."""
+    return peer_of(x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER))

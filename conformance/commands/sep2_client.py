@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from conformance.client.address import peer_shown_by
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
 from conformance.sep2.client_run import ClientTarget, run_suite
@@ -16,7 +15,6 @@ from conformance.server.listening import Listening, host_and_port
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience
 from openadr_core.errors import ConfigError
-from openadr_core.identity import peer_of
 from openadr_core.shell.tls import Chain, server_context
 
 
@@ -57,9 +55,8 @@ def run_sep2_client(
     reporting.check(suite)
     host, port = host_and_port(listen, option="--listen")
     context = server_context(profile, [Chain(certificate=certificate, key=key)], [trust])
-    leaf = x509.load_pem_x509_certificate(client_certificate.read_bytes()).public_bytes(Encoding.DER)
     patience = Patience(connect_s=connect_s, answer_s=patience_s)
-    target, script = ClientTarget(peer=peer_of(leaf), pin=pin, patience=patience), Sep2Script()
+    target, script = ClientTarget(peer=peer_shown_by(client_certificate), pin=pin, patience=patience), Sep2Script()
     try:
         stage = Listening(
             host=host, port=port, contexts={(Shown.GOOD, False): context}, script=script, speaker="the client"

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from conformance.client.address import peer_shown_by
 from conformance.client.line import Carrier, Connect, Line
 from conformance.client.steps import Hello, Identity
 from conformance.exchanges import RawRequest
@@ -16,13 +14,11 @@ from conformance.hook import run_hook
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
-from conformance.run import Run, Stopped, run_procedures, steps_of
+from conformance.run import Run, run_procedures, steps_of
 from conformance.schema import sep2_schema_fault
 from conformance.sep2.steps import Ask
 from conformance.sep2.target import Sep2Target
 from conformance.sep2.words import MEDIA_TYPE
-from openadr_core.identity import peer_of
-from openadr_core.shell.tls import Chain
 
 OPTIONS: Mapping[str, str] = {"pin": "--pin", "notification_uri": "--notification-uri"}
 """What a procedure may need to know, by the option that says it."""
@@ -56,7 +52,7 @@ def facts_of(target: Sep2Target) -> dict[str, str]:
     told = {"dcap": entry, "pin": target.pin, "pen": target.pen, "notification_uri": target.notification_uri}
     for identity, chain in target.certificates.items():
         prefix = "" if identity is Identity.ENROLLED else f"{identity}_"
-        peer = peer_of(_leaf(chain))
+        peer = peer_shown_by(chain.certificate)
         told |= {f"{prefix}lfdi": peer.lfdi, f"{prefix}sfdi": str(peer.sfdi)}
     return {**told, "ven_id": told.get("lfdi", "")}
 
@@ -87,10 +83,7 @@ class Sep2Run(Run):
         self.exchanges.append(exchange)
         self.last = exchange.answer
         self.judge_last(step)
-        for name, header in step.keep.items():
-            if (value := self.last.header(header)) is None:
-                raise Stopped(f"line {step.line}: no {name} in what came: no header {header}")
-            self.variables[name] = value
+        self.keep(step, step.keep)
 
     def renew(self) -> None:
         super().renew()
@@ -118,7 +111,3 @@ def path_of(href: str) -> str:
     """What is asked for: an href may be a whole address (RFC 3986)."""
     parts = urlsplit(href)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-
-def _leaf(chain: Chain) -> bytes:
-    return x509.load_pem_x509_certificate(chain.certificate.read_bytes()).public_bytes(Encoding.DER)

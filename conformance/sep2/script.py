@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from lxml import etree
 
 from conformance.answers import Answer
-from conformance.api.script import Heard, Planned, fits
+from conformance.api.script import Heard, Planned, planned_answer
 from conformance.exchanges import Exchange, RawRequest
 from conformance.queries import rendered
 from conformance.sep2.words import MEDIA_TYPE
@@ -45,17 +45,9 @@ class Sep2Script:
         return True
 
     def listens(self, request: RawRequest, what: Answer, _arrived_s: float) -> Answered:
-        answered = self._planned(what, request.path) or self._answered(request)
+        answered = planned_answer(self.planned, what, request.path, _written, xml=True) or self._answered(request)
         self.heard.append(Heard(what=what, path=request.path, status=answered.status))
         return answered
-
-    def _planned(self, what: Answer, path: str) -> Answered | None:
-        for plan in self.planned:
-            if plan.left and fits(plan.reply.asked, what, path, plan.variables):
-                plan.left -= 1
-                headers = {name: text for name, text in plan.reply.headers.items() if text is not None}
-                return _written(plan.reply.status, rendered(plan.reply.body, plan.variables, xml=True), headers)
-        return None
 
     def _answered(self, request: RawRequest) -> Answered:
         parts = urlsplit(request.path)

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from conformance.__main__ import cli as conformance
 from conformance.answers import Sight
 from conformance.api.ven_steps import Store
 from conformance.checks import Check
+from conformance.client.address import peer_shown_by
 from conformance.loading import load_suite
 from conformance.outcomes import Verdict
 from conformance.procedure import Step
@@ -25,7 +24,6 @@ from conformance.server.steps import Shown
 from conformance.ven.run import Patience
 from demo.lab import FLEET, Lab, Ports
 from demo.processes import run_command
-from openadr_core.identity import peer_of
 from openadr_core.shell.tls import Chain, server_context
 from openadr_core.xml.parse import parse
 from tests.rig import VEN_SETTINGS, write_small_fleet
@@ -64,9 +62,8 @@ def trust_of(lab: Lab) -> Path:
 
 
 def target_of(lab: Lab) -> ClientTarget:
-    leaf = x509.load_pem_x509_certificate((lab.folder / "client" / f"{CLIENT}.pem").read_bytes())
     patience = Patience(connect_s=60, answer_s=30)
-    return ClientTarget(peer=peer_of(leaf.public_bytes(Encoding.DER)), pin=PIN, patience=patience)
+    return ClientTarget(peer=peer_shown_by(lab.folder / "client" / f"{CLIENT}.pem"), pin=PIN, patience=patience)
 
 
 def start_client(lab: Lab, fleet: Path, port: int) -> None:

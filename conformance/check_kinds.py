@@ -13,6 +13,7 @@ from conformance.checks import (
     Check,
     DurationsAtMost,
     DurationsSum,
+    Either,
     ElapsedAbove,
     ElapsedBelow,
     HandshakeRefused,
@@ -26,12 +27,15 @@ from conformance.checks import (
     SchemaValid,
     SignedWell,
     SilenceKept,
+    Sorted,
     StatusIs,
     TextRule,
 )
 from conformance.queries import Query
 from conformance.yaml_nodes import Section
 from openadr_core.errors import ConfigError
+
+_STATUS = re.compile(r"[1-5](\d\d|XX)")
 
 
 def read_check(section: Section) -> Check:
@@ -50,7 +54,11 @@ def read_query(section: Section, key: str) -> Query:
 
 
 def _status(section: Section) -> Kind:
-    return StatusIs(tuple(int(number) for number in section.numbers("status")))
+    allowed = section.texts("status")
+    for one in allowed:
+        if not _STATUS.fullmatch(one):
+            raise section.fault("status", f"a status, or a class as 4XX, not {one!r}")
+    return StatusIs(allowed)
 
 
 def _header(section: Section) -> Kind:
@@ -112,6 +120,25 @@ def _durations_at_most(section: Section) -> Kind:
     return kind
 
 
+def _sorted(section: Section) -> Kind:
+    inner = section.section("sorted")
+    each, keys = read_query(inner, "each"), inner.texts("by")
+    inner.finish()
+    try:
+        by = tuple((Query(key.removeprefix("-")), key.startswith("-")) for key in keys)
+    except ConfigError as fault:
+        raise section.fault("sorted", str(fault)) from None
+    return Sorted(each, by)
+
+
+def _either(section: Section) -> Kind:
+    kinds = []
+    for inner in section.sections("either"):
+        kinds.append(KINDS[inner.the_one(KINDS)](inner))
+        inner.finish()
+    return Either(tuple(kinds))
+
+
 def _text_rule(section: Section) -> TextRule:
     if section.the_one(("equals", "matches")) == "equals":
         return TextRule(equals=section.texts("equals"))
@@ -134,6 +161,8 @@ KINDS: dict[str, Callable[[Section], Kind]] = {
     "present": lambda section: Occurs(read_query(section, "present"), wanted=True),
     "absent": lambda section: Occurs(read_query(section, "absent"), wanted=False),
     "holds": lambda section: Holds(read_query(section, "holds")),
+    "sorted": _sorted,
+    "either": _either,
     "schema": _schema,
     "elapsed_below_s": lambda section: ElapsedBelow(section.number("elapsed_below_s")),
     "elapsed_above_s": lambda section: ElapsedAbove(section.number("elapsed_above_s")),

@@ -6,6 +6,7 @@ A check that cannot see what it judges (no answer, no XML) has failed: silence n
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from conformance import openadr20b
@@ -15,6 +16,8 @@ from conformance.queries import Query, rendered
 from openadr_core.errors import SignatureFault
 from openadr_core.limits import LOG_VALUE_MAX_CHARS, SIGNATURE_AGE_MAX_S
 from openadr_core.oadr2.xmldsig import verify
+
+MRID_DIGITS = 32
 
 
 class Kind(Protocol):
@@ -69,14 +72,16 @@ class TextRule:
 
 @dataclass(frozen=True, slots=True)
 class StatusIs:
-    allowed: tuple[int, ...]
+    allowed: tuple[str, ...]
+    """Each ``404``, or ``4XX`` for all of its class."""
 
     @property
     def expected(self) -> str:
         return f"HTTP {_either(self.allowed)}"
 
     def look(self, sight: Sight) -> tuple[bool, str]:
-        return sight.status in self.allowed, f"HTTP {sight.status}"
+        status = str(sight.status)
+        return not {status, f"{status[0]}XX"}.isdisjoint(self.allowed), f"HTTP {status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,67 @@ class Holds:
     def look(self, sight: Sight) -> tuple[bool, str]:
         truth = self.query.truth(sight.root, sight.variables)
         return truth, str(truth).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The nodes stand in an order; where there are fewer than two, nothing is seen of it. XPath 1.0 compares no texts.
+
+    Whole numbers are compared as such, unless they are as long as an mRID.
+    """
+
+    each: Query
+    by: tuple[tuple[Query, bool], ...]
+    """The keys, the most important first, and whether each goes downwards."""
+
+    @property
+    def expected(self) -> str:
+        return f"{self.each.text} by {', '.join(f'-{key.text}' if down else key.text for key, down in self.by)}"
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        nodes = self.each.nodes(sight.root, sight.variables)
+        if len(nodes) < 2:
+            raise Unseen(f"{len(nodes)} {self.each.text}")
+        keys = [tuple(_key(query.string(node, sight.variables)) for query, _ in self.by) for node in nodes]
+        for before, after in pairwise(keys):
+            for one, other, (_, down) in zip(before, after, self.by, strict=True):
+                if one != other:
+                    if (one > other) is not down:
+                        return False, f"{_shown(before)} before {_shown(after)}"
+                    break
+        return True, f"{len(nodes)} are"
+
+
+def _key(text: str) -> tuple[int, str]:
+    is_number = text.lstrip("-").isdecimal() and len(text) < MRID_DIGITS
+    return (int(text), "") if is_number else (0, text.upper())
+
+
+def _shown(keys: tuple[tuple[int, str], ...]) -> str:
+    return ", ".join(text or str(number) for number, text in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of several holds, where a standard leaves it open."""
+
+    kinds: tuple[Kind, ...]
+
+    @property
+    def expected(self) -> str:
+        return _either(tuple(kind.expected for kind in self.kinds))
+
+    def look(self, sight: Sight) -> tuple[bool, str]:
+        found = []
+        for kind in self.kinds:
+            try:
+                passed, what = kind.look(sight)
+            except Unseen as unseen:
+                passed, what = False, str(unseen)
+            if passed:
+                return True, what
+            found.append(what)
+        return False, "; ".join(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

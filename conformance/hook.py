@@ -37,8 +37,14 @@ Of a VTN's operator:
 Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMANCE_VEN_ID``:
 
 ``create-control``, ``cancel-control``
-    A DERControl for the device: the wish holds ``mode`` and ``value`` (of DERControlBase: W, or true and false),
-    ``start`` (seconds since 1970) and ``duration_s``. Prints the mRID. To be cancelled: ``mrid``.
+    A DERControl for the device: the wish holds ``asks`` (JSON: the members of DERControlBase in the standard's names;
+    powers may be plain numbers of W), ``start`` (seconds since 1970), ``duration_s`` and, where they are said,
+    ``randomize_start_s``, ``randomize_duration_s`` and the mRID of the ``program`` that it is in. With ``kind``
+    ``EndDeviceControl``, ``asks`` are its own members. Prints the mRID. To be cancelled: ``mrid``, and ``randomly``
+    (``true``) if devices are to let go by their own randomisation.
+``add-program``, ``change-program``, ``remove-program``
+    A DERProgram for the device beside those that it has, of this ``primacy``, or in ``above`` the mRID of a program
+    that it lies below and whose primacy it has. Prints the mRID, which is the ``program`` to change or to remove.
 ``withdraw-access``, ``grant-access``
     Of the device.
 
@@ -70,7 +76,10 @@ VTN_ACTIONS = (
     "create-event", "modify-event", "cancel-event", "cancel-registration", "request-reregistration",
     "require-signatures", "request-report", "request-reports", "cancel-report",
 )  # fmt: skip
-SEP2_ACTIONS = ("create-control", "cancel-control", "withdraw-access", "grant-access")
+SEP2_ACTIONS = (
+    "create-control", "cancel-control", "add-program", "change-program", "remove-program", "withdraw-access",
+    "grant-access",
+)  # fmt: skip
 VEN_ACTIONS = ("restart", "cancel-registration", "register", "opt-event", "create-opt", "cancel-opt")
 
 

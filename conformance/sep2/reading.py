@@ -10,7 +10,8 @@ from conformance.sep2.steps import Ask
 from conformance.step_kinds import StepReader, expected, queries
 from conformance.yaml_nodes import Section
 
-METHODS = ("get", "head", "post", "put", "delete", "patch")
+METHODS = ("get", "head", "post", "put", "delete", "patch", "list")
+PAGE = 50
 
 
 class Sep2StepReader(StepReader):
@@ -32,11 +33,12 @@ def _ask(section: Section) -> Ask:
     method = inner.the_one(METHODS)
     step = Ask(
         line=section.line,
-        method=method.upper(),
+        method="GET" if method == "list" else method.upper(),
         path=inner.text(method),
+        page=int(inner.number("page", PAGE)) if method == "list" else 0,
         body=inner.text("body", ""),
         identity=inner.choice("as", Identity, Identity.ENROLLED),
-        hello=Hello(version=inner.choice("tls", Version, Version.CURRENT)),
+        hello=Hello(suite=inner.text("suite", ""), version=inner.choice("tls", Version, Version.CURRENT)),
         headers=inner.pairs("headers"),
         keep={name: header or "" for name, header in section.pairs("keep").items()},
         expect=expected(section),

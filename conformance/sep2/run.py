@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
+from conformance.answers import Answer
 from conformance.client.address import peer_shown_by
 from conformance.client.line import Carrier, Connect, Line
 from conformance.client.steps import Hello, Identity
@@ -14,14 +15,20 @@ from conformance.hook import run_hook
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
-from conformance.run import Run, run_procedures, steps_of
+from conformance.queries import Query
+from conformance.run import Operator, Run, Stopped, run_procedures, steps_of
 from conformance.schema import sep2_schema_fault
+from conformance.sep2.pages import read_list
 from conformance.sep2.steps import Ask
 from conformance.sep2.target import Sep2Target
 from conformance.sep2.words import MEDIA_TYPE
+from openadr_core.errors import ConfigError
+from openadr_core.identity import sfdi_of
+from openadr_core.xml.parse import Element
 
 OPTIONS: Mapping[str, str] = {"pin": "--pin", "notification_uri": "--notification-uri"}
 """What a procedure may need to know, by the option that says it."""
+_TOLD_TIME = Query("string(/sep:Time/sep:currentTime)")
 
 
 def run_suite(
@@ -57,43 +64,72 @@ def facts_of(target: Sep2Target) -> dict[str, str]:
     return {**told, "ven_id": told.get("lfdi", "")}
 
 
+def _invented(pen: str) -> dict[str, str]:
+    """What nobody has used before: ``seed`` for mRIDs, and a device that there is not."""
+    seed = uuid.uuid4().hex[:20].upper()
+    lfdi = f"{seed}000000000000{pen}"
+    return {"seed": seed, "foreign_lfdi": lfdi, "foreign_sfdi": str(sfdi_of(bytes.fromhex(lfdi.ljust(64, "0"))))}
+
+
 class Sep2Run(Run):
     """One procedure, with its connections."""
 
-    def __init__(self, target: Sep2Target, connect: Connect) -> None:
-        seed = uuid.uuid4().hex[:20].upper()
+    def __init__(self, target: Sep2Target, connect: Connect, *, operate: Operator | None = None) -> None:
+        """``operate`` asks the server's operator; the target's hook does, if it is left out."""
+        by_hook = partial(run_hook, target.hook) if target.hook else None
         super().__init__(
-            {**facts_of(target), "seed": seed},
+            {**facts_of(target), **_invented(target.pen)},
             sep2_schema_fault,
-            operate=partial(run_hook, target.hook) if target.hook else None,
+            operate=operate or by_hook,
             latency_s=target.latency_s,
         )
         self._target = target
         self._connect = connect
         self._carriers: dict[tuple[Identity, Hello], Carrier] = {}
+        self._ahead_s = 0.0
+        """How far the server's clock is ahead of the tester's."""
 
     def perform(self, step: Step) -> None:
         if not isinstance(step, Ask):
             raise TypeError(f"{type(step).__name__} is no step of this suite")
         self.renew()
-        key = step.identity, step.hello
-        if key not in self._carriers:
-            self._carriers[key] = self._connect(self._target, *key)
-        exchange = self._carriers[key].exchange(self._request(step))
-        self.exchanges.append(exchange)
-        self.last = exchange.answer
+        if step.page:
+            self.last = read_list(lambda start: self._answer(step, f"s={start}&l={step.page}"), step.page)
+        else:
+            self.last = self._answer(step)
+        self._set_clock(self.last.root)
         self.judge_last(step)
         self.keep(step, step.keep)
 
     def renew(self) -> None:
+        """``epoch`` is the time by the server's clock, as the last Time told it; ``utc`` that of the tester's."""
         super().renew()
-        self.variables["epoch"] = str(int(time.time()))
+        now = time.time()
+        self.variables |= {"epoch": str(int(now + self._ahead_s)), "utc": str(int(now))}
+
+    def _set_clock(self, root: Element | None) -> None:
+        """A client keeps no other clock than its server's, which need not be anybody else's (Time.quality 7)."""
+        told = "" if root is None else _TOLD_TIME.string(root, self.variables)
+        if told.isdecimal():
+            self._ahead_s = int(told) - time.time()
 
     def close(self) -> None:
         for carrier in self._carriers.values():
             carrier.close()
 
-    def _request(self, step: Ask) -> RawRequest:
+    def _answer(self, step: Ask, query: str = "") -> Answer:
+        try:
+            request = self._request(step, query)
+        except ConfigError as missing:
+            raise Stopped(f"line {step.line}: {missing}") from None
+        key = step.identity, step.hello
+        if key not in self._carriers:
+            self._carriers[key] = self._connect(self._target, *key)
+        exchange = self._carriers[key].exchange(request)
+        self.exchanges.append(exchange)
+        return exchange.answer
+
+    def _request(self, step: Ask, query: str) -> RawRequest:
         body = self.render(step.body, xml=True).encode()
         headers: dict[str, str | None] = {"Host": self._target.parts.netloc, "Accept": MEDIA_TYPE}
         if body:
@@ -101,13 +137,14 @@ class Sep2Run(Run):
         headers |= step.headers
         return RawRequest(
             method=step.method,
-            path=path_of(self.render(step.path)),
+            path=path_of(self.render(step.path), query),
             headers=[(name, self.render(value)) for name, value in headers.items() if value is not None],
             body=body,
         )
 
 
-def path_of(href: str) -> str:
-    """What is asked for: an href may be a whole address (RFC 3986)."""
+def path_of(href: str, query: str = "") -> str:
+    """What is asked for: an href may be a whole address (RFC 3986), and have a query of its own."""
     parts = urlsplit(href)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    asked = "&".join(part for part in (parts.query, query) if part)
+    return f"{parts.path}?{asked}" if asked else parts.path

@@ -17,6 +17,8 @@ class Ask(Step):
     """An href that was captured, with a query if need be; a template."""
     body: str
     """A template; empty for none."""
+    page: int = 0
+    """A list is read in pages of so many items, and judged as one; 0: it is one request."""
     identity: Identity = Identity.ENROLLED
     hello: Hello = CURRENT
     headers: Mapping[str, str | None] = field(default_factory=dict)

@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -16,7 +17,9 @@ from conformance.client.steps import Identity
 from conformance.sep2.target import Sep2Target
 from openadr_core.shell.tls import Chain
 from openadr_vtn.cli.main import main as openadr_vtn
+from openadr_vtn.cli.operator_api import OperatorApi
 from tests.free_ports import free_ports
+from tests.interop.our_sep2_operator import OurOperator
 
 GROUP, PIN, PEN, CATEGORY = "feeder-1", 111115, "00028547", "020000"
 HOOK = Path(__file__).parents[1] / "interop" / "our_sep2_operator.py"
@@ -24,7 +27,7 @@ DEVICES = (Identity.ENROLLED, Identity.OTHER)
 STRANGER = Identity.PENDING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class OurServer:
     url: str
     folder: Path
@@ -41,6 +44,14 @@ class OurServer:
     @property
     def hook(self) -> str:
         return f"{sys.executable} {HOOK} {self.folder / 'home' / 'operator.toml'} {GROUP}"
+
+    @cached_property
+    def operator(self) -> OurOperator:
+        return OurOperator(OperatorApi(self.folder / "home" / "operator.toml"), GROUP)
+
+    def operate(self, action: str, wish: Mapping[str, str], variables: Mapping[str, str]) -> str:
+        """What the hook does, without a process."""
+        return self.operator.does(action, wish, variables["ven_id"])
 
     @property
     def target(self) -> Sep2Target:

@@ -43,6 +43,16 @@ AT_MOST = """durations_at_most:
   longer: string(ancestor::ei:eiEvent/ei:eiActivePeriod/xcal:properties/xcal:duration/xcal:duration)
 """
 
+SORTED = """sorted:
+  each: //pair
+  by: [one, -two]
+"""
+
+
+def pairs(*texts: str) -> str:
+    told = (text.split() for text in texts)
+    return "".join(f"<pair xmlns=''><one>{one}</one><two>{two}</two></pair>" for one, two in told)
+
 
 def answered(payload: str = POLLED, *, status: int = 200, elapsed_s: float = 0.01, **headers: str) -> Answer:
     body = envelope(payload).encode()
@@ -103,6 +113,10 @@ TABLE: list[tuple[str, Answer, list[Answer]]] = [
       sealed(Seal.GOOD, peer_sha256="other"), sealed(Seal.GOOD, came_at=None),
       sealed(Seal.GOOD, came_at=datetime.now(UTC) - timedelta(hours=1))]),
     ("handshake: refused", REFUSED, [SILENCE, answered()]),
+    ("status: 4XX", answered(status=418), [answered(status=200), answered(status=500), SILENCE]),
+    ("either:\n- status: 404\n- body: empty\n", Answer(status=200), [answered(), SILENCE]),
+    (SORTED, answered(pairs("9 b", "10 c", "10 A")),
+     [answered(pairs("10 c", "9 b")), answered(pairs("9 b", "9 c")), answered(pairs("9 b")), answered(), SILENCE]),
 ]  # fmt: skip
 
 
@@ -158,7 +172,8 @@ def test_an_answer_that_is_no_xml_says_so() -> None:
     [
         ("status: 200\npayload: oadrPoll", "test.yaml:1: there must be exactly one of status"),
         ("nothing: at all", "test.yaml:1: there must be exactly one of status"),
-        ("status: many", "test.yaml:3: status: expected a number"),
+        ("status: many", "test.yaml:3: status: a status, or a class as 4XX, not 'many'"),
+        ("sorted: {each: //a, by: '-['}", "test.yaml:3: sorted: XPath"),
         ("holds: //ei:[", "test.yaml:3: holds: XPath"),
         ("response_code: '['", "test.yaml:3: response_code: not a pattern"),
         ("schema: odd", "test.yaml:3: schema:"),

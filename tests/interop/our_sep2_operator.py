@@ -1,41 +1,80 @@
-"""The conformance harness's hook for this project's own server of 2030.5: what is wanted, by its command line.
+"""The conformance harness's hook for this project's own server of 2030.5: what is wanted, by its operator's API.
 
 Its arguments are the operator's access file and the group that the device under test is in.
 """
 
-import contextlib
-import io
 import json
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from openadr_vtn.cli.main import main as openadr_vtn
+from openadr_vtn.cli.operator_api import OperatorApi
 
 
-def told(*arguments: str) -> str:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        openadr_vtn(list(arguments), standalone_mode=False)
-    return said.getvalue()
+@dataclass(frozen=True, slots=True)
+class OurOperator:
+    api: OperatorApi
+    group: str
+    """Whose program is meant where none is named."""
+
+    def does(self, action: str, wish: Mapping[str, str], lfdi: str) -> str:
+        """What the hook prints."""
+        match action:
+            case "create-control":
+                return self._create_control(wish)
+            case "cancel-control":
+                randomly = wish.get("randomly") == "true"
+                self.api.command(f"sep2/controls/{wish['mrid']}/cancel", {"randomly": randomly})
+            case "add-program":
+                return self._add_program(wish, lfdi)
+            case "change-program":
+                self.api.change(f"sep2/groups/{self._group(wish)}", {"primacy": int(wish["primacy"])})
+            case "remove-program":
+                self._move(lfdi, without=self._group(wish))
+                self.api.remove(f"sep2/groups/{self._group(wish)}")
+            case "withdraw-access" | "grant-access":
+                self.api.change(f"sep2/devices/{lfdi}", {"enabled": action == "grant-access"})
+        return ""
+
+    def _create_control(self, wish: Mapping[str, str]) -> str:
+        randomized = {name: int(wish[name]) for name in ("randomize_start_s", "randomize_duration_s") if name in wish}
+        start = datetime.fromtimestamp(int(wish["start"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        asked = {
+            "kind": wish.get("kind", "DERControl"), "asks": json.loads(wish["asks"]), "start": start,
+            "duration_s": int(wish["duration_s"]), **randomized,
+        }  # fmt: skip
+        return str(self.api.command(f"sep2/groups/{self._group(wish)}/controls", asked)["mrid"])
+
+    def _add_program(self, wish: Mapping[str, str], lfdi: str) -> str:
+        name = f"conformance-{len(self._groups())}"
+        place: dict[str, Any] = {"primacy": int(wish["primacy"])} if "primacy" in wish else {}
+        if "above" in wish:
+            place["parent"] = self._group({"program": wish["above"]})
+        made = self.api.command("sep2/groups", {"name": name, **place})
+        self._move(lfdi, to=name)
+        return str(made["mrid"])
+
+    def _move(self, lfdi: str, *, to: str = "", without: str = "") -> None:
+        there = {*self.api.admin(f"sep2/devices/{lfdi}")["groups"], to} - {without, ""}
+        self.api.change(f"sep2/devices/{lfdi}", {"groups": sorted(there)})
+
+    def _group(self, wish: Mapping[str, str]) -> str:
+        """By the mRID of its program."""
+        found = [one["name"] for one in self._groups() if one["mrid"] == wish.get("program")]
+        return str(found[0]) if found else self.group
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return list(self.api.admin("sep2/groups"))
 
 
 def main(access: str, group: str) -> None:
-    os.environ["OPENADR_OPERATOR"] = access
-    action, wish = os.environ["CONFORMANCE_ACTION"], json.loads(os.environ["CONFORMANCE_WISH"])
-    lfdi = os.environ["CONFORMANCE_VEN_ID"]
-    match action:
-        case "create-control":
-            start = datetime.fromtimestamp(int(wish["start"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            asks, lasts = f"{wish['mode']}={wish['value']}", f"{wish['duration_s']}s"
-            said = told("control", "create", group, asks, "--start", start, "--duration", lasts)
-            sys.stdout.write(f"{said.split()[1]}\n")
-        case "cancel-control":
-            told("control", "cancel", wish["mrid"])
-        case "withdraw-access":
-            told("device", "change", lfdi, "--no-access")
-        case "grant-access":
-            told("device", "change", lfdi, "--access")
+    ours = OurOperator(OperatorApi(Path(access)), group)
+    wish = json.loads(os.environ["CONFORMANCE_WISH"])
+    sys.stdout.write(ours.does(os.environ["CONFORMANCE_ACTION"], wish, os.environ["CONFORMANCE_VEN_ID"]) + "\n")
 
 
 if __name__ == "__main__":

@@ -330,7 +330,7 @@ def report(edge: Edge) -> Table:
 @click.option("--per-node", type=click.IntRange(1, 60_000), default=16_700, show_default=True, help="Sessions a node.")
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, resolve_path=True),
     default=Path("edge-run"),
     show_default=True,
     help="Made anew; logs are there.",

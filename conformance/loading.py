@@ -12,7 +12,8 @@ from pathlib import Path
 from conformance.api.reading import ApiStepReader
 from conformance.api.ven_reading import ApiVenStepReader
 from conformance.procedure import Procedure, Step
-from conformance.sep2.reading import Sep2ClientStepReader, Sep2StepReader
+from conformance.sep2.client_reading import Sep2ClientStepReader
+from conformance.sep2.reading import Sep2StepReader
 from conformance.step_kinds import Message, StepReader, read_service
 from conformance.ven.reading import VenStepReader
 from conformance.vtn.reading import VtnStepReader

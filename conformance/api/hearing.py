@@ -1,11 +1,12 @@
 """Runs procedures against a client of a web API: its server's script changes, and what it asks for is waited for."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from conformance.answers import SchemaFault
-from conformance.api.script import Heard, Planned, first_fitting
-from conformance.api.ven_steps import Asked, Drop, Hear, Reply, Silence, Store
+from conformance.api.script import Heard, Planned, all_fitting, first_fitting
+from conformance.api.ven_steps import Drop, Hear, Reply, Silence, Store
 from conformance.exchanges import Exchange
 from conformance.procedure import Step
 from conformance.run import Run, Stopped
@@ -85,9 +86,12 @@ class HearingRun(Run, Generic[ItsScript]):
         self._mark = self._next = len(self.script.heard)
 
     def _hear(self, step: Hear) -> None:
-        patience_s = self._patience.answer_s if self.script.heard else self._patience.connect_s
-        start = self._next if step.again else self._mark
-        found = self._heard(step.asked, start, patience_s)
+        is_awaited = step.returns or not self.script.heard
+        start = 0 if step.ever else self._next if step.again else self._mark
+        found = self._stage.wait(
+            lambda: first_fitting(step.asked, self.script.heard, start, self.variables),
+            self._patience.connect_s if is_awaited else self._patience.answer_s,
+        )
         if found is None:
             raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
         self._next, heard = found
@@ -95,12 +99,13 @@ class HearingRun(Run, Generic[ItsScript]):
         self.judge_last(step)
 
     def _silence(self, step: Silence) -> None:
-        start = self._began if step.all_along else len(self.script.heard)
-        found = self._heard(step.asked, start, step.for_s)
-        self.last = found[1].what if found else SILENT
-        self.judge_last(step)
+        start = 0 if step.ever else self._began if step.all_along else len(self.script.heard)
 
-    def _heard(self, asked: Asked, start: int, within_s: float) -> tuple[int, Heard] | None:
-        """The first such request from there on, and the place after it."""
-        heard = self.script.heard
-        return self._stage.wait(lambda: first_fitting(asked, heard, start, self.variables), within_s)
+        def one_too_many() -> Heard | None:
+            fitting = all_fitting(step.asked, self.script.heard, start, self.variables)
+            came = (one for _, one in fitting if step.answered in {None, one.status})
+            return next(islice(came, step.allowed, None), None)
+
+        found = self._stage.wait(one_too_many, step.for_s)
+        self.last = found.what if found else SILENT
+        self.judge_last(step)

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -163,17 +163,22 @@ def fits(asked: Asked, what: Answer, below: str, variables: Mapping[str, str]) -
     return asked.where is None or (what.root is not None and asked.where.truth(what.root, variables))
 
 
-def first_fitting(
+def all_fitting(
     asked: Asked, heard: Sequence[Heard], start: int, variables: Mapping[str, str]
-) -> tuple[int, Heard] | None:
-    """The first such request from there on, and the place after it."""
+) -> Iterator[tuple[int, Heard]]:
+    """Such requests from there on, each with the place after it."""
     try:
         for place, one in enumerate(heard[start:], start + 1):
             if fits(asked, one.what, one.path, variables):
-                return place, one
+                yield place, one
     except ConfigError as fault:
         raise Stopped(str(fault)) from None
-    return None
+
+
+def first_fitting(
+    asked: Asked, heard: Sequence[Heard], start: int, variables: Mapping[str, str]
+) -> tuple[int, Heard] | None:
+    return next(all_fitting(asked, heard, start, variables), None)
 
 
 def _members(request: RawRequest) -> dict[str, Any] | None:

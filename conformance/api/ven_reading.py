@@ -40,6 +40,8 @@ def hear(section: Section) -> Hear:
         line=section.line,
         asked=_asked(inner),
         again=inner.flag("again", default=False),
+        ever=inner.flag("ever", default=False),
+        returns=inner.flag("returns", default=False),
         expect=expected(section),
         capture=queries(section, "capture"),
     )
@@ -54,6 +56,9 @@ def silence(section: Section) -> Silence:
         asked=_asked(inner),
         for_s=inner.number("for_s"),
         all_along=inner.flag("all_along", default=False),
+        ever=inner.flag("ever", default=False),
+        allowed=int(inner.number("allowed", 0)),
+        answered=int(inner.number("answered")) if "answered" in inner else None,
         expect=expected(section),
     )
     inner.finish()

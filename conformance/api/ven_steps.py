@@ -46,6 +46,10 @@ class Hear(Step):
     asked: Asked
     again: bool = False
     """One more after the last that was heard."""
+    ever: bool = False
+    """It may have come at any time since the harness began to listen."""
+    returns: bool = False
+    """Somebody may have to start the client anew for it: it is waited for as for the first time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,12 @@ class Silence(Step):
     for_s: float
     all_along: bool = False
     """Nor did one come since the procedure began."""
+    ever: bool = False
+    """Nor since the harness began to listen."""
+    allowed: int = 0
+    """So many of them may come, and no more."""
+    answered: int | None = None
+    """None that got this status; None: whatever it got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from openadr_core.shell.tls import Chain, server_context
 @click.option("--client-certificate", required=True, type=READ, help="The client's own, PEM: its LFDI follows from it.")
 @click.option("--profile", type=click.Choice(["sep2-strict", "sep2-compat"]), default="sep2-strict", show_default=True,
               help="CCM-8 alone, or AES-GCM too.")  # fmt: skip
-@click.option("--pin", default="111115", show_default=True, help="The PIN that the client was told, if it was.")
+@click.option("--pin", default="", help="The PIN that the client was told, if it was.")
 @click.option("--connect-s", default=300.0, show_default=True, help="Wait so long for the client to come.")
 @click.option("--patience-s", default=30.0, show_default=True, help="Wait so long for what it does by itself.")
 @reporting_options

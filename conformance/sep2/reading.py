@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from conformance.api.ven_reading import ApiVenStepReader
 from conformance.client.steps import Hello, Identity, Version
 from conformance.hook import SEP2_ACTIONS
 from conformance.procedure import Step
@@ -19,13 +18,6 @@ class Sep2StepReader(StepReader):
 
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
         return {"ask": _ask}
-
-
-class Sep2ClientStepReader(ApiVenStepReader):
-    """A client of 2030.5 is heard like a VEN of OpenADR 3; it has no tokens that could expire."""
-
-    def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
-        return {name: kind for name, kind in super().own_kinds().items() if name != "expire"}
 
 
 def _ask(section: Section) -> Ask:

@@ -37,10 +37,14 @@ class Answered:
     """What the peer is answered, byte by byte."""
 
     status: int
+    """0: no byte of an answer, and the connection is closed."""
     headers: tuple[tuple[str, str], ...]
     body: bytes
     delay_s: float = 0.0
     cut: bool = False
+
+
+NO_ANSWER = Answered(status=0, headers=(), body=b"")
 
 
 def _now() -> datetime:

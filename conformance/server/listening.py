@@ -163,7 +163,8 @@ class Listening:
             self._news.wait_for(lambda: self._script.ready(what), THOUGHT_S)
             answered = self._script.listens(request, what, arrived_s)
             told = Answer(
-                status=answered.status,
+                status=answered.status or None,
+                failure="" if answered.status else "none: the connection is closed",
                 headers=answered.headers,
                 body=answered.body,
                 elapsed_s=time.monotonic() - arrived_s + answered.delay_s,
@@ -257,6 +258,9 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _write(self, answered: Answered) -> None:
         time.sleep(answered.delay_s)
+        if not answered.status:
+            self.close_connection = True
+            return
         phrase = HTTPStatus(answered.status).phrase
         head = "".join(f"{name}: {value}\r\n" for name, value in answered.headers)
         body = answered.body[: len(answered.body) // 2] if answered.cut else answered.body

@@ -14,6 +14,7 @@ from conformance.procedure import Procedure, flattened
 from conformance.queries import rendered
 from conformance.rules import load_rules
 from conformance.schema import schema_fault
+from conformance.sep2.client_reading import Sep2ClientStepReader
 from conformance.ven.reading import VenStepReader
 from conformance.ven.script import Identifiers, Script
 from conformance.ven.steps import Tell
@@ -124,7 +125,7 @@ def test_an_empty_or_unreadable_file_is_told(tmp_path: Path) -> None:
 
 def test_the_manual_names_every_key_of_a_step_and_a_check() -> None:
     manual = (PROCEDURES / "README.md").read_text()
-    readers = (VtnStepReader, VenStepReader, ApiStepReader, ApiVenStepReader)
+    readers = (VtnStepReader, VenStepReader, ApiStepReader, ApiVenStepReader, Sep2ClientStepReader)
     steps = {key for reader in readers for key in reader({}).keys} | {"expect", "capture", "for_each", "take", "keep"}
     keys = {
         *KINDS,

@@ -1,0 +1,223 @@
+"""A client of 2030.5 that does just enough to be judged, and can be told to do it wrong, in a time of its own."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from conformance.answers import Answer
+from conformance.exchanges import Exchange, RawRequest
+from conformance.messages import read_message
+from conformance.sep2.script import Sep2Script
+from conformance.sep2.words import MEDIA_TYPE, NAMESPACES
+from conformance.server.listener import Answered
+from openadr_core.xml.parse import Element
+
+from . import model_sep2_words as words
+from .model_sep2_schedule import Control, Schedule
+
+Found = TypeVar("Found")
+TICK_S = 0.25
+PAGE = 10
+
+
+class Refused(Exception):
+    """The server gives nothing that could be read."""
+
+
+@dataclass(slots=True)
+class ModelSep2Client:
+    """It is the stage too: time goes on while the harness waits."""
+
+    script: Sep2Script
+    lfdi: str
+    sfdi: str
+    pin: str
+    wrong: str = ""
+    """What it does that no client may."""
+    now_s: float = 1_800_000_000.0
+    offset_s: int = 0
+    rate_s: float = 1.0
+    poll_at_s: float = 0.0
+    left_alone_until_s: float = 0.0
+    is_in: bool = False
+    """The server is the one that it was told of."""
+    described: bool = False
+    mirror: str = ""
+    read_at_s: float = 0.0
+    schedule: Schedule = field(init=False)
+    queue: list[tuple[str, str]] = field(default_factory=list)
+    """What is to be posted: where, and the document."""
+
+    def __post_init__(self) -> None:
+        self.schedule = Schedule(wrong=self.wrong)
+
+    def wait(self, found: Callable[[], Found | None], timeout_s: float) -> Found | None:
+        until_s = self.now_s + timeout_s
+        while (seen := found()) is None and self.now_s < until_s:
+            self.now_s += TICK_S
+            if self.now_s >= self.left_alone_until_s:
+                self._go_on()
+        return seen
+
+    @property
+    def moment(self) -> int:
+        """By the server's clock."""
+        return int(self.now_s) + (0 if self.wrong == "goes by its own clock" else self.offset_s)
+
+    def _go_on(self) -> None:
+        try:
+            if self.now_s >= self.poll_at_s:
+                self.poll_at_s = self.now_s + self.rate_s
+                self._poll()
+            self._answer()
+            if self.is_in and self.mirror and self.now_s >= self.read_at_s + 1:
+                self.read_at_s = self.now_s
+                self._post(self.mirror, words.reading(self.moment, 1, self.schedule.watts(self.moment)))
+        except Refused:
+            pass
+
+    # -- a walk ------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        if self.wrong == "guesses addresses":
+            self._try("/edev")
+        capability = self._get("/entry")
+        self.rate_s = 1.0 if self.wrong == "polls as often as it likes" else float(capability.get("pollRate", "900"))
+        if not (self.wrong == "reads the clock once" and self.offset_s):
+            clock = self._get(_link(capability, "Time"))
+            self.offset_s = int(_text(clock, "currentTime")) - int(self.now_s)
+        own = next((one for one in self._list(_link(capability, "EndDeviceList")) if self._is_own(one)), None)
+        self.is_in = own is not None and self._knows_pin(own)
+        if own is None or not self.is_in:
+            return
+        self._describe(own)
+        self._look_at_programs(own)
+        if not self.mirror:
+            self.mirror = self._post(_link(capability, "MirrorUsagePointList"), words.usage_point(self.lfdi))
+
+    def _is_own(self, device: Element) -> bool:
+        return _text(device, "lFDI") == self.lfdi and _text(device, "sFDI") == self.sfdi
+
+    def _knows_pin(self, own: Element) -> bool:
+        found = _text(self._get(_link(own, "Registration")), "pIN")
+        return found == self.pin or self.wrong == "ignores the PIN"
+
+    def _describe(self, own: Element) -> None:
+        if self.described:
+            return
+        der = self._list(_link(own, "DERList"))[0]
+        at = self.moment
+        self._put(_link(der, "DERCapability"), words.capability())
+        self._put(_link(der, "DERSettings"), words.settings(at))
+        self._put(_link(der, "DERStatus"), words.status(at))
+        self.described = True
+
+    def _look_at_programs(self, own: Element) -> None:
+        found: list[Control] = []
+        for assignment in self._list(_link(own, "FunctionSetAssignmentsList")):
+            for program in self._list(_link(assignment, "DERProgramList")):
+                href = _link(program, "DERControlList")
+                if self.wrong == "remembers addresses":
+                    href = "/q/asks/p/now"
+                listed = self._list(href, whole=self.wrong != "takes the first page for all")
+                found += (_control(one, program, self.lfdi) for one in listed)
+        self.schedule.take(found, self.moment)
+
+    # -- what it says ------------------------------------------------------------------
+
+    def _answer(self) -> None:
+        if self.wrong != "never answers":
+            self.queue += [(known.reply_to, self._response(known, status)) for known, status in self._owed()]
+        while self.queue:
+            href, document = self.queue[0]
+            if self.wrong == "forgets what was not taken":
+                self.queue.pop(0)
+                self._post(href, document)
+            else:
+                self._post(href, document)
+                self.queue.pop(0)
+
+    def _owed(self) -> Iterator[tuple[Control, int]]:
+        for known, status in self.schedule.owed(self.moment):
+            yield known, status
+            if self.wrong == "answers twice" and status == 2:
+                yield known, status
+
+    def _response(self, known: Control, status: int) -> str:
+        who = "0000000000000000000000000000000000000009" if self.wrong == "answers for another" else known.device
+        subject = known.program if self.wrong == "answers to the program" else known.mrid
+        return words.response(self.moment, who, status, subject)
+
+    # -- one exchange ------------------------------------------------------------------
+
+    def _list(self, href: str, *, whole: bool = True) -> list[Element]:
+        found: list[Element] = []
+        while True:
+            page = self._get(f"{href}?s={len(found)}&l={PAGE}")
+            found += page
+            if not whole or not len(page) or len(found) >= int(page.get("all", "0")):
+                return found
+
+    def _try(self, href: str) -> None:
+        self._ask("GET", href)
+
+    def _get(self, href: str) -> Element:
+        _, root, _ = read_message([], self._ask("GET", href).body)
+        if root is None:
+            raise Refused
+        return root
+
+    def _put(self, href: str, document: str) -> None:
+        self._ask("PUT", href, document)
+
+    def _post(self, href: str, document: str) -> str:
+        answered = self._ask("POST", href, document)
+        if answered.status == 404 and href == self.mirror:
+            self.mirror = ""
+        return dict(answered.headers).get("Location", "")
+
+    def _ask(self, method: str, href: str, document: str = "") -> Answered:
+        body = document.encode()
+        headers = [("Host", "utility.example"), ("Accept", MEDIA_TYPE), ("Content-Type", MEDIA_TYPE)]
+        _, root, because = read_message(headers, body)
+        request = RawRequest(method=method, path=href, headers=headers, body=body)
+        what = Answer(method=method, path=href, headers=headers, body=body, root=root, no_root_because=because)
+        answered = self.script.listens(request, what, self.now_s)
+        told = Answer(status=answered.status or None, headers=answered.headers, body=answered.body)
+        at = datetime.fromtimestamp(self.now_s, UTC)
+        self.script.exchanges.append(Exchange(at=at, speaker="the model", tls="", request=request, answer=told))
+        if answered.status in {0, 503}:
+            wait_s = 0.0 if self.wrong == "is not put off" else float(dict(answered.headers).get("Retry-After", "1"))
+            self.left_alone_until_s = self.now_s + wait_s
+            raise Refused
+        return answered
+
+
+def _text(node: Element, name: str, default: str = "") -> str:
+    return node.findtext(f"sep:{name}", default, NAMESPACES)
+
+
+def _link(node: Element, name: str) -> str:
+    found = node.find(f"sep:{name}Link", NAMESPACES)
+    if found is None:
+        raise Refused
+    return str(found.attrib["href"])
+
+
+def _control(node: Element, program: Element, device: str) -> Control:
+    times = {name: int(node.findtext(f"sep:interval/sep:{name}", "0", NAMESPACES)) for name in ("start", "duration")}
+    asked = node.find("sep:DERControlBase", NAMESPACES)
+    watts = {one.tag: int(one.findtext("sep:value", "0", NAMESPACES)) for one in asked} if asked is not None else {}
+    return Control(
+        mrid=_text(node, "mRID"),
+        device=device,
+        program=_text(program, "mRID"),
+        primacy=int(_text(program, "primacy")),
+        made=int(_text(node, "creationTime")),
+        begins=times["start"],
+        ends=times["start"] + times["duration"],
+        modes=watts,
+        status=int(node.findtext("sep:EventStatus/sep:currentStatus", "0", NAMESPACES)),
+        reply_to=node.get("replyTo", ""),
+    )

@@ -1,0 +1,71 @@
+"""A client of 2030.5 that does what none may is found out, each by the procedures that are for it."""
+
+from typing import cast
+
+import pytest
+
+from conformance.answers import Sight
+from conformance.checks import Check
+from conformance.loading import load_suite
+from conformance.outcomes import Outcome, Verdict
+from conformance.procedure import Step
+from conformance.run import run_procedures
+from conformance.schema import sep2_schema_fault
+from conformance.sep2.client_run import ClientTarget, Sep2ClientRun, unmet_needs
+from conformance.sep2.script import Sep2Script
+from conformance.server.hearing import Stage
+from conformance.ven.run import Patience
+from openadr_core.identity import peer_of
+
+from .model_sep2_client import ModelSep2Client
+from .spoiling import spoilt
+
+SUITE = load_suite("ieee2030_5-client")
+PEER = peer_of(b"the model's certificate")
+PIN = "123455"
+TARGET = ClientTarget(peer=PEER, pin=PIN, patience=Patience(connect_s=20, answer_s=20))
+Seen = list[tuple[Check, Sight]]
+
+
+def outcomes(wrong: str = "", seen: Seen | None = None) -> dict[str, Outcome]:
+    script = Sep2Script()
+    client = ModelSep2Client(script=script, lfdi=PEER.lfdi, sfdi=str(PEER.sfdi), pin=PIN, wrong=wrong)
+    script.clock = lambda: client.now_s
+    stage = cast("Stage", client)  # the harness only waits on it
+
+    class Watching(Sep2ClientRun):
+        """Keeps what each check saw."""
+
+        def judge_last(self, step: Step) -> None:
+            if seen is not None:
+                sight = Sight(answer=self.last, variables=dict(self.variables), schema_fault=sep2_schema_fault)
+                seen.extend((check, sight) for check in step.expect)
+            super().judge_last(step)
+
+    run = run_procedures(SUITE, lambda: Watching(TARGET, script, stage), lambda one: unmet_needs(one, TARGET))
+    return {one.procedure.id: one for one in run}
+
+
+def test_a_good_one_passes_and_every_check_can_fail() -> None:
+    seen: Seen = []
+    found = outcomes(seen=seen)
+    told = {name: (one.verdict, one.reason, one.shortcomings) for name, one in found.items()}
+    assert told == dict.fromkeys(told, (Verdict.PASSED, "", {}))
+    assert {check.id for one in SUITE.procedures for check in one.checks} <= {check.id for check, _ in seen}
+    ornaments = {check.id for check, sight in seen if all(check.judge(wrong).passed for wrong in spoilt(sight))}
+    assert ornaments == set()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found_by"),
+    [
+        ("ignores the PIN", ["pin"]),
+        ("guesses addresses", ["links"]),
+        ("remembers addresses", ["links"]),
+        ("goes by its own clock", ["discovery", "control", "superseded"]),
+        ("answers twice", ["control"]),
+    ],
+)
+def test_a_wrong_one_is_found_out(wrong: str, found_by: list[str]) -> None:
+    found = {name: one for name, one in outcomes(wrong).items() if one.verdict is not Verdict.PASSED}
+    assert list(found) == found_by, {name: (one.reason, one.shortcomings) for name, one in found.items()}

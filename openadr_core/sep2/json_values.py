@@ -1,14 +1,14 @@
-"""Messages of IEEE 2030.5 from JSON: members are called as the elements are, and powers may be plain numbers.
+"""Messages of IEEE 2030.5 from and as JSON: members are called as the elements are, and powers may be plain numbers.
 
 For operators, who are no devices: ``{"opModExpLimW": 5000}`` is an export limit of five kilowatts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from openadr_core.errors import LocalProtocolError, SchemaViolation
 from openadr_core.sep2.plan import Part, parts_of
-from openadr_core.sep2.power import active_power, reactive_power
+from openadr_core.sep2.power import VALUE_MOST, active_power, reactive_power
 from openadr_core.sep2.quantities import ActivePower, ReactivePower
 from openadr_core.sep2.scalars import Hex, Text, Whole
 
@@ -33,6 +33,26 @@ def from_json(kind: type[M], members: object, place: str = "") -> M:
         elif not part.is_optional and not part.is_list:
             raise SchemaViolation(f"{prefix}{name}: is missing")
     return kind(**given)
+
+
+def to_json(message: object, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """What :func:`from_json` makes this message of, but for the members named in ``without``.
+
+    A power is a plain number where that says all of it, and has its parts where it is told in less than whole units.
+    """
+    return {
+        part.name: _written(part, value)
+        for part in parts_of(type(message))  # type: ignore[arg-type]  # a class is hashable
+        if part.name not in without and (value := getattr(message, part.field)) not in (None, ())
+    }
+
+
+def _written(part: Part, value: Any) -> Any:
+    if part.is_list:
+        return [to_json(each) if part.is_complex else each for each in value]
+    if part.type in POWERS and value.multiplier >= 0 and abs(value.value) <= VALUE_MOST:
+        return value.value * 10**value.multiplier
+    return to_json(value) if part.is_complex else value
 
 
 def _value(part: Part, value: Any, place: str) -> Any:

@@ -1,6 +1,8 @@
 """How the names of our fields are spelt on the wire, and what numbers there are called."""
 
+from collections.abc import Mapping
 from enum import Enum, IntEnum
+from types import MappingProxyType
 
 SEP = "urn:ieee:std:2030.5:ns"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -32,6 +34,14 @@ SINCE_1_2 = frozenset({
 })  # fmt: skip
 SINCE_1_3 = frozenset({"op_mod_storage_target_w", "vpp_modes_enabled", "vpp_modes_supported", "set_min_wh"})
 """Elements of CSIP-AUS. A client of an earlier version must never see them (1.8)."""
+
+CURVES: Mapping[str, int] = MappingProxyType({
+    "opModFreqWatt": 0, "opModHFRTMayTrip": 1, "opModHFRTMustTrip": 2, "opModHVRTMayTrip": 3,
+    "opModHVRTMomentaryCessation": 4, "opModHVRTMustTrip": 5, "opModLFRTMayTrip": 6, "opModLFRTMustTrip": 7,
+    "opModLVRTMayTrip": 8, "opModLVRTMomentaryCessation": 9, "opModLVRTMustTrip": 10, "opModVoltVar": 11,
+    "opModVoltWatt": 12, "opModWattPF": 13, "opModWattVar": 14,
+})  # fmt: skip
+"""The modes that refer to a curve, and the curveType that each wants."""
 
 _IRREGULAR = {
     "lfdi": "lFDI", "sfdi": "sFDI", "pin": "pIN", "mrid": "mRID", "d_bof": "dBOF", "d_buf": "dBUF", "k_of": "kOF",

@@ -188,9 +188,20 @@ class Controls(Protocol):
         """Drop those that ended before, with what was answered to them; how many they were."""
 
     async def default(self, group_id: int) -> bytes | None: ...
+    async def defaults(self) -> dict[int, bytes]:
+        """By group; those without any are left out."""
+
     async def save_default(self, group_id: int, body: bytes | None) -> None: ...
-    async def curves(self, group_id: int) -> list[StoredCurve]: ...
+    async def curves(self, group_id: int | None = None) -> list[StoredCurve]:
+        """By id; of all groups, if none is named."""
+
+    async def curve(self, group_id: int, number: int) -> StoredCurve | None: ...
     async def add_curve(self, group_id: int, body: bytes) -> StoredCurve: ...
+    async def save_curve(self, curve: StoredCurve) -> None:
+        """NotFound if it is gone."""
+
+    async def remove_curve(self, curve: StoredCurve) -> None:
+        """NotFound if it is gone."""
 
 
 class Mirrors(Protocol):

@@ -23,7 +23,13 @@ from openadr_vtn.application.handlers.observe import event_detail, event_views, 
 from openadr_vtn.application.handlers.parties import party_named
 from openadr_vtn.application.handlers.report_views import reports_of_party
 from openadr_vtn.application.handlers.sep2_groups import group_named
-from openadr_vtn.application.handlers.sep2_views import control_views, device_views, group_views
+from openadr_vtn.application.handlers.sep2_views import (
+    control_views,
+    curve_views,
+    default_views,
+    device_views,
+    group_views,
+)
 from openadr_vtn.application.handlers.stop import stop
 from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.ports import Store, UnitOfWork
@@ -32,7 +38,7 @@ from openadr_vtn.http.health_routes import HEALTH, Health, health_routes
 from openadr_vtn.http.notice_views import subscription_view_json
 from openadr_vtn.http.opt_views import availability_view_json, schedule_view_json
 from openadr_vtn.http.report_views import reports_json
-from openadr_vtn.http.sep2_views import control_json, device_view_json, group_view_json
+from openadr_vtn.http.sep2_views import control_json, curve_json, default_json, device_view_json, group_view_json
 from openadr_vtn.http.views import audit_json, event_detail_json, event_view_json, party_view_json
 
 FORM_MAX_BYTES = 4096
@@ -214,8 +220,13 @@ async def devices_data(request: web.Request) -> web.Response:
 
 async def group_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, now: datetime) -> object:
-        found = await control_views(view, request.match_info["name"], int(now.timestamp()))
-        return [control_json(one) for one in found[:CONTROLS_SHOWN]]
+        name, moment = request.match_info["name"], int(now.timestamp())
+        found = await control_views(view, name, moment, limit=CONTROLS_SHOWN)
+        return {
+            "controls": [control_json(one) for one in found],
+            "defaults": [default_json(one) for one in await default_views(view, name)],
+            "curves": [curve_json(one) for one in await curve_views(view, moment, name)],
+        }
 
     return await _data(request, read)
 

@@ -1,4 +1,4 @@
-"""IEEE 2030.5, for operators: groups, devices, aggregators, controls, defaults, curves and rates.
+"""IEEE 2030.5, for operators: groups, devices, aggregators, controls and rates.
 
 `schemas/openadr3/admin.yaml` describes it.
 """
@@ -8,7 +8,6 @@ from datetime import datetime
 from aiohttp import web
 
 from openadr_core.oadr3.fields import Fields
-from openadr_core.oadr3.json_text import parse_object
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
@@ -16,8 +15,9 @@ from openadr_vtn.application.handlers.sep2_views import control_views, device_de
 from openadr_vtn.application.sep2_drafts import ControlWish
 from openadr_vtn.application.sep2_ports import ControlKind
 from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, WRITE_EVENTS, Caller
-from openadr_vtn.http.access import Desk, answered, body_fields, json_body, number_asked, scoped
+from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
+from openadr_vtn.http.sep2_curve_routes import sep2_curve_routes
 from openadr_vtn.http.sep2_notice_routes import sep2_notice_routes
 from openadr_vtn.http.sep2_views import control_json, device_detail_json, device_json, group_json, group_view_json
 
@@ -35,9 +35,6 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.delete(group, scoped(MANAGE_PARTIES, remove_group)),
         web.get(f"{group}/controls", scoped(READ_ALL, list_controls)),
         web.post(f"{group}/controls", scoped(WRITE_EVENTS, create_control)),
-        web.put(f"{group}/default", scoped(WRITE_EVENTS, save_default)),
-        web.delete(f"{group}/default", scoped(WRITE_EVENTS, remove_default)),
-        web.post(f"{group}/curves", scoped(WRITE_EVENTS, add_curve)),
         web.get(f"{base}/devices", scoped(READ_ALL, list_devices)),
         web.post(f"{base}/devices", scoped(MANAGE_PARTIES, add_device)),
         web.get(device, scoped(READ_ALL, one_device)),
@@ -48,6 +45,7 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
         web.get(f"{base}/rates", scoped(READ_ALL, list_rates)),
         web.put(f"{base}/rates/{{name}}", scoped(MANAGE_PARTIES, save_rate)),
+        *sep2_curve_routes(),
         *sep2_notice_routes(),
     ]
 
@@ -127,31 +125,6 @@ async def cancel_control(request: web.Request, desk: Desk, caller: Caller) -> we
     )  # fmt: skip
     desk.wrote(caller, "cancel control", stored.control.mrid)
     return answered({"mrid": stored.control.mrid})
-
-
-async def save_default(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    return await _default(request, desk, caller, remove=False)
-
-
-async def remove_default(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    return await _default(request, desk, caller, remove=True)
-
-
-async def _default(request: web.Request, desk: Desk, caller: Caller, *, remove: bool) -> web.Response:
-    name = request.match_info["name"]
-    members = None if remove else (await _any_fields(request)).members
-    await sep2_controls.save_default(desk.store, name, members, maker=desk.maker, actor=caller.actor, now=desk.now())
-    desk.wrote(caller, "save default", name)
-    return answered({"group": name})
-
-
-async def add_curve(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    name = request.match_info["name"]
-    stored = await sep2_controls.add_curve(
-        desk.store, name, (await _any_fields(request)).members, maker=desk.maker, actor=caller.actor, now=desk.now()
-    )
-    desk.wrote(caller, "add curve", name)
-    return answered({"href": f"/derp/{stored.group_id}/dc/{stored.id}"})
 
 
 # -- devices ---------------------------------------------------------------------------
@@ -249,11 +222,6 @@ def _device_wish(wish: Fields) -> DeviceWish:
 async def _device_answer(desk: Desk, lfdi: str) -> dict[str, object]:
     async with desk.store.view() as view:
         return device_detail_json(await device_detail(view, lfdi))
-
-
-async def _any_fields(request: web.Request) -> Fields:
-    """A body whose members a message of the standard decides over."""
-    return Fields(parse_object(await json_body(request))[0], "")
 
 
 def _moment(wish: Fields, name: str, now: datetime) -> int:

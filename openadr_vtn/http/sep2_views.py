@@ -5,7 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from openadr_core.oadr3.times import moment_text
-from openadr_vtn.application.handlers.sep2_views import ControlView, DeviceDetail, DeviceView, GroupView
+from openadr_core.sep2.json_values import to_json
+from openadr_vtn.application.handlers.sep2_controls import GIVEN_BY_US
+from openadr_vtn.application.handlers.sep2_views import (
+    ControlView,
+    CurveView,
+    DefaultView,
+    DeviceDetail,
+    DeviceView,
+    GroupView,
+)
+from openadr_vtn.domain.sep2.control_words import KINDS_OF_CURVES, Said, plot
+from openadr_vtn.domain.sep2.curve_rules import curve_address
 from openadr_vtn.domain.sep2.registry import EndDevice, Group
 
 Object = dict[str, Any]
@@ -26,6 +37,7 @@ def control_json(view: ControlView) -> Object:
         "kind": stored.kind,
         "event_id": stored.event_id,
         "asks": sorted(control.asks),
+        "asked": asked_json(view.asked),
         "status": view.standing.status.name.lower(),
         "since": _moment(view.standing.since),
         "potentially_superseded": view.standing.potentially_superseded_at is not None,
@@ -34,6 +46,43 @@ def control_json(view: ControlView) -> Object:
         "responses": [
             {"lfdi": one.lfdi, "status": one.status, "at": _moment(one.created_at)} for one in view.responses
         ],
+    }
+
+
+def asked_json(asked: Iterable[Said]) -> list[Object]:
+    return [{"mode": one.mode, "value": one.value, "text": one.text} for one in asked]
+
+
+def default_json(view: DefaultView) -> Object:
+    """``default`` is as it is to be written."""
+    return {
+        "group": view.group.name,
+        "href": f"/derp/{view.group.id}/dderc",
+        "mrid": view.default.mrid,
+        "version": view.default.version or 0,
+        "asked": asked_json(view.asked),
+        "default": to_json(view.default, without=GIVEN_BY_US),
+    }
+
+
+def curve_json(view: CurveView) -> Object:
+    """``curve`` is as it is to be written."""
+    drawn = plot(view.curve)
+    return {
+        "group": view.group.name,
+        "number": view.number,
+        "href": curve_address(view.group.id, view.number),
+        "mrid": view.curve.mrid,
+        "version": view.curve.version or 0,
+        "created_at": _moment(view.curve.creation_time),
+        "name": view.name,
+        "kind": KINDS_OF_CURVES[view.curve.curve_type],
+        "controls": list(view.users.controls),
+        "x_unit": drawn.x_unit,
+        "y_unit": drawn.y_unit,
+        "points": [list(point) for point in drawn.points],
+        "is_default": view.users.default is not None,
+        "curve": to_json(view.curve, without=GIVEN_BY_US),
     }
 
 

@@ -3,6 +3,7 @@
 Needs Chromium (Debian: ``chromium``); CI installs it.
 """
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -17,6 +18,11 @@ from tests.rig import PROGRAM, running_lab
 LINE = r"<(path|polyline)[^>]+\d"
 PNG_MIN_BYTES = 20_000
 """A page with tables and a chart; a blank one or a line of text is half of it."""
+
+SUMMER = {
+    "description": "summer", "curveType": 11, "xMultiplier": 0, "yMultiplier": 0, "yRefType": 2,
+    "CurveData": [{"xvalue": x, "yvalue": y} for x, y in ((92, 44), (98, 0), (102, 0), (108, -44))],
+}  # fmt: skip
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)")
 
@@ -58,14 +64,21 @@ async def test_the_utility_sees_its_devices_of_2030_5(lab: Lab, tmp_path: Path) 
     lfdi = "3E4F" * 10
     lab.operator_command("device", "add-group", "feeder 7", "--primacy", "5")
     lab.operator_command("device", "add", VEN_NAME, lfdi, "--group", "feeder 7")
-    lab.operator_command("control", "create", "feeder 7", "opModExpLimW=5000", "--duration", "600s")
+    curve = tmp_path / "curve.json"
+    curve.write_text(json.dumps(SUMMER))
+    lab.operator_command("control", "curve", "feeder 7", str(curve))
+    (made,) = lab.operator_json("control", "curves", "feeder 7")
+    asks = ("opModExpLimW=1500", f"opModVoltVar={json.dumps({'href': made['href']})}")
+    lab.operator_command("control", "create", "feeder 7", *asks, "--duration", "600s")
     async with browser(tmp_path / "profile") as page:
         await page.open(lab.console_url("vtn"))
         shown = await page.open(f"{base}/devices")
         assert all(words in shown for words in ("feeder 7", lfdi, VEN_NAME, "granted"))
         assert 'href="/groups/feeder%207"' in shown
         shown = await page.open(f"{base}/groups/feeder%207")
-        assert all(words in shown for words in ("opModExpLimW", "active", "No device has answered yet"))
+        asked = "opModVoltVar summer, opModExpLimW 1.5 kW"
+        assert all(words in shown for words in (asked, "active", "No device has answered yet", "92 → 44", "<polyline"))
+        assert (await page.picture(tmp_path / "group.png")).stat().st_size > PNG_MIN_BYTES
 
 
 async def test_the_aggregator_sees_its_fleet_at_work(lab: Lab, tmp_path: Path) -> None:

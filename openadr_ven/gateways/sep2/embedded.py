@@ -216,9 +216,11 @@ class EmbeddedServer:
             raise ConfigError(f"sep2.default: {error}") from None
         if base == (None if held is None else held.der_control_base):
             return
-        said = {} if held is None else {"mRID": held.mrid, "version": (held.version or 0) + 1}
-        whole = {**said, "DERControlBase": members} if members else None
-        await sep2_controls.save_default(store, lfdi, whole, maker=self._maker, actor=ACTOR, now=self._now())
+        if members:
+            whole = {"DERControlBase": members}
+            await sep2_controls.save_default(store, lfdi, whole, maker=self._maker, actor=ACTOR, now=self._now())
+        else:
+            await sep2_controls.remove_default(store, lfdi, actor=ACTOR, now=self._now())
 
     # -- what goes on ------------------------------------------------------------------
 

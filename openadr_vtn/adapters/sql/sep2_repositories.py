@@ -313,14 +313,32 @@ class SqlControls(ChangingRepository):
             await self._upsert(DEFAULT, [{"group_id": group_id, "body": body}])
         await self._tell("/derp/#/dderc", group_id)
 
-    async def curves(self, group_id: int) -> list[StoredCurve]:
-        query = select(CURVE).where(CURVE.c.group_id == group_id).order_by(CURVE.c.id)
+    async def defaults(self) -> dict[int, bytes]:
+        return {int(row["group_id"]): bytes(row["body"]) for row in await self._rows(select(DEFAULT))}
+
+    async def curves(self, group_id: int | None = None) -> list[StoredCurve]:
+        query = select(CURVE).order_by(CURVE.c.id)
+        if group_id is not None:
+            query = query.where(CURVE.c.group_id == group_id)
         return [StoredCurve(**row) for row in await self._rows(query)]
+
+    async def curve(self, group_id: int, number: int) -> StoredCurve | None:
+        query = select(CURVE).where(CURVE.c.group_id == group_id, CURVE.c.id == number)
+        row = await self._row(self._locked(query))
+        return None if row is None else StoredCurve(**row)
 
     async def add_curve(self, group_id: int, body: bytes) -> StoredCurve:
         self._concerned.groups.add(group_id)
         columns = {"group_id": group_id, "body": body}
         return StoredCurve(id=await self._added(CURVE, CURVE.c.id, columns), group_id=group_id, body=body)
+
+    async def save_curve(self, curve: StoredCurve) -> None:
+        self._concerned.groups.add(curve.group_id)
+        await self._change(update(CURVE).where(CURVE.c.id == curve.id).values(body=curve.body), f"curve {curve.id}")
+
+    async def remove_curve(self, curve: StoredCurve) -> None:
+        self._concerned.groups.add(curve.group_id)
+        await self._change(delete(CURVE).where(CURVE.c.id == curve.id), f"curve {curve.id}")
 
     async def _controls_changed(self, group_id: int, kind: str) -> None:
         """Interpretation: programs, which tell how many controls they have, are not told of each of them."""

@@ -1,5 +1,6 @@
 // One group: what is asked of its devices, and what they answer.
 import { clock, follow, node, pill, span, table } from "/shared/page.js";
+import { plot } from "/assets/curve.js";
 
 const STATES = { scheduled: "muted", active: "good", superseded: "warn", cancelled: "bad", cancelled_with_randomisation: "bad" };
 // Table 27 of the standard.
@@ -10,9 +11,16 @@ const ANSWERS = {
 };
 const GOOD = new Set([1, 2, 3, 5, 11]);
 
-follow(`/data/groups/${encodeURIComponent(document.getElementById("name").dataset.group)}.json`, (controls) => {
+const asked = (one) => one.asked.map(({ mode, text }) => `${mode} ${text}`).join(", ");
+
+function users(curve) {
+  const names = [...(curve.is_default ? ["the default"] : []), ...(curve.controls.length ? [curve.controls.length === 1 ? "a control" : `${curve.controls.length} controls`] : [])];
+  return names.join(", ") || null;
+}
+
+follow(`/data/groups/${encodeURIComponent(document.getElementById("name").dataset.group)}.json`, ({ controls, defaults, curves }) => {
   table("controls", [
-    ["Asks", (control) => control.asks.join(", ")],
+    ["Asks", asked],
     ["Status", (control) => pill(control.status.replaceAll("_", " "), STATES[control.status] ?? "muted")],
     ["In part superseded", (control) => control.potentially_superseded ? "yes" : null],
     ["Starts", (control) => clock(control.starts_at)],
@@ -21,13 +29,30 @@ follow(`/data/groups/${encodeURIComponent(document.getElementById("name").datase
     ["Event", (control) => control.event_id && node("a", { href: `/events/${encodeURIComponent(control.event_id)}` }, control.event_id)],
     ["mRID", (control) => control.mrid, "plain"],
   ], controls, "Nothing is asked of its devices.");
+  table("defaults", [
+    ["Holds", asked],
+    ["Called", (one) => one.default.description],
+    ["Version", (one) => String(one.version), "number"],
+    ["mRID", (one) => one.mrid, "plain"],
+  ], defaults, "Nothing holds where no control does.");
+  table("curves", [
+    ["Name", (curve) => curve.name],
+    ["Kind", (curve) => curve.kind],
+    ["Points", (curve) => curve.points.map(([x, y]) => `${x} → ${y}`).join(", ")],
+    ["From", (curve) => curve.x_unit],
+    ["To", (curve) => curve.y_unit],
+    ["", plot],
+    ["Used by", users],
+    ["Version", (curve) => String(curve.version), "number"],
+    ["Address", (curve) => curve.href, "plain"],
+  ], curves, "There is no curve.");
   const said = controls.flatMap((control) => control.responses.map((one) => ({ ...one, control })));
   said.sort((one, other) => other.at.localeCompare(one.at));
   table("responses", [
     ["Device", (one) => one.lfdi, "plain"],
     ["Says", (one) => node("span", { class: GOOD.has(one.status) ? "good" : "bad" }, ANSWERS[one.status] ?? String(one.status))],
     ["At", (one) => clock(one.at)],
-    ["To", (one) => one.control.asks.join(", ")],
+    ["To", (one) => asked(one.control)],
     ["mRID", (one) => one.control.mrid, "plain"],
   ], said, "No device has answered yet.");
 });

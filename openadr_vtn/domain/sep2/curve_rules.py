@@ -1,9 +1,14 @@
-"""What a DERCurve must be like, beyond its schema (IEEE 2030.5, DERCurve and its types)."""
+"""What a DERCurve must be like, beyond its schema, and who may refer to it (IEEE 2030.5, DERCurve and its types)."""
 
+import re
+from collections.abc import Mapping
 from itertools import pairwise
 
 from openadr_core.errors import RuleBroken
-from openadr_core.sep2.controls import DERCurve
+from openadr_core.sep2.base import Link
+from openadr_core.sep2.controls import DERControlBase, DERCurve
+from openadr_core.sep2.names import CURVES
+from openadr_core.sep2.plan import parts_of
 
 VOLT_VAR = 11
 WATT_PF = 13
@@ -32,3 +37,27 @@ def check_curve(curve: DERCurve) -> None:
     allowed = Y_REFERENCES.get(curve.curve_type)
     if allowed is not None and curve.y_ref_type not in allowed:
         raise RuleBroken(f"a curve of type {curve.curve_type} has no y values in yRefType {curve.y_ref_type}")
+
+
+def curve_address(group_id: int, number: int) -> str:
+    return f"/derp/{group_id}/dc/{number}"
+
+
+def links_of(base: DERControlBase) -> Mapping[str, str]:
+    """The addresses of the curves that it refers to, by mode."""
+    said = ((part.name, getattr(base, part.field)) for part in parts_of(DERControlBase) if part.name in CURVES)
+    return {mode: link.href for mode, link in said if isinstance(link, Link)}
+
+
+def number_of(href: str, group_id: int, mode: str) -> int:
+    """Which of the group's curves it is; RuleBroken if it is none of them."""
+    found = re.fullmatch(rf"/derp/{group_id}/dc/([1-9][0-9]{{0,8}})", href)
+    if found is None:
+        raise RuleBroken(f"{mode}: {href[:64]} is no curve of this group, whose curves are at /derp/{group_id}/dc/")
+    return int(found[1])
+
+
+def check_link(mode: str, curve: DERCurve) -> None:
+    """RuleBroken if the mode wants a curve of another type."""
+    if curve.curve_type != CURVES[mode]:
+        raise RuleBroken(f"{mode}: wants a curve of type {CURVES[mode]}, and this is one of type {curve.curve_type}")

@@ -1,5 +1,6 @@
 """Powers in sixteen bits, and messages from an operator's JSON."""
 
+import random
 from typing import Any
 
 import pytest
@@ -8,10 +9,13 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import LocalProtocolError, SchemaViolation
 from openadr_core.sep2.base import Link
-from openadr_core.sep2.controls import DERControlBase, DERCurve, FixedVar
-from openadr_core.sep2.json_values import from_json
+from openadr_core.sep2.controls import DefaultDERControl, DERControlBase, DERCurve, FixedVar
+from openadr_core.sep2.drlc import EndDeviceControl
+from openadr_core.sep2.json_values import from_json, to_json
+from openadr_core.sep2.names import CsipAus
 from openadr_core.sep2.power import active_power, magnitude, reactive_power
 from openadr_core.sep2.quantities import ActivePower
+from tests.core.sep2.values import made
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,21 @@ def test_lists_and_hex_are_named_by_their_place() -> None:
         from_json(DERCurve, {"mRID": "00", "creationTime": 1, "CurveData": points})
     with pytest.raises(SchemaViolation, match=r"^mRID: must be up to 16 bytes in hex"):
         from_json(DERCurve, {"mRID": "0"})
+
+
+@given(st.sampled_from([DefaultDERControl, DERCurve, EndDeviceControl, DERControlBase]), st.integers(0, 2**32))
+def test_what_is_written_as_json_is_read_as_the_same(kind: type, seed: int) -> None:
+    """But for how a power is scaled, which says the same watts."""
+    message = made(kind, random.Random(seed), fullness=0.5, csipaus=CsipAus.V1_3)  # a test's dice
+    written = to_json(message)
+    again: object = from_json(kind, written)
+    assert to_json(again) == written
+    assert from_json(kind, to_json(again)) == again
+
+
+def test_a_power_in_parts_of_watts_keeps_its_parts() -> None:
+    base = DERControlBase(op_mod_imp_lim_w=ActivePower(value=15, multiplier=-1), op_mod_connect=False)
+    written = {"opModConnect": False, "opModImpLimW": {"multiplier": -1, "value": 15}}
+    assert to_json(base) == written
+    assert from_json(DERControlBase, written) == base
+    assert to_json(base, without=["opModConnect"]) == {"opModImpLimW": written["opModImpLimW"]}

@@ -124,6 +124,7 @@ def test_a_device_goes_from_stranger_to_answer(utility: Utility, device: Device)
     assert (answer.status_code, answer.content) == (201, b"")
     (shown,) = utility.read("control", "list", "feeder-7")
     assert (shown["status"], shown["responses"][0]["lfdi"]) == ("active", device.peer.lfdi)
+    assert "opModExpLimW 100 kW" in utility.run("control", "list", "feeder-7")
     utility.run("control", "cancel", control.mrid)
     assert utility.read("control", "list", "feeder-7")[0]["status"] == "cancelled"
     (control,) = device.get(f"{link.href}?l=9", DERControlList).der_control
@@ -140,8 +141,26 @@ def test_defaults_curves_rates_and_removal(utility: Utility, device: Device, tmp
     curve.write_text(
         json.dumps({"curveType": 11, "xMultiplier": 0, "yMultiplier": 0, "yRefType": 2, "CurveData": points})
     )
+    assert "opModImpLimW 1.5 kW, setGradW 0.27 %" in utility.run("control", "defaults")
+    assert json.loads(utility.run("control", "show-default", "system")) == json.loads(default.read_text())
+    assert "at version 1" in utility.run("control", "default", "system", str(default))
+    utility.run("control", "remove-default", "system")
+    assert "No group has a default" in utility.run("control", "defaults")
     href = utility.run("control", "curve", "feeder-7", str(curve)).split()[-1].rstrip(".")
     assert device.http.get(href).status_code == 200
+    number = href.split("/")[-1]
+    assert "VoltVar" in utility.run("control", "curves")
+    assert json.loads(utility.run("control", "show-curve", "feeder-7", number, "--json")) == json.loads(
+        curve.read_text()
+    )
+    assert "108.0" in utility.run("control", "show-curve", "feeder-7", number)
+    curve.write_text(curve.read_text().replace("{", '{"description": "summer", ', 1))
+    assert "to version 1" in utility.run("control", "change-curve", "feeder-7", number, str(curve))
+    utility.run("control", "create", "feeder-7", f'opModVoltVar={{"href":"{href}"}}', "--duration", "5m")
+    assert "opModVoltVar summer" in utility.run("control", "list", "feeder-7")
+    assert "in use" in utility.run("control", "remove-curve", "feeder-7", number, status=1)
+    curve.write_text("{")
+    assert "is no JSON" in utility.run("control", "curve", "feeder-7", str(curve), status=2)
     assert "is not known here" in utility.run(
         "control", "create", "feeder-7", "opModToast=1", "--duration", "5m", status=1
     )

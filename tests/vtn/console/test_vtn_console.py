@@ -13,6 +13,9 @@ import pytest
 
 from openadr_core.errors import Unavailable
 from openadr_core.model.report import Quality, Reading
+from openadr_core.sep2.base import Link
+from openadr_core.sep2.controls import CurveData, DefaultDERControl, DERControlBase, DERCurve
+from openadr_core.sep2.encode import encode
 from openadr_core.shell.clock import ManualClock
 from openadr_core.shell.console import ASSETS as SHARED
 from openadr_core.shell.console import ASSETS_PREFIX
@@ -21,10 +24,10 @@ from openadr_core.shell.http_armour import serve
 from openadr_vtn.adapters.sql.migrate import migrate
 from openadr_vtn.adapters.sql.store import SqlStore, open_store
 from openadr_vtn.application.ports import UnitOfWork
-from openadr_vtn.application.sep2_ports import StoredControl, StoredResponse
+from openadr_vtn.application.sep2_drafts import ControlWish, drafted
+from openadr_vtn.application.sep2_ports import StoredResponse
 from openadr_vtn.console.fresh import ANSWERS_MAX, FreshAnswers
 from openadr_vtn.console.routes import console_app
-from openadr_vtn.domain.sep2.control_status import Control
 from openadr_vtn.domain.sep2.registry import EndDevice, Group
 from openadr_vtn.http.health_routes import Health
 from tests.vtn.operator.desk_bench import relief_event
@@ -32,6 +35,10 @@ from tests.vtn.samples import HOUR, STATUS_POINT, a_party, a_program, a_status, 
 
 ASSETS = Path(__file__).resolve().parents[3] / "openadr_vtn" / "console" / "assets"
 TOKEN = "let-me-in"  # noqa: S105  # a test's own
+SUMMER = DERCurve(
+    mrid="0E" * 16, description="summer", creation_time=1, curve_type=11, x_multiplier=0, y_multiplier=0, y_ref_type=2,
+    curve_data=(CurveData(x_value=92, y_value=44), CurveData(x_value=108, y_value=-44)),
+)  # fmt: skip
 PARTY = "/parties/id-%3Cb%3Even%3C%2Fb%3E"
 PAGES = [
     "/",
@@ -85,15 +92,19 @@ async def with_a_device(uow: UnitOfWork, moment: int) -> None:
         groups=frozenset({group.id}),
     )  # fmt: skip
     await uow.registry.add_device(device)
-    control = Control(
-        mrid="0C" * 16, creation_time=moment, start=moment, duration_s=600, asks=frozenset({"opModExpLimW"})
-    )
     await uow.controls.add_control(
-        StoredControl(id=0, group_id=group.id, kind="DERControl", control=control, body=b"<x/>")
-    )
+        drafted(
+            ControlWish(kind="DERControl", members={"opModExpLimW": 1500}, starts_at=moment, duration_s=600),
+            group.id, mrid="0C" * 16, moment=moment,
+        )
+    )  # fmt: skip
+    curve = await uow.controls.add_curve(group.id, encode(SUMMER, csipaus=None))
+    base = DERControlBase(op_mod_volt_var=Link(href=f"/derp/{group.id}/dc/{curve.id}"))
+    default = DefaultDERControl(mrid="0D" * 16, der_control_base=base)
+    await uow.controls.save_default(group.id, encode(default, csipaus=None))
     await uow.mirrors.add_response(
         StoredResponse(
-            id=0, party_id=device.party_id, lfdi=device.lfdi, subject=control.mrid, status=2, created_at=moment,
+            id=0, party_id=device.party_id, lfdi=device.lfdi, subject="0C" * 16, status=2, created_at=moment,
             body=b"<x/>",
         )
     )  # fmt: skip
@@ -184,8 +195,11 @@ async def test_devices_of_2030_5_are_shown_with_what_is_asked_and_answered(opera
     assert (device["lfdi"], device["party"], device["groups"], device["enabled"]) == (
         "3E" * 20, "<b>ven</b>", ["feeder 7"], True
     )  # fmt: skip
-    (control,) = (await operator.get("/data/groups/feeder%207.json")).json()
-    assert (control["asks"], control["status"]) == (["opModExpLimW"], "active")
+    shown = (await operator.get("/data/groups/feeder%207.json")).json()
+    ((control,), (default,), (curve,)) = shown["controls"], shown["defaults"], shown["curves"]
+    assert ([one["text"] for one in control["asked"]], control["status"]) == (["1.5 kW"], "active")
+    assert [(one["mode"], one["text"]) for one in default["asked"]] == [("opModVoltVar", "summer")]
+    assert (curve["name"], curve["points"], curve["is_default"]) == ("summer", [[92.0, 44.0], [108.0, -44.0]], True)
     assert [(one["lfdi"], one["status"]) for one in control["responses"]] == [("3E" * 20, 2)]
     for path in ("/groups/nothing", "/data/groups/nothing.json"):
         assert (await operator.get(path)).status_code == 404

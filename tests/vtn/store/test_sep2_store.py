@@ -159,6 +159,10 @@ async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
     async with peopled.view() as view:
         assert await view.controls.default(group.id) == b"d"
         assert await view.controls.curves(group.id) == [curve]
+        assert await view.controls.curves(99) == []
+        assert await view.controls.curve(group.id, curve.id) == curve
+        assert await view.controls.curve(99, curve.id) is None
+        assert await view.controls.defaults() == {group.id: b"d"}
         assert await view.registry.rates() == {"Time": 60}
         last = Aggregator(party_id="id-one", pen=2, domains=("a.example", "b.example"))
         assert await view.registry.aggregators() == [last]
@@ -166,6 +170,15 @@ async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
         assert await view.registry.aggregator("id-two") is None
     async with peopled.unit_of_work() as uow:
         await uow.controls.save_default(group.id, None)
+        assert await uow.controls.defaults() == {}
+        await uow.controls.save_curve(replace(curve, body=b"C"))
+        other = await uow.controls.add_curve((await uow.registry.add_group(a_group("other"))).id, b"o")
+        assert await uow.controls.curves() == [replace(curve, body=b"C"), other]
+        await uow.controls.remove_curve(curve)
+        assert await uow.controls.curves() == [other]
+        for gone in (uow.controls.save_curve(curve), uow.controls.remove_curve(curve)):
+            with pytest.raises(NotFound):
+                await gone
         await uow.registry.save_rate("Time", None)
         assert (await uow.controls.default(group.id), await uow.registry.rates()) == (None, {})
 

@@ -6,7 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from openadr_core.sep2.base import EventStatus
 from openadr_core.sep2.controls import (
+    DefaultDERControl,
     DERControl,
+    DERControlBase,
     DERControlList,
     DERCurveList,
     DERProgram,
@@ -19,7 +21,8 @@ from openadr_core.sep2.drlc import (
     EndDeviceControl,
     EndDeviceControlList,
 )
-from openadr_core.sep2.names import Status
+from openadr_core.sep2.names import CURVES, Status
+from openadr_core.sep2.plan import parts_of
 from openadr_core.xml.parse import parse
 from openadr_vtn.application.sep2_ports import ControlKind, StoredControl
 from openadr_vtn.domain.sep2.control_status import Standing, next_change, standings
@@ -160,7 +163,11 @@ async def default_control(scene: Scene, group_id: str) -> Reply:
     body = await scene.uow.controls.default(int(group_id))
     if body is None:
         raise HttpRefusal(404)
-    message = replace(read(parse(body)), href=scene.href(f"/derp/{group_id}/dderc"), subscribable=1)
+    stored: DefaultDERControl = read(parse(body))
+    message = replace(
+        stored, href=scene.href(f"/derp/{group_id}/dderc"), subscribable=1,
+        der_control_base=_spoken(scene, stored.der_control_base),
+    )  # fmt: skip
     return Reply(message=message, holds=_holds(group_id))
 
 
@@ -234,12 +241,23 @@ def _message(scene: Scene, family: Family, placed: Placed) -> DERControl | EndDe
     )
     below = f"{family.root}/{stored.group_id}/{family.below}/{stored.id}"
     asks = int(message.response_required or "00", 16)
+    if isinstance(message, DERControl):
+        message = replace(message, der_control_base=_spoken(scene, message.der_control_base))
     return replace(
         message,
         href=scene.href(below),
         reply_to=scene.href(f"/rsps/{stored.group_id}/rsp") if asks else None,
         event_status=status,
     )
+
+
+def _spoken(scene: Scene, base: DERControlBase) -> DERControlBase:
+    """With links that lead to where the client speaks."""
+    if not scene.speech.prefix:
+        return base
+    said = {part.field: getattr(base, part.field) for part in parts_of(DERControlBase) if part.name in CURVES}
+    links: dict[str, Any] = {name: scene.link(link.href) for name, link in said.items() if link is not None}
+    return replace(base, **links)
 
 
 # -- parts of programs -----------------------------------------------------------------

@@ -40,8 +40,8 @@ async def test_what_is_kept_is_what_would_be_made(sep2: Sep2Bench) -> None:
     await sep2.device("two", "top")
     kept_server = sep2.server
 
-    async def default(watts: int | None) -> None:
-        members = None if watts is None else {"DERControlBase": {"opModExpLimW": watts}}
+    async def default(watts: int) -> None:
+        members = {"DERControlBase": {"opModExpLimW": watts}}
         await sep2_controls.save_default(sep2.store, "top", members, maker=sep2.maker, actor=ACTOR, now=sep2.now)
 
     async def change(**wish: object) -> None:
@@ -69,7 +69,7 @@ async def test_what_is_kept_is_what_would_be_made(sep2: Sep2Bench) -> None:
         lambda: pass_by(31),
         cancel,
         lambda: default(10),
-        lambda: default(None),
+        lambda: sep2_controls.remove_default(sep2.store, "top", actor=ACTOR, now=sep2.now),
         lambda: sent(one, "PUT", "/edev/1/der/1/ders", DERStatus(reading_time=1)),
         lambda: sent(one, "PUT", "/edev/1/der/1/ders", DERStatus(reading_time=2)),
         lambda: sent(one, "POST", "/edev/1/lel", log),

@@ -109,8 +109,8 @@ async def aggregator(sep2: Sep2Bench) -> Client:
     return client
 
 
-async def save_default(sep2: Sep2Bench, watts: int | None) -> None:
-    members = None if watts is None else {"DERControlBase": {"opModExpLimW": watts}}
+async def save_default(sep2: Sep2Bench, watts: int) -> None:
+    members = {"DERControlBase": {"opModExpLimW": watts}}
     await sep2_controls.save_default(sep2.store, "feeder", members, maker=sep2.maker, actor=ACTOR, now=sep2.now)
 
 
@@ -328,7 +328,7 @@ async def test_several_changes_that_were_not_told_are_told_as_one(telling: Telli
 @pytest.mark.ieee2030_5("N6")
 async def test_what_is_gone_is_told_once_and_ends_the_subscription(telling: Telling, aggregator: Client) -> None:
     where = await subscribed(aggregator, "/derp/1/dderc")
-    await save_default(telling.bench, None)
+    await sep2_controls.remove_default(telling.bench.store, "feeder", actor=ACTOR, now=telling.bench.now)
     (said,) = await telling.told()
     assert (said.status, said.resource, said.subscription_uri) == (4, None, where)
     assert await aggregator.status("GET", where) == 404

@@ -45,6 +45,13 @@ Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMA
 ``add-program``, ``change-program``, ``remove-program``
     A DERProgram for the device beside those that it has, of this ``primacy``, or in ``above`` the mRID of a program
     that it lies below and whose primacy it has. Prints the mRID, which is the ``program`` to change or to remove.
+``set-default``, ``remove-default``
+    Of the ``program``: a DefaultDERControl, as JSON in ``default``.
+``add-curve``
+    To the ``program``: a DERCurve, as JSON in ``curve``. Prints what ``asks`` refers to it by.
+``set-rate``, ``set-post-rate``
+    How often, in ``seconds``, clients are to poll the ``resource`` (EndDeviceList, DERProgramList; no seconds: as the
+    server has it by itself), and the device is to post.
 ``withdraw-access``, ``grant-access``
     Of the device.
 
@@ -77,8 +84,8 @@ VTN_ACTIONS = (
     "require-signatures", "request-report", "request-reports", "cancel-report",
 )  # fmt: skip
 SEP2_ACTIONS = (
-    "create-control", "cancel-control", "add-program", "change-program", "remove-program", "withdraw-access",
-    "grant-access",
+    "create-control", "cancel-control", "add-program", "change-program", "remove-program", "set-default",
+    "remove-default", "add-curve", "set-rate", "set-post-rate", "withdraw-access", "grant-access",
 )  # fmt: skip
 VEN_ACTIONS = ("restart", "cancel-registration", "register", "opt-event", "create-opt", "cancel-opt")
 

@@ -47,6 +47,7 @@ def _shown_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--pin", default="", help="The device's PIN, as its operator was told.")
 @click.option("--pen", default="00000000", show_default=True, help="Private Enterprise Number, of the harness's mRIDs.")
 @click.option("--notification-uri", default="", help="An address that the server may tell of changes.")
+@click.option("--operator-s", default=5.0, show_default=True, help="What the operator takes for each thing, at most.")
 @click.option("--timeout-s", default=10.0, show_default=True, help="Give up on an answer after so long.")
 @click.option("--latency-s", default=0.0, show_default=True, help="What the network may add to each limit of time.")
 @reporting_options
@@ -62,6 +63,7 @@ def run_sep2_server(  # an option each
     pin: str,
     pen: str,
     notification_uri: str,
+    operator_s: float,
     timeout_s: float,
     latency_s: float,
     reporting: Reporting,
@@ -92,6 +94,7 @@ def run_sep2_server(  # an option each
         pin=pin,
         pen=pen,
         notification_uri=notification_uri,
+        operator_s=operator_s,
         latency_s=latency_s,
     )
     sys.exit(reporting.report(suite, url, run_suite(suite, target, only=reporting.only)))

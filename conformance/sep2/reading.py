@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from conformance.check_kinds import read_query
 from conformance.client.steps import Hello, Identity, Version
 from conformance.hook import SEP2_ACTIONS
 from conformance.procedure import Step
@@ -32,6 +33,7 @@ def _ask(section: Section) -> Ask:
         identity=inner.choice("as", Identity, Identity.ENROLLED),
         hello=Hello(suite=inner.text("suite", ""), version=inner.choice("tls", Version, Version.CURRENT)),
         headers=inner.pairs("headers"),
+        offers=read_query(section, "offers") if "offers" in section else None,
         keep={name: header or "" for name, header in section.pairs("keep").items()},
         expect=expected(section),
         capture=queries(section, "capture"),

@@ -1,5 +1,6 @@
 """Runs procedures against a server of IEEE 2030.5, one exchange after the other."""
 
+import math
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Operate, Procedure, Step, flattened
 from conformance.queries import Query
-from conformance.run import Operator, Run, Stopped, run_procedures, steps_of
+from conformance.run import Inapplicable, Operator, Run, Stopped, run_procedures, steps_of
 from conformance.schema import sep2_schema_fault
 from conformance.sep2.pages import read_list
 from conformance.sep2.steps import Ask
@@ -28,6 +29,8 @@ from openadr_core.xml.parse import Element
 
 OPTIONS: Mapping[str, str] = {"pin": "--pin", "notification_uri": "--notification-uri"}
 """What a procedure may need to know, by the option that says it."""
+THINGS_ASKED = 3
+"""Of the operator, at most, before the first of what was asked for begins."""
 _TOLD_TIME = Query("string(/sep:Time/sep:currentTime)")
 
 
@@ -56,7 +59,13 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: Sep2Target) -> Itera
 def facts_of(target: Sep2Target) -> dict[str, str]:
     """Variables that a whole run has."""
     entry = urlsplit(target.url).path
-    told = {"dcap": entry, "pin": target.pin, "pen": target.pen, "notification_uri": target.notification_uri}
+    told = {
+        "dcap": entry,
+        "pin": target.pin,
+        "pen": target.pen,
+        "notification_uri": target.notification_uri,
+        "soon": str(math.ceil(THINGS_ASKED * target.operator_s)),
+    }
     for identity, chain in target.certificates.items():
         prefix = "" if identity is Identity.ENROLLED else f"{identity}_"
         peer = peer_shown_by(chain.certificate)
@@ -98,6 +107,8 @@ class Sep2Run(Run):
         else:
             self.last = self._answer(step)
         self._set_clock(self.last.root)
+        if step.offers and self.last.root is not None and not step.offers.truth(self.last.root, self.variables):
+            raise Inapplicable(f"a server that has {step.offers.text}")
         self.judge_last(step)
         self.keep(step, step.keep)
 

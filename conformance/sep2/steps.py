@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from conformance.client.line import CURRENT
 from conformance.client.steps import Hello, Identity
 from conformance.procedure import Step
+from conformance.queries import Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class Ask(Step):
     """A template; empty for none."""
     page: int = 0
     """A list is read in pages of so many items, and judged as one; 0: it is one request."""
+    offers: Query | None = None
+    """Where this is not found in what is answered, the server has no such thing, and the procedure is not run."""
     identity: Identity = Identity.ENROLLED
     hello: Hello = CURRENT
     headers: Mapping[str, str | None] = field(default_factory=dict)

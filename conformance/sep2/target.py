@@ -17,4 +17,6 @@ class Sep2Target(Address):
     """Eight digits: the Private Enterprise Number in the mRIDs that the harness gives."""
     notification_uri: str = ""
     """An address that the server may tell of changes; empty if there is none."""
+    operator_s: float = 5.0
+    """What the server's operator takes for each thing that is asked; what must begin soon begins so much later."""
     latency_s: float = 0.0

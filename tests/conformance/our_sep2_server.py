@@ -14,10 +14,11 @@ from click.testing import CliRunner, Result
 
 from conformance.__main__ import cli as conformance
 from conformance.client.steps import Identity
+from conformance.hook import HookFailed
 from conformance.sep2.target import Sep2Target
 from openadr_core.shell.tls import Chain
 from openadr_vtn.cli.main import main as openadr_vtn
-from openadr_vtn.cli.operator_api import OperatorApi
+from openadr_vtn.cli.operator_api import OperatorApi, Refused
 from tests.free_ports import free_ports
 from tests.interop.our_sep2_operator import OurOperator
 
@@ -51,13 +52,17 @@ class OurServer:
 
     def operate(self, action: str, wish: Mapping[str, str], variables: Mapping[str, str]) -> str:
         """What the hook does, without a process."""
-        return self.operator.does(action, wish, variables["ven_id"])
+        try:
+            return self.operator.does(action, wish, variables["ven_id"])
+        except Refused as refused:
+            raise HookFailed(str(refused)) from None
 
     @property
     def target(self) -> Sep2Target:
         return Sep2Target(
             url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*DEVICES, STRANGER)},
             profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=self.notification_uri,
+            operator_s=0.5,
         )  # fmt: skip
 
     def judged(self, *options: str) -> Result:

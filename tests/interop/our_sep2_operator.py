@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from openadr_vtn.cli.operator_api import OperatorApi
+from openadr_vtn.cli.operator_api import OperatorApi, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,18 @@ class OurOperator:
             case "remove-program":
                 self._move(lfdi, without=self._group(wish))
                 self.api.remove(f"sep2/groups/{self._group(wish)}")
+            case "set-default":
+                self.api.change(f"sep2/groups/{self._group(wish)}/default", json.loads(wish["default"]))
+            case "remove-default":
+                self.api.remove(f"sep2/groups/{self._group(wish)}/default")
+            case "add-curve":
+                curve = json.loads(wish["curve"])
+                return str(self.api.command(f"sep2/groups/{self._group(wish)}/curves", curve)["href"])
+            case "set-rate":
+                seconds = int(wish["seconds"]) if wish["seconds"] else None
+                self.api.change(f"sep2/rates/{wish['resource']}", {"seconds": seconds})
+            case "set-post-rate":
+                self.api.change(f"sep2/devices/{lfdi}", {"post_rate_s": int(wish["seconds"])})
             case "withdraw-access" | "grant-access":
                 self.api.change(f"sep2/devices/{lfdi}", {"enabled": action == "grant-access"})
         return ""
@@ -64,8 +76,12 @@ class OurOperator:
 
     def _group(self, wish: Mapping[str, str]) -> str:
         """By the mRID of its program."""
-        found = [one["name"] for one in self._groups() if one["mrid"] == wish.get("program")]
-        return str(found[0]) if found else self.group
+        if "program" not in wish:
+            return self.group
+        found = [one["name"] for one in self._groups() if one["mrid"] == wish["program"]]
+        if not found:
+            raise Refused(f"there is no program {wish['program']}")
+        return str(found[0])
 
     def _groups(self) -> list[dict[str, Any]]:
         return list(self.api.admin("sep2/groups"))

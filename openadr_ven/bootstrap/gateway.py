@@ -22,7 +22,7 @@ from openadr_ven.gateways.cloud.driver import VendorCloud
 from openadr_ven.gateways.cloud.mapping import ReadTemplate, RequestTemplate
 from openadr_ven.gateways.cloud.pace import Pace
 from openadr_ven.gateways.edge.core import Edge
-from openadr_ven.gateways.edge.driver import Driver
+from openadr_ven.gateways.edge.driver import Adjusts, Driver
 from openadr_ven.gateways.edge.follower import Follower
 from openadr_ven.gateways.edge.link import GatewayLink
 from openadr_ven.gateways.edge.prices import PriceEar
@@ -77,8 +77,9 @@ def build(settings: GatewaySettings, now: Now) -> tuple[RunningEdge, GatewayLink
         follower = Follower(kept.fleet, settings.gateway, fleet_sha256=kept.sha256)
         prices = PriceEar(follower, verifying_key(settings.broker.price_key), fleet_name=settings.fleet_name, now=now)
     return running, GatewayLink(
-        _broker(settings), settings.gateway, on_command=running.command, status=running.status, rng=dice, prices=prices
-    )
+        _broker(settings), settings.gateway, on_command=running.command, status=running.status, rng=dice, prices=prices,
+        on_support=running.support if isinstance(driver, Adjusts) else None,
+    )  # fmt: skip
 
 
 def _driver(settings: GatewaySettings, now: Now) -> tuple[Driver, frozenset[str]]:

@@ -39,7 +39,7 @@ mqtt {{
   ack_wait: "{ack_wait_s}s"
   # What may wait for that, of each subscription at QoS 1; an hour of 20 gateways is 72,000 frames, which the store
   # holds. A session has 65,535 packet ids for all of them, so that it may have six such subscriptions; the agent has
-  # three, a gateway one. Who needs more divides: 1,000 leaves room for 65.
+  # five, a gateway two. Who needs more divides: 1,000 leaves room for 65.
   max_ack_pending: 10000
 }}
 """

@@ -9,6 +9,9 @@ Topics. A gateway stands before up to 65,536 devices of a fleet, numbered by *sl
     der/v1/<fleet>/<gateway>/ack         gateway → VEN
     der/v1/<fleet>/<gateway>/telemetry   gateway → VEN
     der/v1/<fleet>/<gateway>/status      gateway → VEN, retained; the last will says OFFLINE
+    der/v1/<fleet>/<gateway>/support     VEN → gateway
+    der/v1/<fleet>/<gateway>/support_ack gateway → VEN
+    der/v1/<fleet>/<gateway>/ability     gateway → VEN, retained
 
 MQTT 3.1.1, QoS 1 both ways, persistent sessions (``clean session`` 0, a fixed client id). One
 MQTT message is one frame; a frame is for, or from, the gateway that its topic names.
@@ -25,6 +28,9 @@ What a gateway promises:
 * Sequences grow for ever, per fleet. A VEN that lost its memory begins above the greatest
   ``command_sequence`` that telemetry or status shows it.
 * Power is net import in watts at the device: positive consumes, negative exports.
+* Grid support (curves, droop, vars, power factors) goes beside commands, in frames and with sequences of its own: a
+  device follows a setpoint and a volt-var curve at the same time. Each of its leases is of a slot and a function. A
+  gateway that knows none of these words never hears of them.
 """
 
 import hashlib
@@ -38,6 +44,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openadr_core.errors import MalformedMessage
+from openadr_core.model.grid_support import GridFunction, GridSupport
 
 TOPIC_ROOT = "der/v1"
 TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -51,6 +58,9 @@ class Channel(IntEnum):
     ACK = 2
     TELEMETRY = 3
     STATUS = 4
+    SUPPORT = 5
+    SUPPORT_ACK = 6
+    ABILITY = 7
 
 
 class Fallback(IntEnum):
@@ -119,6 +129,8 @@ TELEMETRY_ROW = np.dtype(
     [("slot", "<u2"), ("flags", "<u2"), ("power_w", "<f4"), ("soc", "<f4"), ("temperature_c", "<f4")]
 )
 """Sixteen bytes a device. ``soc`` (0 to 1) and ``temperature_c`` are NaN where a device has none."""
+ABILITY_ROW = np.dtype([("slot", "<u2"), ("reserved", "<u2"), ("knows", "<u4"), ("holds", "<u4")])
+"""Twelve bytes a device. ``knows`` and ``holds`` are bits of ``GridFunction``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,14 +198,68 @@ class StatusFrame:
     command_sequence: int
 
 
-Frame = CommandFrame | AckFrame | TelemetryFrame | StatusFrame
-Report = AckFrame | TelemetryFrame | StatusFrame
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SupportFrame:
+    """One function, set in one way, for some of a gateway's devices."""
+
+    gateway: str
+    event_id: str
+    event_version: int
+    sequence: int
+    """Greater than any before it that named a function of these slots, also across restarts; not a command's."""
+    issued_at: datetime
+    start: datetime
+    end: datetime
+    """When every device named here is back at its own default, unless a newer frame says otherwise."""
+    slots: NDArray[np.uint16]
+    """Rising."""
+    function: GridFunction
+    support: GridSupport | None
+    """None: back to the device's own default at ``start``."""
+    fallback: Fallback = Fallback.DEFAULT
+
+    @property
+    def command_id(self) -> bytes:
+        return support_id_of(self.event_id, self.event_version, self.sequence, self.gateway, self.function)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SupportAckFrame:
+    """What became of one support frame on some of its devices."""
+
+    gateway: str
+    function: GridFunction
+    command_id: bytes
+    sequence: int
+    at: datetime
+    state: AckState
+    slots: NDArray[np.uint16]
+    reason: Reason = Reason.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AbilityFrame:
+    """Which functions the devices of a gateway know, and which they were told and hold now."""
+
+    gateway: str
+    at: datetime
+    sequence: int
+    """The greatest of any support frame that was taken; 0 for none."""
+    rows: NDArray[np.void]
+    """Of ``ABILITY_ROW``, slots rising; a slot that is missing knows nothing."""
+
+
+Frame = CommandFrame | AckFrame | TelemetryFrame | StatusFrame | SupportFrame | SupportAckFrame | AbilityFrame
+Report = AckFrame | TelemetryFrame | StatusFrame | SupportAckFrame | AbilityFrame
 """What a gateway sends."""
 CHANNEL_OF: dict[type, Channel] = {
     CommandFrame: Channel.COMMAND,
     AckFrame: Channel.ACK,
     TelemetryFrame: Channel.TELEMETRY,
     StatusFrame: Channel.STATUS,
+    SupportFrame: Channel.SUPPORT,
+    SupportAckFrame: Channel.SUPPORT_ACK,
+    AbilityFrame: Channel.ABILITY,
 }
 
 
@@ -201,6 +267,13 @@ def command_id_of(event_id: str, event_version: int, sequence: int, gateway: str
     """The first 16 bytes of the SHA-256 over sequence, version and both texts, as the header lays them out."""
     event, name = event_id.encode(), gateway.encode()
     key = struct.pack("<QIBB", sequence, event_version, len(event), len(name)) + event + name
+    return hashlib.sha256(key).digest()[:16]
+
+
+def support_id_of(event_id: str, event_version: int, sequence: int, gateway: str, function: GridFunction) -> bytes:
+    """As a command's id, with the function behind it: the same numbers are another frame."""
+    event, name = event_id.encode(), gateway.encode()
+    key = struct.pack("<QIBB", sequence, event_version, len(event), len(name)) + event + name + bytes((function,))
     return hashlib.sha256(key).digest()[:16]
 
 
@@ -218,6 +291,13 @@ def telemetry_rows(
     rows = np.zeros(np.size(slot), dtype=TELEMETRY_ROW)
     rows["slot"], rows["flags"], rows["power_w"] = slot, flags, power_w
     rows["soc"], rows["temperature_c"] = soc, temperature_c
+    return rows
+
+
+def ability_rows(slot: ArrayLike, knows: ArrayLike, holds: ArrayLike) -> NDArray[np.void]:
+    """Rows for an ability frame from columns whose slots rise."""
+    rows = np.zeros(np.size(slot), dtype=ABILITY_ROW)
+    rows["slot"], rows["knows"], rows["holds"] = slot, knows, holds
     return rows
 
 

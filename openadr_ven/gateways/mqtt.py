@@ -27,6 +27,7 @@ from openadr_ven.gateways.contract import (
     Channel,
     CommandFrame,
     Report,
+    SupportFrame,
     parse_topic,
     topic_of,
 )
@@ -132,14 +133,15 @@ class MqttGateways:
     def connected(self) -> bool:
         return self._connection is not None
 
-    async def send(self, frames: Sequence[CommandFrame]) -> None:
+    async def send(self, frames: Sequence[CommandFrame | SupportFrame]) -> None:
         """Hand frames to the broker; Unreachable unless it has taken every one of them.
 
         Sending the same frames again is harmless: gateways know them by their ids.
         """
         if self._connection is None:
             raise Unreachable(f"not connected to the broker at {self._address.host}:{self._address.port}")
-        messages = ((topic_of(self._address.fleet, frame.gateway, Channel.COMMAND), encode(frame)) for frame in frames)
+        fleet = self._address.fleet
+        messages = ((topic_of(fleet, frame.gateway, CHANNEL_OF[type(frame)]), encode(frame)) for frame in frames)
         try:
             await (await self._opened()).publish(messages)
         except Unreachable as error:
@@ -210,7 +212,7 @@ class MqttGateways:
                 self._connection.settle(message_id)
 
     async def _subscribe(self, connection: Connection) -> None:
-        wanted = (Channel.ACK, Channel.TELEMETRY, Channel.STATUS)
+        wanted = (Channel.ACK, Channel.TELEMETRY, Channel.STATUS, Channel.SUPPORT_ACK, Channel.ABILITY)
         await connection.subscribe([(topic_of(self._address.fleet, "+", channel), QOS) for channel in wanted])
 
     def _read(self, message: aiomqtt.Message) -> Report | None:
@@ -218,7 +220,11 @@ class MqttGateways:
         try:
             _, gateway, channel = parse_topic(message.topic.value)
             frame = decode(bytes(message.payload)) if isinstance(message.payload, (bytes, bytearray)) else None
-            if frame is None or isinstance(frame, CommandFrame) or CHANNEL_OF[type(frame)] is not channel:
+            if (
+                frame is None
+                or isinstance(frame, CommandFrame | SupportFrame)
+                or CHANNEL_OF[type(frame)] is not channel
+            ):
                 raise MalformedMessage(f"not what belongs on {channel.name.lower()}")
             # A gateway speaks for itself: the broker's access list guards the topic, we guard the name inside.
             if frame.gateway != gateway:

@@ -16,7 +16,7 @@ from openadr_vtn.application.handlers.sep2_views import (
     GroupView,
 )
 from openadr_vtn.domain.sep2.control_words import KINDS_OF_CURVES, Said, plot
-from openadr_vtn.domain.sep2.curve_rules import curve_address
+from openadr_vtn.domain.sep2.curve_addresses import curve_address
 from openadr_vtn.domain.sep2.registry import EndDevice, Group
 
 Object = dict[str, Any]

@@ -32,6 +32,7 @@ from openadr_ven.gateways.contract import (
 )
 from openadr_ven.gateways.edge.driver import DriverTraits, Order, Outcome, Reading
 from openadr_ven.gateways.edge.leases import Leases
+from openadr_ven.gateways.edge.support import Support
 
 UNKNOWN = 255
 """In the place of a mode: the process ended while the device may have been told something."""
@@ -61,6 +62,7 @@ class Edge:
         self._import_max_w: list[float] = np.nan_to_num(self.fleet.import_max_w).tolist()
         self._export_max_w: list[float] = np.nan_to_num(self.fleet.export_max_w).tolist()
         self._row = {str(one): row for row, one in enumerate(self.fleet.device_id.tolist())}
+        self.support = Support(gateway, dict(zip(self._row, self.fleet.slot.tolist(), strict=True)))
         size = self.fleet.size
         names = "\n".join(f"{slot} {one}" for one, slot in zip(self._row, self.fleet.slot.tolist(), strict=True))
         self._digest = np.frombuffer(hashlib.sha256(names.encode()).digest(), dtype=np.uint8)
@@ -147,6 +149,8 @@ class Edge:
 
     def hear(self, readings: Iterable[Reading]) -> None:
         """Take in what devices said; of a device that is not ours nothing is taken."""
+        readings = list(readings)
+        self.support.hear(readings)
         for reading in readings:
             row = self._row.get(reading.device_id)
             if row is None or reading.at.timestamp() < self.state.measured_at_s[row]:
@@ -166,7 +170,9 @@ class Edge:
     def tick(self, now: datetime) -> list[Report]:
         """Live until ``now``: what begins and ends, and what is known of the devices."""
         acks = self._said(self.leases.advance(self.state, now), now)
-        return [*acks, *self._answers(now), *self._telemetry(now)]
+        ability = self.support.ability(now)
+        support = [*self.support.tick(now), *(() if ability is None else (ability,))]
+        return [*acks, *self._answers(now), *self._telemetry(now), *support]
 
     def _telemetry(self, now: datetime) -> Iterator[TelemetryFrame]:
         """One frame for the devices that have seen the newest command, and one for each older one."""
@@ -202,7 +208,8 @@ class Edge:
     def record(self) -> dict[str, NDArray[Any]]:
         """All that must outlive the process."""
         touched = self._in_flight | (self._mode != Mode.RELEASE)
-        mine = {"fleet": self._digest, "touched": touched, "until_s": self._until_s}
+        support = np.frombuffer(self.support.record().encode(), dtype=np.uint8)
+        mine = {"fleet": self._digest, "touched": touched, "until_s": self._until_s, "support": support}
         return mine | {f"leases.{name}": column for name, column in self.leases.record().items()}
 
     def restore(self, record: Mapping[str, NDArray[Any]]) -> None:
@@ -212,6 +219,8 @@ class Edge:
         self.leases.restore(
             {name.removeprefix("leases."): record[name] for name in record if name.startswith("leases.")}
         )
+        if "support" in record:  # one of before there was any has none
+            self.support.restore(record["support"].tobytes().decode())
         self._mode[record["touched"]] = UNKNOWN
         # How long an order that was under way may last, nobody has told us: as long as its lease.
         self._until_s = np.maximum(record["until_s"], np.where(record["touched"], self.leases.ends_s(), 0.0))

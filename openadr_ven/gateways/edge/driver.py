@@ -8,8 +8,9 @@ import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from openadr_core.model.grid_support import GridFunction, GridSupport
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import Reason
 
@@ -54,6 +55,29 @@ class Reading:
     override: bool = False
     alarms: int = 0
     """Bits of IEEE 2030.5's alarmStatus; 0: nothing is wrong, as far as anybody knows."""
+    functions: int = 0
+    """Bits of ``GridFunction``: what it can be told by ``Adjusts.adjust``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """How one function of a device is to be set from now on."""
+
+    device_id: str
+    function: GridFunction
+    support: GridSupport | None
+    """None: back to the device's own default. The edge sends it at ``until`` in any case."""
+    until: datetime
+    """When it must be back. A device that can be told so is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """What became of it."""
+
+    adjustment: Adjustment
+    reason: Reason = Reason.NONE
+    """NONE: the device is set so. Else why it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +114,11 @@ class Driver(Protocol):
         Called while earlier orders of other devices are still carried out. What has no outcome in the end, and
         what an error (logged) leaves over, counts as UNREACHABLE.
         """
+
+
+@runtime_checkable
+class Adjusts(Protocol):
+    """A driver whose devices know functions of grid support."""
+
+    def adjust(self, adjustments: Sequence[Adjustment]) -> AsyncIterator[Adjusted]:
+        """Carry them out; as ``tell`` otherwise. Several may be of one device, each of another function."""

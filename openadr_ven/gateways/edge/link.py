@@ -20,6 +20,7 @@ from openadr_ven.gateways.contract import (
     GatewayState,
     Report,
     StatusFrame,
+    SupportFrame,
     topic_of,
 )
 from openadr_ven.gateways.edge.prices import PriceEar
@@ -28,6 +29,7 @@ from openadr_ven.gateways.mqtt import QOS, BrokerAddress, Connection, retry_paus
 OUTBOX_MAX = 3_600
 """Reports that wait for a broker: an hour of telemetry; then the oldest are forgotten."""
 
+RETAINED = frozenset({Channel.STATUS, Channel.ABILITY})
 STATUS_EVERY_S = 30.0
 """A retained message can slip past a subscription that is made in the same moment (seen with nats-server)."""
 
@@ -46,12 +48,14 @@ class GatewayLink:
         status: Callable[[GatewayState], StatusFrame],
         rng: random.Random,
         prices: PriceEar | None = None,
+        on_support: Callable[[SupportFrame], Sequence[Report]] | None = None,
     ) -> None:
-        """With ``prices``, these devices also follow what their feeders are told."""
+        """With ``prices``, these devices also follow what their feeders are told; without ``on_support``, no curves."""
         self._prices = prices
         self._address = replace(address, client_id=f"{address.fleet}-{gateway}")
         self._gateway = gateway
         self._on_command = on_command
+        self._on_support = on_support
         self._status = status
         self._rng = rng
         self._outbox: deque[Report] = deque(maxlen=OUTBOX_MAX)
@@ -86,7 +90,9 @@ class GatewayLink:
     async def _serve(self, connection: Connection) -> None:
         topics = [] if self._prices is None else sorted(self._prices.topics)
         # Prices at QoS 0: one that is lost is in the frame all the same, and brokers bound what may wait at QoS 1.
-        await connection.subscribe([(self._topic(Channel.COMMAND), QOS), *((topic, 0) for topic in topics)])
+        heard = (Channel.COMMAND,) if self._on_support is None else (Channel.COMMAND, Channel.SUPPORT)
+        orders = [(self._topic(channel), QOS) for channel in heard]
+        await connection.subscribe([*orders, *((topic, 0) for topic in topics)])
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._say_online(connection))
@@ -113,12 +119,19 @@ class GatewayLink:
             except RemoteProtocolError as error:
                 log.warning("frame dropped", gateway=self._gateway, error=str(error))
                 frame = None
-            if isinstance(frame, CommandFrame) and frame.gateway == self._gateway:
-                for report in self._on_command(frame):
-                    self.post(report)
+            for report in self._answered(frame):
+                self.post(report)
             # Only now: a gateway that dies in between is sent the command again, and knows it by its id.
             if message.qos:
                 connection.settle(message.mid)
+
+    def _answered(self, frame: Frame | None) -> Sequence[Report]:
+        """What comes of a frame; of one that is another gateway's, or no order, nothing does."""
+        if isinstance(frame, CommandFrame) and frame.gateway == self._gateway:
+            return self._on_command(frame)
+        if isinstance(frame, SupportFrame) and frame.gateway == self._gateway and self._on_support is not None:
+            return self._on_support(frame)
+        return ()
 
     def _read(self, topic: str, payload: object) -> Frame | None:
         if not isinstance(payload, bytes):
@@ -140,7 +153,7 @@ class GatewayLink:
 
     async def _publish(self, connection: Connection, report: Report) -> None:
         channel = CHANNEL_OF[type(report)]
-        await connection.publish(self._topic(channel), encode(report), QOS, retain=channel is Channel.STATUS)
+        await connection.publish(self._topic(channel), encode(report), QOS, retain=channel in RETAINED)
 
     def _topic(self, channel: Channel) -> str:
         return topic_of(self._address.fleet, self._gateway, channel)

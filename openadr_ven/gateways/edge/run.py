@@ -5,15 +5,15 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import structlog
 
 from openadr_core.errors import ConfigError
-from openadr_ven.gateways.contract import CommandFrame, GatewayState, Reason, Report, StatusFrame
+from openadr_ven.gateways.contract import CommandFrame, GatewayState, Reason, Report, StatusFrame, SupportFrame
 from openadr_ven.gateways.edge.core import Edge
-from openadr_ven.gateways.edge.driver import Driver, Order, Outcome, Reading
+from openadr_ven.gateways.edge.driver import Adjusted, Adjustment, Adjusts, Driver, Order, Outcome, Reading
 
 TICK_S = 1.0
 GATHER_S = 0.01
@@ -21,6 +21,7 @@ GATHER_S = 0.01
 GATHER_DEVICE_S = 2e-5
 """… and so much longer for each device that there is: the record is written as a whole."""
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -43,6 +44,7 @@ class RunningEdge:
         self._wake = asyncio.Event()
         self._link: Link | None = None
         self._outcomes: list[Outcome] = []
+        self._adjusted: list[Adjusted] = []
         self._gather_s = GATHER_S + GATHER_DEVICE_S * edge.fleet.size
         if record.exists():
             try:
@@ -58,6 +60,13 @@ class RunningEdge:
         self._wake.set()
         return reports
 
+    def support(self, frame: SupportFrame) -> Sequence[Report]:
+        """Likewise, for grid support."""
+        reports = self._edge.support.receive(frame, self._now())
+        self._keep()
+        self._wake.set()
+        return reports
+
     def status(self, state: GatewayState) -> StatusFrame:
         return self._edge.status(state, self._now())
 
@@ -69,9 +78,13 @@ class RunningEdge:
             tasks.create_task(self._driver.run(self._hear))
             tasks.create_task(self._live())
             while True:
-                if orders := self._edge.due(self._now()):
+                orders, adjustments = self._edge.due(self._now()), self._edge.support.due(self._now())
+                if orders or adjustments:
                     self._keep()
+                if orders:
                     tasks.create_task(self._carry_out(orders))
+                if adjustments:
+                    tasks.create_task(self._adjust(adjustments))
                 self._wake.clear()
                 await self._wake.wait()
                 await asyncio.sleep(GATHER_S)
@@ -98,18 +111,42 @@ class RunningEdge:
         for order in waiting.values():
             self._settle(Outcome(order=order, reason=Reason.UNREACHABLE))
 
+    async def _adjust(self, adjustments: Sequence[Adjustment]) -> None:
+        waiting = {(one.device_id, one.function): one for one in adjustments}
+        try:
+            if isinstance(self._driver, Adjusts):
+                async for outcome in self._driver.adjust(adjustments):
+                    one = outcome.adjustment
+                    if waiting.pop((one.device_id, one.function), None) is not None:
+                        self._gather(self._adjusted, outcome)
+        except Exception:
+            log.exception("driver failed to adjust", functions=len(waiting))
+        for one in waiting.values():
+            self._gather(self._adjusted, Adjusted(adjustment=one, reason=Reason.UNREACHABLE))
+
     def _settle(self, outcome: Outcome) -> None:
-        """With all that come in the next moment: thousands of devices answer at once."""
         if outcome.opted_out or outcome.reason is not Reason.NONE:
             reason = "OPTED_OUT" if outcome.opted_out else outcome.reason.name
             log.warning("order refused", device=outcome.order.device_id, reason=reason)
-        if not self._outcomes:
+        self._gather(self._outcomes, outcome)
+
+    def _gather(self, gathered: list[T], outcome: T) -> None:
+        """With all that come in the next moment: thousands of devices answer at once."""
+        if not self._outcomes and not self._adjusted:
             asyncio.get_running_loop().call_later(self._gather_s, self._settled)
-        self._outcomes.append(outcome)
+        gathered.append(outcome)
 
     def _settled(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        self._post(self._edge.settled(outcomes, self._now()))
+        outcomes, adjusted, now = list(self._outcomes), list(self._adjusted), self._now()
+        self._outcomes.clear()
+        self._adjusted.clear()
+        for one in adjusted:
+            if one.reason is not Reason.NONE:
+                told = one.adjustment
+                log.warning(
+                    "grid support refused", device=told.device_id, function=told.function.name, reason=one.reason.name
+                )
+        self._post([*self._edge.settled(outcomes, now), *self._edge.support.settled(adjusted, now)])
         self._keep()
         self._wake.set()
 

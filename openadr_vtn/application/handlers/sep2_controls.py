@@ -7,6 +7,7 @@ from typing import Any
 
 from openadr_core.errors import Conflict, NotFound, RuleBroken, SchemaViolation, WrongState
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlBase, DERCurve
+from openadr_core.sep2.curve_rules import check_curve, check_link, links_of
 from openadr_core.sep2.decode import read
 from openadr_core.sep2.encode import encode
 from openadr_core.sep2.json_values import from_json
@@ -16,7 +17,7 @@ from openadr_vtn.application.handlers.sep2_groups import group_named
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
 from openadr_vtn.application.sep2_drafts import VERSIONS, ControlWish, Maker, drafted
 from openadr_vtn.application.sep2_ports import StoredControl, StoredCurve
-from openadr_vtn.domain.sep2.curve_rules import check_curve, check_link, curve_address, links_of, number_of
+from openadr_vtn.domain.sep2.curve_addresses import curve_address, number_of
 from openadr_vtn.domain.sep2.registry import Group
 
 ONE_HOUR_S = 3600

@@ -13,7 +13,7 @@ from openadr_vtn.application.ports import UnitOfWork
 from openadr_vtn.application.sep2_ports import ControlKind, StoredControl, StoredCurve, StoredResponse
 from openadr_vtn.domain.sep2.control_status import Standing, standings
 from openadr_vtn.domain.sep2.control_words import Said, control_words, curve_name
-from openadr_vtn.domain.sep2.curve_rules import curve_address
+from openadr_vtn.domain.sep2.curve_addresses import curve_address
 from openadr_vtn.domain.sep2.registry import EndDevice, Group, Tree
 
 KINDS: tuple[ControlKind, ...] = ("DERControl", "EndDeviceControl")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError, Unsupported
 from openadr_ven.fleet.columns import Mode
-from openadr_ven.gateways.codec import PREFIX, SEQUENCE_MAX, decode, encode
+from openadr_ven.gateways.codec import decode, encode
 from openadr_ven.gateways.contract import (
     AckFrame,
     AckState,
@@ -30,6 +30,7 @@ from openadr_ven.gateways.contract import (
     telemetry_rows,
     topic_of,
 )
+from openadr_ven.gateways.packing import PREFIX, SEQUENCE_MAX
 
 AT = datetime(2026, 7, 15, 18, 30, tzinfo=UTC)
 COMMAND = CommandFrame(

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from openadr_core.errors import ConfigError
+from openadr_core.model.grid_support import GridSupport
 from openadr_core.shell.tls import client_context
 from openadr_ven.adapters.fleet_files import write_fleet
 from openadr_ven.bootstrap import gateway as gateway_parts
@@ -21,10 +22,13 @@ from openadr_ven.fleet.columns import DeviceClass, Fleet, Mode
 from openadr_ven.gateways.blueprint import Blueprint, Device
 from openadr_ven.gateways.broker import free_port, running_broker
 from openadr_ven.gateways.contract import (
+    AbilityFrame,
     AckFrame,
     AckState,
     CommandFrame,
     Report,
+    SupportAckFrame,
+    SupportFrame,
     TelemetryFlag,
     TelemetryFrame,
     command_rows,
@@ -37,6 +41,7 @@ from openadr_ven.gateways.ocpp.profiles import Version
 from openadr_ven.gateways.settings import KINDS, load
 from tests.core.shell.lab import Lab
 from tests.ven.gateways.charge_points import connected
+from tests.ven.gateways.test_support_codec import VOLT_VAR
 
 GATEWAY = "acme-1"
 PASSWORD = "sixteen random characters"  # noqa: S105
@@ -69,6 +74,14 @@ class Ven:
 
     def acks(self, sequence: int) -> list[AckState]:
         return [one.state for one in self.reports if isinstance(one, AckFrame) and one.sequence == sequence]
+
+    def support_acks(self, sequence: int) -> list[AckState]:
+        return [one.state for one in self.reports if isinstance(one, SupportAckFrame) and one.sequence == sequence]
+
+    def abilities(self) -> dict[int, tuple[int, int]]:
+        """By slot, what it knows and holds, as it was said last."""
+        said = [one for one in self.reports if isinstance(one, AbilityFrame)]
+        return {int(row["slot"]): (int(row["knows"]), int(row["holds"])) for row in said[-1].rows} if said else {}
 
     def rows(self, slot: int) -> list[np.void]:
         """The telemetry of a slot."""
@@ -106,7 +119,9 @@ async def ven_at(port: int) -> AsyncIterator[Ven]:
 @asynccontextmanager
 async def running(edge: RunningEdge, port: int) -> AsyncIterator[None]:
     address = BrokerAddress(host="127.0.0.1", port=port, fleet="fleet", client_id="")
-    link = GatewayLink(address, GATEWAY, on_command=edge.command, status=edge.status, rng=Random(2))
+    link = GatewayLink(
+        address, GATEWAY, on_command=edge.command, status=edge.status, rng=Random(2), on_support=edge.support
+    )
     task = asyncio.create_task(edge.run(link))
     try:
         yield
@@ -138,6 +153,44 @@ async def test_the_blueprint_follows_the_contract_over_a_broker_and_over_a_resta
             await ven.gateways.send([command(3, 0, Mode.RELEASE)])
             await ven.until(lambda: AckState.COMPLETED in ven.acks(3))
             await ven.until(lambda: ven.power_w(0) == 900.0)
+
+
+async def test_grid_support_is_told_to_devices_that_know_it_over_a_broker_and_over_a_restart(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    def edge(devices: dict[str, Device]) -> RunningEdge:
+        driver = Blueprint(devices, now)
+        return RunningEdge(Edge(fleet, GATEWAY, driver.traits), driver, record=tmp_path / "record.npz", now=now)
+
+    behind = [str(one) for one in fleet.device_id[fleet.gateway == 0][np.argsort(fleet.slot[fleet.gateway == 0])]]
+    devices = {one: Device(usual_w=900.0) for one in behind}
+    knowing = devices[behind[0]]
+    knowing.functions = frozenset({VOLT_VAR.function})
+    bit = 1 << VOLT_VAR.function
+    async with running_broker(tmp_path) as port, ven_at(port) as ven:
+        async with running(edge(devices), port):
+            await ven.until(lambda: ven.abilities() == {0: (bit, 0)})
+            await ven.gateways.send([grid_support(1, (0, 1), VOLT_VAR)])
+            await ven.until(lambda: AckState.STARTED in ven.support_acks(1))
+            assert knowing.support == {VOLT_VAR.function: VOLT_VAR}
+            assert AckState.REJECTED in ven.support_acks(1), "of the device that knows no such thing"
+            await ven.until(lambda: ven.abilities() == {0: (bit, bit)})
+        knowing.support.clear()
+        async with running(edge(devices), port):
+            await ven.until(lambda: knowing.support == {VOLT_VAR.function: VOLT_VAR})
+            await ven.gateways.send([grid_support(2, (0,), None)])
+            await ven.until(lambda: AckState.COMPLETED in ven.support_acks(2))
+            assert knowing.support == {}
+            await ven.until(lambda: ven.abilities() == {0: (bit, 0)})
+
+
+def grid_support(sequence: int, slots: Sequence[int], support: GridSupport | None) -> SupportFrame:
+    at = now()
+    return SupportFrame(
+        gateway=GATEWAY, event_id="e", event_version=0, sequence=sequence, issued_at=at, start=at,
+        end=at + timedelta(minutes=10), slots=np.array(slots, dtype=np.uint16), function=VOLT_VAR.function,
+        support=support,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("version", [Version.V16, Version.V21])

@@ -1,6 +1,5 @@
-"""What a DERCurve must be like, beyond its schema, and who may refer to it (IEEE 2030.5, DERCurve and its types)."""
+"""What a DERCurve must be like, beyond its schema, and which modes refer to it (IEEE 2030.5, DERCurve and its types)."""
 
-import re
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -39,22 +38,10 @@ def check_curve(curve: DERCurve) -> None:
         raise RuleBroken(f"a curve of type {curve.curve_type} has no y values in yRefType {curve.y_ref_type}")
 
 
-def curve_address(group_id: int, number: int) -> str:
-    return f"/derp/{group_id}/dc/{number}"
-
-
 def links_of(base: DERControlBase) -> Mapping[str, str]:
     """The addresses of the curves that it refers to, by mode."""
     said = ((part.name, getattr(base, part.field)) for part in parts_of(DERControlBase) if part.name in CURVES)
     return {mode: link.href for mode, link in said if isinstance(link, Link)}
-
-
-def number_of(href: str, group_id: int, mode: str) -> int:
-    """Which of the group's curves it is; RuleBroken if it is none of them."""
-    found = re.fullmatch(rf"/derp/{group_id}/dc/([1-9][0-9]{{0,8}})", href)
-    if found is None:
-        raise RuleBroken(f"{mode}: {href[:64]} is no curve of this group, whose curves are at /derp/{group_id}/dc/")
-    return int(found[1])
 
 
 def check_link(mode: str, curve: DERCurve) -> None:

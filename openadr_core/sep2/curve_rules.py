@@ -1,4 +1,4 @@
-"""What a DERCurve must be like, beyond its schema, and which modes refer to it (IEEE 2030.5, DERCurve and its types)."""
+"""What a DERCurve must be like, beyond its schema, and which modes refer to one (IEEE 2030.5, DERCurve)."""
 
 from collections.abc import Mapping
 from itertools import pairwise

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from openadr_ven.dispatch.cutting import levels_within
 from openadr_ven.dispatch.market import Ask as AskCells
 from openadr_ven.dispatch.market import Market
 from openadr_ven.dispatch.plan import Plan, plan_over
+from openadr_ven.dispatch.plausible import Implausible
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.domain.held import HeldEvent
 from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode
@@ -28,6 +29,7 @@ from openadr_ven.fleet.headroom import reachable
 from openadr_ven.fleet.model import Outlook
 
 OUTLOOK_STEP_S = 60.0
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +55,7 @@ class Floor(Protocol):
         """The rows of each cell."""
 
     def open(self, sights: Sequence[Sight]) -> AskCells:
-        """A round, by what is seen of each cell."""
+        """A round, by what is seen of each cell. To ask may be ``Implausible``: then it is opened anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,6 +94,14 @@ class Books:
             self._whole[key] = self._market(None, *key)
         return self._whole[key]
 
+    def believed(self, find: Callable[[], Found]) -> Found:
+        """What is found in these markets; anew, if somebody is found not to be believed: he is asked no more."""
+        while True:
+            try:
+                return find()
+            except Implausible:
+                self._whole.clear()
+
     def book(self, among: Mask | None, way: Direction) -> Book:
         """One book of all these devices, for who looks at each of them."""
         return offer_book(
@@ -116,6 +126,9 @@ class Books:
         held = mode == (Mode.SHED if relieves else Mode.LOAD_UP)
 
         def plan_part(among: Mask | None, target_w: float, asked_w: float, beside_w: Floats | None = None) -> Plan:
+            return self.believed(lambda: find(among, target_w, asked_w, beside_w))
+
+        def find(among: Mask | None, target_w: float, asked_w: float, beside_w: Floats | None) -> Plan:
             planned_w = None if beside_w is None or not beside_w.any() else np.maximum(way * beside_w, 0.0)
             taken = [watts for watts in (leased_w, planned_w) if watts is not None and watts.any()]
             quota_w = self._quota_w(planned_w)

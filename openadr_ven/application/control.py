@@ -15,6 +15,7 @@ import numpy as np
 
 from openadr_core.model.availability import OptRules
 from openadr_core.model.event import DrEvent
+from openadr_core.model.timeline import Segment
 from openadr_core.oadr2.market_context import of_program
 from openadr_ven.application.accounting import Share
 from openadr_ven.application.asking import Ask, asks_at, profile_w
@@ -264,16 +265,15 @@ class Control:
         outlook = self._outlook((ask,), now)
         bound = self._bound((ask.held.event,), now)
         books = self._books(engaged, outlook, bound)
-        market_of, usual_w = books.markets(ask), books.usual_w(ask)
-        profile = profile_w(
-            ask,
-            slot_s=SLOT_S,
-            asked=lambda one: self._wants.watts(replace(ask, segment=one), baseline_w=usual_w, market_of=market_of),
-        )
+        watts_of = partial(self._wants.watts, baseline_w=books.usual_w(ask), market_of=books.markets(ask))
+
+        def asked(one: Segment) -> float:
+            return books.believed(lambda: watts_of(replace(ask, segment=one)))
+
         return plan_turns(
             self._seen.fleet,
             books.book(ask.rows, Direction.RELIEF),
-            np.maximum(profile, 0.0),
+            np.maximum(profile_w(ask, slot_s=SLOT_S, asked=asked), 0.0),
             starts_at=ask.held.event.starts_at + ask.held.delay,
             uniform=engaged.uniform,
             outdoor_c=outlook.outdoor_c,
@@ -309,7 +309,7 @@ class Control:
         engaged = with_sites_bound(engaged, at_sites, fleet, feeder_max_w=self._settings.envelope.feeder_max_w)
         books = self._books(engaged, self._outlook(asks, now), bound)
         orders = [ask for ask in asks if ask.segment.signal.kind not in LIMITS]
-        wants = self._wants.of(orders, baseline_of=books.usual_w, market_of=books.markets)
+        wants = books.believed(lambda: self._wants.of(orders, baseline_of=books.usual_w, market_of=books.markets))
         wants = within(asks, wants, self._caps, usual_w=books.usual_w, at_nodes=at_sites)
         leads = direction_of(next((watts for watts in wants if watts), 0.0))
         # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.

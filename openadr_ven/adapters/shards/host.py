@@ -6,7 +6,7 @@ makes of them. Whatever it has lost with an earlier life it says that it lacks, 
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,15 @@ class _Desk:
     cell: Cell
     columns: dict[str, tuple[str, NDArray[Any]]] = field(default_factory=dict)
     """By name, the stamp that it came with, and the array."""
-    sellers: OrderedDict[str, Seller] = field(default_factory=OrderedDict)
+    sellers: OrderedDict[str, "_Turn"] = field(default_factory=OrderedDict)
     """By market, the newest last."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    seller: Seller
+    asked: int = 0
+    """Questions so far: the next one has this number, or some were lost on the way."""
 
 
 class ShardHost:
@@ -43,14 +50,18 @@ class ShardHost:
 
     def handle(self, number: int, data: bytes) -> bytes:
         """The answer to a message about a cell; one at a time for each cell. ``refused`` says why there is none."""
+        about: dict[str, Any] = {"cell": number}
         try:
             said = decode(data)
+            about["id"] = said.values["id"]
             if said.values["fleet"] != self._fleet_sha256:
                 raise MalformedMessage("of another fleet")
+            if said.values["cell"] != number:
+                raise MalformedMessage("of another cell")
             answer = _DOES[said.values["do"]](self._desks[number], said)
-        except (MalformedMessage, KeyError, ValueError, TypeError, LookupError) as problem:
+        except (MalformedMessage, ValueError, TypeError, LookupError, ArithmeticError) as problem:
             answer = Said(values={"refused": f"{type(problem).__name__}: {problem}"})
-        return encode(answer)
+        return encode(replace(answer, values={**answer.values, **about}))
 
 
 def _put(desk: _Desk, said: Said) -> Said:
@@ -83,17 +94,20 @@ def _open(desk: _Desk, said: Said) -> Said:
         values["policy"],
         {name: desk.columns[name][1] for name in stamps},
     )
-    desk.sellers[str(values["market"])] = desk.cell.open(sight)
+    desk.sellers[str(values["market"])] = _Turn(desk.cell.open(sight))
     while len(desk.sellers) > MARKETS_MAX:
         desk.sellers.popitem(last=False)
     return Said(values={})
 
 
 def _ask(desk: _Desk, said: Said) -> Said:
-    seller = desk.sellers.get(str(said.values["market"]))
-    if seller is None:
+    turn = desk.sellers.get(str(said.values["market"]))
+    if turn is None:
         return Said(values={"lacks": ["market"]})
-    answer = seller.answer(Question(said.values["question"]), said.arrays["numbers"])
+    if said.values["number"] != turn.asked:
+        raise MalformedMessage(f"question {said.values['number']!r} after {turn.asked}")
+    turn.asked += 1
+    answer = turn.seller.answer(Question(said.values["question"]), said.arrays["numbers"])
     return Said(values={}, arrays={"answer": answer})
 
 

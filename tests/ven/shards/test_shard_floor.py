@@ -18,6 +18,7 @@ from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope, GuardState, admit
 from openadr_ven.dispatch.market import Market
 from openadr_ven.dispatch.plan import Plan, plan_over
+from openadr_ven.dispatch.plausible import Implausible
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.fleet.columns import Direction, FleetState, Mode
 from openadr_ven.fleet.wire import LENGTH, Said, decode, encode
@@ -65,11 +66,14 @@ def a_round(
     floor: Floor, fraction: float = 0.6, *, policy: str = "endurance", state: FleetState = STATE, **more: np.ndarray
 ) -> Plan:
     sights = sights_of(FLEET, state, floor.parts, policy, **more)
-    market = Market(floor.open(sights), len(sights), quota_w=FLEET.vendor_limit_w)
-    return plan_over(
-        market, FLEET, state.power_w, fraction * market.most_w, direction=Direction.RELIEF, uniform=0.3,
-        has_held="held" in more,
-    )  # fmt: skip
+    try:
+        market = Market(floor.open(sights), len(sights), quota_w=FLEET.vendor_limit_w)
+        return plan_over(
+            market, FLEET, state.power_w, fraction * market.most_w, direction=Direction.RELIEF, uniform=0.3,
+            has_held="held" in more,
+        )  # fmt: skip
+    except Implausible:
+        return a_round(floor, fraction, policy=policy, state=state, **more)
 
 
 def assert_same(one: Plan, other: Plan) -> None:
@@ -99,6 +103,7 @@ def test_the_same_to_the_bit_however_cells_are_dealt(policy: str, dealt: str) ->
     floor = floor_of(Loopback(DEALT[dealt]))
     assert_same(a_round(floor, policy=policy), a_round(Cells(FLEET, ROWS), policy=policy))
     assert (floor.answered > 0) == (dealt != "none")
+    assert floor.faults == [], "honest shards are believed"
 
 
 def test_rounds_go_on_as_in_one_process() -> None:
@@ -110,6 +115,7 @@ def test_rounds_go_on_as_in_one_process() -> None:
         held = plans[0].mode == Mode.SHED
         state = replace(state, soc=np.where(RNG.random(FLEET.size) < 0.2, state.soc - 0.01, state.soc))
     assert held.any()
+    assert away.faults == []
 
 
 def test_only_what_changed_travels() -> None:
@@ -218,7 +224,7 @@ class TestMessages:
     def test_what_cannot_be_done_is_refused_and_the_next_is_answered(self, values: dict[str, object]) -> None:
         loopback = Loopback(DEALT["one"])
         floor = floor_of(loopback)
-        (answer,) = loopback([(0, encode(Said(values={**values, "fleet": SHA})))])
+        (answer,) = loopback([(0, encode(Said(values={**values, "fleet": SHA, "cell": 0, "id": "1"})))])
         assert answer is not None
         assert decode(answer).values.keys() & {"refused", "lacks"}
         assert_same(a_round(floor), a_round(Cells(FLEET, ROWS)))

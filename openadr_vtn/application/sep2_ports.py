@@ -1,6 +1,6 @@
 """What the store keeps of IEEE 2030.5 (see :mod:`.ports`). Messages are kept as XML of the newest profile we speak."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +87,8 @@ class Registry(Protocol):
         """With an id of the store's; Conflict if the name or the mRID is taken."""
 
     async def save_group(self, group: Group) -> None: ...
+    async def save_group_rates(self, group_id: int, rates: Mapping[str, int]) -> None:
+        """NotFound if it is gone."""
 
     async def remove_group(self, group_id: int) -> None:
         """With its controls and curves; Conflict while a group lies in it."""
@@ -105,6 +107,8 @@ class Registry(Protocol):
 
     async def device(self, number: int) -> EndDevice | None: ...
     async def device_by_lfdi(self, lfdi: str) -> EndDevice | None: ...
+    async def devices_called(self, lfdis: Collection[str]) -> dict[str, EndDevice]:
+        """Those of these that are there, by LFDI."""
 
     async def devices(
         self,

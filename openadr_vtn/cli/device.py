@@ -55,7 +55,8 @@ def show(api: OperatorApi, lfdi: str, *, as_json: bool) -> None:
     for label, value in (
         ("LFDI", found["lfdi"]), ("SFDI", found["sfdi"]), ("address", found["href"]), ("party", found["party"]),
         ("groups", " ".join(found["groups"]) or "(none)"), ("PIN", found["pin"] or "(none)"),
-        ("access", "yes" if found["enabled"] else "withdrawn"), ("says", " ".join(found["said"]) or "(nothing yet)"),
+        ("access", "yes" if found["enabled"] else "withdrawn"), ("rates", _rates_text(found) or "(none of its own)"),
+        ("says", " ".join(found["said"]) or "(nothing yet)"),
     ):  # fmt: skip
         click.echo(f"{label:<10}{value}")
 
@@ -180,10 +181,15 @@ def groups(api: OperatorApi, *, as_json: bool) -> None:
         show_json(found)
         return
     show_table(
-        ["NAME", "IN", "PRIMACY", "CONTROLS", "MRID", "ADDRESS"],
-        [[one["name"], one["parent"], one["primacy"], one["controls"], one["mrid"], one["href"]] for one in found],
+        ["NAME", "IN", "PRIMACY", "CONTROLS", "RATES", "MRID", "ADDRESS"],
+        [
+            [
+                one["name"], one["parent"], one["primacy"], one["controls"], _rates_text(one), one["mrid"], one["href"],
+            ]
+            for one in found
+        ],
         empty="No group yet: openadr-vtn device add-group --help",
-    )
+    )  # fmt: skip
 
 
 @device.command("add-group")
@@ -211,17 +217,65 @@ def remove_group(api: OperatorApi, name: str) -> None:
     click.echo(f"Group {name} is removed.")
 
 
+of_group_option = click.option("--group", help="For the devices in this group and below it.")
+of_device_option = click.option("--device", "lfdi", help="For the one device with this LFDI.")
+
+
 @device.command()
 @click.argument("name")
-@click.argument("seconds", type=click.IntRange(1, 86_400))
+@click.argument("seconds", type=click.IntRange(1, 86_400), required=False)
+@of_group_option
+@of_device_option
+@click.option("--take-back", is_flag=True, help="Say nothing any more, here.")
 @operator_option
-def rate(api: OperatorApi, name: str, seconds: int) -> None:
+def rate(
+    api: OperatorApi, *, name: str, seconds: int | None, group: str | None, lfdi: str | None, take_back: bool
+) -> None:  # fmt: skip
     """Set how often clients poll NAME, or post to it.
 
-    EndDeviceList, DERProgramList, Time, …; EndDevice is the postRate of devices.
+    EndDeviceList, DERProgramList, Time, …; EndDevice is the postRate of devices. What is said of a device goes
+    before what is said of its groups (the nearest for those below it, the shortest of several), and that before
+    what is said to everybody. Time has one rate for all.
+
+    Examples:
+      openadr-vtn device rate DERProgramList 300
+      openadr-vtn device rate DERProgramList 60 --group feeder-7
+      openadr-vtn device rate DERProgramList --take-back --group feeder-7
     """
-    api.change(f"sep2/rates/{name}", {"seconds": seconds})
-    click.echo(f"{name}: every {seconds} s, from the next read on.")
+    if (seconds is None) != take_back:
+        raise click.UsageError("say either SECONDS or --take-back")
+    api.change(f"{_rates_of(group, lfdi)}/{name}", {"seconds": seconds})
+    click.echo(f"{name}: {'as others have it' if take_back else f'every {seconds} s'}, from the next read on.")
+
+
+@device.command()
+@of_group_option
+@of_device_option
+@json_option
+@operator_option
+def rates(api: OperatorApi, *, group: str | None, lfdi: str | None, as_json: bool) -> None:
+    """List how often clients poll and post: everybody, the devices of a group, or one device."""
+    found = api.admin(_rates_of(group, lfdi))
+    if as_json:
+        show_json(found)
+    elif group is None and lfdi is None:
+        rows = [[name, 900 if seconds is None else seconds] for name, seconds in found.items()]
+        show_table(["NAME", "SECONDS"], rows, empty="There are none.")
+    else:
+        rows = [[name, one["in_force_s"], one["said_of"]] for name, one in found.items()]
+        show_table(["NAME", "SECONDS", "AS SAID OF"], rows, empty="There are none.")
+
+
+def _rates_text(found: dict[str, Any]) -> str | None:
+    return ", ".join(f"{name} {seconds} s" for name, seconds in found["rates"].items()) or None
+
+
+def _rates_of(group: str | None, lfdi: str | None) -> str:
+    if group is not None and lfdi is not None:
+        raise click.UsageError("--group and --device: name one of them")
+    if group is not None:
+        return f"sep2/groups/{group}/rates"
+    return "sep2/rates" if lfdi is None else f"sep2/devices/{lfdi}/rates"
 
 
 def _pages(api: OperatorApi, path: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""IEEE 2030.5, for operators: groups, devices, aggregators, controls and rates.
+"""IEEE 2030.5, for operators: groups, devices, aggregators and controls.
 
 `schemas/openadr3/admin.yaml` describes it.
 """
@@ -19,6 +19,7 @@ from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, s
 from openadr_vtn.http.addresses import ADMIN
 from openadr_vtn.http.sep2_curve_routes import sep2_curve_routes
 from openadr_vtn.http.sep2_notice_routes import sep2_notice_routes
+from openadr_vtn.http.sep2_rate_routes import sep2_rate_routes
 from openadr_vtn.http.sep2_views import control_json, device_detail_json, device_json, group_json, group_view_json
 
 PAGE_MAX = 500
@@ -43,10 +44,9 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.delete(f"{device}/meters", scoped(MANAGE_PARTIES, clear_meters)),
         web.post(f"{base}/aggregators", scoped(MANAGE_PARTIES, name_aggregator)),
         web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
-        web.get(f"{base}/rates", scoped(READ_ALL, list_rates)),
-        web.put(f"{base}/rates/{{name}}", scoped(MANAGE_PARTIES, save_rate)),
         *sep2_curve_routes(),
         *sep2_notice_routes(),
+        *sep2_rate_routes(),
     ]
 
 
@@ -187,23 +187,6 @@ async def name_aggregator(request: web.Request, desk: Desk, caller: Caller) -> w
     )  # fmt: skip
     desk.wrote(caller, "name aggregator", named.party_id)
     return answered({"party_id": named.party_id, "pen": named.pen, "domains": list(named.domains)})
-
-
-# -- rates -----------------------------------------------------------------------------
-
-
-async def list_rates(_request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
-    async with desk.store.view() as view:
-        chosen = await view.registry.rates()
-    return answered({name: chosen.get(name) for name in sep2_groups.RATES})
-
-
-async def save_rate(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await body_fields(request, "seconds")
-    name, seconds = request.match_info["name"], wish.optional("seconds", wish.natural)
-    await sep2_groups.save_rate(desk.store, name, seconds, actor=caller.actor, now=desk.now())
-    desk.wrote(caller, "save rate", name)
-    return answered({"name": name, "seconds": seconds})
 
 
 DEVICE_MEMBERS = ("groups", "pin", "category", "post_rate_s", "enabled")

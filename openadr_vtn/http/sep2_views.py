@@ -17,13 +17,15 @@ from openadr_vtn.application.handlers.sep2_views import (
 )
 from openadr_vtn.domain.sep2.control_words import KINDS_OF_CURVES, Said, plot
 from openadr_vtn.domain.sep2.curve_addresses import curve_address
-from openadr_vtn.domain.sep2.registry import EndDevice, Group
+from openadr_vtn.domain.sep2.registry import POST_RATE, EndDevice, Group
 
 Object = dict[str, Any]
 
 
 def group_json(group: Group) -> Object:
-    return {"name": group.name, "mrid": group.mrid, "version": group.version, "href": f"/derp/{group.id}"}
+    rates = {name: group.rates[name] for name in sorted(group.rates)}
+    named = {"name": group.name, "mrid": group.mrid, "version": group.version}
+    return {**named, "href": f"/derp/{group.id}", "rates": rates}
 
 
 def group_view_json(view: GroupView) -> Object:
@@ -95,7 +97,8 @@ def device_json(device: EndDevice, groups: Iterable[str]) -> Object:
         "groups": sorted(groups),
         "category": device.category or None,
         "pin": device.pin,
-        "post_rate_s": device.post_rate_s,
+        "post_rate_s": device.rates.get(POST_RATE, device.post_rate_s),
+        "rates": {name: device.rates[name] for name in sorted(device.rates)},
         "enabled": device.enabled,
         "registered_at": _moment(device.registered_at),
         "changed_at": _moment(device.changed_at),

@@ -45,18 +45,18 @@ async def populate_sep2(url: str, own: Sequence[Ven], size: Size) -> None:
     parties = [_party(now, one) for one in own]
     managed = size.devices - len(own)
     lfdis = [one.peer.lfdi for one in own] + [f"{number:032X}{28547:08d}" for number in range(managed)]
-    devices = [
+    devices: list[dict[str, Any]] = [
         {
             "number": number, "party_id": own[number - 1].ven_id if number <= len(own) else own[0].ven_id,
             "lfdi": lfdi, "sfdi": sfdi_of(bytes.fromhex(lfdi)), "registered_at": moment, "changed_at": moment,
-            "category": "", "pin": None, "post_rate_s": None, "enabled": True,
+            "category": "", "pin": None, "post_rate_s": None, "enabled": True, "rates": {},
         }
         for number, lfdi in enumerate(lfdis, start=1)
     ]  # fmt: skip
-    groups = [
+    groups: list[dict[str, Any]] = [
         {
             "id": number, "name": f"point-{number}", "mrid": f"{number:032X}", "parent_id": None, "primacy": 1,
-            "version": 0, "audience": "",
+            "version": 0, "audience": "", "rates": {},
         }
         for number in range(1, size.devices + 1)
     ]  # fmt: skip

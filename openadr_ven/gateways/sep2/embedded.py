@@ -36,7 +36,7 @@ from openadr_vtn.adapters.new_ids import new_id
 from openadr_vtn.adapters.sep2_notifier import Sep2Notifier
 from openadr_vtn.adapters.sql.store import SqlStore, open_migrated
 from openadr_vtn.application.directory import Directory
-from openadr_vtn.application.handlers import parties, sep2_controls, sep2_groups
+from openadr_vtn.application.handlers import parties, sep2_controls, sep2_groups, sep2_rates
 from openadr_vtn.application.handlers.parties import Preconfiguration
 from openadr_vtn.application.handlers.retention import forget_reports
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
@@ -171,7 +171,7 @@ class EmbeddedServer:
             if not any(one.sha256 in wanted for one in party.certificates):
                 await parties.refuse_party(store, party.id, actor=ACTOR, reason="not in the settings", now=now)
         for name, seconds in {**rates, POSTED: self._chosen.post_rate_s}.items():
-            await sep2_groups.save_rate(store, name, seconds, actor=ACTOR, now=now)
+            await sep2_rates.save_rate(store, name, seconds, actor=ACTOR, now=now)
         async with store.view() as view:
             groups = {group.name: group.id for group in await view.registry.groups()}
         for sha256, one in wanted.items():

@@ -72,13 +72,13 @@ class Repository:
         rows = await self._rows(query)
         return rows[0] if rows else None
 
-    def _locked(self, query: Select[Any]) -> Select[Any]:
+    def _locked(self, query: Select[Any], of: Table | None = None) -> Select[Any]:
         """What is read to be changed stays as it is until the transaction ends, where the database locks rows.
 
         Its key is left free (``FOR NO KEY UPDATE``): a row that only refers to it need not wait, and
-        so cannot wait for one that waits for it.
+        so cannot wait for one that waits for it. ``of``: rows of this table alone, where several are joined.
         """
-        return query.with_for_update(key_share=True) if self._locks else query
+        return query.with_for_update(key_share=True, of=of) if self._locks else query
 
     async def _upsert(self, table: Table, rows: Rows, *, keep: bool = False) -> None:
         """Insert; a row whose key is there is overwritten, or kept as it is."""

@@ -36,6 +36,13 @@ class ChangingRepository(Repository):
         found = found.where(SUBSCRIPTION.c.kind.in_(sorted(kinds)))
         await self._note(found if numbers is None else found.where(SUBSCRIPTION.c.about.in_(numbers)))
 
+    async def _tell_parties(self, kind: str, party_ids: Select[str]) -> None:
+        """A list of which each of these parties has its own."""
+        mine = (SUBSCRIPTION.c.kind == kind) & SUBSCRIPTION.c.party_id.in_(party_ids)
+        await self._note(
+            select(SUBSCRIPTION.c.kind, SUBSCRIPTION.c.about, SUBSCRIPTION.c.party_id).distinct().where(mine)
+        )
+
     async def _device_changed(self, number: int, party_id: str) -> None:
         await self._tell("/edev", party_id=party_id)
         await self._tell("/edev/#", number)

@@ -1,6 +1,6 @@
 """Groups, devices, controls, mirrors and responses of IEEE 2030.5."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ RESPONSE = tables.table_of(sep2_tables.ResponseRow)
 
 DEVICE_COLUMNS = (
     "party_id", "lfdi", "sfdi", "registered_at", "changed_at", "category", "pin", "post_rate_s", "enabled",
+    "rates",
 )  # fmt: skip
 CONTROL_COLUMNS = (
     "mrid", "creation_time", "start", "duration_s", "randomize_start_s", "randomize_duration_s", "cancelled_at",
@@ -68,9 +69,15 @@ class SqlRegistry(ChangingRepository):
         self._concerned.everybody = True
         values = _columns(group, Group, without="id")
         await self._change(update(GROUP).where(GROUP.c.id == group.id).values(values), f"group {group.id}")
-        below = [one.id for one in await self.groups() if group.id in map(_id, Tree(await self.groups()).line(one.id))]
         await self._tell("/derp/#", group.id)
-        await self._programs_changed(below)
+        await self._programs_changed(await self._below(group.id))
+
+    async def save_group_rates(self, group_id: int, rates: Mapping[str, int]) -> None:
+        self._concerned.everybody = True
+        await self._change(update(GROUP).where(GROUP.c.id == group_id).values(rates=dict(rates)), f"group {group_id}")
+        members = select(MEMBER.c.number).where(MEMBER.c.group_id.in_(await self._below(group_id)))
+        await self._tell_kinds({*PROGRAM_LISTS, "/edev/#"}, members)
+        await self._tell_parties("/edev", select(DEVICE.c.party_id).where(DEVICE.c.number.in_(members)))
 
     async def remove_group(self, group_id: int) -> None:
         self._concerned.everybody = True
@@ -114,7 +121,7 @@ class SqlRegistry(ChangingRepository):
         if before is not None and (before.party_id, before.enabled) != (device.party_id, device.enabled):
             await self._device_removed(device.number, before.party_id)
         await self._device_changed(device.number, device.party_id)
-        if before is not None and before.groups != device.groups:
+        if before is not None and (before.groups, before.rates) != (device.groups, device.rates):
             for kind in sorted(PROGRAM_LISTS):
                 await self._tell(kind, device.number)
 
@@ -128,6 +135,10 @@ class SqlRegistry(ChangingRepository):
 
     async def device_by_lfdi(self, lfdi: str) -> EndDevice | None:
         return await self._device(DEVICE.c.lfdi == lfdi)
+
+    async def devices_called(self, lfdis: Collection[str]) -> dict[str, EndDevice]:
+        found = await self._devices(select(DEVICE).where(DEVICE.c.lfdi.in_(sorted(lfdis))))
+        return {device.lfdi: device for device in found}
 
     async def devices(
         self,
@@ -235,14 +246,21 @@ class SqlRegistry(ChangingRepository):
             await self._upsert(RATE, [{"name": name, "seconds": seconds}])
         await self._tell_kinds(RATED.get(name, ()))
 
+    async def _below(self, group_id: int) -> list[int]:
+        """The group and all that lie in it."""
+        tree = Tree(await self.groups())
+        return sorted(one for one in tree.by_id if any(above.id == group_id for above in tree.line(one)))
+
     async def _programs_changed(self, group_ids: Collection[int]) -> None:
         """What the devices in these groups read of their programs, which may be others now."""
         members = select(MEMBER.c.number).where(MEMBER.c.group_id.in_(sorted(group_ids)))
         await self._tell_kinds(PROGRAM_LISTS, members)
 
     async def _device(self, condition: ColumnElement[bool]) -> EndDevice | None:
-        found = await self._devices(self._locked(select(DEVICE).where(condition)))
-        return found[0] if found else None
+        query = select(DEVICE, MEMBER.c.group_id).outerjoin(MEMBER, MEMBER.c.number == DEVICE.c.number)
+        rows = await self._rows(self._locked(query.where(condition), of=DEVICE))
+        groups = frozenset(group_id for row in rows if (group_id := row.pop("group_id")) is not None)
+        return EndDevice(**rows[0], groups=groups) if rows else None
 
     async def _devices(self, query: Select[Any]) -> list[EndDevice]:
         rows = await self._rows(query)
@@ -377,10 +395,6 @@ class SqlMirrors(ChangingRepository):
         query = select(RESPONSE).where(RESPONSE.c.subject.in_(list(subjects)))
         rows = await self._rows(query.order_by(RESPONSE.c.created_at.desc(), RESPONSE.c.lfdi, RESPONSE.c.id.desc()))
         return [StoredResponse(**row) for row in rows]
-
-
-def _id(group: Group) -> int:
-    return group.id
 
 
 def _chosen(party_id: str | None, changed_after: int, *, enabled: bool) -> Iterable[ColumnElement[bool]]:

@@ -31,6 +31,7 @@ class GroupRow(Row, table=True):
     primacy: int | None
     version: int
     audience: str
+    rates: dict[str, int] = Field(sa_column=Column(JSON(), nullable=False))
 
 
 class AggregatorRow(Row, table=True):
@@ -52,6 +53,7 @@ class DeviceRow(Row, table=True):
     pin: int | None
     post_rate_s: int | None
     enabled: bool
+    rates: dict[str, int] = Field(sa_column=Column(JSON(), nullable=False))
     __table_args__ = (Index("ix_sep2_device_party", "party_id", "sfdi"),)
 
 

@@ -14,20 +14,13 @@ from openadr_vtn.application.outbox import owe_current
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
 from openadr_vtn.application.sep2_audience import gather_anew
 from openadr_vtn.application.sep2_drafts import Maker
-from openadr_vtn.domain.sep2.registry import PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
+from openadr_vtn.domain.sep2.rates import check_rate
+from openadr_vtn.domain.sep2.registry import POST_RATE, PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
 
 LFDI_DIGITS = 40
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 """A name for hosts, in small letters; others (IDNA) as they stand in addresses."""
 CATEGORY_BYTES_MAX = 4
-RATE_LEAST_S = 1
-RATE_MOST_S = 86_400
-RATES = (
-    "DERList", "DERProgramList", "DemandResponseProgramList", "DeviceCapability", "EndDevice", "EndDeviceList",
-    "FunctionSetAssignmentsList", "LogEventList", "MirrorUsagePointList", "Registration", "SelfDevice",
-    "SubscriptionList", "Time", "UsagePointList",
-)  # fmt: skip
-"""What has a pollRate of its own; ``EndDevice`` is the postRate that devices are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,17 +146,6 @@ async def name_aggregator(
     return aggregator
 
 
-async def save_rate(store: Store, name: str, seconds: int | None, *, actor: str, now: datetime) -> None:
-    """How often clients are to poll, or to post; visible at their next read."""
-    if name not in RATES:
-        raise RuleBroken(f"there is no rate of {name}; there are {', '.join(RATES)}")
-    if seconds is not None and not RATE_LEAST_S <= seconds <= RATE_MOST_S:
-        raise RuleBroken(f"a rate is from {RATE_LEAST_S} to {RATE_MOST_S} s")
-    async with store.unit_of_work() as uow:
-        await uow.registry.save_rate(name, seconds)
-        await _note(uow, actor, "save rate", name, now)
-
-
 async def group_named(uow: UnitOfWork, name: str) -> Group:
     for group in await uow.registry.groups():
         if name == group.name:
@@ -200,6 +182,8 @@ async def _owe_owner(uow: UnitOfWork, device: EndDevice, now: datetime, changed:
 async def _wished(uow: UnitOfWork, device: EndDevice, wish: DeviceWish, moment: int) -> EndDevice:
     if wish.pin is not None and not is_pin(wish.pin):
         raise RuleBroken("a PIN is five digits and the last digit of their sum")
+    if wish.post_rate_s is not None:
+        check_rate(POST_RATE, wish.post_rate_s)
     if wish.category is not None and not _is_hex(wish.category, CATEGORY_BYTES_MAX):
         raise RuleBroken("a device category is up to four bytes in hex")
     groups = device.groups
@@ -212,7 +196,7 @@ async def _wished(uow: UnitOfWork, device: EndDevice, wish: DeviceWish, moment: 
         groups=groups,
         pin=device.pin if wish.pin is None else wish.pin,
         category=device.category if wish.category is None else wish.category.upper(),
-        post_rate_s=device.post_rate_s if wish.post_rate_s is None else wish.post_rate_s,
+        rates=device.rates if wish.post_rate_s is None else {**device.rates, POST_RATE: wish.post_rate_s},
         enabled=device.enabled if wish.enabled is None else wish.enabled,
         changed_at=moment,
     )

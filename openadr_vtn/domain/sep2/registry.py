@@ -4,11 +4,13 @@ A group is one DERProgram, and one DemandResponseProgram, for all that are in it
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openadr_core.errors import RuleBroken
 
 PRIMACY_MOST = 255
+POST_RATE = "EndDevice"
+"""What a postRate is called among the rates; the others are pollRates, called as what is polled."""
 PRIMACY_DEFAULT = 1
 """A contracted service provider's: of a group whose line says nothing else."""
 
@@ -25,6 +27,8 @@ class Group:
     """Grows with each change of the group."""
     audience: str = ""
     """Of the bridge from OpenADR: whom it is made of (:mod:`.audience`). Empty: an operator's own."""
+    rates: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Seconds between polls, or posts, of the devices in it and below it, by what is polled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,12 @@ class EndDevice:
     """deviceCategory, in hex; empty where nobody said."""
     pin: int | None = None
     post_rate_s: int | None = None
-    """The server's choice; None: what all have."""
+    """What its client wished for when it registered itself; None: nothing."""
     enabled: bool = True
     """False: its access has been withdrawn."""
     groups: frozenset[int] = frozenset()
+    rates: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """The operator's: seconds between its polls, or posts, by what is polled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,17 @@ class Tree:
         said = (group.primacy for group in self.line(group_id) if group.primacy is not None)
         return next(said, PRIMACY_DEFAULT)
 
+    def rate(self, name: str, groups: Iterable[int]) -> tuple[int, Group] | None:
+        """What the groups of a device say of a rate, and which of them does.
+
+        Interpretation: the nearest says it for those below it, and of several that a device lies in the one that
+        wants to be asked the most often: nobody then waits for longer than its operator has said.
+        """
+        lines = (self.line(group_id) for group_id in groups)
+        said = (next((group for group in line if name in group.rates), None) for line in lines)
+        found = [(group.rates[name], group) for group in said if group is not None]
+        return min(found, key=lambda one: (one[0], one[1].id), default=None)
+
     def programs(self, groups: Iterable[int]) -> list[Group]:
         """Everything that these groups lie in, in the order of DERProgramList: by primacy, then by mRID downwards."""
         found = {group.id: group for group_id in groups for group in self.line(group_id)}
@@ -97,6 +114,14 @@ class Tree:
             raise RuleBroken(f"there is no group {parent_id}")
         if any(group.id == group_id for group in self.line(parent_id)):
             raise RuleBroken("a group cannot lie in itself")
+
+
+def rate_of(name: str, device: EndDevice, tree: Tree) -> int | None:
+    """Seconds: what the operator has said of the device, else of its groups; None if of neither."""
+    if name in device.rates:
+        return device.rates[name]
+    found = tree.rate(name, device.groups)
+    return None if found is None else found[0]
 
 
 def is_managed_by(lfdi: str, aggregator: Aggregator) -> bool:

@@ -14,15 +14,14 @@ from openadr_core.sep2.names import CsipAus
 from openadr_core.xml.parse import parse
 from openadr_core.xml.validate import Schema
 from openadr_vtn.application.ports import UnitOfWork
-from openadr_vtn.domain.sep2.registry import EndDevice, Tree
+from openadr_vtn.domain.sep2.rates import DEFAULT_S
+from openadr_vtn.domain.sep2.registry import POST_RATE, EndDevice, Tree, rate_of
 from openadr_vtn.protocols.sep2.http_rules import ErrorReason, HttpRefusal, Query, Reply, check_content_type
 
 T = TypeVar("T")
 M = TypeVar("M")
 
 PAGE_MAX = 500
-POLL_RATE_S = 900
-"""The standard's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +86,25 @@ class Scene:
     def list_link(self, path: str, count: int) -> ListLink:
         return ListLink(href=self.href(path), all=count)
 
-    def rate(self, name: str) -> int:
-        """Seconds between polls of it (pollRate), or between its posts (postRate)."""
-        return self.rates.get(name, POLL_RATE_S)
+    def common_rate(self, name: str) -> int:
+        """Seconds between polls of it (pollRate), whoever polls."""
+        return self.rates.get(name, DEFAULT_S)
+
+    async def rate(self, name: str, device: EndDevice | None) -> int:
+        """Seconds between its polls (pollRate), or its posts (postRate).
+
+        The operator's word for the device goes first, then that for its groups, then, of posts, its client's wish,
+        then what is for everybody.
+        """
+        said = None if device is None else rate_of(name, device, await self.tree())
+        if said is None and device is not None and name == POST_RATE:
+            said = device.post_rate_s
+        return self.common_rate(name) if said is None else said
+
+    async def own_rate(self, name: str) -> int:
+        """Of what is read under no device: that of the one whose certificate asks."""
+        own = await self.uow.registry.device_by_lfdi(self.peer.lfdi)
+        return await self.rate(name, own if own is not None and own.party_id == self.party.id else None)
 
     def page(self, items: Sequence[T]) -> Sequence[T]:
         return items[self.query.start : self.query.start + min(self.query.limit, PAGE_MAX)]

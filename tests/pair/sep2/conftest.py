@@ -9,7 +9,7 @@ import pytest
 
 from openadr_core.sep2.mrid import pin_of
 from openadr_vtn.adapters.sql.migrate import migrate
-from openadr_vtn.application.handlers import sep2_groups
+from openadr_vtn.application.handlers import sep2_rates
 from tests.pair.sep2.sep2_client import ClientEnd, client_of, pair
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Sep2Bench
 
@@ -33,6 +33,6 @@ async def bench(tmp_path: Path, empty_database: Path) -> AsyncIterator[Sep2Bench
 @pytest.fixture
 async def client(bench: Sep2Bench) -> ClientEnd:
     await bench.device("one", "feeder", pin=pin_of(11111))
-    await sep2_groups.save_rate(bench.store, "DERProgramList", 60, actor=ACTOR, now=bench.now)
-    await sep2_groups.save_rate(bench.store, "EndDevice", 300, actor=ACTOR, now=bench.now)
+    await sep2_rates.save_rate(bench.store, "DERProgramList", 60, actor=ACTOR, now=bench.now)
+    await sep2_rates.save_rate(bench.store, "EndDevice", 300, actor=ACTOR, now=bench.now)
     return client_of(bench)

@@ -14,7 +14,7 @@ from openadr_core.sep2.mrid import pin_of
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.sep2 import ManagedDevice, Ratings
 from openadr_ven.protocols.sep2.answering import Said
-from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers import sep2_controls, sep2_groups, sep2_rates
 from openadr_vtn.application.sep2_drafts import ControlWish
 from tests.pair.sep2.sep2_client import ClientEnd, client_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
@@ -59,7 +59,7 @@ async def test_polls_come_as_often_as_the_server_says_and_change_with_it(bench: 
     assert client.asked.count("GET /edev/1/fsa/1/derp") == 10
     assert client.asked.count("GET /tm") == 10
     assert "GET /dcap" not in client.asked  # its rate is 900 s
-    await sep2_groups.save_rate(bench.store, "DERProgramList", 20, actor=ACTOR, now=bench.now)
+    await sep2_rates.save_rate(bench.store, "DERProgramList", 20, actor=ACTOR, now=bench.now)
     await client.until(60)
     client.asked.clear()
     await client.until(200)

@@ -14,7 +14,7 @@ from openadr_ven.application.report_offers import AVAILABLE_POINT, CHARGE_POINT,
 from openadr_ven.domain import indications as i
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.sep2 import WHOLE_FLEET, ManagedDevice, Ratings
-from openadr_vtn.application.handlers import sep2_groups
+from openadr_vtn.application.handlers import sep2_groups, sep2_rates
 from tests.pair.sep2.sep2_client import ClientEnd, client_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
 
@@ -46,7 +46,7 @@ async def aggregator(bench: Sep2Bench, stood: Stood) -> ClientEnd:
     for lfdi, max_w in ((HOME, 5_000.0), (OTHER, 3_000.0)):
         await bench.device("one", "feeder", lfdi=lfdi)
         managed[lfdi] = ManagedDevice(ratings=Ratings(max_w=max_w), targets=())
-    await sep2_groups.save_rate(bench.store, "EndDevice", 300, actor=ACTOR, now=bench.now)
+    await sep2_rates.save_rate(bench.store, "EndDevice", 300, actor=ACTOR, now=bench.now)
     return client_of(bench, managed=managed, stand=stood)
 
 

@@ -131,9 +131,23 @@ def test_a_device_goes_from_stranger_to_answer(utility: Utility, device: Device)
     assert control.event_status.current_status == 2
 
 
-def test_defaults_curves_rates_and_removal(utility: Utility, device: Device, tmp_path: Path) -> None:
+def test_rates_of_everybody_of_a_group_and_of_a_device(utility: Utility, device: Device) -> None:
     utility.run("device", "rate", "EndDeviceList", "60")
     assert device.get("/edev?l=5", EndDeviceList).poll_rate == 60
+    utility.run("device", "rate", "EndDeviceList", "50", "--group", "system")
+    assert device.get("/edev?l=5", EndDeviceList).poll_rate == 50
+    assert "EndDeviceList 50 s" in utility.run("device", "groups")
+    utility.run("device", "rate", "EndDeviceList", "40", "--device", device.peer.lfdi)
+    assert device.get("/edev?l=5", EndDeviceList).poll_rate == 40
+    assert "EndDeviceList 40 s" in utility.run("device", "show", device.peer.lfdi)
+    utility.run("device", "rate", "EndDeviceList", "--take-back", "--device", device.peer.lfdi)
+    assert "group system" in utility.run("device", "rates", "--device", device.peer.lfdi)
+    assert utility.read("device", "rates")["EndDeviceList"] == 60
+    assert "say either" in utility.run("device", "rate", "EndDeviceList", status=2)
+    assert "name one of them" in utility.run("device", "rates", "--device", "x", "--group", "y", status=2)
+
+
+def test_defaults_curves_and_removal(utility: Utility, device: Device, tmp_path: Path) -> None:
     default, curve = tmp_path / "default.json", tmp_path / "curve.json"
     default.write_text(json.dumps({"DERControlBase": {"opModImpLimW": 1500}, "setGradW": 27}))
     utility.run("control", "default", "system", str(default))

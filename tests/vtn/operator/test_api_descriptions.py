@@ -35,7 +35,8 @@ def described() -> set[tuple[str, str, str]]:
 @pytest.mark.openadr3("U7")
 def test_every_route_is_described_with_its_scope() -> None:
     served = {(method, path.replace("parties/x", "parties/{party}"), scope) for method, path, scope in ROUTES}
-    served = {(method, path.replace("curves/x", "curves/{number}"), scope) for method, path, scope in served}
+    for many, named in (("curves/x", "curves/{number}"), ("x/rates/x", "x/rates/{name}")):
+        served = {(method, path.replace(many, named), scope) for method, path, scope in served}
     served = {(method, path.replace("/x", "/{id}"), scope) for method, path, scope in served}
     any_read = {("GET", f"{OADR3}/notifiers", "read_bl")}
     tokens = {

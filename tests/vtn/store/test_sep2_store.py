@@ -50,6 +50,11 @@ async def test_groups_lie_in_each_other(peopled: SqlStore) -> None:
         await uow.registry.save_group(replace(below, version=1, name="lower"))
     async with peopled.view() as view:
         assert await view.registry.groups() == [top, replace(below, version=1, name="lower")]
+    async with peopled.unit_of_work() as uow:
+        await uow.registry.save_group_rates(below.id, {"EndDevice": 30})
+        assert [group.rates for group in await uow.registry.groups()] == [{}, {"EndDevice": 30}]
+        with pytest.raises(NotFound):
+            await uow.registry.save_group_rates(99, {})
     for refused in (a_group("top"), a_group("orphan", parent_id=99)):
         with pytest.raises(Conflict):
             async with peopled.unit_of_work() as uow:
@@ -80,7 +85,12 @@ async def test_devices_come_by_sfdi_with_their_groups(peopled: SqlStore) -> None
         assert await registry.device(second.number) == second
         assert await registry.device_by_lfdi(first.lfdi) == first
         assert await registry.lfdis("id-one") == {first.lfdi, second.lfdi}
-    moved = replace(second, party_id="id-two", groups=frozenset(), pin=111115, post_rate_s=60, enabled=False)
+        assert await registry.devices_called([second.lfdi, "F" * 40]) == {second.lfdi: second}
+        assert await registry.devices_called([]) == {}
+    moved = replace(
+        second, party_id="id-two", groups=frozenset(), pin=111115, post_rate_s=60, enabled=False,
+        rates={"DERProgramList": 60},
+    )  # fmt: skip
     async with peopled.unit_of_work() as uow:
         await uow.registry.save_device(moved)
         assert await uow.registry.device(second.number) == moved

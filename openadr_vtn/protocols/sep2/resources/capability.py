@@ -15,7 +15,7 @@ async def capability(scene: Scene) -> Reply:
     mirrors = len(await scene.uow.mirrors.mirrors(scene.party.id))
     message = DeviceCapability(
         href=scene.href("/dcap"),
-        poll_rate=scene.rate("DeviceCapability"),
+        poll_rate=await scene.own_rate("DeviceCapability"),
         response_set_list_link=None,
         time_link=scene.link("/tm"),
         end_device_list_link=scene.list_link("/edev", devices),
@@ -40,11 +40,12 @@ def versions(desk: Sep2Desk) -> bytes:
 
 
 async def time(scene: Scene) -> Reply:
+    """Interpretation: one answer for all who ask in a second, and so one pollRate."""
     tz_offset, dst_offset, dst_start, dst_end = scene.desk.time_zone(scene.now)
     is_summer = dst_start <= scene.now < dst_end
     message = Time(
         href=scene.href("/tm"),
-        poll_rate=scene.rate("Time"),
+        poll_rate=scene.common_rate("Time"),
         current_time=scene.now,
         dst_end_time=dst_end,
         dst_offset=dst_offset,
@@ -59,6 +60,6 @@ async def time(scene: Scene) -> Reply:
 async def self_device(scene: Scene) -> Reply:
     own = scene.desk.own
     message = SelfDevice(
-        href=scene.href("/sdev"), poll_rate=scene.rate("SelfDevice"), lfdi=own.lfdi, sfdi=own.sfdi,
+        href=scene.href("/sdev"), poll_rate=await scene.own_rate("SelfDevice"), lfdi=own.lfdi, sfdi=own.sfdi,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))

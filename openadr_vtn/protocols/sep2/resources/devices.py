@@ -78,7 +78,7 @@ async def devices(scene: Scene) -> Reply:
     )
     shown = await _end_devices(scene, page)
     message = EndDeviceList(
-        href=scene.href("/edev"), subscribable=1, poll_rate=scene.rate("EndDeviceList"), all=there,
+        href=scene.href("/edev"), subscribable=1, poll_rate=await scene.own_rate("EndDeviceList"), all=there,
         results=len(shown), end_device=shown,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -138,7 +138,7 @@ async def registration(scene: Scene, number: str) -> Reply:
     if not scene.is_own(found) or not scene.desk.shows_registration or found.pin is None:
         raise HttpRefusal(404)
     message = Registration(
-        href=scene.href(f"/edev/{number}/rg"), poll_rate=scene.rate("Registration"),
+        href=scene.href(f"/edev/{number}/rg"), poll_rate=await scene.rate("Registration", found),
         date_time_registered=found.registered_at, pin=found.pin,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -153,7 +153,7 @@ async def assignments(scene: Scene, number: str) -> Reply:
     page = scene.page(there)
     message = FunctionSetAssignmentsList(
         href=scene.href(f"/edev/{number}/fsa"), subscribable=1, all=len(there), results=len(page),
-        poll_rate=scene.rate("FunctionSetAssignmentsList"), function_set_assignments=tuple(page),
+        poll_rate=await scene.rate("FunctionSetAssignmentsList", found), function_set_assignments=tuple(page),
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
 
@@ -218,7 +218,7 @@ async def ders(scene: Scene, number: str) -> Reply:
     page = scene.page(there)
     message = DERList(
         href=scene.href(f"/edev/{number}/der"),
-        poll_rate=scene.rate("DERList"),
+        poll_rate=await scene.rate("DERList", found),
         all=1,
         results=len(page),
         der=tuple(page),
@@ -240,7 +240,7 @@ async def log_events(scene: Scene, number: str) -> Reply:
     there.sort(key=lambda one: (one.created_date_time, one.log_event_id))
     page = scene.page(there)
     message = LogEventList(
-        href=scene.href(f"/edev/{number}/lel"), poll_rate=scene.rate("LogEventList"), all=len(there),
+        href=scene.href(f"/edev/{number}/lel"), poll_rate=await scene.rate("LogEventList", found), all=len(there),
         results=len(page), log_event=tuple(page),
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
@@ -311,10 +311,15 @@ async def _end_devices(scene: Scene, found: Sequence[registry.EndDevice]) -> tup
     log_events = await scene.uow.registry.count_log_events([device.number for device in found])
     own = [device.number for device in found if scene.is_own(device)]
     held = {number: await scene.uow.sep2_subscriptions.count_held(number) for number in own}
-    return tuple(_end_device(scene, one, log_events.get(one.number, 0), held.get(one.number)) for one in found)
+    rates = {one.number: await scene.rate(registry.POST_RATE, one) for one in found}
+    return tuple(
+        _end_device(scene, one, rates[one.number], log_events.get(one.number, 0), held.get(one.number)) for one in found
+    )  # fmt: skip
 
 
-def _end_device(scene: Scene, found: registry.EndDevice, log_events: int, held: int | None) -> EndDevice:
+def _end_device(
+    scene: Scene, found: registry.EndDevice, post_rate_s: int, log_events: int, held: int | None
+) -> EndDevice:
     """``held``: how many subscriptions are under it; None where nobody subscribes."""
     base = f"/edev/{found.number}"
     has_programs = bool(found.groups)
@@ -335,7 +340,7 @@ def _end_device(scene: Scene, found: registry.EndDevice, log_events: int, held: 
         changed_time=found.changed_at,
         enabled=found.enabled,
         function_set_assignments_list_link=scene.list_link(f"{base}/fsa", 1) if has_programs else None,
-        post_rate=found.post_rate_s or scene.rate("EndDevice"),
+        post_rate=post_rate_s,
         registration_link=scene.link(f"{base}/rg")
         if is_own and scene.desk.shows_registration and found.pin is not None
         else None,

@@ -1,5 +1,6 @@
 """Meters that devices mirror to us (1.3): what they tell becomes readings like everybody else's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from openadr_core.sep2.translate_readings import readings_of, source_of
 from openadr_core.xml.parse import parse
 from openadr_vtn.application.sep2_hearing import hear_readings
 from openadr_vtn.application.sep2_ports import StoredMirror
+from openadr_vtn.domain.sep2.registry import POST_RATE, rate_of
 from openadr_vtn.protocols.sep2.http_rules import ErrorReason, Holds, HttpRefusal, Reply, created, replaced
 from openadr_vtn.protocols.sep2.scene import Scene
 
@@ -25,16 +27,17 @@ from openadr_vtn.protocols.sep2.scene import Scene
 async def mirrors(scene: Scene) -> Reply:
     """The caller's own alone."""
     stored = await scene.uow.mirrors.mirrors(scene.party.id)
-    page = [_message(scene, one) for one in scene.page(stored)]
+    page = await _messages(scene, scene.page(stored))
     message = MirrorUsagePointList(
-        href=scene.href("/mup"), poll_rate=scene.rate("MirrorUsagePointList"), all=len(stored), results=len(page),
-        mirror_usage_point=tuple(page),
+        href=scene.href("/mup"), poll_rate=await scene.own_rate("MirrorUsagePointList"), all=len(stored),
+        results=len(page), mirror_usage_point=page,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))
 
 
 async def mirror(scene: Scene, number: str) -> Reply:
-    return Reply(message=_message(scene, await _own(scene, number)), holds=Holds(party_id=scene.party.id))
+    (message,) = await _messages(scene, [await _own(scene, number)])
+    return Reply(message=message, holds=Holds(party_id=scene.party.id))
 
 
 async def save_mirror(scene: Scene) -> Reply:
@@ -89,11 +92,11 @@ async def _saved(scene: Scene, wanted: MirrorUsagePoint) -> tuple[StoredMirror, 
     device = await scene.uow.registry.device_by_lfdi(lfdi)
     if device is None or device.party_id != scene.party.id or not device.enabled:
         raise HttpRefusal(403)
-    rate = device.post_rate_s or wanted.post_rate
-    kept = replace(wanted, mrid=wanted.mrid.upper(), post_rate=rate)
+    kept = replace(wanted, mrid=wanted.mrid.upper())
     return await scene.uow.mirrors.save_mirror(
         StoredMirror(
-            number=0, party_id=scene.party.id, lfdi=lfdi, mrid=wanted.mrid.upper(), post_rate_s=rate, body=_kept(kept)
+            number=0, party_id=scene.party.id, lfdi=lfdi, mrid=wanted.mrid.upper(), post_rate_s=wanted.post_rate,
+            body=_kept(kept),
         )
     )  # fmt: skip
 
@@ -126,6 +129,15 @@ def _kept(point: MirrorUsagePoint) -> bytes:
     return encode(replace(point, href=None, mirror_meter_reading=series), csipaus=CsipAus.V1_3)
 
 
-def _message(scene: Scene, stored: StoredMirror) -> MirrorUsagePoint:
-    message: MirrorUsagePoint = read(parse(stored.body))
-    return replace(message, href=scene.href(f"/mup/{stored.number}"), post_rate=stored.post_rate_s)
+async def _messages(scene: Scene, stored: Sequence[StoredMirror]) -> tuple[MirrorUsagePoint, ...]:
+    """With the postRate that the operator has said for the device or its groups, before what its client wished for."""
+    devices = await scene.uow.registry.devices_called({one.lfdi for one in stored})
+    tree = await scene.tree()
+    found = []
+    for one in stored:
+        message: MirrorUsagePoint = read(parse(one.body))
+        device = devices.get(one.lfdi)
+        said = None if device is None else rate_of(POST_RATE, device, tree)
+        rate = one.post_rate_s if said is None else said
+        found.append(replace(message, href=scene.href(f"/mup/{one.number}"), post_rate=rate))
+    return tuple(found)

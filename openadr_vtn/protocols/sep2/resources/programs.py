@@ -99,8 +99,9 @@ async def der_programs(scene: Scene, number: str, _which: str) -> Reply:
     page = [await _der_program(scene, tree, group) for group in scene.page(groups)]
     holds = _together(scene, [one.holds for one in page])
     message = DERProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1, poll_rate=scene.rate("DERProgramList"),
-        all=len(groups), results=len(page), der_program=tuple(one.message for one in page),
+        href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1,
+        poll_rate=await scene.rate("DERProgramList", device), all=len(groups), results=len(page),
+        der_program=tuple(one.message for one in page),
     )  # fmt: skip
     return Reply(message=message, holds=holds)
 
@@ -113,7 +114,7 @@ async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
     holds = _together(scene, [one.holds for one in page])
     message = DemandResponseProgramList(
         href=scene.href(f"/edev/{number}/fsa/1/dr"), subscribable=1,
-        poll_rate=scene.rate("DemandResponseProgramList"), all=len(groups), results=len(page),
+        poll_rate=await scene.rate("DemandResponseProgramList", device), all=len(groups), results=len(page),
         demand_response_program=tuple(one.message for one in page),
     )  # fmt: skip
     return Reply(message=message, holds=holds)

@@ -25,7 +25,7 @@ async def subscriptions(scene: Scene, number: str) -> Reply:
     limit = min(scene.query.limit, 500)
     page = await scene.uow.sep2_subscriptions.held(holder.number, skip=scene.query.start, limit=limit) if limit else []
     message = messages.SubscriptionList(
-        href=scene.href(f"/edev/{number}/sub"), poll_rate=scene.rate("SubscriptionList"),
+        href=scene.href(f"/edev/{number}/sub"), poll_rate=await scene.rate("SubscriptionList", holder),
         all=await scene.uow.sep2_subscriptions.count_held(holder.number), results=len(page),
         subscription=tuple(_message(scene, one) for one in page),
     )  # fmt: skip

@@ -55,7 +55,7 @@ async def usage_points(scene: Scene) -> Reply:
     stored = await scene.uow.mirrors.mirrors(scene.party.id)
     page = tuple(_point(scene, one) for one in scene.page(stored))
     message = m.UsagePointList(
-        href=scene.href("/upt"), poll_rate=scene.rate("UsagePointList"), all=len(stored), results=len(page),
+        href=scene.href("/upt"), poll_rate=await scene.own_rate("UsagePointList"), all=len(stored), results=len(page),
         usage_point=page,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))

@@ -21,7 +21,7 @@ from openadr_core.sep2.devices import (
 from openadr_core.sep2.drlc import LoadShedAvailability, LoadShedAvailabilityList
 from openadr_core.sep2.quantities import ActivePower
 from openadr_core.sep2.server import DeviceCapability, SelfDevice, Time
-from openadr_vtn.application.handlers import sep2_groups
+from openadr_vtn.application.handlers import sep2_groups, sep2_rates
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
 from tests.vtn.samples import a_peer
 
@@ -268,7 +268,7 @@ async def test_methods_media_and_heads(sep2: Sep2Bench) -> None:
 async def test_rates_are_changed_while_running(sep2: Sep2Bench) -> None:
     one = await sep2.enrol("one")
     assert (await one.get("/edev", EndDeviceList)).poll_rate == 900
-    await sep2_groups.save_rate(sep2.store, "EndDeviceList", 60, actor=ACTOR, now=sep2.now)
+    await sep2_rates.save_rate(sep2.store, "EndDeviceList", 60, actor=ACTOR, now=sep2.now)
     assert (await one.get("/edev", EndDeviceList)).poll_rate == 60
 
 

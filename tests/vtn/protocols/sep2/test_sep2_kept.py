@@ -11,7 +11,7 @@ from sqlalchemy import event
 from openadr_core.sep2.der import DERStatus
 from openadr_core.sep2.devices import LogEvent
 from openadr_core.sep2.server import Time
-from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers import sep2_controls, sep2_groups, sep2_rates
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.protocols.sep2 import Sep2Server
 from openadr_vtn.protocols.sep2.http_rules import Holds
@@ -74,7 +74,7 @@ async def test_what_is_kept_is_what_would_be_made(sep2: Sep2Bench) -> None:
         lambda: sent(one, "PUT", "/edev/1/der/1/ders", DERStatus(reading_time=2)),
         lambda: sent(one, "POST", "/edev/1/lel", log),
         lambda: sent(one, "POST", "/edev/1/sub", a_subscription("/edev")),
-        lambda: sep2_groups.save_rate(sep2.store, "DERProgramList", 30, actor=ACTOR, now=sep2.now),
+        lambda: sep2_rates.save_rate(sep2.store, "DERProgramList", 30, actor=ACTOR, now=sep2.now),
         lambda: sep2_groups.change_group(sep2.store, "top", parent=None, primacy=9, actor=ACTOR, now=sep2.now),
         lambda: change(groups=()),
         lambda: change(groups=("below",)),
@@ -131,7 +131,7 @@ async def test_only_what_tells_of_a_write_is_made_anew(sep2: Sep2Bench) -> None:
         await uow.mirrors.responses([])
         await uow.registry.save_device(replace(device, category="01"))
     assert found("one", *every) == ["/edev", "/derp/2/derc"]
-    await sep2_groups.save_rate(sep2.store, "Time", 5, actor=ACTOR, now=sep2.now)
+    await sep2_rates.save_rate(sep2.store, "Time", 5, actor=ACTOR, now=sep2.now)
     assert found("one", *every) == []
 
 
@@ -184,7 +184,7 @@ async def test_the_time_is_kept_for_its_second_and_the_rates_until_they_change(s
     assert (await client.get("/tm", Time)).current_time == sep2.moment == first.current_time + 10
     sep2.later(-3600)
     assert (await client.get("/tm", Time)).current_time == sep2.moment, "by a clock that was put back"
-    await sep2_groups.save_rate(sep2.store, "Time", 77, actor=ACTOR, now=sep2.now)
+    await sep2_rates.save_rate(sep2.store, "Time", 77, actor=ACTOR, now=sep2.now)
     assert (await client.get("/tm", Time)).poll_rate == 77
 
 

@@ -19,7 +19,7 @@ from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssig
 from openadr_core.sep2.subscriptions import Condition, Notification, Subscription, SubscriptionList
 from openadr_vtn.adapters.drain import TERM
 from openadr_vtn.adapters.webhook_sender import WebhookSender
-from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers import sep2_controls, sep2_groups, sep2_rates
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.domain.notification import NotificationState, RetryRules
 from openadr_vtn.domain.sep2.subscribing import SUBSCRIBABLE, watched
@@ -279,9 +279,9 @@ async def test_every_kind_is_told_of_what_changes_it(telling: Telling, aggregato
     assert await aggregator.status("PUT", "/edev/2/der/1/ders", DERStatus(reading_time=1)) == 201
     for path in ADDRESSES:
         await aggregator.ask("POST", "/edev/1/sub", a_subscription(path))
-    await sep2_groups.save_rate(store, "EndDeviceList", 60, actor=ACTOR, now=sep2.now)
+    await sep2_rates.save_rate(store, "EndDeviceList", 60, actor=ACTOR, now=sep2.now)
     assert await heard() == {"/edev"}
-    await sep2_groups.save_rate(store, "DERProgramList", 60, actor=ACTOR, now=sep2.now)
+    await sep2_rates.save_rate(store, "DERProgramList", 60, actor=ACTOR, now=sep2.now)
     assert await heard() == {"/edev/2/fsa/1/derp"}
     assert await aggregator.status("PUT", "/edev/2/der/1/ders", DERStatus(reading_time=2)) == 204
     assert await heard() == {"/edev/2/der/1/ders"}

@@ -32,7 +32,7 @@ class Sep2Script:
     clock: Callable[[], float] = time.time
     ahead_s: int = AHEAD_S
     is_lost: bool = False
-    """Nobody is answered."""
+    """Nobody is heard, nor answered."""
     documents: dict[str, Document] = field(default_factory=dict)
     """By path."""
     kept: dict[str, Document] = field(default_factory=dict)
@@ -50,7 +50,9 @@ class Sep2Script:
         return True
 
     def listens(self, request: RawRequest, what: Answer, _arrived_s: float) -> Answered:
-        answered = NO_ANSWER if self.is_lost else self._answer(request, what)
+        if self.is_lost:
+            return NO_ANSWER
+        answered = self._answer(request, what)
         self.heard.append(Heard(what=what, path=request.path, status=answered.status))
         return answered
 

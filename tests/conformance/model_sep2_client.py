@@ -46,6 +46,7 @@ class ModelSep2Client:
     mirror: str = ""
     read_at_s: float = 0.0
     schedule: Schedule = field(init=False)
+    remembered: dict[str, str] = field(default_factory=dict)
     queue: list[tuple[str, str]] = field(default_factory=list)
     """What is to be posted: where, and the document."""
 
@@ -73,7 +74,7 @@ class ModelSep2Client:
             self._answer()
             if self.is_in and self.mirror and self.now_s >= self.read_at_s + 1:
                 self.read_at_s = self.now_s
-                self._post(self.mirror, words.reading(self.moment, 1, self.schedule.watts(self.moment)))
+                self._post(self.mirror, words.reading(self.moment, 1, -(self.schedule.watts(self.moment) or 0)))
         except Refused:
             pass
 
@@ -87,12 +88,13 @@ class ModelSep2Client:
         if not (self.wrong == "reads the clock once" and self.offset_s):
             clock = self._get(_link(capability, "Time"))
             self.offset_s = int(_text(clock, "currentTime")) - int(self.now_s)
-        own = next((one for one in self._list(_link(capability, "EndDeviceList")) if self._is_own(one)), None)
+        listed = self._list(_link(capability, "EndDeviceList"))
+        own = next((one for one in listed if self._is_own(one)), None)
         self.is_in = own is not None and self._knows_pin(own)
         if own is None or not self.is_in:
             return
         self._describe(own)
-        self._look_at_programs(own)
+        self.schedule.take(self._controls(listed if self.wrong == "acts for everybody" else [own]), self.moment)
         if not self.mirror:
             self.mirror = self._post(_link(capability, "MirrorUsagePointList"), words.usage_point(self.lfdi))
 
@@ -113,16 +115,22 @@ class ModelSep2Client:
         self._put(_link(der, "DERStatus"), words.status(at))
         self.described = True
 
-    def _look_at_programs(self, own: Element) -> None:
+    def _controls(self, devices: list[Element]) -> list[Control]:
         found: list[Control] = []
-        for assignment in self._list(_link(own, "FunctionSetAssignmentsList")):
-            for program in self._list(_link(assignment, "DERProgramList")):
-                href = _link(program, "DERControlList")
-                if self.wrong == "remembers addresses":
-                    href = "/q/asks/p/now"
-                listed = self._list(href, whole=self.wrong != "takes the first page for all")
-                found += (_control(one, program, self.lfdi) for one in listed)
-        self.schedule.take(found, self.moment)
+        for device in devices:
+            if device.find("sep:FunctionSetAssignmentsListLink", NAMESPACES) is None:
+                continue
+            for assignment in self._list(_link(device, "FunctionSetAssignmentsList")):
+                for program in self._list(_link(assignment, "DERProgramList")):
+                    found += self._controls_of(program, _text(device, "lFDI"))
+        return found
+
+    def _controls_of(self, program: Element, device: str) -> list[Control]:
+        href = _link(program, "DERControlList")
+        if self.wrong == "remembers addresses":
+            href = self.remembered.setdefault(_text(program, "mRID"), href)
+        listed = self._list(href, whole=self.wrong != "takes the first page for all")
+        return [_control(one, program, device) for one in listed]
 
     # -- what it says ------------------------------------------------------------------
 
@@ -164,7 +172,7 @@ class ModelSep2Client:
 
     def _get(self, href: str) -> Element:
         _, root, _ = read_message([], self._ask("GET", href).body)
-        if root is None:
+        if root is None or (self.wrong == "chokes on what it does not know" and _is_strange(root)):
             raise Refused
         return root
 
@@ -187,7 +195,11 @@ class ModelSep2Client:
         told = Answer(status=answered.status or None, headers=answered.headers, body=answered.body)
         at = datetime.fromtimestamp(self.now_s, UTC)
         self.script.exchanges.append(Exchange(at=at, speaker="the model", tls="", request=request, answer=told))
-        if answered.status in {0, 503}:
+        if answered.status in {301, 307} and self.wrong != "does not go where it is sent":
+            return self._ask(method, dict(answered.headers)["Location"], document)
+        if not answered.status:
+            self.schedule.let_go()
+        if answered.status in {0, 301, 307, 503}:
             wait_s = 0.0 if self.wrong == "is not put off" else float(dict(answered.headers).get("Retry-After", "1"))
             self.left_alone_until_s = self.now_s + wait_s
             raise Refused
@@ -205,6 +217,10 @@ def _link(node: Element, name: str) -> str:
     return str(found.attrib["href"])
 
 
+def _is_strange(root: Element) -> bool:
+    return any(not str(one.tag).startswith("{urn:ieee:std:2030.5:ns}") for one in root.iter())
+
+
 def _control(node: Element, program: Element, device: str) -> Control:
     times = {name: int(node.findtext(f"sep:interval/sep:{name}", "0", NAMESPACES)) for name in ("start", "duration")}
     asked = node.find("sep:DERControlBase", NAMESPACES)
@@ -215,9 +231,11 @@ def _control(node: Element, program: Element, device: str) -> Control:
         program=_text(program, "mRID"),
         primacy=int(_text(program, "primacy")),
         made=int(_text(node, "creationTime")),
-        begins=times["start"],
-        ends=times["start"] + times["duration"],
+        start=times["start"],
+        duration_s=times["duration"],
+        randomize_start_s=int(_text(node, "randomizeStart", "0")),
         modes=watts,
         status=int(node.findtext("sep:EventStatus/sep:currentStatus", "0", NAMESPACES)),
+        changed=int(node.findtext("sep:EventStatus/sep:dateTime", "0", NAMESPACES)),
         reply_to=node.get("replyTo", ""),
     )

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-RECEIVED, STARTED, COMPLETED, CANCELLED, SUPERSEDED = 1, 2, 3, 6, 7
-FINAL = {COMPLETED, CANCELLED, SUPERSEDED}
+RECEIVED, STARTED, COMPLETED, CANCELLED, SUPERSEDED, TOO_LATE = 1, 2, 3, 6, 7, 254
+FINAL = {COMPLETED, CANCELLED, SUPERSEDED, TOO_LATE}
+OFF, REPLACED = {2, 3}, 4
 TARGET_W = "{urn:ieee:std:2030.5:ns}opModTargetW"
 
 
@@ -15,16 +16,27 @@ class Control:
     program: str
     primacy: int
     made: int
-    begins: int
-    ends: int
+    start: int
+    duration_s: int
+    randomize_start_s: int
     modes: Mapping[str, int]
     """What each asks for, by tag."""
     status: int
+    changed: int
     reply_to: str
+    draw: float = 0.5
 
     @property
-    def is_off(self) -> bool:
-        return self.status in {2, 3}
+    def key(self) -> tuple[str, str]:
+        return self.mrid, self.device
+
+    @property
+    def begins(self) -> int:
+        return self.start + round(self.draw * self.randomize_start_s)
+
+    @property
+    def ends(self) -> int:
+        return self.begins + self.duration_s
 
 
 @dataclass(slots=True)
@@ -32,13 +44,19 @@ class Schedule:
     wrong: str
     known: dict[tuple[str, str], Control] = field(default_factory=dict)
     said: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    let_go_of: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, listed: Iterable[Control], moment: int) -> None:
-        there = {(one.mrid, one.device): one for one in listed}
+        there = {one.key: self._misread(one) for one in listed}
         for key, one in self.known.items():
             if key not in there and moment < one.ends:
-                there[key] = replace(one, status=2)  # it went without a word
+                there[key] = replace(one, status=2, changed=moment)  # it went without a word
         self.known = there
+
+    def let_go(self) -> None:
+        """The server is lost."""
+        if self.wrong == "lets go when the server is lost":
+            self.let_go_of |= {*self.known}
 
     def owed(self, moment: int) -> Iterator[tuple[Control, int]]:
         for key, one in self.known.items():
@@ -47,29 +65,70 @@ class Schedule:
                 said.append(status)
                 yield one, status
 
-    def watts(self, moment: int) -> int:
-        """What the meter shows."""
+    def watts(self, moment: int) -> int | None:
+        """What the one that rules asks to be given; None if nothing does."""
         ruling = (one for one in self.known.values() if TARGET_W in self._ruled(one, moment))
-        return next((-one.modes[TARGET_W] for one in ruling), 0)
+        return next((one.modes[TARGET_W] for one in ruling), None)
+
+    def _misread(self, one: Control) -> Control:
+        if one.key in self.let_go_of:
+            return replace(one, status=2)
+        match self.wrong:
+            case "does not cancel":
+                return replace(one, status=0)
+            case "does not draw":
+                return replace(one, draw=0.0)
+            case "draws beyond the range":
+                return replace(one, draw=2.0)
+            case "follows one control at a time":
+                return replace(one, modes={"all": 0})
+        return one
 
     def _fresh(self, one: Control, said: list[int], moment: int) -> Iterator[int]:
         if said and said[-1] in FINAL:
             return
         if not said:
             yield RECEIVED
-        if one.is_off and self.wrong != "does not cancel":
+            if moment >= one.ends and self.wrong != "carries out what is over":
+                yield TOO_LATE
+                return
+        if one.status in OFF and not (self.wrong == "cancels when it was to begin" and moment < one.begins):
             yield CANCELLED
-            return
-        if one.status == 4:
+        elif one.status == REPLACED:
             yield SUPERSEDED
-            return
-        if one.begins <= moment < one.ends and self._ruled(one, moment) and STARTED not in said:
-            yield STARTED
-        if moment >= one.ends:
+        elif one.begins <= moment < one.ends:
+            if self._ruled(one, moment):
+                yield from () if STARTED in said else (STARTED,)
+            elif self._is_over(one, moment):
+                yield SUPERSEDED
+        elif moment >= one.ends:
+            yield from () if STARTED in said else (STARTED,)
             yield COMPLETED
 
     def _ruled(self, one: Control, moment: int) -> set[str]:
         """The modes in which it rules at this moment."""
-        if not one.begins <= moment < one.ends or one.is_off or one.status == 4:
+        if one not in self._alive(moment):
             return set()
-        return set(one.modes)
+        return {mode for mode in one.modes if self._best(mode, moment) == one}
+
+    def _is_over(self, one: Control, moment: int) -> bool:
+        """What has taken its modes does not give them back before its end."""
+        if self.wrong == "does not resume":
+            return True
+        takers = [best for mode in one.modes if (best := self._best(mode, moment)) is not None]
+        return all(best.program == one.program or best.ends >= one.ends for best in takers)
+
+    def _best(self, mode: str, moment: int) -> Control | None:
+        return min((one for one in self._alive(moment) if mode in one.modes), key=self._rank, default=None)
+
+    def _alive(self, moment: int) -> list[Control]:
+        return [
+            one
+            for one in self.known.values()
+            if one.begins <= moment < one.ends
+            and one.status not in {*OFF, REPLACED}
+            and not FINAL & {*self.said.get(one.key, ())}
+        ]
+
+    def _rank(self, one: Control) -> tuple[int, int]:
+        return 0 if self.wrong == "ignores primacy" else one.primacy, -one.made

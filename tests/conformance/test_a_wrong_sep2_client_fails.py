@@ -62,10 +62,39 @@ def test_a_good_one_passes_and_every_check_can_fail() -> None:
         ("ignores the PIN", ["pin"]),
         ("guesses addresses", ["links"]),
         ("remembers addresses", ["links"]),
-        ("goes by its own clock", ["discovery", "control", "superseded"]),
-        ("answers twice", ["control"]),
+        ("answers twice", ["control", "cancelled-begun", "randomised", "lost"]),
+        ("acts for everybody", ["others"]),
+        ("takes the first page for all", ["pages"]),
+        ("does not cancel", ["cancelled", "cancelled-begun"]),
+        ("cancels when it was to begin", ["cancelled"]),
+        ("ignores primacy", ["primacy"]),
+        ("does not resume", ["resumed"]),
+        ("follows one control at a time", ["side-by-side", "randomised"]),
+        ("does not draw", ["randomised"]),
+        ("draws beyond the range", ["randomised"]),
+        ("carries out what is over", ["late"]),
+        ("forgets what was not taken", ["response-again"]),
+        ("is not put off", ["busy"]),
+        ("lets go when the server is lost", ["lost"]),
+        ("does not go where it is sent", ["redirected"]),
+        ("chokes on what it does not know", ["newer"]),
+        ("polls as often as it likes", ["poll-rate"]),
     ],
 )
-def test_a_wrong_one_is_found_out(wrong: str, found_by: list[str]) -> None:
+def test_a_wrong_one_is_found_out_by_what_is_for_it(wrong: str, found_by: list[str]) -> None:
     found = {name: one for name, one in outcomes(wrong).items() if one.verdict is not Verdict.PASSED}
     assert list(found) == found_by, {name: (one.reason, one.shortcomings) for name, one in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found_by"),
+    [
+        ("goes by its own clock", {"discovery", "clock", "control"}),
+        ("reads the clock once", {"clock"}),
+        ("never answers", {"pin", "control", "cancelled", "superseded"}),
+        ("answers for another", {"others", "control"}),
+        ("answers to the program", {"control"}),
+    ],
+)
+def test_one_that_is_wrong_in_everything_is_found_out_again_and_again(wrong: str, found_by: set[str]) -> None:
+    assert found_by <= {name for name, one in outcomes(wrong).items() if one.verdict is Verdict.FAILED}

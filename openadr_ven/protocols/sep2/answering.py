@@ -112,8 +112,8 @@ def _is_out(said: Sequence[int]) -> bool:
 def _final(known: KnownControl, spans: Sequence[Span], said: Sequence[int], now: int) -> int | None:
     """How it has ended; None while it has not."""
     if known.is_cancelled:
-        # One that lets go at random is not over before it has.
-        if now < known.ends:
+        # One that lets go at random is not over before it has; one that had not begun is over at once.
+        if known.stopped_at is not None and now < known.stopped_at:
             return None
         return Said.OTHER_PROGRAM if known.left_program else Said.CANCELLED
     last = spans[-1].ends if spans else None

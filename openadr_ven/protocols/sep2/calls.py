@@ -15,8 +15,9 @@ from openadr_core.exchange import Request, Response
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.sep2.decode import read
 from openadr_core.sep2.encode import encode
+from openadr_core.sep2.extensions import pass_over
 from openadr_core.sep2.names import CsipAus
-from openadr_core.xml.parse import parse
+from openadr_core.xml.parse import Element, parse
 from openadr_core.xml.validate import Schema
 
 MEDIA_TYPE = "application/sep+xml"
@@ -85,11 +86,17 @@ class Speech:
     def read(self, call: Call, response: Response) -> Any:
         """What a GET brought; MalformedMessage or SchemaViolation if it is not that."""
         root = parse(response.body, max_bytes=XML_REPORT_BODY_MAX_BYTES, max_markup=XML_REPORT_MARKUP_MAX)
-        self.schema.validate(root)
-        found = read(root)
+        found = self.understood(root)
         if call.kind is not None and not isinstance(found, call.kind):
             raise MalformedMessage(f"{call.href} is a {type(found).__name__}, and should be a {call.kind.__name__}")
         return found
+
+    def understood(self, root: Element) -> Any:
+        """The value of a document; SchemaViolation if what we know of it is wrong: the rest is passed over."""
+        if not self.schema.is_valid(root):
+            pass_over(root, csipaus=self.csipaus)
+            self.schema.validate(root)
+        return read(root)
 
     def refusal(self, call: Call, response: Response) -> Refusal:
         """With what the server says of it, if it does (an Error body)."""

@@ -170,7 +170,7 @@ class Sep2Session:
         """The answer to whoever speaks at our address: a good notification is a hint, and nothing more."""
         speech = self._settings.speech
         path = urlsplit(self._settings.notified_at).path
-        answer, changed = self._subscribing.heard(request, path, speech.schema, now)
+        answer, changed = self._subscribing.heard(request, path, speech, now)
         if changed:
             self._hinted = True
             hinted_at = max(now, self._hints_from)

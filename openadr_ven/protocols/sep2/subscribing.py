@@ -11,13 +11,11 @@ from http import HTTPStatus
 
 from openadr_core.errors import OpenAdrError
 from openadr_core.exchange import Request, Response
-from openadr_core.sep2.decode import read
 from openadr_core.sep2.devices import EndDevice
 from openadr_core.sep2.subscriptions import Notification, Subscription
 from openadr_core.xml.parse import parse
-from openadr_core.xml.validate import Schema
 from openadr_ven.domain.indications import VtnRefused
-from openadr_ven.protocols.sep2.calls import Call, Refusal, Script
+from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, Speech
 
 RENEWED_EVERY = timedelta(hours=20)
 """CSIP wants it within a day."""
@@ -68,7 +66,7 @@ class Subscribing:
         self._next_at[self._asked] = now + TRIED_AGAIN_AFTER
         return VtnRefused(what=f"subscription to {self._asked}", code=str(refusal.status), description=str(refusal))
 
-    def heard(self, request: Request, path: str, schema: Schema, now: datetime) -> tuple[Response, str]:
+    def heard(self, request: Request, path: str, speech: Speech, now: datetime) -> tuple[Response, str]:
         """The answer to whoever speaks at our address, and the resource that has changed; empty where none has.
 
         ``path`` is that of our address. It is nobody's business but the server's.
@@ -78,9 +76,7 @@ class Subscribing:
         if request.method != "POST":
             return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "POST"}), ""
         try:
-            root = parse(request.body)
-            schema.validate(root)
-            told = read(root)
+            told = speech.understood(parse(request.body))
         except OpenAdrError:
             told = None
         if not isinstance(told, Notification):

@@ -19,17 +19,17 @@ def pass_over(root: Element, *, csipaus: CsipAus | None) -> None:
 
 def _pass_over(element: Element, kind: type, csipaus: CsipAus | None) -> None:
     parts = {part.name: part for part in parts_of(kind)}
-    for name in list(element.attrib):
+    for name in [str(name) for name in element.attrib]:
         part = parts.get(name)
         if not name.startswith(f"{{{XSI}}}") and (part is None or not part.is_attribute):
             del element.attrib[name]
     for child in list(element.iterchildren(tag=etree.Element)):
-        name = etree.QName(child)
-        part = parts.get(name.localname)
-        if part is None or part.is_attribute or name.namespace != _namespace(part, csipaus):
+        called = etree.QName(child)
+        part = parts.get(called.localname)
+        if part is None or part.is_attribute or called.namespace != _namespace(part, csipaus):
             element.remove(child)
         elif part.is_complex:
-            said = child.get(f"{{{XSI}}}type", "").rpartition(":")[2]
+            said = str(child.get(f"{{{XSI}}}type", "")).rpartition(":")[2]
             _pass_over(child, message_types().get(said, part.type), csipaus)
 
 

@@ -34,7 +34,7 @@ VOLT_VAR = DERCurve(
 )  # fmt: skip
 
 
-@pytest.mark.ieee2030_5("1.3")
+@pytest.mark.ieee2030_5("F6")
 def test_a_curve_is_read_in_seconds_hertz_and_per_cent() -> None:
     curve = support_of(GridFunction.VOLT_VAR, None, VOLT_VAR).curve
     assert curve is not None
@@ -43,7 +43,7 @@ def test_a_curve_is_read_in_seconds_hertz_and_per_cent() -> None:
     assert (curve.v_ref_percent, curve.v_ref_autonomous, curve.v_ref_time_constant_s) == (101.0, True, 300.0)
 
 
-@pytest.mark.ieee2030_5("1.3")
+@pytest.mark.ieee2030_5("F4")
 def test_modes_that_are_no_curves_are_read_in_their_units() -> None:
     excited = PowerFactorWithExcitation(displacement=95, excitation=True, multiplier=-2)
     pf = support_of(GridFunction.FIXED_PF_INJECT, excited).power_factor
@@ -60,7 +60,7 @@ def test_modes_that_are_no_curves_are_read_in_their_units() -> None:
     assert support_of(GridFunction.CONNECT, False).on is False
 
 
-@pytest.mark.ieee2030_5("1.3")
+@pytest.mark.ieee2030_5("F6")
 def test_what_cannot_be_followed_is_named() -> None:
     with pytest.raises(ValueError, match="there is no curve at its link"):
         support_of(GridFunction.VOLT_VAR, None)
@@ -72,7 +72,7 @@ def test_what_cannot_be_followed_is_named() -> None:
         support_of(GridFunction.FIXED_VAR, FixedVar(ref_type=4, value=0))
 
 
-@pytest.mark.ieee2030_5("1.3")
+@pytest.mark.ieee2030_5("F4", "F6")
 @given(supports())
 def test_what_is_written_is_read_as_the_same(support: GridSupport) -> None:
     base = from_json(DERControlBase, members_of(support, curve_href="/dc/1"))

@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,20 @@ SCHEMAS: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A file that is whole and on disk, under a name that nobody asks."""
+
+    draft: Path
+    path: Path
+
+    def keep(self) -> None:
+        self.draft.replace(self.path)
+
+    def drop(self) -> None:
+        self.draft.unlink(missing_ok=True)
+
+
 class CommandLedger:
     """Writes; one process at a time."""
 
@@ -67,10 +82,10 @@ class CommandLedger:
             (folder / name).mkdir(parents=True, exist_ok=True)
         devices = folder / DEVICES / f"{self._fleet}.parquet"
         if not devices.is_file():
-            _write(devices, _devices(fleet, self._fleet))
+            _page(devices, _devices(fleet, self._fleet)).keep()
 
-    def commanded(self, made: Round, relief_w: Floats) -> None:
-        """What a round is about to tell whom."""
+    def commanded(self, made: Round, relief_w: Floats) -> Page:
+        """What a round is about to tell whom: to be kept before it does."""
         mode = np.frombuffer(made.mode, dtype=np.uint8)
         sent = np.flatnonzero(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=mode.size))
         columns = {
@@ -85,7 +100,7 @@ class CommandLedger:
             "setpoint_w": np.frombuffer(made.setpoint_w, dtype=np.float32)[sent],
             "relief_w": relief_w[sent].astype(np.float32),
         }
-        _write(self._folder / COMMANDS / f"{made.sequence:016d}.parquet", _table(COMMANDS, columns))
+        return _page(self._folder / COMMANDS / f"{made.sequence:016d}.parquet", _table(COMMANDS, columns))
 
     def came_to(self, outcomes: DeviceOutcomes) -> None:
         """What an event came to, device by device, since we began to count."""
@@ -103,7 +118,7 @@ class CommandLedger:
             "state": _named(outcomes.state_names, outcomes.state[rows]),
         }
         name = f"{hashlib.sha256(outcomes.event_id.encode()).hexdigest()[:16]}-{outcomes.since:%Y%m%dT%H%M%S%f}"
-        _write(self._folder / OUTCOMES / f"{name}.parquet", _table(OUTCOMES, columns))
+        _page(self._folder / OUTCOMES / f"{name}.parquet", _table(OUTCOMES, columns)).keep()
 
 
 EARNED = """
@@ -189,8 +204,7 @@ def _moments(moment: datetime, size: int) -> Any:
     return pa.array(np.full(size, micros), type=pa.int64()).cast(MOMENT)
 
 
-def _write(path: Path, table: pa.Table) -> None:
-    """Whole or not at all, and on disk before anybody is told."""
+def _page(path: Path, table: pa.Table) -> Page:
     draft = path.with_suffix(f".{os.getpid()}")
     with draft.open("wb") as file:
         # What differs from row to row makes no dictionary, and to try takes longer than to write it.
@@ -198,4 +212,4 @@ def _write(path: Path, table: pa.Table) -> None:
         pa_parquet.write_table(table, file, compression="snappy", use_dictionary=same)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    return Page(draft=draft, path=path)

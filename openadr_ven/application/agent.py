@@ -20,7 +20,8 @@ from openadr_ven.application.control import Control, Tick
 from openadr_ven.application.heeding import Heeding, Taken
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.offering import Looked
-from openadr_ven.application.ports import Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
+from openadr_ven.application.outgoing import Outgoing
+from openadr_ven.application.ports import Aside, Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
 from openadr_ven.dispatch.bulletin import bulletins
 from openadr_ven.dispatch.capability import Capability
@@ -31,7 +32,7 @@ from openadr_ven.domain.opts import spent, to_tell_again, untold
 from openadr_ven.domain.outcome import DeviceCount, DeviceOutcomes
 from openadr_ven.fleet.columns import Floats, Mask, Mode
 from openadr_ven.gateways.acknowledgement import CommandState
-from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
+from openadr_ven.gateways.contract import AckFrame, CommandFrame, Report, TelemetryFrame
 
 RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
 """Limits that every event meets on its way up and down: no news."""
@@ -86,6 +87,7 @@ class Agent:
         reporter: Reporter,
         journal: Journal,
         turn: AbstractAsyncContextManager[object],
+        aside: Aside,
         now: datetime,
     ) -> None:
         self._settings = settings
@@ -96,6 +98,7 @@ class Agent:
         self._session = session
         self._journal = journal
         self._turn = turn
+        self._aside = aside
         self._reporter = reporter
         self._tidied_at = now
         self._heeding = Heeding(settings.envelope, settings.priced)
@@ -262,7 +265,7 @@ class Agent:
         if self._unheeded or self._reconsider:
             await self._heed((), now)
         if self._resend is not None:
-            await self._send(self._resend)
+            await self._send(self._resend, list(self.control.commands.frames(self._resend)))
             self._resend = None
         if liars := self.seen.newly_quarantined():
             text = f"{liars} devices told of more power than they have, and are planned without for an hour"
@@ -272,6 +275,7 @@ class Agent:
         tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
         metered = self.seen.unsaved()
         heard_until = self._gateways.mark()
+        outgoing = self._outgoing(tick)
         try:
             async with self._store.unit_of_work() as unit:
                 await unit.save_metered(metered)
@@ -282,6 +286,8 @@ class Agent:
         except StoreError as error:
             # What is not stored is not sent; the devices' leases see to the rest.
             self._journal("the store failed; no command is sent", alarm=True, error=str(error))
+            if outgoing is not None:
+                await outgoing.give_up()
             return
         self._noted.clear()
         self.seen.saved(metered)
@@ -293,9 +299,9 @@ class Agent:
         self._reporter.stored(reported)
         self._heeding.wanted = reported.wanted
         self._gateways.settle(heard_until)
-        self._write_down(tick, acknowledged, now)
-        if tick.made is not None:
-            await self._send(tick.made)
+        await self._write_down(tick, outgoing, acknowledged, now)
+        if tick.made is not None and outgoing is not None:
+            await self._send(tick.made, await outgoing.frames)
             await self._announce(tick.made, tick)
         for batch in reported.batches:
             self._session.report(batch)
@@ -332,11 +338,19 @@ class Agent:
         engaged = self.control.engaged
         return self.seen.state.power_w if engaged is None else engaged.baseline_w
 
-    def _write_down(self, tick: Tick, acknowledged: Mask, now: datetime) -> None:
+    def _outgoing(self, tick: Tick) -> Outgoing | None:
+        """What this round tells, in the making; None if it tells nothing."""
+        if tick.made is None or tick.plan is None:
+            return None
+        return Outgoing.of(
+            tick.made, tick.plan.relief_w, commands=self.control.commands, ledger=self._ledger, aside=self._aside
+        )  # fmt: skip
+
+    async def _write_down(self, tick: Tick, outgoing: Outgoing | None, acknowledged: Mask, now: datetime) -> None:
         """Into the ledger: what is about to be told, and what came of an event that is over."""
         try:
-            if tick.made is not None and tick.plan is not None:
-                self._ledger.commanded(tick.made, tick.plan.relief_w)
+            if outgoing is not None:
+                await outgoing.write_down()
             for outcomes in self._counted(tick, acknowledged, now):
                 self._ledger.came_to(outcomes)
         except OSError as error:
@@ -362,9 +376,9 @@ class Agent:
             yield self._devices.close(now, commands.state, STATE_NAMES)
             self._devices = None
 
-    async def _send(self, made: Round) -> None:
+    async def _send(self, made: Round, frames: Sequence[CommandFrame]) -> None:
         try:
-            await self._gateways.send(list(self.control.commands.frames(made)))
+            await self._gateways.send(frames)
         except (DeviceError, LocalProtocolError) as error:
             self._journal("commands not sent", event_id=made.event_id, sequence=made.sequence, error=str(error))
             return

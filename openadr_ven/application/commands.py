@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from openadr_ven.dispatch.network import starts_of
 from openadr_ven.domain.held import Round
-from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, Rows, gateways
+from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, Rows, gateways, over_chunks
 from openadr_ven.gateways.acknowledgement import INPUT_OF_ACK, CommandInput, CommandState, advance
 from openadr_ven.gateways.contract import COMMAND_ROW, AckFrame, CommandFrame
 
@@ -69,17 +69,23 @@ class Commands:
         relief_w: Floats,
     ) -> None:
         """These rows are about to be told, for so much relief; ``frames`` has what to send."""
-        asked = rows & (mode != Mode.RELEASE)
-        # Until a device confirms, it may follow what it was told before: the larger of both counts.
-        taken = (self.state == CommandState.RECEIVED) | (self.state == CommandState.STARTED)
-        before = ~taken & (self._exposed_until_s > now.timestamp()) & (np.abs(self._exposed_w) > np.abs(relief_w))
-        self._exposed_w[asked] = np.where(before, self._exposed_w, relief_w)[asked]
-        self._exposed_until_s[asked] = ends_at.timestamp()
-        self.mode[rows], self.setpoint_w[rows] = mode[rows], setpoint_w[rows]
-        self.sequence[rows] = sequence
-        self.sent_s[rows] = now.timestamp()
-        self.leased_until_s[rows] = ends_at.timestamp()
-        self.state[rows] = CommandState.PLANNED
+
+        def note(part: slice) -> None:
+            told = np.flatnonzero(rows[part]) + part.start
+            asked = told[mode[told] != Mode.RELEASE]
+            # Until a device confirms, it may follow what it was told before: the larger of both counts.
+            state, exposed_w, asked_w = self.state[asked], self._exposed_w[asked], relief_w[asked]
+            open_yet = (state != CommandState.RECEIVED) & (state != CommandState.STARTED)
+            open_yet &= self._exposed_until_s[asked] > now.timestamp()
+            self._exposed_w[asked] = np.where(open_yet & (np.abs(exposed_w) > np.abs(asked_w)), exposed_w, asked_w)
+            self._exposed_until_s[asked] = ends_at.timestamp()
+            self.mode[told], self.setpoint_w[told] = mode[told], setpoint_w[told]
+            self.sequence[told] = sequence
+            self.sent_s[told] = now.timestamp()
+            self.leased_until_s[told] = ends_at.timestamp()
+            self.state[told] = CommandState.PLANNED
+
+        over_chunks(note, rows.size)
 
     def sent(self, sequence: int) -> None:
         """The broker has them."""

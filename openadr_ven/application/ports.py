@@ -1,9 +1,9 @@
 """What the agent needs of the world: a store, and gateways to devices."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from openadr_core.model.opt import Opt
 from openadr_core.model.report import Reading, ReportRequest, StatusReading
@@ -27,6 +27,8 @@ from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.fleet.columns import Floats
 from openadr_ven.gateways.contract import CommandFrame, Report
+
+Made = TypeVar("Made")
 
 
 class UnitOfWork(Protocol):
@@ -164,11 +166,28 @@ class Gateways(Protocol):
         """What was received up to that mark is stored: the broker may forget it."""
 
 
+class Aside(Protocol):
+    """Another processor."""
+
+    def __call__(self, work: Callable[[], Made], /) -> Awaitable[Made]:
+        """Begin this now, beside everything else; whoever awaits it has what it made."""
+
+
+class Page(Protocol):
+    """Something written for the ledger that is no part of it yet."""
+
+    def keep(self) -> None:
+        """It is now."""
+
+    def drop(self) -> None:
+        """It will not be."""
+
+
 class Ledger(Protocol):
     """What every device was told and what came of it, for whoever asks later; only ever added to."""
 
-    def commanded(self, made: Round, relief_w: Floats) -> None:
-        """Before a round is sent."""
+    def commanded(self, made: Round, relief_w: Floats) -> Page:
+        """A round, to be kept once it is stored and before it is sent; may be called in any thread."""
 
     def came_to(self, outcomes: DeviceOutcomes) -> None:
         """When an event's devices are let go."""

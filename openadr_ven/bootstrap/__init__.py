@@ -21,6 +21,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from openadr_core.errors import ConfigError
 from openadr_core.model.availability import OptRules
 from openadr_core.oadr2.market_context import normalised
+from openadr_core.shell.aside import aside
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.metrics import CertificateGauge, ClockMetrics, new_registry
 from openadr_core.shell.watchdog import Alarm, Watchdog
@@ -217,6 +218,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         reporter=reporter,
         journal=_journal(),
         turn=asyncio.Lock(),
+        aside=aside,
         now=now,
     )
     upstream = Upstream(session=speaking.session, carrier=speaking.carrier, listener=agent, now=clock.now)

@@ -5,12 +5,12 @@ with events. So a book is made when telemetry has changed, and an event that com
 only its price.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from openadr_ven.dispatch.caps import Level, capped_by
-from openadr_ven.dispatch.clear import Offers, SupplyCurve, price_range, relief_at, supply_curve
+from openadr_ven.dispatch.clear import Offers, SupplyCurve, relief_at, supply_curve
 from openadr_ven.dispatch.policy import Occasion, Policy, endurance
 from openadr_ven.dispatch.quota import Quotas
 from openadr_ven.fleet.columns import IS_DISCRETE, Direction, Fleet, FleetState, Floats, Mask, Rows
@@ -26,6 +26,7 @@ class Giving:
     """Of the fleet; everything below is by place in it."""
     offers: Offers
     levels: tuple[Level, ...]
+    """Above them."""
     quotas: Quotas | None
     """None where no vendor sets any."""
     whole: Mask
@@ -42,6 +43,10 @@ class Giving:
             quotas=Quotas(vendor=fleet.vendor[rows], limit_w=fleet.vendor_limit_w) if limited else None,
             whole=IS_DISCRETE[fleet.device_class[rows]],
         )
+
+    def within_offers(self) -> "Giving":
+        """The same without the levels that nothing of what is offered fills."""
+        return replace(self, levels=tuple(level for level in self.levels if level.can_bind(self.offers.upper_w)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +66,6 @@ class Book:
     """Of usable devices."""
     by_size: Rows
     """Places of those that give whole, smallest first."""
-    curve: SupplyCurve
     most_w: float
     """The most that the fleet could give, within the network's limits."""
     can_w: float
@@ -70,6 +74,14 @@ class Book:
     """What is within reach and kept back by its owners' terms."""
     could_w: float
     """Were every device within reach besides, and every owner willing."""
+    _curve: list[SupplyCurve] = field(default_factory=list)
+    """The last that was asked for."""
+
+    def curve(self, low: float, high: float) -> SupplyCurve:
+        """What the fleet gives at prices between these two; kept, as the same are asked for in every round."""
+        if not self._curve or (self._curve[0].price[0], self._curve[0].price[-1]) != (low, high):
+            self._curve[:] = [supply_curve(self.giving.offers, low, high)]
+        return self._curve[0]
 
 
 def offer_book(
@@ -106,7 +118,7 @@ def offer_book(
     usable = reached if withheld is None else reached & ~withheld
     can = only(could, usable)
     held, node_prices = capped_by(policy(fleet, can, Occasion(horizon_s=outlook.horizon_s, burden=burden)), levels)
-    giving = Giving.among(np.flatnonzero(can.relief_w > 0.0), fleet, held, levels)
+    giving = Giving.among(np.flatnonzero(can.relief_w > 0.0), fleet, held, levels).within_offers()
     whole = np.flatnonzero(giving.whole)
     most_w = relief_at(giving.offers, np.inf)
     quotas = giving.quotas
@@ -120,7 +132,6 @@ def offer_book(
         usable=usable,
         can=can,
         by_size=whole[np.argsort(giving.offers.upper_w[whole], kind="stable")],
-        curve=supply_curve(giving.offers, *price_range(giving.offers)),
         most_w=float(most),
         can_w=(can_w := float(can.relief_w.sum())),
         withheld_w=reached_w - can_w,

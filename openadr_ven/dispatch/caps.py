@@ -35,6 +35,10 @@ class Level:
         """What is left below each node when rows have taken this much."""
         return Level(starts=self.starts, limit_w=np.maximum(self.limit_w - self.sums(taken_w), 0.0))
 
+    def can_bind(self, most_w: Floats) -> bool:
+        """Whether any node is full when everything below gives its most."""
+        return bool((self.sums(most_w) > self.limit_w).any())
+
     def lengths(self, size: int) -> Rows:
         """How many rows are below each node."""
         return np.diff(np.append(self.starts, size))

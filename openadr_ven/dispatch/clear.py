@@ -61,8 +61,13 @@ class SupplyCurve:
     price: Floats
     total_w: Floats
 
-    def around(self, target_w: float) -> tuple[float, float]:
-        """Two prices between which the target is met; a step wider than need be, since sums have rounding errors."""
+    def around(self, target_w: float) -> tuple[float, float] | None:
+        """Two prices between which the target is met; a step wider than need be, since sums have rounding errors.
+
+        None if it is beyond the curve's ends.
+        """
+        if not 0.0 < target_w < float(self.total_w[-1]) * (1.0 - 1e-9):
+            return None
         place = int(np.searchsorted(self.total_w, target_w))
         return float(self.price[max(place - 2, 0)]), float(self.price[min(place + 1, self.price.size - 1)])
 
@@ -92,29 +97,38 @@ def clear(offers: Offers, target_w: float, *, curve: SupplyCurve | None = None) 
     def respond(price: float) -> tuple[float, float]:
         return response_at(offers, price)
 
-    return clear_by(respond, target_w, price_range(offers), curve=curve)
+    between = None if curve is None else curve.around(target_w)
+    return clear_by(respond, target_w, price_range(offers), between=between)
 
 
 def clear_by(
-    respond: Response, target_w: float, prices: tuple[float, float], *, curve: SupplyCurve | None = None
+    respond: Response,
+    target_w: float,
+    prices: tuple[float, float],
+    *,
+    between: tuple[float, float] | None = None,
+    near: float | None = None,
 ) -> float:
-    """The same for whoever responds, in the range of their prices; ``curve`` says where in it to begin."""
-    if curve is not None and 0.0 < target_w < float(curve.total_w[-1]) * (1.0 - 1e-9):
-        low, high = curve.around(target_w)
+    """The same for whoever responds, in the range of their prices.
+
+    Where it is likely to be is worth a few passes over the devices: ``between`` these two, or ``near`` this one.
+    """
+    if between is not None:
+        low, high = between
         price = solve_price(respond, target_w, low, high)
         if low < price < high:
             return price
-    return solve_price(respond, target_w, *prices)
+    return solve_price(respond, target_w, *prices, near=near)
 
 
-def solve_price(respond: Response, target_w: float, low: float, high: float) -> float:
+def solve_price(respond: Response, target_w: float, low: float, high: float, *, near: float | None = None) -> float:
     """The price between ``low`` and ``high`` at which ``respond`` gives ``target_w``: the nearer end if none does."""
     reachable_w, _ = respond(high)
     if target_w >= reachable_w:
         return high
     if target_w <= 0.0:
         return low
-    price = low + (high - low) * target_w / reachable_w
+    price = low + (high - low) * target_w / reachable_w if near is None or not low < near < high else near
     for _ in range(ROUNDS_MAX):
         total_w, slope = respond(price)
         if abs(total_w - target_w) <= TOLERANCE * target_w:
@@ -138,9 +152,12 @@ def response_at(offers: Offers, price: float) -> tuple[float, float]:
         relief_w = np.minimum(cap, price)
         relief_w -= offers.cost[rows]
         relief_w *= slope
-        follows = (relief_w > 0.0) & (relief_w < upper_w) & (cap > price)
-        np.clip(relief_w, 0.0, upper_w, out=relief_w)
-        return float(relief_w.sum()), float(slope.sum(where=follows))
+        follows = relief_w > 0.0
+        follows &= relief_w < upper_w
+        follows &= cap > price
+        np.maximum(relief_w, 0.0, out=relief_w)
+        np.minimum(relief_w, upper_w, out=relief_w)
+        return float(relief_w.sum()), float(slope[follows].sum())
 
     found = over_chunks(respond, offers.cost.size)
     return math.fsum(total_w for total_w, _ in found), math.fsum(slope for _, slope in found)
@@ -155,7 +172,8 @@ def relief_at(offers: Offers, price: float) -> Floats:
         np.minimum(offers.cap[rows], price, out=out)
         out -= offers.cost[rows]
         out *= offers.slope[rows]
-        np.clip(out, 0.0, offers.upper_w[rows], out=out)
+        np.maximum(out, 0.0, out=out)
+        np.minimum(out, offers.upper_w[rows], out=out)
 
     over_chunks(answer, offers.cost.size)
     return relief_w

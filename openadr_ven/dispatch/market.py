@@ -69,12 +69,13 @@ class Market:
                 if abs(planned_w - target_w) <= CLOSE_ENOUGH * target_w:
                     return price, planned_w
         self._all(Question.ALL)
-        price = self._cleared(target_w, self._prices, self._quota_w, curve=self._merged_curve())
+        between = self._merged_curve().around(target_w)
+        price = self._cleared(target_w, self._prices, self._quota_w, between=between)
         drawn = self._drawn(price, uniform)
         if all(one[0] for one in drawn):
             return price, self._settled(price)
         whole = self._kept_to_quotas([one[1:] for one in drawn])
-        return self._around(target_w, self._not_beyond(target_w, whole))
+        return self._around(target_w, self._not_beyond(target_w, whole), near=price)
 
     def relief_w(self, size: int) -> Floats:
         """What was settled, by row of the fleet, of which there are so many."""
@@ -85,7 +86,7 @@ class Market:
                 mine.append(one)
             if max(one.size for one in found) < PIECE:
                 break
-        return np.concatenate([one for mine in pieces for one in mine]) if size else np.zeros(0)
+        return _joined([one for mine in pieces for one in mine])
 
     def following(self, parts: Sequence[slice]) -> tuple[Floats, Floats]:
         """What settled devices follow besides the price: what holds them (``Lot.holds``, by row of the fleet whose
@@ -127,23 +128,31 @@ class Market:
             excess_w -= math.fsum(one[0] for one in self._ask(Question.LIGHTEN, too_much))
         return self._all(Question.WHOLE)
 
-    def _around(self, target_w: float, whole: Sequence[Floats]) -> tuple[float, float]:
-        """What the others add to these whole ones to reach the target."""
+    def _around(
+        self, target_w: float, whole: Sequence[Floats], *, near: float | None = None
+    ) -> tuple[float, float]:  # fmt: skip
+        """What the others add to these whole ones to reach the target, probably ``near`` this price."""
         prices = _widest(self._all(Question.REST))
         left_w = target_w - math.fsum(one[0] for one in whole)
         quota_w = self._quota_w
         if quota_w is not None:
             quota_w = np.maximum(quota_w - _summed([one[2:] for one in whole]), 0.0)
-        price = self._cleared(left_w, prices, quota_w)
+        price = self._cleared(left_w, prices, quota_w, near=near)
         return price, self._settled(price)
 
     # -- the price ---------------------------------------------------------------------
 
     def _cleared(
-        self, target_w: float, prices: tuple[float, float], quota_w: Floats | None, *, curve: SupplyCurve | None = None
+        self,
+        target_w: float,
+        prices: tuple[float, float],
+        quota_w: Floats | None,
+        *,
+        between: tuple[float, float] | None = None,
+        near: float | None = None,
     ) -> float:
         self._surcharge = np.zeros(0)
-        price = clear_by(self.respond, target_w, prices, curve=curve)
+        price = clear_by(self.respond, target_w, prices, between=between, near=near)
         if quota_w is not None and exceeded(self.by_vendor(price), quota_w):
             return clear_within(self, quota_w, target_w)
         return price
@@ -180,6 +189,18 @@ class Market:
     def _all(self, question: Question, *numbers: float) -> Sequence[Floats]:
         """The same numbers for every cell."""
         return self._ask(question, [np.array(numbers, dtype=np.float64)] * self._cells)
+
+
+def _joined(pieces: Sequence[Floats]) -> Floats:
+    """One behind the other, on every processor: memory that is new costs more than what is written to it."""
+    ends = np.cumsum([one.size for one in pieces])
+    whole = np.empty(int(ends[-1]))
+
+    def put(place: int) -> None:
+        whole[ends[place] - pieces[place].size : ends[place]] = pieces[place]
+
+    over(put, range(len(pieces)))
+    return whole
 
 
 def _summed(answers: Sequence[Floats]) -> Floats:

@@ -10,7 +10,6 @@ from enum import StrEnum
 import numpy as np
 
 from openadr_ven.dispatch.book import Book, Giving
-from openadr_ven.dispatch.clear import supply_curve
 from openadr_ven.dispatch.lot import Lot
 from openadr_ven.dispatch.rounding import CERTAIN, not_beyond, sample, within
 from openadr_ven.fleet.columns import Fleet, Floats, Mask, Rows
@@ -92,7 +91,7 @@ class Seller:
         }
         self._share = np.zeros(book.by_size.size)
         self._all(self._share)
-        self._relief_w = np.zeros(fleet.size)
+        self._relief_w = np.zeros(0)
 
     def answer(self, question: Question, numbers: Floats) -> Floats:
         return np.asarray(self._answers[question](numbers), dtype=np.float64)
@@ -113,10 +112,7 @@ class Seller:
         return self._lot.prices()
 
     def _curve(self, numbers: Floats) -> Floats:
-        low, high = numbers.tolist()
-        if self._book.curve.price[0] == low and self._book.curve.price[-1] == high:
-            return self._book.curve.total_w
-        return supply_curve(self._book.giving.offers, low, high).total_w
+        return self._book.curve(*numbers.tolist()).total_w
 
     # -- devices that are shed, or run, whole ------------------------------------------
 

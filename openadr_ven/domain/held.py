@@ -80,7 +80,7 @@ class Round:
     mode: bytes
     """uint8 per device: the whole fleet's, not only what this round sends."""
     setpoint_w: bytes
-    """float32 per device."""
+    """float32 per device; 0 where its mode is no SETPOINT."""
     sent: bytes
     """One bit per device, packed: the rows that this round sends."""
     guard: str

@@ -21,7 +21,7 @@ from openadr_core.errors import MalformedMessage, RemoteProtocolError, Unreachab
 from openadr_core.limits import BROKER_RETRY_MAX_S, RETRY_FIRST_S, RETRY_JITTER
 from openadr_ven.dispatch.bulletin import Bulletin
 from openadr_ven.gateways.bulletin import price_topic, write
-from openadr_ven.gateways.codec import decode, encode
+from openadr_ven.gateways.codec import decode, encode_all
 from openadr_ven.gateways.contract import (
     CHANNEL_OF,
     Channel,
@@ -141,7 +141,8 @@ class MqttGateways:
         if self._connection is None:
             raise Unreachable(f"not connected to the broker at {self._address.host}:{self._address.port}")
         fleet = self._address.fleet
-        messages = ((topic_of(fleet, frame.gateway, CHANNEL_OF[type(frame)]), encode(frame)) for frame in frames)
+        topics = (topic_of(fleet, frame.gateway, CHANNEL_OF[type(frame)]) for frame in frames)
+        messages = zip(topics, encode_all(frames), strict=True)
         try:
             await (await self._opened()).publish(messages)
         except Unreachable as error:

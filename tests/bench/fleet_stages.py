@@ -37,7 +37,7 @@ from openadr_ven.application.commands import Commands
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.caps import Level
 from openadr_ven.dispatch.cell import Cells, Sight
-from openadr_ven.dispatch.clear import clear, relief_at
+from openadr_ven.dispatch.clear import clear, price_range, relief_at
 from openadr_ven.dispatch.cutting import levels_within
 from openadr_ven.dispatch.guard import CAUTIOUS, GuardState, admit
 from openadr_ven.dispatch.market import Market
@@ -120,8 +120,18 @@ def measure(size: int) -> dict[str, float]:
     timed("network", lambda: network(fleet, baseline_w))
     timed("book, tree", lambda: Cells(fleet).open(sights))
     timed("guard", lambda: admit(envelope, GuardState(), round(target_w), NOW.timestamp()))
-    timed("clear, no tree", lambda: relief_at(free.offers, clear(free.offers, target_w, curve=free.curve)))
-    timed("clear, tree", lambda: relief_at(book.offers, clear(book.offers, target_w, curve=book.curve)))
+    timed(
+        "clear, no tree",
+        lambda: relief_at(
+            free.offers, clear(free.offers, target_w, curve=free.curve(*price_range(free.giving.offers)))
+        ),
+    )
+    timed(
+        "clear, tree",
+        lambda: relief_at(
+            book.offers, clear(book.offers, target_w, curve=book.curve(*price_range(book.giving.offers)))
+        ),
+    )
     timed("round and command", lambda: planned(cells, target_w))
     commands = Commands(fleet)
     made = _round(commands, plan.mode, plan.setpoint_w)

@@ -16,6 +16,7 @@ from openadr_core.model.opt import Opt
 from openadr_core.model.report import Quality, Reading, ReportRequest, StatusReading
 from openadr_ven.adapters.sql import tables
 from openadr_ven.adapters.sql.migrate import migrate
+from openadr_ven.adapters.sql.setpoints import packed, unpacked
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
@@ -136,12 +137,17 @@ class SqlUnitOfWork:
         return Baseline(**{name: getattr(row, name) for name in BASELINE_FIELDS})
 
     async def add_round(self, made: Round) -> None:
-        self._session.add(tables.RoundRow(**{name: getattr(made, name) for name in ROUND_FIELDS}))
+        row = tables.RoundRow(**{name: getattr(made, name) for name in ROUND_FIELDS})
+        row.setpoint_w = packed(made.mode, made.setpoint_w)
+        self._session.add(row)
 
     async def last_round(self) -> Round | None:
         newest = select(tables.RoundRow).order_by(_columns(tables.RoundRow).sequence.desc()).limit(1)
         row = await self._session.scalar(newest)
-        return None if row is None else Round(**{name: getattr(row, name) for name in ROUND_FIELDS})
+        if row is None:
+            return None
+        made = Round(**{name: getattr(row, name) for name in ROUND_FIELDS})
+        return replace(made, setpoint_w=unpacked(made.mode, made.setpoint_w))
 
     async def forget_rounds(self, before: datetime) -> None:
         column = _columns(tables.RoundRow)

@@ -294,8 +294,11 @@ async def test_what_cannot_be_stored_is_not_sent(world: World, store: FailingSto
     await world.second(5)
     assert len(world.broker.receipts) == told
     assert "the store failed; no command is sent" in world.journal
+    unsent = {made.sequence for made in world.ledger.dropped}
+    assert unsent
     store.failing = False
     await world.second(10)
+    assert unsent.isdisjoint(made.sequence for made in world.ledger.rounds)
     assert len(world.broker.receipts) > told
     assert not applied_twice(world.broker.receipts)
 

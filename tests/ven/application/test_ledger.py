@@ -28,7 +28,7 @@ async def test_every_command_and_what_came_of_it_can_be_asked_for(tmp_path: Path
     world = await after_an_event(tmp_path)
     ledger = CommandLedger(tmp_path / "ledger", world.fleet, fleet_sha256="f")
     for made in world.ledger.rounds:
-        ledger.commanded(made, np.ones(world.fleet.size))
+        ledger.commanded(made, np.ones(world.fleet.size)).keep()
     for outcomes in world.ledger.outcomes:
         ledger.came_to(outcomes)
     told = sum(int(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8)).sum()) for made in world.ledger.rounds)
@@ -63,9 +63,22 @@ async def test_a_repeated_round_is_one(tmp_path: Path) -> None:
     world = await after_an_event(tmp_path)
     ledger = CommandLedger(tmp_path / "ledger", world.fleet, fleet_sha256="f")
     for _ in range(2):
-        ledger.commanded(world.ledger.rounds[0], np.ones(world.fleet.size))
+        ledger.commanded(world.ledger.rounds[0], np.ones(world.fleet.size)).keep()
     _, rows = ask(tmp_path / "ledger", "SELECT count(DISTINCT row) = count(*) FROM commands")
     assert rows == [(True,)]
+
+
+async def test_a_page_is_no_part_of_the_ledger_until_it_is_kept(tmp_path: Path) -> None:
+    world = await after_an_event(tmp_path)
+    folder = tmp_path / "ledger"
+    ledger = CommandLedger(folder, world.fleet, fleet_sha256="f")
+    pages = [ledger.commanded(made, np.ones(world.fleet.size)) for made in world.ledger.rounds[:2]]
+    assert ask(folder, "SELECT count(*) FROM commands")[1] == [(0,)]
+    pages[0].keep()
+    pages[1].drop()
+    kept = world.ledger.rounds[0].sequence
+    assert ask(folder, "SELECT DISTINCT sequence FROM commands")[1] == [(kept,)]
+    assert len(list((folder / "commands").iterdir())) == 1
 
 
 async def test_a_full_disk_stops_no_command(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from openadr_core.errors import Unavailable, Unreachable
 from openadr_core.oadr2 import messages as m
+from openadr_core.shell.aside import aside
 from openadr_core.shell.clock import ManualClock
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, SqlUnitOfWork, engine_of
@@ -134,15 +135,29 @@ async def store_at(folder: Path) -> FailingStore:
 
 
 @dataclass
+class NotedPage:
+    ledger: "Noted"
+    made: Round
+
+    def keep(self) -> None:
+        self.ledger.rounds.append(self.made)
+
+    def drop(self) -> None:
+        self.ledger.dropped.append(self.made)
+
+
+@dataclass
 class Noted:
     """A ledger in memory."""
 
     rounds: list[Round] = field(default_factory=list)
     outcomes: list[DeviceOutcomes] = field(default_factory=list)
 
-    def commanded(self, made: Round, relief_w: Floats) -> None:
+    dropped: list[Round] = field(default_factory=list)
+
+    def commanded(self, made: Round, relief_w: Floats) -> "NotedPage":
         assert relief_w.size == len(made.mode)
-        self.rounds.append(made)
+        return NotedPage(self, made)
 
     def came_to(self, outcomes: DeviceOutcomes) -> None:
         self.outcomes.append(outcomes)
@@ -226,6 +241,7 @@ class World:
             ),
             journal=self._journal,
             turn=nullcontext(),
+            aside=aside,
             now=self.now,
         )
         await self.agent.start(now=self.now)

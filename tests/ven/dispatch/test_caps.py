@@ -52,6 +52,17 @@ def test_no_node_ever_carries_more_than_its_limit(seed: int, fraction: float) ->
         assert (carried_w <= level.limit_w * (1.0 + 1e-9) + 1e-9).all()
 
 
+@given(seed=seeds, share=st.floats(0.0, 1.0))
+def test_a_level_that_its_offers_cannot_fill_holds_no_choice_of_them(seed: int, share: float) -> None:
+    offers, levels = tree_of(seed)
+    some = np.flatnonzero(np.random.default_rng(seed).random(offers.cost.size) < share)
+    for level in levels:
+        if not level.can_bind(offers.upper_w):
+            assert np.isinf(node_caps(offers.only(some), level.among(some))).all()
+        elif share == 1.0:
+            assert np.isfinite(node_caps(offers, level)).any()
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_the_most_that_can_be_delivered_is_the_maximum_flow(seed: int) -> None:
     offers, levels = tree_of(seed)

@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 from openadr_ven.dispatch.clear import (
     Offers,
     clear,
+    clear_by,
     merged,
     price_range,
     relief_at,
@@ -216,7 +217,9 @@ def test_curves_of_shards_add_up_and_save_passes() -> None:
         return response_at(offers, price)
 
     target_w = 0.6 * float(offers.upper_w.sum())
-    solve_price(respond, target_w, *whole.around(target_w))
+    between = whole.around(target_w)
+    assert between is not None
+    solve_price(respond, target_w, *between)
     assert len(asked) <= 6
 
 
@@ -256,3 +259,17 @@ def test_a_blend_lies_between_what_it_blends() -> None:
     worn = [float((used * relief_w).sum()) for relief_w in (alone[0], both, alone[1])]
     assert spent == sorted(spent)
     assert worn == sorted(worn, reverse=True)
+
+
+@given(seed=seeds, fraction=st.floats(0.001, 1.2), where=st.floats(-0.2, 1.2))
+def test_so_does_a_price_that_is_likely(seed: int, fraction: float, where: float) -> None:
+    offers = offers_of(300, seed)
+    prices = price_range(offers)
+    low, high = prices
+    target_w = fraction * float(offers.upper_w.sum())
+
+    def respond(price: float) -> tuple[float, float]:
+        return response_at(offers, price)
+
+    near = clear_by(respond, target_w, prices, near=low + where * (high - low))
+    assert near == pytest.approx(clear(offers, target_w), rel=1e-9)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openadr_core.errors import LocalProtocolError, MalformedMessage, RemoteProtocolError, Unsupported
 from openadr_ven.fleet.columns import Mode
-from openadr_ven.gateways.codec import decode, encode
+from openadr_ven.gateways.codec import decode, encode, encode_all
 from openadr_ven.gateways.contract import (
     AckFrame,
     AckState,
@@ -244,6 +244,26 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 def test_a_command_that_must_not_be_sent_is_not_encoded(changes: dict[str, Any]) -> None:
     with pytest.raises(LocalProtocolError):
         encode(replace(COMMAND, **changes))
+
+
+def test_many_frames_are_encoded_as_each_would_be() -> None:
+    slots = ([3], [0, 1, 2], [7, 9], list(range(500)))
+    frames: list[Frame] = [
+        replace(COMMAND, gateway=f"gw-{place}", rows=command_rows(some, [1] * len(some), np.arange(len(some)) / 7.0))
+        for place, some in enumerate(slots)
+    ]
+    frames.append(STATUS)
+    assert list(encode_all(frames)) == [encode(frame) for frame in frames]
+    assert list(encode_all([])) == []
+
+
+@pytest.mark.parametrize("changes", [changes for _, changes in REFUSED], ids=[name for name, _ in REFUSED])
+def test_one_command_among_many_that_must_not_be_sent_is_refused(changes: dict[str, Any]) -> None:
+    sound = replace(COMMAND, gateway="gw-2")
+    found = encode_all([sound, replace(COMMAND, **changes), sound])
+    assert next(found) == encode(sound)
+    with pytest.raises(LocalProtocolError):
+        next(found)
 
 
 def test_reports_that_must_not_be_sent_are_not_encoded() -> None:

@@ -16,7 +16,7 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.report import ReportRequest
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
-from openadr_ven.adapters.sql.tables import Row
+from openadr_ven.adapters.sql.tables import RoundRow, Row
 from openadr_ven.domain.held import (
     Baseline,
     Condition,
@@ -29,6 +29,7 @@ from openadr_ven.domain.held import (
     UsedTerms,
     WantedReport,
 )
+from openadr_ven.fleet.columns import Mode
 
 
 def a_held_event(now: datetime, *, version: int = 0) -> HeldEvent:
@@ -136,6 +137,24 @@ async def test_the_last_round_is_never_forgotten(store: SqlStore, now: datetime)
     async with store.unit_of_work() as unit:
         assert await unit.last_round() == rounds[-1]
         await unit.add_round(a_round(now, sequence=4))
+
+
+@pytest.mark.parametrize("modes", [[1, 0, 2, 1, 3], [0, 2, 3, 0, 0], [1, 1, 1, 1, 1], []])
+async def test_setpoints_come_back_to_their_devices(store: SqlStore, now: datetime, modes: list[int]) -> None:
+    """Those that follow none take no room, and a row that an earlier version stored whole is read as well."""
+    mode = np.array(modes, dtype=np.uint8)
+    setpoint_w = np.where(mode == Mode.SETPOINT, np.arange(mode.size) - 1.5, 0.0).astype(np.float32)
+    made = replace(a_round(now, sequence=1), mode=mode.tobytes(), setpoint_w=setpoint_w.tobytes())
+    async with store.unit_of_work() as unit:
+        await unit.add_round(made)
+    async with store.unit_of_work() as unit:
+        assert await unit.last_round() == made
+        row = await unit._session.get(RoundRow, 1)
+        assert row is not None
+        assert len(row.setpoint_w) == 4 * int((mode == Mode.SETPOINT).sum())
+        row.setpoint_w = made.setpoint_w
+    async with store.unit_of_work() as unit:
+        assert await unit.last_round() == made
 
 
 async def test_what_is_replaced_is_replaced(store: SqlStore, now: datetime) -> None:

@@ -43,8 +43,8 @@ Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMA
     ``EndDeviceControl``, ``asks`` are its own members. Prints the mRID. To be cancelled: ``mrid``, and ``randomly``
     (``true``) if devices are to let go by their own randomisation.
 ``add-program``, ``change-program``, ``remove-program``
-    A DERProgram for the device beside those that it has, of this ``primacy``, or in ``above`` the mRID of a program
-    that it lies below and whose primacy it has. Prints the mRID, which is the ``program`` to change or to remove.
+    A DERProgram for the device, in the same list as its own one, of this ``primacy``, or in ``above`` the mRID of a
+    program that it lies below and whose primacy it has. Prints the mRID: the ``program`` to change or to remove.
 ``set-default``, ``remove-default``
     Of the ``program``: a DefaultDERControl, as JSON in ``default``.
 ``add-curve``

@@ -14,7 +14,7 @@ METHODS = ("get", "post", "put", "delete", "patch")
 
 class ApiVenStepReader(StepReader):
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
-        return {"store": _store, "drop": _drop, "expire": _expire, "hear": hear, "silence": silence, "reply": _reply}
+        return {"store": _store, "drop": _drop, "expire": _expire, "hear": hear, "silence": silence, "reply": reply}
 
 
 def _store(section: Section) -> Store:
@@ -65,7 +65,7 @@ def silence(section: Section) -> Silence:
     return step
 
 
-def _reply(section: Section) -> Reply:
+def reply(section: Section) -> Reply:
     inner = section.section("reply")
     step = Reply(
         line=section.line,

@@ -1,5 +1,7 @@
 """``run ieee2030_5-server``: judge a server of IEEE 2030.5 at its entry point."""
 
+import contextlib
+import ssl
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,10 +12,13 @@ import click
 from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
+from conformance.sep2.hearing import Receiver, Subscriber
 from conformance.sep2.run import run_suite
 from conformance.sep2.target import Sep2Target
+from conformance.server.listening import Listening, host_and_port
+from conformance.server.steps import Shown
 from openadr_core.errors import ConfigError
-from openadr_core.shell.tls import Chain
+from openadr_core.shell.tls import Chain, server_context
 
 _SHOWN = {
     Identity.OTHER: "A second device that the server knows",
@@ -46,7 +51,9 @@ def _shown_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--pin", default="", help="The device's PIN, as its operator was told.")
 @click.option("--pen", default="00000000", show_default=True, help="Private Enterprise Number, of the harness's mRIDs.")
-@click.option("--notification-uri", default="", help="An address that the server may tell of changes.")
+@click.option("--notification-uri", default="", help="An address of the harness that the server may tell of changes.")
+@click.option("--notification-listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="For it.")
+@click.option("--patience-s", default=30.0, show_default=True, help="Wait so long to be told of a change.")
 @click.option("--operator-s", default=5.0, show_default=True, help="What the operator takes for each thing, at most.")
 @click.option("--timeout-s", default=10.0, show_default=True, help="Give up on an answer after so long.")
 @click.option("--latency-s", default=0.0, show_default=True, help="What the network may add to each limit of time.")
@@ -63,6 +70,8 @@ def run_sep2_server(  # an option each
     pin: str,
     pen: str,
     notification_uri: str,
+    notification_listen: str,
+    patience_s: float,
     operator_s: float,
     timeout_s: float,
     latency_s: float,
@@ -82,22 +91,43 @@ def run_sep2_server(  # an option each
         raise ConfigError(f"--pen: {PEN_DIGITS} digits, not {pen!r}")
     suite = load_suite("ieee2030_5-server")
     reporting.check(suite)
-    own = {Identity.ENROLLED: Chain(certificate=certificate, key=key)}
-    target = Sep2Target(
-        url=url,
-        trust=trust,
-        certificates=own | dict(_chains(others)),
-        server_name=server_name,
-        timeout_s=timeout_s,
-        profile=profile,
-        hook=operator_hook,
-        pin=pin,
-        pen=pen,
-        notification_uri=notification_uri,
-        operator_s=operator_s,
-        latency_s=latency_s,
-    )
-    sys.exit(reporting.report(suite, url, run_suite(suite, target, only=reporting.only)))
+    own = Chain(certificate=certificate, key=key)
+    with contextlib.ExitStack() as open_parts:
+        target = Sep2Target(
+            url=url,
+            trust=trust,
+            certificates={Identity.ENROLLED: own, **dict(_chains(others))},
+            server_name=server_name,
+            timeout_s=timeout_s,
+            profile=profile,
+            hook=operator_hook,
+            pin=pin,
+            pen=pen,
+            notification_uri=notification_uri,
+            subscriber=_subscriber(notification_listen, server_context(profile, [own], [trust]), patience_s, open_parts)
+            if notification_uri
+            else None,
+            operator_s=operator_s,
+            latency_s=latency_s,
+        )
+        status = reporting.report(suite, url, run_suite(suite, target, only=reporting.only))
+    sys.exit(status)
+
+
+def _subscriber(
+    listen: str, context: ssl.SSLContext, patience_s: float, open_parts: contextlib.ExitStack
+) -> Subscriber:
+    """Known to the server by the certificate that it has subscribed with."""
+    host, port = host_and_port(listen, option="--notification-listen")
+    receiver = Receiver()
+    try:
+        stage = Listening(
+            host=host, port=port, contexts={(Shown.GOOD, False): context}, script=receiver, speaker="the server"
+        )
+    except OSError as fault:
+        raise ConfigError(f"--notification-listen: {listen}: {fault.strerror or fault}") from None
+    open_parts.callback(stage.close)
+    return Subscriber(receiver=receiver, stage=stage, patience_s=patience_s)
 
 
 def _chains(others: Mapping[str, Path | None]) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from conformance.api.ven_reading import hear, reply, silence
 from conformance.check_kinds import read_query
 from conformance.client.steps import Hello, Identity, Version
 from conformance.hook import SEP2_ACTIONS
@@ -18,7 +19,7 @@ class Sep2StepReader(StepReader):
     actions = SEP2_ACTIONS
 
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
-        return {"ask": _ask}
+        return {"ask": _ask, "hear": hear, "silence": silence, "reply": reply}
 
 
 def _ask(section: Section) -> Ask:

@@ -8,6 +8,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from conformance.answers import Answer
+from conformance.api.ven_steps import Hear, Reply, Silence
 from conformance.client.address import peer_shown_by
 from conformance.client.line import Carrier, Connect, Line
 from conformance.client.steps import Hello, Identity
@@ -19,6 +20,7 @@ from conformance.procedure import Operate, Procedure, Step, flattened
 from conformance.queries import Query
 from conformance.run import Inapplicable, Operator, Run, Stopped, run_procedures, steps_of
 from conformance.schema import sep2_schema_fault
+from conformance.sep2.hearing import Ear
 from conformance.sep2.pages import read_list
 from conformance.sep2.steps import Ask
 from conformance.sep2.target import Sep2Target
@@ -52,6 +54,8 @@ def unmet_needs(procedure: Procedure, suite: Suite, target: Sep2Target) -> Itera
     shown = {step.identity for step in steps if isinstance(step, Ask)} - {Identity.NONE}
     yield from (f"--{identity}-certificate" for identity in sorted(shown - set(target.certificates)))
     yield from (option for need, option in OPTIONS.items() if need in procedure.needs and not getattr(target, need))
+    if not target.subscriber and any(isinstance(step, Hear | Silence) for step in steps):
+        yield "--notification-uri"
     if not target.hook and any(isinstance(step, Operate) for step in steps):
         yield "--operator-hook"
 
@@ -94,13 +98,40 @@ class Sep2Run(Run):
         )
         self._target = target
         self._connect = connect
+        self._ear = Ear(target.subscriber) if target.subscriber else None
         self._carriers: dict[tuple[Identity, Hello], Carrier] = {}
         self._ahead_s = 0.0
         """How far the server's clock is ahead of the tester's."""
 
     def perform(self, step: Step) -> None:
-        if not isinstance(step, Ask):
-            raise TypeError(f"{type(step).__name__} is no step of this suite")
+        match step:
+            case Ask():
+                self.before_operating()
+                self._ask(step)
+            case Reply():
+                self.ear.plan(step, self.variables)
+            case Hear():
+                found = self.ear.hear(step, self.variables)
+                if found is None:
+                    raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
+                self.last = found
+                self.judge_last(step)
+            case Silence():
+                self.last = self.ear.unwanted(step, self.variables)
+                self.judge_last(step)
+
+    @property
+    def ear(self) -> Ear:
+        if self._ear is None:
+            raise Inapplicable("--notification-uri")
+        return self._ear
+
+    def before_operating(self) -> None:
+        """What is told from now on may come of what is done now."""
+        if self._ear is not None:
+            self._ear.mark()
+
+    def _ask(self, step: Ask) -> None:
         self.renew()
         if step.page:
             self.last = read_list(lambda start: self._answer(step, f"s={start}&l={step.page}"), step.page)
@@ -127,6 +158,8 @@ class Sep2Run(Run):
     def close(self) -> None:
         for carrier in self._carriers.values():
             carrier.close()
+        if self._ear is not None:
+            self.exchanges.extend(self._ear.end())
 
     def _answer(self, step: Ask, query: str = "") -> Answer:
         try:

@@ -57,7 +57,7 @@ class Sep2Script:
         return answered
 
     def _answer(self, request: RawRequest, what: Answer) -> Answered:
-        planned = planned_answer(self.planned, what, request.path, _written, xml=True)
+        planned = planned_answer(self.planned, what, request.path, written, xml=True)
         return planned or self._usual(request, what.root)
 
     def _usual(self, request: RawRequest, root: Element | None) -> Answered:
@@ -67,7 +67,7 @@ class Sep2Script:
         found = self._found(parts.path)
         if request.method not in {"GET", "HEAD"} or found is None:
             return nothing_but(404)
-        return _written(200, _page(found, parse_qs(parts.query)), is_head=request.method == "HEAD")
+        return written(200, _page(found, parse_qs(parts.query)), is_head=request.method == "HEAD")
 
     def _keep(self, method: str, path: str, root: Element | None) -> Answered:
         """The same meter is the same at the same place (M8)."""
@@ -77,12 +77,12 @@ class Sep2Script:
         if method == "PUT":
             self.documents.pop(path, None)
             self.kept[path] = document
-            return _written(204)
+            return written(204)
         mrid = root.findtext("sep:mRID", namespaces=NAMESPACES) if root.tag.endswith("MirrorUsagePoint") else None
         place = f"{path}/{mrid or len(self.heard)}"
         is_known = place in self.kept
         self.kept[place] = document
-        return _written(204 if is_known else 201, headers={"Location": place})
+        return written(204 if is_known else 201, headers={"Location": place})
 
     def _found(self, path: str) -> Element | None:
         """What is there: a document, what the client left there, or what stands in a list."""
@@ -114,7 +114,7 @@ def _text(root: Element) -> str:
     return etree.tostring(root, encoding="unicode")
 
 
-def _written(
+def written(
     status: int, body: str = "", headers: Mapping[str, str] | None = None, *, is_head: bool = False
 ) -> Answered:
     kind = {"Content-Type": MEDIA_TYPE} if body else {}

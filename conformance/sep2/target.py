@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from conformance.client.address import Address
+from conformance.sep2.hearing import Subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,9 @@ class Sep2Target(Address):
     pen: str = ""
     """Eight digits: the Private Enterprise Number in the mRIDs that the harness gives."""
     notification_uri: str = ""
-    """An address that the server may tell of changes; empty if there is none."""
+    """An address of the harness that the server may tell of changes; empty if there is none."""
+    subscriber: Subscriber | None = None
+    """Who listens there; None: nobody."""
     operator_s: float = 5.0
     """What the server's operator takes for each thing that is asked; what must begin soon begins so much later."""
     latency_s: float = 0.0

@@ -15,8 +15,11 @@ from click.testing import CliRunner, Result
 from conformance.__main__ import cli as conformance
 from conformance.client.steps import Identity
 from conformance.hook import HookFailed
+from conformance.sep2.hearing import Receiver, Subscriber
 from conformance.sep2.target import Sep2Target
-from openadr_core.shell.tls import Chain
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
+from openadr_core.shell.tls import Chain, server_context
 from openadr_vtn.cli.main import main as openadr_vtn
 from openadr_vtn.cli.operator_api import OperatorApi, Refused
 from tests.free_ports import free_ports
@@ -32,11 +35,13 @@ STRANGER = Identity.PENDING
 class OurServer:
     url: str
     folder: Path
-    notification_uri: str
+    told_at: int
+    commands_told_at: int
+    """Ports that are told of changes: of who runs the procedures here, and of the command."""
+    subscriber: Subscriber
 
     def chain(self, identity: Identity) -> Chain:
-        certificate = self.folder / "devices" / f"{identity}.pem"
-        return Chain(certificate=certificate, key=certificate.with_suffix(".key"))
+        return _chain(self.folder, identity)
 
     @property
     def trust(self) -> Path:
@@ -61,7 +66,8 @@ class OurServer:
     def target(self) -> Sep2Target:
         return Sep2Target(
             url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*DEVICES, STRANGER)},
-            profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=self.notification_uri,
+            profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=_uri(self.told_at),
+            subscriber=self.subscriber,
             operator_s=0.5,
         )  # fmt: skip
 
@@ -72,7 +78,8 @@ class OurServer:
             for part in (f"--{prefix}certificate", self.chain(one).certificate, f"--{prefix}key", self.chain(one).key)
         ]
         where = ["--url", self.url, "--trust", self.trust, "--operator-hook", self.hook, "--pin", PIN, "--pen", PEN]
-        arguments = [*where, "--notification-uri", self.notification_uri, *shown, *options]
+        told = ["--notification-uri", _uri(self.commands_told_at), "--notification-listen"]
+        arguments = [*where, *told, f"127.0.0.1:{self.commands_told_at}", *shown, *options]
         return CliRunner().invoke(conformance, ["run", "ieee2030_5-server", *map(str, arguments)])
 
 
@@ -81,7 +88,7 @@ def running_server(folder: Path) -> Iterator[OurServer]:
     """It was set up by its own command line, and runs in a process of its own."""
     home, config = folder / "home", folder / "home" / "vtn.toml"
     listeners = ("parties", "operator", "oadr3", "console", "sep2")
-    *ports, told_at = free_ports(len(listeners) + 1)
+    *ports, told_at, commands_told_at = free_ports(len(listeners) + 2)
     given = [f"--{name}-port={port}" for name, port in zip(listeners, ports, strict=True)]
     lfdis = {}
     commanded("init", home, "--sep2-pen", PEN, *given)
@@ -89,7 +96,7 @@ def running_server(folder: Path) -> Iterator[OurServer]:
         lfdis[one] = _minted(folder, one)
     environment = {
         "OPENADR_VTN_SEP2__NOTIFICATIONS__NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
-        "OPENADR_VTN_SEP2__NOTIFICATIONS__PORTS": json.dumps([told_at]),
+        "OPENADR_VTN_SEP2__NOTIFICATIONS__PORTS": json.dumps([told_at, commands_told_at]),
     }
     command = [sys.executable, "-m", "openadr_vtn", "run", "--config", str(config)]
     with subprocess.Popen(
@@ -99,11 +106,35 @@ def running_server(folder: Path) -> Iterator[OurServer]:
         try:
             ready = json.loads(process.stdout.readline())
             _let_in(folder, lfdis)
-            yield OurServer(
-                url=f"{ready['sep2']}/dcap", folder=folder, notification_uri=f"https://localhost:{told_at}/told"
-            )
+            with _subscriber(folder, told_at) as subscriber:
+                yield OurServer(
+                    url=f"{ready['sep2']}/dcap", folder=folder, told_at=told_at, commands_told_at=commands_told_at,
+                    subscriber=subscriber,
+                )  # fmt: skip
         finally:
             process.terminate()
+
+
+@contextmanager
+def _subscriber(folder: Path, port: int) -> Iterator[Subscriber]:
+    """It shows the certificate of the device that subscribes."""
+    own = _chain(folder, Identity.ENROLLED)
+    contexts = {(Shown.GOOD, False): server_context("sep2-strict", [own], [folder / "devices" / "trust.pem"])}
+    receiver = Receiver()
+    stage = Listening(host="127.0.0.1", port=port, contexts=contexts, script=receiver, speaker="the server")
+    try:
+        yield Subscriber(receiver=receiver, stage=stage, patience_s=20.0)
+    finally:
+        stage.close()
+
+
+def _uri(port: int) -> str:
+    return f"https://127.0.0.1:{port}/told"
+
+
+def _chain(folder: Path, identity: Identity) -> Chain:
+    certificate = folder / "devices" / f"{identity}.pem"
+    return Chain(certificate=certificate, key=certificate.with_suffix(".key"))
 
 
 def commanded(*arguments: object, access: Path | None = None) -> str:

@@ -1,23 +1,27 @@
 """A document of IEEE 2030.5 as some server might give it that is wrong in one place: it stays one of its kind."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 
 from conformance.answers import Sight
+from conformance.sep2.words import NAMESPACES
 from openadr_core.xml.parse import Element
 
+NAME = re.compile(r"\b(sep|aus13|aus):(\w+)")
 OTHER_TEXT = "spoilt"
 Spoil = Callable[[Element], bool | None]
 """True if it has changed something."""
 
 
-def spoilt_documents(sight: Sight) -> Iterator[Sight]:
-    """The likely faults first: each is tried until one is seen."""
+def spoilt_documents(sight: Sight, expected: str) -> Iterator[Sight]:
+    """The likely faults first: each is tried until one is seen. What is not to be there is made of what is."""
     spoils: list[Spoil] = [_removed, _doubled, _swapped, _put(OTHER_TEXT)]
     spoils += [_moved(by) for by in (1, -1, 1_000_000, -1_000_000)]
     spoils += [_attributes(of) for of in (lambda _: None, _more, _less, lambda _: OTHER_TEXT)]
     spoils += [_put(text) for text in dict.fromkeys(sight.variables.values())]
+    spoils += [_renamed(prefix, name) for prefix, name in dict.fromkeys(NAME.findall(expected))]
     yield from _each(sight, spoils)
 
 
@@ -69,6 +73,14 @@ def _put(text: str) -> Spoil:
         return True
 
     return put
+
+
+def _renamed(prefix: str, name: str) -> Spoil:
+    def renamed(node: Element) -> bool:
+        node.tag = f"{{{NAMESPACES[prefix]}}}{name}"
+        return True
+
+    return renamed
 
 
 def _moved(by: int) -> Spoil:

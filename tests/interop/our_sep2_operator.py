@@ -64,8 +64,7 @@ class OurOperator:
     def _add_program(self, wish: Mapping[str, str], lfdi: str) -> str:
         name = f"conformance-{len(self._groups())}"
         place: dict[str, Any] = {"primacy": int(wish["primacy"])} if "primacy" in wish else {}
-        if "above" in wish:
-            place["parent"] = self._group({"program": wish["above"]})
+        place["parent"] = self._group({"program": wish["above"]}) if "above" in wish else self.group
         made = self.api.command("sep2/groups", {"name": name, **place})
         self._move(lfdi, to=name)
         return str(made["mrid"])

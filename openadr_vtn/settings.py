@@ -312,6 +312,8 @@ class Sep2Settings(Listener):
     """Whether devices may register themselves, and aggregators theirs, once their certificate is let in."""
     shows_registration: bool = True
     """Whether a device may read its PIN."""
+    lab_clock: bool = False
+    """For laboratories: an operator may move the time that 2030.5 goes by, and clients are told so (quality 7)."""
     notifications: Sep2NotificationSettings = Sep2NotificationSettings()
 
     @property

@@ -266,6 +266,26 @@ def rates(api: OperatorApi, *, group: str | None, lfdi: str | None, as_json: boo
         show_table(["NAME", "SECONDS", "AS SAID OF"], rows, empty="There are none.")
 
 
+@device.command()
+@click.option("--ahead", type=int, metavar="SECONDS", help="Move it to so far from the true time; 0 puts it back.")
+@json_option
+@operator_option
+def clock(api: OperatorApi, *, ahead: int | None, as_json: bool) -> None:
+    """Show, or move, the time that devices are told.
+
+    It is moved in laboratories alone: where the table [sep2] of vtn.toml has lab_clock = true, clients are told a
+    Time of quality 7. Controls begin and end by it, and so a day of them is seen in a minute.
+
+    Example:
+      openadr-vtn device clock --ahead 3600
+    """
+    found = api.admin("sep2/clock") if ahead is None else api.change("sep2/clock", {"ahead_s": ahead})
+    if as_json:
+        show_json(found)
+        return
+    click.echo(f"Devices are told {found['now']}, {found['ahead_s']} s ahead of the true time.")
+
+
 def _rates_text(found: dict[str, Any]) -> str | None:
     return ", ".join(f"{name} {seconds} s" for name, seconds in found["rates"].items()) or None
 

@@ -31,6 +31,7 @@ from openadr_vtn.application.handlers.sep2_views import (
     group_views,
 )
 from openadr_vtn.application.handlers.stop import stop
+from openadr_vtn.application.lab_clock import TRUE_TIME, LabClock
 from openadr_vtn.application.oadr3_ports import Page
 from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.console.fresh import FreshAnswers
@@ -63,6 +64,11 @@ class Console:
     templates: Environment
     answers: FreshAnswers
     opt_rules: OptRules
+    lab: LabClock
+
+    def moment(self, now: datetime) -> int:
+        """What devices of IEEE 2030.5 take it to be."""
+        return int(self.lab.at(now).timestamp())
 
 
 CONSOLE = web.AppKey("console", Console)
@@ -76,6 +82,7 @@ def console_app(
     health: Health,
     *,
     opt_rules: OptRules = DEFAULT_OPT_RULES,
+    lab: LabClock = TRUE_TIME,
 ) -> web.Application:
     templates = Environment(
         loader=PackageLoader("openadr_vtn.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -90,6 +97,7 @@ def console_app(
         templates=templates,
         answers=FreshAnswers(steady_s=steady_s),
         opt_rules=opt_rules,
+        lab=lab,
     )
     app.add_routes(health_routes())
     app.add_routes(
@@ -208,7 +216,7 @@ async def subscriptions_data(request: web.Request) -> web.Response:
 
 async def devices_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, now: datetime) -> object:
-        groups = await group_views(view, int(now.timestamp()), limit=GROUPS_SHOWN)
+        groups = await group_views(view, request.app[CONSOLE].moment(now), limit=GROUPS_SHOWN)
         return {
             "groups": [group_view_json(one) for one in groups],
             "devices": [device_view_json(one) for one in await device_views(view, limit=DEVICES_SHOWN)],
@@ -220,7 +228,7 @@ async def devices_data(request: web.Request) -> web.Response:
 
 async def group_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, now: datetime) -> object:
-        name, moment = request.match_info["name"], int(now.timestamp())
+        name, moment = request.match_info["name"], request.app[CONSOLE].moment(now)
         found = await control_views(view, name, moment, limit=CONTROLS_SHOWN)
         return {
             "controls": [control_json(one) for one in found],

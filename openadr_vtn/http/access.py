@@ -24,6 +24,7 @@ from openadr_vtn.application.broker import Broker
 from openadr_vtn.application.handlers.subscriptions import Callbacks
 from openadr_vtn.application.handlers.tokens import OwnTokens, TokenJudge
 from openadr_vtn.application.horizon import Horizon
+from openadr_vtn.application.lab_clock import TRUE_TIME, LabClock
 from openadr_vtn.application.ports import Store
 from openadr_vtn.application.reads import Reads
 from openadr_vtn.application.sep2_drafts import Maker
@@ -77,8 +78,13 @@ class Desk:
     """On which changes are told; None: there is none."""
     wrote: Callable[[Caller, str, str], None]
     """Told of every command that was done: by whom, what, to which id. For the log and the metrics."""
+    lab: LabClock = TRUE_TIME
     token_url: str = ""
     answers: KeptAnswers = field(default_factory=KeptAnswers)
+
+    def sep2_now(self) -> datetime:
+        """What devices of IEEE 2030.5 take the time to be."""
+        return self.lab.at(self.now())
 
 
 DESK = web.AppKey("desk", Desk)

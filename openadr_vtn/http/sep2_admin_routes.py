@@ -17,6 +17,7 @@ from openadr_vtn.application.sep2_ports import ControlKind
 from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, WRITE_EVENTS, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
+from openadr_vtn.http.sep2_clock_routes import sep2_clock_routes
 from openadr_vtn.http.sep2_curve_routes import sep2_curve_routes
 from openadr_vtn.http.sep2_notice_routes import sep2_notice_routes
 from openadr_vtn.http.sep2_rate_routes import sep2_rate_routes
@@ -44,6 +45,7 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.delete(f"{device}/meters", scoped(MANAGE_PARTIES, clear_meters)),
         web.post(f"{base}/aggregators", scoped(MANAGE_PARTIES, name_aggregator)),
         web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
+        *sep2_clock_routes(),
         *sep2_curve_routes(),
         *sep2_notice_routes(),
         *sep2_rate_routes(),
@@ -55,7 +57,7 @@ def sep2_admin_routes() -> list[web.RouteDef]:
 
 async def list_groups(_request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
     async with desk.store.view() as view:
-        found = await group_views(view, int(desk.now().timestamp()))
+        found = await group_views(view, int(desk.sep2_now().timestamp()))
     return answered([group_view_json(one) for one in found])
 
 
@@ -90,7 +92,7 @@ async def remove_group(request: web.Request, desk: Desk, caller: Caller) -> web.
 
 async def list_controls(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
     async with desk.store.view() as view:
-        found = await control_views(view, request.match_info["name"], int(desk.now().timestamp()))
+        found = await control_views(view, request.match_info["name"], int(desk.sep2_now().timestamp()))
     return answered([control_json(one) for one in found])
 
 
@@ -99,7 +101,7 @@ async def create_control(request: web.Request, desk: Desk, caller: Caller) -> we
         request, "kind", "asks", "start", "duration_s", "randomize_start_s", "randomize_duration_s",
         "response_required", "category", "description",
     )  # fmt: skip
-    now = desk.now()
+    now = desk.sep2_now()
     kind = wish.optional("kind", wish.text) or "DERControl"
     if kind not in KINDS:
         raise wish.wrong("kind", f"must be {' or '.join(KINDS)}")
@@ -121,7 +123,7 @@ async def cancel_control(request: web.Request, desk: Desk, caller: Caller) -> we
     wish = await body_fields(request, "randomly")
     stored = await sep2_controls.cancel_control(
         desk.store, request.match_info["mrid"], randomly=wish.optional("randomly", wish.boolean) or False,
-        actor=caller.actor, now=desk.now(),
+        actor=caller.actor, now=desk.sep2_now(),
     )  # fmt: skip
     desk.wrote(caller, "cancel control", stored.control.mrid)
     return answered({"mrid": stored.control.mrid})

@@ -49,14 +49,16 @@ async def one_default(request: web.Request, desk: Desk, _caller: Caller) -> web.
 
 async def save_default(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     name, members = request.match_info["name"], await _members(request)
-    await sep2_controls.save_default(desk.store, name, members, maker=desk.maker, actor=caller.actor, now=desk.now())
+    await sep2_controls.save_default(
+        desk.store, name, members, maker=desk.maker, actor=caller.actor, now=desk.sep2_now()
+    )
     desk.wrote(caller, "save default", name)
     return await _default_answer(desk, name)
 
 
 async def remove_default(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     name = request.match_info["name"]
-    await sep2_controls.remove_default(desk.store, name, actor=caller.actor, now=desk.now())
+    await sep2_controls.remove_default(desk.store, name, actor=caller.actor, now=desk.sep2_now())
     desk.wrote(caller, "remove default", name)
     return answered({"group": name})
 
@@ -67,7 +69,7 @@ async def remove_default(request: web.Request, desk: Desk, caller: Caller) -> we
 async def list_curves(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
     """Of one group, or of all."""
     async with desk.store.view() as view:
-        found = await curve_views(view, int(desk.now().timestamp()), request.match_info.get("name"))
+        found = await curve_views(view, int(desk.sep2_now().timestamp()), request.match_info.get("name"))
     return answered([curve_json(one) for one in found])
 
 
@@ -78,7 +80,7 @@ async def one_curve(request: web.Request, desk: Desk, _caller: Caller) -> web.Re
 async def add_curve(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     name, members = request.match_info["name"], await _members(request)
     stored = await sep2_controls.add_curve(
-        desk.store, name, members, maker=desk.maker, actor=caller.actor, now=desk.now()
+        desk.store, name, members, maker=desk.maker, actor=caller.actor, now=desk.sep2_now()
     )
     desk.wrote(caller, "add curve", f"{name} {stored.id}")
     return await _curve_answer(desk, name, stored.id)
@@ -87,7 +89,7 @@ async def add_curve(request: web.Request, desk: Desk, caller: Caller) -> web.Res
 async def change_curve(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     name, number, members = request.match_info["name"], _number(request), await _members(request)
     await sep2_controls.change_curve(
-        desk.store, name, number, members, maker=desk.maker, actor=caller.actor, now=desk.now()
+        desk.store, name, number, members, maker=desk.maker, actor=caller.actor, now=desk.sep2_now()
     )
     desk.wrote(caller, "change curve", f"{name} {number}")
     return await _curve_answer(desk, name, number)
@@ -95,7 +97,7 @@ async def change_curve(request: web.Request, desk: Desk, caller: Caller) -> web.
 
 async def remove_curve(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     name, number = request.match_info["name"], _number(request)
-    await sep2_controls.remove_curve(desk.store, name, number, actor=caller.actor, now=desk.now())
+    await sep2_controls.remove_curve(desk.store, name, number, actor=caller.actor, now=desk.sep2_now())
     desk.wrote(caller, "remove curve", f"{name} {number}")
     return answered({"group": name, "number": number})
 
@@ -107,7 +109,7 @@ async def _default_answer(desk: Desk, name: str) -> web.Response:
 
 async def _curve_answer(desk: Desk, name: str, number: int) -> web.Response:
     async with desk.store.view() as view:
-        return answered(curve_json(await curve_view(view, name, number, int(desk.now().timestamp()))))
+        return answered(curve_json(await curve_view(view, name, number, int(desk.sep2_now().timestamp()))))
 
 
 def _number(request: web.Request) -> int:

@@ -27,6 +27,7 @@ from openadr_core.shell.http_armour import read_body, refusal
 from openadr_core.shell.outbound import OutboundRules
 from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_vtn.application.directory import Directory
+from openadr_vtn.application.lab_clock import TRUE_TIME, LabClock
 from openadr_vtn.application.ports import Store
 from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.application.sep2_ports import Turns
@@ -43,8 +44,8 @@ SCHEMAS = {
 PREFIXES = {"/csip": None, "/csipaus-1.2": CsipAus.V1_2, "/csipaus-1.3": CsipAus.V1_3}
 """Addresses that settle what is spoken, whatever the deployment speaks without."""
 SPOKEN = {"none": None, "1.2": CsipAus.V1_2, "1.3": CsipAus.V1_3}
-TIME_QUALITY = 3
-"""Our clock follows NTP, as the deployment guide demands."""
+TIME_QUALITY, LAB_QUALITY = 3, 7
+"""Our clock follows NTP, as the deployment guide demands; one that somebody moves follows nothing."""
 UNIQUE_BITS = 96
 
 log = structlog.get_logger(__name__)
@@ -52,7 +53,9 @@ log = structlog.get_logger(__name__)
 WITH_BODY = frozenset({"POST", "PUT"})
 
 
-def sep2_server(settings: Sep2Settings, store: Store, directory: Directory, turns: Turns | None = None) -> Sep2Server:
+def sep2_server(
+    settings: Sep2Settings, store: Store, directory: Directory, turns: Turns | None = None, lab: LabClock = TRUE_TIME
+) -> Sep2Server:
     zone = ZoneInfo(settings.time_zone)
     spoken = {**PREFIXES, "": SPOKEN[settings.csipaus]}
     desk = Sep2Desk(
@@ -63,7 +66,8 @@ def sep2_server(settings: Sep2Settings, store: Store, directory: Directory, turn
         ],
         pen=settings.pen,
         pen_form=PenForm(settings.pen_form),
-        time_quality=TIME_QUALITY,
+        time_quality=LAB_QUALITY if lab.is_lab else TIME_QUALITY,
+        lab=lab,
         time_zone=lambda now: zone_facts(zone, now),
         shows_registration=settings.shows_registration,
         in_band=settings.in_band,

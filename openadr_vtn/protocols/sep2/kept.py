@@ -25,7 +25,7 @@ class Kept:
     revision: str = ""
     """Of the groups, when it was made."""
     made_at: int = 0
-    """A clock that was put back since then ends what holds only until some time."""
+    """A clock that was put back since then ends it."""
 
 
 class KeptAnswers:
@@ -54,7 +54,7 @@ class KeptAnswers:
         return found if self._still_holds(found, now) else None
 
     def _still_holds(self, kept: Kept, now: int) -> bool:
-        if kept.holds.until is not None and not kept.made_at <= now < kept.holds.until:
+        if now < kept.made_at or (kept.holds.until is not None and now >= kept.holds.until):
             return False
         return not kept.holds.groups or kept.revision == self._store.revision_of_groups(kept.holds.groups)
 

@@ -13,6 +13,7 @@ from openadr_core.sep2.mrid import PenForm
 from openadr_core.sep2.names import CsipAus
 from openadr_core.xml.parse import parse
 from openadr_core.xml.validate import Schema
+from openadr_vtn.application.lab_clock import TRUE_TIME, LabClock
 from openadr_vtn.application.ports import UnitOfWork
 from openadr_vtn.domain.sep2.rates import DEFAULT_S
 from openadr_vtn.domain.sep2.registry import POST_RATE, EndDevice, Tree, rate_of
@@ -54,6 +55,7 @@ class Sep2Desk:
     """Whether a device sees its PIN; some utilities send it by other ways alone."""
     in_band: bool = True
     """Whether clients may register devices themselves."""
+    lab: LabClock = TRUE_TIME
     guard_uri: Callable[[str], None]
     """Forbidden for an address that notifications must not be sent to."""
 

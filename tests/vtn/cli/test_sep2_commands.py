@@ -18,7 +18,7 @@ from openadr_core.sep2.devices import EndDeviceList, Registration
 from openadr_core.sep2.encode import encode
 from openadr_core.sep2.names import CsipAus
 from openadr_core.sep2.responses import DERControlResponse
-from openadr_core.sep2.server import DeviceCapability
+from openadr_core.sep2.server import DeviceCapability, Time
 from openadr_core.shell.tls import Chain, client_context
 from tests.free_ports import free_ports
 from tests.vtn.cli.conftest import Utility, init
@@ -57,7 +57,9 @@ def utility(start: Callable[[Path], Utility], tmp_path_factory: pytest.TempPathF
     """One that speaks 2030.5 too."""
     folder = tmp_path_factory.mktemp("sep2") / "utility"
     config = init(folder, "--sep2-pen", "28547", "--sep2-port", str(free_ports(1)[0]))
-    config.write_text(config.read_text().replace('time_zone = "UTC"', 'time_zone = "Australia/Sydney"'))
+    config.write_text(
+        config.read_text().replace('time_zone = "UTC"', 'time_zone = "Australia/Sydney"\nlab_clock = true')
+    )
     running = start(config)
     yield running
     running.process.terminate()
@@ -129,6 +131,16 @@ def test_a_device_goes_from_stranger_to_answer(utility: Utility, device: Device)
     assert utility.read("control", "list", "feeder-7")[0]["status"] == "cancelled"
     (control,) = device.get(f"{link.href}?l=9", DERControlList).der_control
     assert control.event_status.current_status == 2
+
+
+def test_a_laboratory_moves_the_time(utility: Utility, device: Device) -> None:
+    before = device.get("/tm", Time)
+    assert before.quality == 7
+    assert "3600 s ahead" in utility.run("device", "clock", "--ahead", "3600")
+    assert device.get("/tm", Time).current_time >= before.current_time + 3600
+    assert utility.read("device", "clock")["ahead_s"] == 3600
+    utility.run("device", "clock", "--ahead", "0")
+    assert device.get("/tm", Time).current_time < before.current_time + 3600
 
 
 def test_rates_of_everybody_of_a_group_and_of_a_device(utility: Utility, device: Device) -> None:

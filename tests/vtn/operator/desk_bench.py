@@ -28,6 +28,7 @@ from openadr_vtn.application.handlers.clients import add_client
 from openadr_vtn.application.handlers.tokens import OwnTokens, open_keyring
 from openadr_vtn.application.horizon import Horizon
 from openadr_vtn.application.known_clients import KnownClients
+from openadr_vtn.application.lab_clock import TRUE_TIME, LabClock
 from openadr_vtn.application.ports import SigningKey
 from openadr_vtn.application.reads import Reads
 from openadr_vtn.application.sep2_drafts import Maker
@@ -160,6 +161,7 @@ async def running_desk(
     *,
     strict_targets: bool = False,
     requests_per_minute: int | None = None,
+    lab: LabClock = TRUE_TIME,
 ) -> AsyncIterator[DeskBench]:
     shutil.copy(empty_database, file)
     store = await open_store(f"sqlite:///{file}")
@@ -191,6 +193,7 @@ async def running_desk(
         callbacks=echoes,
         reads=Reads(store, clock.now, lambda: None),
         broker=BROKER,
+        lab=lab,
         wrote=lambda _caller, command, subject: done.append((command, subject)),
     )
     running = await serve(operator_app(desk), host="127.0.0.1", port=0, refuse=refuse)

@@ -90,6 +90,8 @@ ROUTES = [
     ("DELETE", f"{ADMIN}/sep2/groups/x", "manage_parties"),
     ("GET", f"{ADMIN}/sep2/groups/x/controls", "read_all"),
     ("POST", f"{ADMIN}/sep2/groups/x/controls", "write_events"),
+    ("GET", f"{ADMIN}/sep2/clock", "read_all"),
+    ("PUT", f"{ADMIN}/sep2/clock", "manage_parties"),
     ("GET", f"{ADMIN}/sep2/defaults", "read_all"),
     ("GET", f"{ADMIN}/sep2/groups/x/default", "read_all"),
     ("PUT", f"{ADMIN}/sep2/groups/x/default", "write_events"),

@@ -154,8 +154,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     watchdog = Watchdog(clock, ClockMetrics(registry, clock).count)
     notifiers = Notifiers(settings.webhooks, settings.mqtt, store, now=clock.now, witness=_witness(metrics))
     metrics.watch("notifications", lambda: notifiers.in_flight)
-    lab = LabClock(is_lab=settings.sep2 is not None and settings.sep2.lab_clock)
-    desk = replace(await _desk(settings, store, clock, metrics, directory, notifiers=notifiers), lab=lab)
+    desk = await _desk(settings, store, clock, metrics, directory, notifiers=notifiers)
     # A key of this run's own: sessions end with the process.
     gate = Gate(name=PROGRAM, token=secrets.token_urlsafe(24), key=secrets.token_bytes(32), now=clock.now)
     health = Health(store=store, metrics=lambda: exposition(registry))
@@ -164,7 +163,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
     fan_out = FanOutWorker(store, clock.now)
     pusher, outbound = _pusher(settings, vtn, certificates, metrics, clock.now)
     provider = open_provider(settings.oadr3, store, clock.now)
-    pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules, lab=lab)
+    pages = console_app(store, gate, clock.now, settings.vtn.id, health, opt_rules=settings.opts.rules, lab=desk.lab)
     services = _parties_app(settings, vtn, metrics, clock.now)
     served: list[tuple[web.Application, Listening, ssl.SSLContext | None]] = [
         (services, settings.parties, certificates.for_parties),
@@ -175,7 +174,7 @@ async def start(settings: Settings, *, clock: SystemClock | None = None) -> Vtn:
         throttled = replace(desk, request_throttle=Throttle(settings.oadr3.requests_per_minute))
         served.append((oadr3_app(_believing(provider, throttled)), settings.oadr3, certificates.for_oadr3))
     if settings.sep2 is not None:
-        devices = sep2_server(settings.sep2, store, directory, KeyedTurns(), lab)
+        devices = sep2_server(settings.sep2, store, directory, KeyedTurns(), desk.lab)
         app = sep2_app(devices, clock.now, on_busy=lambda: metrics.refused("busy"), is_strict=settings.sep2.is_strict)
         served.append((app, settings.sep2, certificates.for_sep2))
         notifiers.tell_sep2(settings.sep2.notifications, devices, certificates.for_sep2_notifications)
@@ -296,6 +295,7 @@ async def _desk(
         viewers=Viewers(store, strict_targets=settings.oadr3.strict_targets),
         horizon=Horizon(store),
         saw=directory.saw,
+        lab=LabClock(is_lab=settings.sep2 is not None and settings.sep2.lab_clock),
         callbacks=notifiers.callbacks,
         reads=notifiers.reads,
         broker=notifiers.broker,

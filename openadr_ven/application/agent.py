@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from openadr_core.errors import DeviceError, LocalProtocolError, StoreError
+from openadr_core.errors import StoreError
 from openadr_core.model.opt import OptType
 from openadr_ven.application.accounting import Account
 from openadr_ven.application.control import Control, Tick
@@ -23,16 +23,16 @@ from openadr_ven.application.offering import Looked
 from openadr_ven.application.outgoing import Outgoing
 from openadr_ven.application.ports import Aside, Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
-from openadr_ven.dispatch.bulletin import bulletins
+from openadr_ven.application.teller import Teller
 from openadr_ven.dispatch.capability import Capability
 from openadr_ven.dispatch.guard import Envelope
 from openadr_ven.domain.held import HeldEvent, Notice, Round, WantedReport
 from openadr_ven.domain.indications import Indication
 from openadr_ven.domain.opts import spent, to_tell_again, untold
 from openadr_ven.domain.outcome import DeviceCount, DeviceOutcomes
-from openadr_ven.fleet.columns import Floats, Mask, Mode
+from openadr_ven.fleet.columns import Floats, Mask
 from openadr_ven.gateways.acknowledgement import CommandState
-from openadr_ven.gateways.contract import AckFrame, CommandFrame, Report, TelemetryFrame
+from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
 
 RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
 """Limits that every event meets on its way up and down: no news."""
@@ -93,6 +93,7 @@ class Agent:
         self._settings = settings
         self._store = store
         self._gateways = gateways
+        self._teller = Teller(gateways, control.commands, seen, journal=journal, fleet_sha256=settings.fleet_sha256)
         self._ledger = ledger
         self._devices: DeviceCount | None = None
         self._session = session
@@ -247,6 +248,7 @@ class Agent:
             if fault := self.seen.receive(report, now=now):
                 self._journal("telemetry not taken", gateway=report.gateway, fault=fault)
         elif isinstance(report, AckFrame):
+            self.seen.acknowledged(report, now=now)
             self.control.commands.heard(report)
 
     # -- the round ---------------------------------------------------------------------
@@ -265,7 +267,7 @@ class Agent:
         if self._unheeded or self._reconsider:
             await self._heed((), now)
         if self._resend is not None:
-            await self._send(self._resend, list(self.control.commands.frames(self._resend)))
+            await self._teller.send(self._resend, list(self.control.commands.frames(self._resend)), now)
             self._resend = None
         if liars := self.seen.newly_quarantined():
             text = f"{liars} devices told of more power than they have, and are planned without for an hour"
@@ -273,6 +275,7 @@ class Agent:
         acknowledged = self.control.commands.acknowledged()
         self.control.cut_off = self.upstream == "unreachable"
         tick = self.control.tick(self.held.values(), now=now, frozen=frozen)
+        self._teller.tell_of_silence()
         metered = self.seen.unsaved()
         heard_until = self._gateways.mark()
         outgoing = self._outgoing(tick)
@@ -301,8 +304,10 @@ class Agent:
         self._gateways.settle(heard_until)
         await self._write_down(tick, outgoing, acknowledged, now)
         if tick.made is not None and outgoing is not None:
-            await self._send(tick.made, await outgoing.frames)
-            await self._announce(tick.made, tick)
+            await self._teller.send(tick.made, await outgoing.frames, now)
+            if tick.plan is not None and self.control.engaged is not None:
+                await self._teller.announce(tick.made, tick.plan, self.control.engaged.baseline_w)
+        await self._teller.send_again(now)
         for batch in reported.batches:
             self._session.report(batch)
         self._reconsider = self.control.opting.heed(orders) or self._reconsider
@@ -375,37 +380,6 @@ class Agent:
         if tick.released is not None:
             yield self._devices.close(now, commands.state, STATE_NAMES)
             self._devices = None
-
-    async def _send(self, made: Round, frames: Sequence[CommandFrame]) -> None:
-        try:
-            await self._gateways.send(frames)
-        except (DeviceError, LocalProtocolError) as error:
-            self._journal("commands not sent", event_id=made.event_id, sequence=made.sequence, error=str(error))
-            return
-        self.control.commands.sent(made.sequence)
-        self._journal(
-            "commands sent",
-            event_id=made.event_id,
-            sequence=made.sequence,
-            devices=int(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8)).sum()),
-            allowed_w=round(made.allowed_w),
-        )
-
-    async def _announce(self, made: Round, tick: Tick) -> None:
-        """The price of this round, for devices that can follow one; the frames say the same, so nothing hangs on it."""
-        engaged, plan = self.control.engaged, tick.plan
-        if plan is None or plan.following is None or engaged is None:
-            return
-        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=plan.mode.size).astype(np.bool_)
-        told = bulletins(
-            self.seen.fleet, plan.following, sent & (plan.mode == Mode.SETPOINT), engaged.baseline_w,
-            self.seen.measured_at(), fleet_sha256=self._settings.fleet_sha256, event_id=made.event_id,
-            event_version=made.event_version, sequence=made.sequence, issued_at=made.made_at, ends_at=made.ends_at,
-        )  # fmt: skip
-        try:
-            await self._gateways.announce(told)
-        except (DeviceError, LocalProtocolError) as error:
-            self._journal("price not told", event_id=made.event_id, sequence=made.sequence, error=str(error))
 
     async def _keep(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
         for notice in self._noted:

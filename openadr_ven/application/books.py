@@ -25,7 +25,6 @@ from openadr_ven.dispatch.plausible import Implausible
 from openadr_ven.dispatch.policy import POLICIES
 from openadr_ven.domain.held import HeldEvent
 from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mask, Mode
-from openadr_ven.fleet.headroom import reachable
 from openadr_ven.fleet.model import Outlook
 
 OUTLOOK_STEP_S = 60.0
@@ -67,7 +66,8 @@ class Books:
     """Books look ahead in whole steps (``_steady``): else the time that passes would make every one of them anew."""
     policy: str
     """The program's."""
-    excluded: Mask
+    reached: Mask
+    """Devices that can be asked, and relied on: who was heard last is for the whole fleet to say."""
     withheld: Mask
     burden: Floats
     floor: Floor
@@ -112,7 +112,7 @@ class Books:
             levels=self.engaged.levels[way],
             direction=way,
             policy=POLICIES[self.policy],
-            excluded=self.excluded,
+            reached=self.reached,
             withheld=self.withheld,
             burden=self.burden,
             among=among,
@@ -167,9 +167,7 @@ class Books:
         columns = {
             "soc": state.soc, "temperature_c": state.temperature_c, "plugged": state.plugged,
             "baseline_w": self.engaged.baseline_w, "withheld": self.withheld, "burden": self.burden,
-            # Who was heard last is for the whole fleet to say.
-            "reached": reachable(state, self.outlook.now_s) & ~self.excluded,
-            "among": among, "beside_w": beside_w, "held": held, "in_turn_w": in_turn_w,
+            "reached": self.reached, "among": among, "beside_w": beside_w, "held": held, "in_turn_w": in_turn_w,
         }  # fmt: skip
         sights = [
             Sight(

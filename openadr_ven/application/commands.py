@@ -1,11 +1,13 @@
 """What each device was told, until when it holds it, and what its gateway said of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openadr_ven.application.patience import Patience
 from openadr_ven.dispatch.network import starts_of
 from openadr_ven.domain.held import Round
 from openadr_ven.fleet.columns import Fleet, Floats, Mask, Mode, Rows, gateways, over_chunks
@@ -14,8 +16,6 @@ from openadr_ven.gateways.contract import COMMAND_ROW, AckFrame, CommandFrame
 
 SETPOINT_STEP_W = 1.0
 """A setpoint that moved less is the same: no meter of a home sees the difference."""
-UNHEARD_S = 5.0
-"""A command that nobody acknowledged by then has timed out, and a release is sent again."""
 
 
 class Commands:
@@ -35,6 +35,8 @@ class Commands:
         """Relief of the last command that asked for any (negative for load) …"""
         self._exposed_until_s = np.full(fleet.size, -np.inf)
         """… and the end of its lease, until which the device may follow it, whatever it was told since."""
+        self._told: dict[int, Round] = {}
+        """By sequence, rounds that let devices go which have not confirmed it, without their columns."""
 
     def restore(self, made: Round, *, now: datetime) -> None:
         """Take up where a round left off. Devices whose lease is over have let go by themselves."""
@@ -51,11 +53,24 @@ class Commands:
             self.setpoint_w[:] = 0
             self.state[:] = CommandState.COMPLETED
 
-    def due(self, mode: NDArray[np.uint8], setpoint_w: NDArray[np.float32], *, renew_before: datetime) -> Mask:
-        """Rows to be told something: what changed, what must be held longer, what was let go and not confirmed."""
+    def due(
+        self,
+        mode: NDArray[np.uint8],
+        setpoint_w: NDArray[np.float32],
+        *,
+        renew_before: datetime,
+        busy: Mask | None = None,
+    ) -> Mask:
+        """Rows to be told something: what changed, what must be held longer, what no broker has taken.
+
+        Behind gateways that are ``busy`` only what is let go: the rest waits, and is what is wanted then.
+        """
         changed = (mode != self.mode) | (np.abs(setpoint_w - self.setpoint_w) >= SETPOINT_STEP_W)
         renew = (mode != Mode.RELEASE) & (self.leased_until_s < renew_before.timestamp())
-        return np.asarray(changed | renew | self.unsent() | self._unconfirmed(mode))
+        rows = changed | renew | self.unsent()
+        if busy is not None and busy.any():
+            rows &= (mode == Mode.RELEASE) | ~busy[self._fleet.gateway]
+        return np.asarray(rows)
 
     def tell(
         self,
@@ -87,9 +102,17 @@ class Commands:
 
         over_chunks(note, rows.size)
 
-    def sent(self, sequence: int) -> None:
-        """The broker has them."""
-        self._advance(self.sequence == sequence, CommandInput.SEND)
+    def sent(self, made: Round) -> None:
+        """The broker has a round's frames."""
+        self._advance(self.sequence == made.sequence, CommandInput.SEND)
+        self._told[made.sequence] = replace(made, mode=b"", setpoint_w=b"", sent=b"", guard="", trim="")
+
+    def sent_again(self, frames: Iterable[CommandFrame], now: datetime) -> None:
+        """The broker has these, of ``again``."""
+        for frame in frames:
+            rows = self._gateways.at(self._code[frame.gateway], frame.rows["slot"])
+            self._advance(rows, CommandInput.SEND)
+            self.sent_s[rows] = now.timestamp()
 
     def heard(self, frame: AckFrame) -> None:
         """A gateway said what became of a command; about an older command than the last it says nothing."""
@@ -106,9 +129,12 @@ class Commands:
         self.state[free] = CommandState.COMPLETED
         self._exposed_until_s[free] = -np.inf
 
-    def time_out(self, now: datetime) -> None:
-        waiting = (self.state == CommandState.SENT) & (self.sent_s < now.timestamp() - UNHEARD_S)
-        self._advance(waiting, CommandInput.TIME_OUT)
+    def time_out(self, now: datetime, patience: Patience) -> None:
+        """Give up commands that were not acknowledged in the time that their gateways have for it."""
+        waiting = np.flatnonzero(self.state == CommandState.SENT)
+        self.sent_s[waiting] += patience.late_s
+        overdue = now.timestamp() - self.sent_s[waiting] > patience.answer_s[self._fleet.gateway[waiting]]
+        self._advance(waiting[overdue], CommandInput.TIME_OUT)
         # A device that never confirmed a release has let go at the end of its lease, whatever it heard.
         ends_s = np.maximum(self.leased_until_s, self._exposed_until_s)
         over = (self.mode == Mode.RELEASE) & (ends_s < now.timestamp())
@@ -159,14 +185,32 @@ class Commands:
 
     def frames(self, made: Round) -> Iterator[CommandFrame]:
         """A round as frames, one for each gateway that it concerns; the same round gives the same frames."""
-        fleet = self._fleet
-        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=fleet.size).astype(np.bool_)
+        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=self._fleet.size).astype(np.bool_)
         by_slot = self._gateways.by_slot
         by_slot = by_slot[by_slot >= 0]
-        rows = by_slot[sent[by_slot]]
+        mode = np.frombuffer(made.mode, dtype=np.uint8)
+        return self._framed(made, by_slot[sent[by_slot]], mode, np.frombuffer(made.setpoint_w, dtype=np.float32))
+
+    def again(self) -> Iterator[CommandFrame]:
+        """Releases that were not confirmed in time, as they were told: who has heard them knows them by their ids."""
+        if not self._told:
+            return
+        free = (self.mode == Mode.RELEASE) & (self.state != CommandState.COMPLETED)
+        oldest = self.sequence.min(where=free, initial=np.iinfo(np.int64).max)
+        self._told = {sequence: made for sequence, made in self._told.items() if sequence >= oldest}
+        overdue = np.flatnonzero(free & (self.state == CommandState.TIMED_OUT))
+        for sequence in np.unique(self.sequence[overdue]).tolist():
+            rows = overdue[self.sequence[overdue] == sequence]
+            rows = rows[np.lexsort((self._fleet.slot[rows], self._fleet.gateway[rows]))]
+            yield from self._framed(self._told[sequence], rows, self.mode, self.setpoint_w)
+
+    def _framed(
+        self, made: Round, rows: Rows, mode: NDArray[np.uint8], setpoint_w: NDArray[np.float32]
+    ) -> Iterator[CommandFrame]:
+        """A round's frames for these rows, which are in the order of gateways and slots."""
+        fleet = self._fleet
         told = np.zeros(rows.size, dtype=COMMAND_ROW)
-        told["slot"], told["mode"] = fleet.slot[rows], np.frombuffer(made.mode, dtype=np.uint8)[rows]
-        told["setpoint_w"] = np.frombuffer(made.setpoint_w, dtype=np.float32)[rows]
+        told["slot"], told["mode"], told["setpoint_w"] = fleet.slot[rows], mode[rows], setpoint_w[rows]
         starts = starts_of(fleet.gateway[rows])
         codes = fleet.gateway[rows[starts]].tolist()
         for code, start, end in zip(codes, starts.tolist(), [*starts[1:].tolist(), rows.size], strict=True):
@@ -181,10 +225,6 @@ class Commands:
                 ramp_s=made.ramp_s,
                 rows=told[start:end],
             )
-
-    def _unconfirmed(self, mode: NDArray[np.uint8]) -> Mask:
-        free = (mode == Mode.RELEASE) & (self.mode == Mode.RELEASE)
-        return np.asarray(free & (self.state == CommandState.TIMED_OUT))
 
     def _advance(self, rows: Mask | Rows, given: CommandInput) -> None:
         self.state[rows], _ = advance(self.state[rows], given)

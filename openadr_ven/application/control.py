@@ -40,7 +40,6 @@ from openadr_ven.domain.opt_policy import LIMITS, PRICES
 from openadr_ven.domain.records import from_record, to_record
 from openadr_ven.fleet.aiming import Aim
 from openadr_ven.fleet.columns import Direction, Floats, Mask, Mode
-from openadr_ven.fleet.headroom import reachable
 from openadr_ven.fleet.model import HOT_DAY_C, Outlook
 from openadr_ven.fleet.terms import Term
 
@@ -164,7 +163,7 @@ class Control:
         """One round. While ``frozen`` (the time is in doubt), no event begins; the one under way goes on and ends."""
         self.sequence = max(self.sequence, int(self._seen.sequence.max(initial=0)))
         self.commands.seen(self._seen.held, self._seen.sequence)
-        self.commands.time_out(now)
+        self.commands.time_out(now, self._seen.judged(now))
         asks = asks_at(
             held,
             now,
@@ -331,7 +330,7 @@ class Control:
         )
         self.guard = verdict.state
         # Whoever is out of reach may go on under its lease: the envelope, and every node above, has it to carry too.
-        leased_w = self._leased_w(way, bound, now)
+        leased_w = self._leased_w(way, books, now)
         target_w = beside_leases(self._settings.envelope, verdict.allowed_w, float(leased_w.sum()))
         parts = parts_of(asks)
         plan_all = partial(
@@ -394,17 +393,16 @@ class Control:
             engaged=engaged,
             outlook=outlook,
             policy=agreed or (PRICE_POLICY if by_price else DEFAULT_POLICY),
-            excluded=self._left_out(outlook.now_s),
+            reached=self._seen.reached(outlook.now_s) & ~self._left_out(outlook.now_s),
             withheld=bound.withheld,
             burden=self.owners.burden(),
             floor=self._floor,
             tells_prices=self._settings.tells_prices,
         )
 
-    def _leased_w(self, way: Direction, bound: Bound, now: datetime) -> Floats:
+    def _leased_w(self, way: Direction, books: Books, now: datetime) -> Floats:
         """What devices may be giving that cannot be told anything now."""
-        now_s = now.timestamp()
-        usable = reachable(self._seen.state, now_s) & ~self._left_out(now_s) & ~bound.withheld
+        usable = books.reached & ~books.withheld
         return np.asarray(np.maximum(way * self.commands.leased_w(now, usable=usable), 0.0))
 
     def _left_out(self, now_s: float) -> Mask:
@@ -436,7 +434,8 @@ class Control:
     def _tell(self, held: HeldEvent, plan: Plan, wanted_w: float, now: datetime) -> Round | None:
         settings, commands = self._settings, self.commands
         renew_before = now + settings.lease - settings.renew
-        rows = commands.due(plan.mode, plan.setpoint_w, renew_before=renew_before)
+        busy = self._seen.patience.busy()
+        rows = commands.due(plan.mode, plan.setpoint_w, renew_before=renew_before, busy=busy)
         if not rows.any():
             return None
         self.sequence += 1

@@ -12,11 +12,19 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from openadr_ven.application.patience import SILENT_MIN_S, STALE_S, Patience
 from openadr_ven.dispatch.baseline import meter_before
 from openadr_ven.domain.held import Metered
 from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask, Rows, gateways
 from openadr_ven.fleet.headroom import SILENT_AFTER_S
-from openadr_ven.gateways.contract import ALARMS_FROM_BIT, TelemetryFlag, TelemetryFrame
+from openadr_ven.gateways.contract import (
+    ALARMS_FROM_BIT,
+    AckFrame,
+    AckState,
+    CommandFrame,
+    TelemetryFlag,
+    TelemetryFrame,
+)
 
 VEHICLES = (DeviceClass.EV_BIDIRECTIONAL, DeviceClass.EV_CHARGER)
 RING_SPARE_S = 30
@@ -62,6 +70,8 @@ class Observation:
         self.measured_until_s = np.full(len(fleet.gateway_names), -np.inf)
         """By gateway, the newest moment it has measured."""
         self._heard_s = np.full(len(fleet.gateway_names), -np.inf)
+        self.patience = Patience(len(fleet.gateway_names))
+        """Which gateways are silent."""
         self._has_devices = np.bincount(fleet.gateway, minlength=len(fleet.gateway_names)) > 0
 
     def receive(self, frame: TelemetryFrame, *, now: datetime) -> str:
@@ -81,6 +91,8 @@ class Observation:
         self._quarantine(rows[ours & ~plausible], now.timestamp())
         samples, rows = frame.rows[plausible], rows[plausible]
         self._remember(int(measured_s), code, rows, samples["power_w"], behind)
+        is_new = measured_s > self.measured_until_s[code]
+        self.patience.measured(code, sequence=frame.command_sequence, is_new=is_new, now_s=now.timestamp())
         self.measured_until_s[code] = max(self.measured_until_s[code], measured_s)
         self._heard_s[code] = now.timestamp()
         newest = self.state.measured_at_s[rows] <= measured_s
@@ -105,6 +117,39 @@ class Observation:
     def _quarantine(self, rows: NDArray[np.intp], now_s: float) -> None:
         self._newly_quarantined += int((self._quarantined_until_s[rows] <= now_s).sum())
         self._quarantined_until_s[rows] = now_s + QUARANTINE_S
+
+    def acknowledged(self, frame: AckFrame, *, now: datetime) -> None:
+        """A gateway spoke of a command: it is there, whatever became of it."""
+        code = self._code.get(frame.gateway)
+        if code is not None:
+            has_begun = frame.state is not AckState.RECEIVED
+            self.patience.answered(code, sequence=frame.sequence, has_begun=has_begun, now_s=now.timestamp())
+
+    def told(self, frames: Iterable[CommandFrame], *, now: datetime, again: bool = False) -> None:
+        """The broker has taken these, which are of one round unless they are told ``again``."""
+        codes: dict[int, list[int]] = {}
+        for frame in frames:
+            codes.setdefault(frame.sequence, []).append(self._code[frame.gateway])
+        for sequence, which in codes.items():
+            self.patience.told(np.array(which), sequence=sequence, now_s=now.timestamp(), again=again)
+
+    def judged(self, now: datetime) -> Patience:
+        """Once a round: which gateways are silent, and which have not answered in time."""
+        self.patience.judge(now.timestamp())
+        return self.patience
+
+    def reached(self, now_s: float) -> Mask:
+        """Devices that can be asked: spoken of by a gateway that is not silent, online, at home, not taken back.
+
+        A device is silent when its gateway goes on without it, a gateway as ``Patience`` judges. Whose samples are
+        late, or whose clock is behind, is only slow, up to ``STALE_S``.
+        """
+        state, until_s = self.state, self.measured_until_s
+        stale = until_s < min(now_s, float(until_s.max(initial=-np.inf))) - STALE_S
+        out = self.patience.silent | stale | ~np.isfinite(until_s)
+        needed_s = np.where(out, np.inf, until_s - SILENT_MIN_S)
+        spoken_of = state.measured_at_s >= needed_s[self.fleet.gateway]
+        return np.asarray(spoken_of & state.online & state.plugged & ~state.override)
 
     def live(self, now: datetime, rows: Rows | slice = ALL) -> Mask:
         """Rows whose last sample is young enough to act on."""

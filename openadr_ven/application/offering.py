@@ -58,10 +58,11 @@ def look(
     baseline_w = state.power_w if engaged is None else engaged.baseline_w
     outlook = Outlook(now_s=now.timestamp(), horizon_s=DURATIONS_S[0], soc_floor=soc_floor)
     bound = control.owners.bound(control.conditions, event_id="", now=now)
+    reached = seen.reached(outlook.now_s)
     book, more = (
         offer_book(
             fleet, state, baseline_w, outlook=outlook, levels=network(fleet, baseline_w, direction=direction),
-            withheld=bound.withheld, direction=direction,
+            reached=reached, withheld=bound.withheld, direction=direction,
         )
         for direction in (Direction.RELIEF, Direction.LOAD)
     )  # fmt: skip

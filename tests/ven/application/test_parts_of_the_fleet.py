@@ -185,7 +185,7 @@ def test_parts_share_what_the_network_carries() -> None:
     nothing = np.zeros(FLEET.size)
     books = Books(
         fleet=FLEET, state=STATE, engaged=engaged, outlook=Outlook(now_s=EVENING_S + 60, horizon_s=3600.0),
-        policy="endurance", excluded=nothing > 0, withheld=nothing > 0, burden=nothing, floor=Cells(FLEET),
+        policy="endurance", reached=nothing == 0, withheld=nothing > 0, burden=nothing, floor=Cells(FLEET),
     )  # fmt: skip
     plan = books.planner(Direction.RELIEF, mode=np.zeros(FLEET.size, np.uint8), leased_w=nothing, now=NOW)
     odd = np.arange(FLEET.size) % 2 == 1

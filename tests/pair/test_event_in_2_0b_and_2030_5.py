@@ -61,9 +61,11 @@ class Inverter:
         capability = self.get("/csipaus-1.2/dcap", DeviceCapability)
         assert capability.end_device_list_link is not None
         (itself,) = self.get(f"{capability.end_device_list_link.href}?l=10", EndDeviceList).end_device
-        if itself.function_set_assignments_list_link is None:
+        link = itself.function_set_assignments_list_link
+        assert link is not None
+        if not link.all:
             return []  # nothing was ever asked of it
-        path = itself.function_set_assignments_list_link.href
+        path = link.href
         (assignment,) = self.get(f"{path}?l=10", FunctionSetAssignmentsList).function_set_assignments
         assert assignment.der_program_list_link is not None
         found: list[DERControl] = []

@@ -35,9 +35,11 @@ class Entry:
     modes: frozenset[str]
 
     @property
-    def rank(self) -> tuple[int, int, str]:
-        """The first one wins. Interpretation: the smaller mRID, where even the second of creation is the same."""
-        return self.primacy, -self.created, self.mrid
+    def rank(self) -> tuple[int, int, int]:
+        """The first one wins. Interpretation: the greater mRID, where even the second of creation is the same: the
+        one that the standard's order of lists puts first.
+        """
+        return self.primacy, -self.created, -int(self.mrid, 16)
 
 
 Schedule = Mapping[tuple[str, str], tuple[Span, ...]]

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from lxml import etree
+
 from openadr_core.errors import MalformedMessage, SchemaViolation
 from openadr_core.identity import Peer
 from openadr_core.model.party import Party
@@ -23,6 +25,7 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 PAGE_MAX = 500
+POSTED_LISTS = frozenset({"MirrorMeterReadingList"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ class Scene:
         """What was sent, if it is such a message; else a refusal that says why."""
         check_content_type(self.content_type)
         try:
-            root = parse(self.body)
+            root = _counted(parse(self.body))
             self.speech.schema.validate(root)
             found: Any = read(root)
         except (MalformedMessage, SchemaViolation):
@@ -150,3 +153,16 @@ class Scene:
         """404 unless one of the party's devices lies in the group."""
         if group_id not in await self.its_programs():
             raise HttpRefusal(404)
+
+
+def _counted(root: etree._Element) -> etree._Element:
+    """Interpretation: a list that is posted need not say how long it is.
+
+    The schema demands ``all`` and ``results`` of every List, and says that the first is for answers to GET; the test
+    client of CSIP-AUS leaves out both.
+    """
+    if etree.QName(root).localname in POSTED_LISTS:
+        for name in ("all", "results"):
+            if name not in root.attrib:
+                root.set(name, str(len(root)))
+    return root

@@ -322,7 +322,6 @@ def _end_device(
 ) -> EndDevice:
     """``held``: how many subscriptions are under it; None where nobody subscribes."""
     base = f"/edev/{found.number}"
-    has_programs = bool(found.groups)
     is_own = scene.is_own(found)
     return EndDevice(
         href=scene.href(base),
@@ -339,7 +338,7 @@ def _end_device(
         sfdi=found.sfdi,
         changed_time=found.changed_at,
         enabled=found.enabled,
-        function_set_assignments_list_link=scene.list_link(f"{base}/fsa", 1) if has_programs else None,
+        function_set_assignments_list_link=scene.list_link(f"{base}/fsa", 1 if found.groups else 0),
         post_rate=post_rate_s,
         registration_link=scene.link(f"{base}/rg")
         if is_own and scene.desk.shows_registration and found.pin is not None

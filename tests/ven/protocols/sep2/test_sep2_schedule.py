@@ -46,6 +46,12 @@ def test_of_equal_primacy_the_later_creation_wins_and_the_other_program_goes_on(
 
 
 @pytest.mark.ieee2030_5("E6")
+def test_of_two_that_were_made_in_the_same_second_the_greater_mrid_wins() -> None:
+    assert ruling(entry("A", 0, 60), entry("B", 0, 60)) == {"B": [(0, 60)]}
+    assert ruling(entry("B", 0, 60), entry("A", 0, 60)) == {"B": [(0, 60)]}
+
+
+@pytest.mark.ieee2030_5("E6")
 def test_only_the_modes_that_the_winner_sets_are_taken() -> None:
     both, one = entry("A", 0, 60, X, Y), entry("B", 20, 30, X, created=1)
     assert ruling(both, one, mode=X) == {"A": [(0, 20)], "B": [(20, 30)]}

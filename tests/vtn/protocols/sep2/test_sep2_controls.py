@@ -1,5 +1,6 @@
 """Controls of an IEEE 2030.5 server: how they stand, who sees them, and what devices answer (1.3, 1.5)."""
 
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from openadr_core.sep2.names import Status
 from openadr_core.sep2.responses import DERControlResponse, DrResponse
 from openadr_vtn.application.handlers import sep2_controls
 from openadr_vtn.application.sep2_drafts import ControlWish
+from openadr_vtn.http.sep2_routes import mrid_maker
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench
 
 
@@ -84,6 +86,23 @@ async def test_the_later_control_supersedes_and_a_partial_one_marks(sep2: Sep2Be
     await sep2.control("feeder", start=60, lasts=60, opModExpLimW=1000, opModImpLimW=0)
     sep2.later(60)
     assert sorted(await statuses(one, FEEDER)) == [Status.ACTIVE, Status.SUPERSEDED, Status.SUPERSEDED]
+
+
+@pytest.mark.ieee2030_5("E3", "L4")
+async def test_of_two_controls_in_one_second_the_later_made_wins_and_stands_first(sep2: Sep2Bench, one: Client) -> None:
+    for limit in (5000, 1000):
+        await sep2.control("feeder", lasts=600, opModExpLimW=limit)
+    listed = (await one.get(f"/derp/{FEEDER}/derc?l=5", DERControlList)).der_control
+    limits = [control.der_control_base.op_mod_exp_lim_w for control in listed]
+    assert [limit and limit.value * 10**limit.multiplier for limit in limits] == [1000, 5000]
+    assert [control.event_status.current_status for control in listed] == [Status.ACTIVE, Status.SUPERSEDED]
+
+
+def test_mrids_that_are_made_later_are_greater() -> None:
+    maker = mrid_maker(None)
+    first = maker.mrid()
+    time.sleep(0.002)
+    assert maker.mrid() > first
 
 
 @pytest.mark.ieee2030_5("L4")

@@ -52,7 +52,9 @@ async def test_a_device_finds_itself_and_nobody_else(sep2: Sep2Bench) -> None:
     ):
         assert await one.status("GET", path) == 404, path
     assert await one.status("PUT", f"/edev/{other.number}/der/1/derg", SETTINGS) == 404
-    assert (await two.get("/edev?l=5", EndDeviceList)).end_device[0].function_set_assignments_list_link is None
+    link = (await two.get("/edev?l=5", EndDeviceList)).end_device[0].function_set_assignments_list_link
+    assert link is not None
+    assert link.all == 0
     assert mine.number != other.number
 
 

@@ -8,10 +8,12 @@ import pytest
 from openadr_core.errors import NotFound
 from openadr_core.model.report import Measurand
 from openadr_core.sep2.base import DateTimeInterval, ListLink
+from openadr_core.sep2.encode import encode
 from openadr_core.sep2.metering import (
     MeterReading,
     MeterReadingList,
     MirrorMeterReading,
+    MirrorMeterReadingList,
     MirrorReadingSet,
     MirrorUsagePoint,
     MirrorUsagePointList,
@@ -24,6 +26,7 @@ from openadr_core.sep2.metering import (
 )
 from openadr_core.sep2.server import DeviceCapability
 from openadr_vtn.application.handlers import sep2_groups
+from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench
 
 ACTIVE_POWER = ReadingType(
@@ -166,3 +169,28 @@ async def test_an_operator_clears_what_a_device_mirrors(sep2: Sep2Bench, one: Cl
     assert await one.status("GET", "/upt/1") == 404
     with pytest.raises(NotFound):
         await sep2_groups.clear_meters(sep2.store, "0" * 40, actor=ACTOR, now=sep2.now)
+
+
+@pytest.mark.ieee2030_5("F9")
+async def test_a_list_that_is_posted_need_not_count_itself(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", point(one))
+    sent = measured(sep2.moment - 600, 120)
+    counted = encode(MirrorMeterReadingList(all=1, results=1, mirror_meter_reading=(sent,)), csipaus=None)
+    uncounted = counted.replace(b' all="1" results="1"', b"")
+    assert len(uncounted) < len(counted)
+    assert await one.status("POST", "/mup/1", uncounted) == 201
+    async with sep2.store.view() as view:
+        found = await view.reports.series("id-one", Measurand.USAGE, sep2.now - timedelta(hours=1), sep2.now)
+    assert [reading.value for reading in found] == [1200.0]
+
+
+@pytest.mark.ieee2030_5("L6")
+async def test_an_operators_post_rate_is_that_of_meters_that_are_there_already(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", replace(point(one), post_rate=900))
+    assert (await one.get("/mup/1", MirrorUsagePoint)).post_rate == 900
+    await sep2_groups.change_device(
+        sep2.store, one.peer.lfdi, DeviceWish(post_rate_s=60), actor=ACTOR, now=sep2.now
+    )  # fmt: skip
+    assert (await one.get("/mup/1", MirrorUsagePoint)).post_rate == 60
+    await one.ask("POST", "/mup", replace(point(one), post_rate=900))
+    assert (await one.get("/mup/1", MirrorUsagePoint)).post_rate == 60, "the server's word counts"

@@ -34,7 +34,8 @@ Of a VTN's operator:
     The same for several ``specifiers``, with blanks between, in one oadrCreateReport. Prints their reportRequestIDs,
     with blanks between.
 
-Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMANCE_VEN_ID``:
+Of the operator of a server of IEEE 2030.5, with the device's LFDI as ``CONFORMANCE_VEN_ID``, or in the wish as ``lfdi``
+where it is about one that an aggregator manages:
 
 ``create-control``, ``cancel-control``
     A DERControl for the device: the wish holds ``asks`` (JSON: the members of DERControlBase in the standard's names;

@@ -17,6 +17,8 @@ class Identity(StrEnum):
     """A second party that the VTN knows."""
     PENDING = "pending"
     """A certificate of a trusted root that no operator has approved."""
+    AGGREGATOR = "aggregator"
+    """Of IEEE 2030.5: who registers the devices that it manages, and answers for them."""
     EXPIRED = "expired"
     """A certificate of a trusted root whose time is over."""
     FOREIGN = "foreign"

@@ -22,6 +22,7 @@ from openadr_core.shell.tls import Chain, server_context
 
 _SHOWN = {
     Identity.OTHER: "A second device that the server knows",
+    Identity.AGGREGATOR: "An aggregator that may register devices whose LFDI ends in --pen",
     Identity.PENDING: "A certificate of a trusted root that the server does not know",
 }
 PEN_DIGITS = 8
@@ -50,7 +51,7 @@ def _shown_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--operator-hook", default="", metavar="COMMAND", help="Asks the server's operator: see docs/conformance.md."
 )
 @click.option("--pin", default="", help="The device's PIN, as its operator was told.")
-@click.option("--pen", default="00000000", show_default=True, help="Private Enterprise Number, of the harness's mRIDs.")
+@click.option("--pen", default="00000000", show_default=True, help="Private Enterprise Number, of the harness.")
 @click.option("--notification-uri", default="", help="An address of the harness that the server may tell of changes.")
 @click.option("--notification-listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="For it.")
 @click.option("--patience-s", default=30.0, show_default=True, help="Wait so long to be told of a change.")

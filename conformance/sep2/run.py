@@ -78,10 +78,16 @@ def facts_of(target: Sep2Target) -> dict[str, str]:
 
 
 def _invented(pen: str) -> dict[str, str]:
-    """What nobody has used before: ``seed`` for mRIDs, and a device that there is not."""
+    """What nobody has used before: ``seed`` for mRIDs, and devices that there are not.
+
+    Those that an aggregator will manage come in another order than that of their SFDIs.
+    """
     seed = uuid.uuid4().hex[:20].upper()
-    lfdi = f"{seed}000000000000{pen}"
-    return {"seed": seed, "foreign_lfdi": lfdi, "foreign_sfdi": str(sfdi_of(bytes.fromhex(lfdi.ljust(64, "0"))))}
+    first_digits = {"foreign": "4", "managed": "8", "second_managed": "2", "third_managed": "C"}
+    lfdis = {name: f"{digit}{seed[1:]}000000000000{pen}" for name, digit in first_digits.items()}
+    lfdis["unmanaged"] = f"6{seed[1:]}000000000000{(int(pen) + 1) % 10 ** len(pen):08d}"
+    sfdis = {f"{name}_sfdi": str(sfdi_of(bytes.fromhex(lfdi.ljust(64, "0")))) for name, lfdi in lfdis.items()}
+    return {"seed": seed, **{f"{name}_lfdi": lfdi for name, lfdi in lfdis.items()}, **sfdis}
 
 
 class Sep2Run(Run):

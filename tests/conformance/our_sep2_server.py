@@ -28,6 +28,7 @@ from tests.interop.our_sep2_operator import OurOperator
 GROUP, PIN, PEN, CATEGORY = "feeder-1", 111115, "00028547", "020000"
 HOOK = Path(__file__).parents[1] / "interop" / "our_sep2_operator.py"
 DEVICES = (Identity.ENROLLED, Identity.OTHER)
+KNOWN = (*DEVICES, Identity.AGGREGATOR)
 STRANGER = Identity.PENDING
 
 
@@ -65,7 +66,7 @@ class OurServer:
     @property
     def target(self) -> Sep2Target:
         return Sep2Target(
-            url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*DEVICES, STRANGER)},
+            url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*KNOWN, STRANGER)},
             profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=_uri(self.told_at),
             subscriber=self.subscriber,
             operator_s=0.5,
@@ -74,7 +75,8 @@ class OurServer:
     def judged(self, *options: str) -> Result:
         shown = [
             part
-            for one, prefix in ((Identity.ENROLLED, ""), (Identity.OTHER, "other-"), (STRANGER, "pending-"))
+            for one in (*KNOWN, STRANGER)
+            for prefix in ["" if one is Identity.ENROLLED else f"{one}-"]
             for part in (f"--{prefix}certificate", self.chain(one).certificate, f"--{prefix}key", self.chain(one).key)
         ]
         where = ["--url", self.url, "--trust", self.trust, "--operator-hook", self.hook, "--pin", PIN, "--pen", PEN]
@@ -92,7 +94,7 @@ def running_server(folder: Path) -> Iterator[OurServer]:
     given = [f"--{name}-port={port}" for name, port in zip(listeners, ports, strict=True)]
     lfdis = {}
     commanded("init", home, "--sep2-pen", PEN, *given)
-    for one in (*DEVICES, STRANGER):
+    for one in (*KNOWN, STRANGER):
         lfdis[one] = _minted(folder, one)
     environment = {
         "OPENADR_VTN_SEP2__NOTIFICATIONS__NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
@@ -157,9 +159,11 @@ def _minted(folder: Path, identity: Identity) -> str:
 def _let_in(folder: Path, lfdis: dict[Identity, str]) -> None:
     access = folder / "home" / "operator.toml"
     commanded("device", "add-group", GROUP, "--primacy", 3, access=access)
-    for one in DEVICES:
+    for one in KNOWN:
         certificate = folder / "devices" / f"{one}.pem"
         commanded("party", "preconfigure", one, "--certificate", certificate, access=access)
+    commanded("device", "aggregator", Identity.AGGREGATOR, PEN, access=access)
+    for one in DEVICES:
         commanded(
             "device", "add", one, lfdis[one], "--group", GROUP, "--pin", PIN, "--category", CATEGORY, access=access
         )

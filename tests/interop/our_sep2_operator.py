@@ -5,6 +5,7 @@ Its arguments are the operator's access file and the group that the device under
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class OurOperator:
 
     def does(self, action: str, wish: Mapping[str, str], lfdi: str) -> str:
         """What the hook prints."""
+        lfdi = wish.get("lfdi", lfdi)
         match action:
             case "create-control":
                 return self._create_control(wish)
@@ -34,7 +36,6 @@ class OurOperator:
             case "change-program":
                 self.api.change(f"sep2/groups/{self._group(wish)}", {"primacy": int(wish["primacy"])})
             case "remove-program":
-                self._move(lfdi, without=self._group(wish))
                 self.api.remove(f"sep2/groups/{self._group(wish)}")
             case "set-default":
                 self.api.change(f"sep2/groups/{self._group(wish)}/default", json.loads(wish["default"]))
@@ -62,16 +63,13 @@ class OurOperator:
         return str(self.api.command(f"sep2/groups/{self._group(wish)}/controls", asked)["mrid"])
 
     def _add_program(self, wish: Mapping[str, str], lfdi: str) -> str:
-        name = f"conformance-{len(self._groups())}"
+        name = f"conformance-{secrets.token_hex(8)}"
         place: dict[str, Any] = {"primacy": int(wish["primacy"])} if "primacy" in wish else {}
         place["parent"] = self._group({"program": wish["above"]}) if "above" in wish else self.group
         made = self.api.command("sep2/groups", {"name": name, **place})
-        self._move(lfdi, to=name)
+        there = self.api.admin(f"sep2/devices/{lfdi}")["groups"]
+        self.api.change(f"sep2/devices/{lfdi}", {"groups": [*there, name]})
         return str(made["mrid"])
-
-    def _move(self, lfdi: str, *, to: str = "", without: str = "") -> None:
-        there = {*self.api.admin(f"sep2/devices/{lfdi}")["groups"], to} - {without, ""}
-        self.api.change(f"sep2/devices/{lfdi}", {"groups": sorted(there)})
 
     def _group(self, wish: Mapping[str, str]) -> str:
         """By the mRID of its program."""

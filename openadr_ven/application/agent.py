@@ -219,8 +219,7 @@ class Agent:
     @staticmethod
     async def _store_taken(unit: UnitOfWork, taken: Taken, now: datetime) -> list[int]:
         """Numbers of the batches that are settled by it."""
-        for held in taken.events:
-            await unit.save_event(held)
+        await unit.save_events(taken.events)
         for wanted in taken.wanted:
             await unit.save_wanted_report(wanted)
         settled = list(taken.settled_batches)

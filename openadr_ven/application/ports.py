@@ -40,8 +40,8 @@ class UnitOfWork(Protocol):
     async def held_events(self) -> list[HeldEvent]:
         """Every event at its latest version, oldest first."""
 
-    async def save_event(self, held: HeldEvent) -> None:
-        """Keep this version; earlier ones stay, as what was said to them does."""
+    async def save_events(self, events: Sequence[HeldEvent]) -> None:
+        """Keep these versions, in the order they came; earlier ones stay, as what was said to them does."""
 
     async def opts(self, event_id: str) -> list[Opt]:
         """Every answer that was given about an event, oldest first."""

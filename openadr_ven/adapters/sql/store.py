@@ -1,12 +1,12 @@
 """The agent's store: transactions over the tables, on SQLite or PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnCollection, delete, event, func, insert, select
+from sqlalchemy import ColumnCollection, Table, delete, event, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -38,6 +38,8 @@ from openadr_ven.domain.records import from_record, to_record
 ROUND_FIELDS = tuple(name for name in tables.RoundRow.model_fields)
 BASELINE_FIELDS = tuple(field.name for field in fields(Baseline))
 USED_FIELDS = tuple(field.name for field in fields(UsedTerms))
+EVENT_KEY = ("event_id", "version", "cancelled")
+KEYS_PER_STATEMENT = 500
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 SQLITE_WAIT_MS = 5_000
 """A command line that reads must not fail because the agent is writing."""
@@ -98,29 +100,44 @@ class SqlUnitOfWork:
         held = [from_record(HeldEvent, record) for record in latest.values()]
         return sorted(held, key=lambda one: (one.received_at, one.event.id))
 
-    async def save_event(self, held: HeldEvent) -> None:
+    async def save_events(self, events: Sequence[HeldEvent]) -> None:
+        if not events:
+            return
+        said = await self._newest_opts({held.event.id for held in events})
         last = await self._session.scalar(select(func.max(_columns(tables.EventRow).place)))
-        await self._session.merge(
-            tables.EventRow(
-                place=(last or 0) + 1,
-                event_id=held.event.id,
-                version=held.event.version,
-                cancelled=held.event.cancelled_at is not None,
-                received_at=held.received_at,
-                record=to_record(held),
-            )
+        rows: dict[tuple[str, int, bool], dict[str, Any]] = {}
+        opts = []
+        for place, held in enumerate(events, start=(last or 0) + 1):
+            key = (held.event.id, held.event.version, held.event.cancelled_at is not None)
+            rows[key] = {
+                **dict(zip(EVENT_KEY, key, strict=True)), "place": place, "received_at": held.received_at,
+                "record": to_record(held),
+            }  # fmt: skip
+            if said.get(held.event.id) != held.opt:
+                said[held.event.id] = held.opt
+                opts.append(
+                    {
+                        "event_id": held.event.id, "version": held.opt.version, "opt_type": held.opt.opt_type.value,
+                        "at": held.opt.at, "record": to_record(held.opt),
+                    }
+                )  # fmt: skip
+        words = self._insert(tables.EventRow)
+        new = {name: words.excluded[name] for name in ("place", "received_at", "record")}
+        await self._session.execute(
+            words.on_conflict_do_update(index_elements=list(EVENT_KEY), set_=new), list(rows.values())
         )
-        said = await self.opts(held.event.id)
-        if not said or said[-1] != held.opt:
-            self._session.add(
-                tables.OptRow(
-                    event_id=held.event.id,
-                    version=held.opt.version,
-                    opt_type=held.opt.opt_type.value,
-                    at=held.opt.at,
-                    record=to_record(held.opt),
-                )
-            )
+        if opts:
+            await self._session.execute(insert(_table(tables.OptRow)), opts)
+
+    async def _newest_opts(self, event_ids: Collection[str]) -> dict[str, Opt]:
+        column, ids = _columns(tables.OptRow), sorted(event_ids)
+        found: dict[str, Opt] = {}
+        for start in range(0, len(ids), KEYS_PER_STATEMENT):
+            some = column.event_id.in_(ids[start : start + KEYS_PER_STATEMENT])
+            newest = select(func.max(column.id)).where(some).group_by(column.event_id)
+            rows = await self._session.execute(select(column.event_id, column.record).where(column.id.in_(newest)))
+            found |= {row.event_id: from_record(Opt, row.record) for row in rows}
+        return found
 
     async def opts(self, event_id: str) -> list[Opt]:
         column = _columns(tables.OptRow)
@@ -340,8 +357,7 @@ class SqlUnitOfWork:
             await self._session.merge(tables.ConditionRow(name=condition.value, since=since))
 
     async def claim_nonce(self, key: str, until: datetime) -> bool:
-        insert = postgresql.insert if self._session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        row = insert(tables.NonceRow).values(key=key, until=until)
+        row = self._insert(tables.NonceRow).values(key=key, until=until)
         claimed = row.on_conflict_do_nothing(index_elements=["key"]).returning(_columns(tables.NonceRow).key)
         return (await self._session.scalar(claimed)) is not None
 
@@ -355,6 +371,11 @@ class SqlUnitOfWork:
     async def save_fleet(self, fleet: FleetInUse) -> None:
         await self._session.merge(tables.FleetRow(id=1, record=to_record(fleet)))
 
+    def _insert(self, row: type[tables.Row]) -> Any:
+        """Both databases speak of conflicts in the same words, each in its own dialect."""
+        is_postgresql = self._session.get_bind().dialect.name == "postgresql"
+        return (postgresql if is_postgresql else sqlite).insert(_table(row))
+
 
 def _history_step(row: tables.HistoryRow) -> HistoryStep:
     return HistoryStep(
@@ -364,7 +385,11 @@ def _history_step(row: tables.HistoryRow) -> HistoryStep:
 
 def _columns(row: type[tables.Row]) -> ColumnCollection[str, Any]:
     """The table's columns, for queries that need no objects."""
-    return tables.Row.metadata.tables[str(row.__tablename__)].c
+    return _table(row).c
+
+
+def _table(row: type[tables.Row]) -> Table:
+    return tables.Row.metadata.tables[str(row.__tablename__)]
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

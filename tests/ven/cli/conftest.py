@@ -87,7 +87,7 @@ def after_an_event(ven: Ven, now: datetime) -> Ven:
         store = await store_at(ven.folder)
         async with store.unit_of_work() as unit:
             held = a_held_event(now)
-            await unit.save_event(replace(held, opt=replace(held.opt, reason="gladly")))
+            await unit.save_events([replace(held, opt=replace(held.opt, reason="gladly"))])
             await unit.add_deliveries([account(0, 5e6, 4e6), account(5, 5e6, 5e6), account(10, 0.0, 1e6)])
             await unit.add_notice(Notice(at=now, kind="event received", text="version 0", event_id="event-1"))
         await store.close()

@@ -364,12 +364,12 @@ def test_an_event_is_qualified_for_some_or_all(ven: Ven, fleet_file: Path) -> No
         async with store.unit_of_work() as unit:
             held = a_held_event(now)
             silent = replace(held.event, id="silent", response_required=False)
-            await unit.save_event(held)
-            await unit.save_event(replace(held, event=silent, opt=replace(held.opt, event_id="silent")))
+            await unit.save_events([held])
+            await unit.save_events([replace(held, event=silent, opt=replace(held.opt, event_id="silent"))])
             over = replace(held.event, id="over", starts_at=now - timedelta(hours=1))
             refused = replace(held.opt, event_id="refused", opt_type=OptType.OUT)
-            await unit.save_event(replace(held, event=over, opt=replace(held.opt, event_id="over")))
-            await unit.save_event(replace(held, event=replace(held.event, id="refused"), opt=refused))
+            await unit.save_events([replace(held, event=over, opt=replace(held.opt, event_id="over"))])
+            await unit.save_events([replace(held, event=replace(held.event, id="refused"), opt=refused)])
         await store.close()
 
     run_async(fill())

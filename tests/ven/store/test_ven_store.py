@@ -15,7 +15,7 @@ from openadr_core.model.event import DrEvent, Signal, SignalInterval, SignalKind
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.report import ReportRequest
 from openadr_ven.adapters.sql.migrate import migrate
-from openadr_ven.adapters.sql.store import SqlStore, engine_of
+from openadr_ven.adapters.sql.store import KEYS_PER_STATEMENT, SqlStore, engine_of
 from openadr_ven.adapters.sql.tables import RoundRow, Row
 from openadr_ven.domain.held import (
     Baseline,
@@ -96,7 +96,7 @@ async def test_the_last_word_about_an_event_holds_whatever_version_it_had(store:
     for words in ([held], [held, missing], [held, missing, held], [held, missing, held, missing]):
         for word in words[-1:]:
             async with store.unit_of_work() as unit:
-                await unit.save_event(word)
+                await unit.save_events([word])
         async with store.unit_of_work() as unit:
             assert await unit.held_events() == [words[-1]]
 
@@ -107,16 +107,40 @@ async def test_an_event_is_kept_with_every_answer_to_it(store: SqlStore, now: da
     cancelled = replace(out, event=replace(out.event, cancelled_at=now + timedelta(seconds=2)))
     for held in (first, first, second, out, cancelled):
         async with store.unit_of_work() as unit:
-            await unit.save_event(held)
+            await unit.save_events([held])
     async with store.unit_of_work() as unit:
         assert await unit.held_events() == [cancelled]
         assert await unit.opts("event-1") == [first.opt, second.opt, out.opt]
 
 
+async def test_many_events_are_kept_in_the_order_they_came(store: SqlStore, now: datetime) -> None:
+    """As when a control asks something of each of many devices: and a later word about one of them holds."""
+    count = KEYS_PER_STATEMENT + 10
+    held = a_held_event(now)
+    many = [
+        replace(held, event=replace(held.event, id=f"e{number}"), opt=replace(held.opt, event_id=f"e{number}"))
+        for number in range(count)
+    ]
+    over = replace(many[3], event=replace(many[3].event, cancelled_at=now), opt=replace(many[3].opt, reason="over"))
+    async with store.unit_of_work() as unit:
+        await unit.save_events([*many, over, many[3], many[3]])
+        await unit.save_events([])
+    async with store.unit_of_work() as unit:
+        await unit.save_events(many[:2])
+        assert sorted(await unit.held_events(), key=lambda one: one.event.id) == sorted(
+            many, key=lambda one: one.event.id
+        )
+        assert await unit.opts("e3") == [many[3].opt, over.opt, many[3].opt]
+        assert await unit.opts("e0") == [many[0].opt]
+    async with store.unit_of_work() as unit:
+        await unit.save_events([over])
+        assert over in await unit.held_events()
+
+
 async def test_nothing_is_kept_of_a_transaction_that_failed(store: SqlStore, now: datetime) -> None:
     async def fail_halfway() -> None:
         async with store.unit_of_work() as unit:
-            await unit.save_event(a_held_event(now))
+            await unit.save_events([a_held_event(now)])
             await unit.save_session("vtn", "{}")
             raise ZeroDivisionError
 

@@ -90,7 +90,7 @@ async def test_events_that_were_kept_before_targets_had_kinds_are_for_all_of_the
     targets = (Target(kind=TargetKind.GROUP, name="feeder-1"),)
     changed = replace(held, event=replace(held.event, version=1, targets=targets))
     async with store.unit_of_work() as unit:
-        await unit.save_event(changed)
+        await unit.save_events([changed])
     await migrate(engine)  # as at every start: what has kinds keeps them
     async with store.unit_of_work() as unit:
         assert await unit.held_events() == [changed]

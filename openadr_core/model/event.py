@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from openadr_core.model.grid_support import GridSupport
 from openadr_core.model.program import ReliefSign
 from openadr_core.model.target import Target
 from openadr_core.model.unit import KILOWATTS, Unit
@@ -87,6 +88,9 @@ class SignalKind(StrEnum):
     """What was granted beyond the subscription."""
     EXPORT_RESERVATION = "export_reservation"
 
+    GRID_SUPPORT = "grid_support"
+    """What devices do for the grid by themselves: ``Signal.support``, and the number means nothing (2030.5 alone)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalInterval:
@@ -111,6 +115,8 @@ class Signal:
     """2.0b endDeviceAsset names (R111): only devices of these classes that the event is for. Empty means all."""
     unit: Unit | None = None
     """None where the kind has none; of a dispatch that says none, kilowatts."""
+    support: GridSupport | None = None
+    """Of GRID_SUPPORT."""
 
     def __post_init__(self) -> None:
         if self.unit is None and self.kind in IN_KILOWATTS:

@@ -56,8 +56,9 @@ RULES: dict[SignalKind, SignalRule] = {
     SignalKind.EXPORT_SUBSCRIPTION: _CAPACITY,
     SignalKind.IMPORT_RESERVATION: _CAPACITY,
     SignalKind.EXPORT_RESERVATION: _CAPACITY,
+    SignalKind.GRID_SUPPORT: _NUMBER,
 }
-"""OpenADR 2.0b's table of signals (R9, R104), in the model's words, and the capacities of OpenADR 3."""
+"""OpenADR 2.0b's table of signals (R9, R104), in the model's words, the capacities of OpenADR 3, and 2030.5's own."""
 
 
 def unit_fault(signal: Signal) -> str:

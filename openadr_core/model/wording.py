@@ -1,6 +1,7 @@
 """What an event asks for, in a few words for people: ``relief 5,000 kW``, ``electricity price 3.14 USD/kWh``."""
 
 from openadr_core.model.event import DrEvent, Signal, SignalKind
+from openadr_core.model.grid_support import GridSupport
 from openadr_core.model.unit import Measure
 from openadr_core.units import to_scale
 
@@ -19,12 +20,31 @@ def asked_text(event: DrEvent) -> str:
 
 
 def _signal_text(signal: Signal) -> str:
+    if signal.support is not None:
+        return _support_text(signal.support)
     values = [interval.value for interval in signal.intervals if interval.asks] or [0.0]
     ends = [min(values), max(values)] if min(values) < max(values) else values[:1]
     scale = _scale(signal)
     numbers = " to ".join(_number(to_scale(value, scale)) for value in ends)
     classes = f" ({', '.join(signal.device_classes)})" if signal.device_classes else ""
     return f"{signal.kind.replace('_', ' ')} {numbers}{_unit(signal)}{classes}"
+
+
+def _support_text(support: GridSupport) -> str:
+    """``volt var (92, 44) (108, -44)``; ``connect off``."""
+    name = support.function.name.replace("_", " ").lower()
+    if support.curve is not None:
+        return " ".join((name, *(f"({_number(point.x)}, {_number(point.y)})" for point in support.curve.points)))
+    if support.on is not None:
+        return f"{name} {'on' if support.on else 'off'}"
+    if support.power_factor is not None:
+        way = "absorbing" if support.power_factor.absorbs else "injecting"
+        return f"{name} {_number(support.power_factor.displacement)} {way} vars"
+    if support.var_share is not None:
+        return f"{name} {_number(support.var_share.percent)} % of {support.var_share.reference.replace('_', ' ')}"
+    if support.droop is not None:
+        return f"{name} {_number(support.droop.over_slope)} over, {_number(support.droop.under_slope)} under"
+    return f"{name} {_number(support.power_var or 0.0)} var"
 
 
 def _scale(signal: Signal) -> str:

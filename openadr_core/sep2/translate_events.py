@@ -196,6 +196,7 @@ _BASELINE = "no mode is relative to a baseline, and TargetReduction is a thresho
 _PRICE = "prices are of another function set, which is not served"
 _BID = "what a resource has bid asks for nothing"
 _CHARGE = "no control sets a state of charge"
+_SUPPORT = "what devices do for the grid by themselves an operator sets as a control of its own"
 _CAPACITY = "what holds where no limit does is a program's default, not a control for a time"
 WHY_NOT: Mapping[SignalKind, str] = {
     SignalKind.RELIEF: _BASELINE,
@@ -203,6 +204,7 @@ WHY_NOT: Mapping[SignalKind, str] = {
     SignalKind.DISPATCH_LEVEL: "its steps mean what the program says, and no mode has steps",
     SignalKind.LOAD_LEVEL_OFFSET: "its steps mean what the program says, and no mode has steps",
     SignalKind.LOAD_SETPOINT: "a set point is one for cooling or one for heating, and it does not say which",
+    SignalKind.GRID_SUPPORT: _SUPPORT,
     **dict.fromkeys((SignalKind.CHARGE, SignalKind.CHARGE_CHANGE, SignalKind.CHARGE_SHARE), _CHARGE),
     **dict.fromkeys((SignalKind.BID_PRICE, SignalKind.BID_LOAD, SignalKind.BID_ENERGY), _BID),
     **dict.fromkeys(

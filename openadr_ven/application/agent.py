@@ -23,6 +23,7 @@ from openadr_ven.application.offering import Looked
 from openadr_ven.application.outgoing import Outgoing
 from openadr_ven.application.ports import Aside, Conversation, Gateways, Journal, Ledger, Store, UnitOfWork
 from openadr_ven.application.reporter import Reporter
+from openadr_ven.application.supporting import Supporting
 from openadr_ven.application.teller import Teller
 from openadr_ven.dispatch.capability import Capability
 from openadr_ven.dispatch.guard import Envelope
@@ -32,7 +33,7 @@ from openadr_ven.domain.opts import spent, to_tell_again, untold
 from openadr_ven.domain.outcome import DeviceCount, DeviceOutcomes
 from openadr_ven.fleet.columns import Floats, Mask
 from openadr_ven.gateways.acknowledgement import CommandState
-from openadr_ven.gateways.contract import AckFrame, Report, TelemetryFrame
+from openadr_ven.gateways.contract import AbilityFrame, AckFrame, Report, SupportAckFrame, TelemetryFrame
 
 RAMPS = frozenset({"ramp_w_per_s", "release_ramp_w_per_s", "step_max_w"})
 """Limits that every event meets on its way up and down: no news."""
@@ -84,6 +85,7 @@ class Agent:
         session: Conversation,
         control: Control,
         seen: Observation,
+        supporting: Supporting,
         reporter: Reporter,
         journal: Journal,
         turn: AbstractAsyncContextManager[object],
@@ -117,6 +119,7 @@ class Agent:
         self._heeding.out_of = control.opting.refusal
         self._heeding.meets = control.aim.meets
         self.seen = seen
+        self.supporting = supporting
         self.capability: Capability | None = None
         """As it was last looked at."""
         self.last: Tick | None = None
@@ -193,6 +196,7 @@ class Agent:
         taken = heeding.take(self._unheeded, now=now)
         if self._reconsider:
             heeding.reconsider(self.control.opting.words(), taken, now=now)
+        heeding.give_up(self.supporting.refusals(), taken, now=now)
         for opt in taken.opts:
             self._session.answer(opt)
         try:
@@ -249,6 +253,8 @@ class Agent:
         elif isinstance(report, AckFrame):
             self.seen.acknowledged(report, now=now)
             self.control.commands.heard(report)
+        elif isinstance(report, SupportAckFrame | AbilityFrame):
+            self.supporting.heard(report)
 
     # -- the round ---------------------------------------------------------------------
 
@@ -263,7 +269,7 @@ class Agent:
         self._journal(notice.kind, event_id=notice.event_id, alarm=notice.alarm, text=notice.text)
 
     async def _tick(self, now: datetime, frozen: bool) -> None:
-        if self._unheeded or self._reconsider:
+        if self._unheeded or self._reconsider or self._is_given_up():
             await self._heed((), now)
         if self._resend is not None:
             await self._teller.send(self._resend, list(self.control.commands.frames(self._resend)), now)
@@ -307,6 +313,7 @@ class Agent:
             if tick.plan is not None and self.control.engaged is not None:
                 await self._teller.announce(tick.made, tick.plan, self.control.engaged.baseline_w)
         await self._teller.send_again(now)
+        await self._teller.support(self.supporting, self.held, now)
         for batch in reported.batches:
             self._session.report(batch)
         self._reconsider = self.control.opting.heed(orders) or self._reconsider
@@ -379,6 +386,11 @@ class Agent:
         if tick.released is not None:
             yield self._devices.close(now, commands.state, STATE_NAMES)
             self._devices = None
+
+    def _is_given_up(self) -> bool:
+        """Whether no device follows an event that we had said we would."""
+        held = self.held
+        return any(event_id in held and held[event_id].opt.code == "200" for event_id in self.supporting.refusals())
 
     async def _keep(self, unit: UnitOfWork, tick: Tick, now: datetime) -> None:
         for notice in self._noted:

@@ -1,6 +1,6 @@
 """What the VTN's news means to the agent: pure, so that it can be stored before it takes effect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -93,6 +93,17 @@ class Heeding:
             taken.opts.append(opt)
             text = f"{opt.opt_type.value} {opt.reason}".rstrip()
             taken.notices.append(Notice(at=now, kind="event answered anew", text=text, event_id=held.event.id))
+
+    def give_up(self, refusals: Mapping[str, tuple[str, str]], taken: Taken, *, now: datetime) -> None:
+        """No device follows these, though we had said that we would: by id, the code and the reason."""
+        for event_id, (code, reason) in refusals.items():
+            held = self.held.get(event_id)
+            if held is None or held.opt.code != "200" or held.is_over(now):
+                continue
+            opt = replace(held.opt, opt_type=OptType.OUT, code=code, reason=reason, at=now)
+            self._hold(replace(held, opt=opt), taken)
+            taken.opts.append(opt)
+            taken.notices.append(Notice(at=now, kind="event not followed", text=reason, event_id=event_id, alarm=True))
 
     # -- events ------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from openadr_ven.domain.held import (
 from openadr_ven.domain.opts import OptOrder
 from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.fleet.columns import Floats
-from openadr_ven.gateways.contract import CommandFrame, Report
+from openadr_ven.gateways.contract import CommandFrame, Report, SupportFrame
 
 Made = TypeVar("Made")
 
@@ -150,7 +150,7 @@ class Store(Protocol):
 class Gateways(Protocol):
     """The devices, behind the gateway contract."""
 
-    async def send(self, frames: Sequence[CommandFrame]) -> None:
+    async def send(self, frames: Sequence[CommandFrame | SupportFrame]) -> None:
         """Hand over; a DeviceError says that some could not be, and repeating is safe."""
 
     async def announce(self, bulletins: Iterable[Bulletin]) -> None:

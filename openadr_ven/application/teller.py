@@ -1,6 +1,6 @@
 """What gateways are told: a round that is stored, its price, and again what nobody has confirmed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -9,9 +9,10 @@ from openadr_core.errors import DeviceError, LocalProtocolError
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.ports import Gateways, Journal
+from openadr_ven.application.supporting import Supporting
 from openadr_ven.dispatch.bulletin import bulletins
 from openadr_ven.dispatch.plan import Plan
-from openadr_ven.domain.held import Round
+from openadr_ven.domain.held import HeldEvent, Round
 from openadr_ven.fleet.columns import Floats, Mode
 from openadr_ven.gateways.contract import CommandFrame
 
@@ -57,6 +58,19 @@ class Teller:
             return
         self._commands.sent_again(frames, now)
         self._seen.told(frames, now=now, again=True)
+
+    async def support(self, supporting: Supporting, held: Mapping[str, HeldEvent], now: datetime) -> None:
+        """Curves and the like: what is to be set now, or held for longer; the events that say so are stored."""
+        frames = supporting.frames(held, now)
+        if not frames:
+            return
+        try:
+            await self._gateways.send(frames)
+        except (DeviceError, LocalProtocolError) as error:
+            supporting.unsent(frames)
+            self._journal("grid support not sent", frames=len(frames), error=str(error))
+            return
+        self._journal("grid support sent", frames=len(frames), devices=sum(frame.slots.size for frame in frames))
 
     async def announce(self, made: Round, plan: Plan, baseline_w: Floats) -> None:
         """The price of a round, for devices that can follow one; the frames say the same, so nothing hangs on it."""

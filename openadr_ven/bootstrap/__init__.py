@@ -41,6 +41,7 @@ from openadr_ven.application.ports import Journal
 from openadr_ven.application.report_offers import resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
+from openadr_ven.application.supporting import Supporting
 from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
 from openadr_ven.bootstrap.price_keys import signing_key
@@ -202,7 +203,10 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     )
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
-    speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice, meters=meters)
+    supporting = Supporting(fleet, rows_of=control.aim.rows, now=now)
+    speaking = _speaking(
+        settings, store, fleet, record, clock=clock, dice=dice, meters=meters, supporting=supporting
+    )  # fmt: skip
     parts.push_async_callback(speaking.close)
     gateways = MqttGateways(
         _broker(settings), rng=dice, settle_by_caller=True, price_key=signing_key(settings.gateways.price_key)
@@ -215,6 +219,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         session=speaking.session,
         control=control,
         seen=seen,
+        supporting=supporting,
         reporter=reporter,
         journal=_journal(),
         turn=asyncio.Lock(),
@@ -258,9 +263,13 @@ def _speaking(
     clock: SystemClock,
     dice: random.Random,
     meters: DeviceMeters,
+    supporting: Supporting,
 ) -> Speaking:
     if settings.sep2 is not None:
-        return speak_sep2(settings, settings.sep2, fleet=fleet, record=record, clock=clock, dice=dice, stand=meters.now)
+        return speak_sep2(
+            settings, settings.sep2, fleet=fleet, record=record, clock=clock, dice=dice, stand=meters.now,
+            functions=lambda rows: supporting.functions(rows, clock.now()),
+        )  # fmt: skip
     resources = resources_of(fleet, settings.fleet.name)
     if settings.oadr3 is not None:
         return speak_oadr3(settings, settings.oadr3, resources=resources, record=record, clock=clock, dice=dice)

@@ -5,17 +5,19 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from openadr_core.errors import ConfigError
 from openadr_core.exchange import Request, Response
 from openadr_core.sep2.names import CsipAus
 from openadr_core.shell.clock import SystemClock
 from openadr_core.shell.datafiles import load_schema
 from openadr_ven.application.device_metering import DeviceNow
-from openadr_ven.bootstrap.sep2_devices import load_classes_of, managed_devices, ratings_of
+from openadr_ven.bootstrap.sep2_devices import load_classes_of, managed_devices, managed_rows, ratings_of
 from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.view import Link
 from openadr_ven.domain.records import from_record
-from openadr_ven.fleet.columns import Fleet
+from openadr_ven.fleet.columns import Fleet, Rows
 from openadr_ven.protocols.sep2 import Identity, Memory, Sep2Session, Sep2Settings, Speech
 from openadr_ven.protocols.sep2.load import categories_of
 from openadr_ven.settings import Sep2VtnSettings, Settings
@@ -43,12 +45,15 @@ def speak_sep2(
     clock: SystemClock,
     dice: random.Random,
     stand: Callable[[str, datetime], DeviceNow] | None = None,
+    functions: Callable[[Rows], int | None] = lambda _rows: 0,
 ) -> Speaking:
-    """``stand`` says how a device stands, by LFDI.
+    """``stand`` says how a device stands, by LFDI; ``functions`` what some of the fleet can do for the grid (bits).
 
     ConfigError names a file that cannot be used, or says that this machine has no CCM-8.
     """
     csipaus, schema = SCHEMAS[vtn.csipaus]
+    rows_of = {} if vtn.devices is None else managed_rows(vtn.devices, fleet, settings.fleet.name)
+    everything = np.arange(fleet.size)
     own = OwnCertificate(vtn, clock.now, serves=vtn.notifications is not None, pinned_alone=bool(vtn.fingerprints))
     notified_at = "" if vtn.notifications is None else f"{vtn.notifications.address}/{_secret_path(vtn)}"
     session = Sep2Session(
@@ -69,6 +74,7 @@ def speak_sep2(
             managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
             nmi=vtn.nmi,
             stand=stand,
+            functions=lambda lfdi: functions(rows_of.get(lfdi, everything)),
             notified_at=notified_at,
             poll_jitter=vtn.poll_jitter,
             enrolment_retry=timedelta(seconds=vtn.enrolment_retry_s),

@@ -79,14 +79,19 @@ def managed_devices(path: Path, fleet: Fleet, fleet_name: str) -> dict[str, Mana
     return {lfdi: replace(one, nmi=nmis[lfdi]) for lfdi, one in found.items()}
 
 
+def managed_rows(path: Path, fleet: Fleet, fleet_name: str) -> dict[str, Rows]:
+    """What of the fleet each of them is."""
+    index = Names(fleet, fleet_name)
+    managed = managed_devices(path, fleet, fleet_name)
+    return {lfdi: index.rows([target.name for target in one.targets]) for lfdi, one in managed.items()}
+
+
 def device_meters(settings: Settings, seen: Observation) -> DeviceMeters:
     """Of each device that the utility knows, or of the fleet where it knows no other."""
     fleet, chosen = seen.fleet, settings.sep2
     devices: Mapping[str, Rows] = {WHOLE_FLEET: np.arange(fleet.size)}
     if chosen is not None and chosen.devices is not None:
-        index = Names(fleet, settings.fleet.name)
-        managed = managed_devices(chosen.devices, fleet, settings.fleet.name)
-        devices = {lfdi: index.rows([target.name for target in one.targets]) for lfdi, one in managed.items()}
+        devices = managed_rows(chosen.devices, fleet, settings.fleet.name)
     return DeviceMeters(seen=seen, devices=devices, soc_floor=settings.envelope.soc_floor)
 
 

@@ -25,6 +25,8 @@ LIMITS = frozenset({
     SignalKind.IMPORT_RESERVATION, SignalKind.EXPORT_RESERVATION,
 })  # fmt: skip
 """What bounds whatever the others ask."""
+BESIDE = LIMITS | {SignalKind.GRID_SUPPORT}
+"""What is acted on beside dispatch."""
 
 NO_PRICE = "shown only: reference_price_per_kwh is not set for the program"
 
@@ -100,7 +102,7 @@ def _refusal(event: DrEvent, policy: OptPolicy, meets: Meets) -> tuple[str, str]
 
 def _followed(event: DrEvent, policy: OptPolicy) -> list[Signal]:
     priced = of_program(dict.fromkeys(policy.priced, True), event.market_context) or False
-    return [signal for signal in event.signals if signal.kind in LIMITS or is_followed(signal, priced=priced)]
+    return [signal for signal in event.signals if signal.kind in BESIDE or is_followed(signal, priced=priced)]
 
 
 def _left_aside(event: DrEvent, policy: OptPolicy) -> list[str]:

@@ -6,6 +6,7 @@ device. While it runs, faults are asked for by appending lines (see ``faults.py`
 """
 
 import asyncio
+import json
 import random
 import signal
 from collections.abc import Iterator, Sequence
@@ -19,10 +20,20 @@ import numpy as np
 import structlog
 
 from openadr_core.errors import ConfigError
+from openadr_core.model.grid_support import GridSupport
 from openadr_ven.adapters.fleet_source import open_fleet
-from openadr_ven.gateways.contract import AckFrame, AckState, CommandFrame, GatewayState, Report, StatusFrame
+from openadr_ven.gateways.contract import (
+    AckFrame,
+    AckState,
+    CommandFrame,
+    GatewayState,
+    Report,
+    StatusFrame,
+    SupportFrame,
+)
 from openadr_ven.gateways.edge.link import GatewayLink
 from openadr_ven.gateways.mqtt import BrokerAddress
+from openadr_ven.gateways.support_codec import write_support
 from openadr_ven.simulator.device_log import DeviceLog
 from openadr_ven.simulator.faults import Fault, parse_fault
 from openadr_ven.simulator.feeder import Feeder, SiteLoads, load_site_loads
@@ -31,6 +42,8 @@ from openadr_ven.simulator.town import Town
 
 STEP = timedelta(seconds=1)
 FAULTS_FILE = "faults"
+SUPPORT_FILE = "grid_support.json"
+"""By device, the curves and the like that it follows, as gateways are told them."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +106,8 @@ class Simulator:
                 transformer_limit_w=self._feeder.transformer_limit_w,
             )
         )
+        self._settings = settings
+        self._shown: dict[str, tuple[GridSupport, ...]] = {}
         self._planned = [self._due(self._parse(text), self._now) for text in settings.faults]
         self._asked = settings.out / FAULTS_FILE
         self._read_chars = len(self._asked.read_text()) if self._asked.exists() else 0
@@ -102,6 +117,7 @@ class Simulator:
                 address,
                 gateway,
                 on_command=self._receive,
+                on_support=self._support,
                 status=partial(self._status, gateway),
                 rng=random.Random(f"{settings.seed} {gateway}"),  # noqa: S311  (jitter of retries)
             )
@@ -125,6 +141,7 @@ class Simulator:
             self._feeder.measure(self.town.state.power_w, time_s=now.timestamp(), dt_s=STEP.total_seconds())
         )
         self._log.flush()
+        self._show()
         self._now = now
 
     def _receive(self, frame: CommandFrame) -> Sequence[Report]:
@@ -134,6 +151,20 @@ class Simulator:
             return ()
         self._log.delivered(receipt, now)
         return receipt.acks
+
+    def _support(self, frame: SupportFrame) -> Sequence[Report]:
+        return self.town.receive_support(frame, datetime.now(UTC))
+
+    def _show(self) -> None:
+        """How devices are set, for whoever looks."""
+        told = self.town.inverters.told()
+        if told == self._shown:
+            return
+        self._shown = told
+        texts = {one: [json.loads(write_support(support)) for support in supports] for one, supports in told.items()}
+        draft = self._settings.out / f"{SUPPORT_FILE}.new"
+        draft.write_text(json.dumps(texts, indent=1, sort_keys=True))
+        draft.replace(self._settings.out / SUPPORT_FILE)
 
     def _post(self, reports: Sequence[Report]) -> None:
         for report in reports:

@@ -15,12 +15,14 @@ from openadr_ven.gateways.contract import (
     GatewayState,
     Report,
     StatusFrame,
+    SupportFrame,
     TelemetryFlag,
     TelemetryFrame,
     telemetry_rows,
 )
 from openadr_ven.gateways.edge.leases import Leases, Receipt
 from openadr_ven.simulator.faults import Fault, FaultKind
+from openadr_ven.simulator.inverters import Inverters
 
 OUTDOOR_C = 33.0
 """Half past six on a July evening, whatever the clock says; departures in the fleet file are by the clock."""
@@ -38,6 +40,7 @@ class Town:
         self.leases = Leases(fleet)
         self.gateways = _vendors_by_gateway(fleet)
         """By name of a gateway that has devices, the code of their vendor."""
+        self.inverters = Inverters(fleet, self.gateways, started_at)
         self._rng = rng
         self._last = started_at
         self._silent = np.zeros(len(fleet.vendor_names), dtype=np.bool_)
@@ -52,6 +55,12 @@ class Town:
             return None
         return self.leases.receive(frame, self.state, now)
 
+    def receive_support(self, frame: SupportFrame, now: datetime) -> list[Report]:
+        """Likewise, with grid support."""
+        if frame.gateway not in self.gateways or self._is_silent(frame.gateway):
+            return []
+        return self.inverters.receive(frame, now)
+
     def tick(self, now: datetime) -> list[Report]:
         """Live until ``now``; what the gateways have to say then, and what was held up until now."""
         acks = [ack for ack in self.leases.advance(self.state, now) if not self._is_silent(ack.gateway)]
@@ -64,7 +73,9 @@ class Town:
         reported_w = np.where(self._lies & (mode == Mode.SETPOINT), setpoint_w, self.state.power_w)
         reported_w = np.where(self._lies & (mode == Mode.SHED), np.minimum(reported_w, 0.0), reported_w)
         reported_w = np.where(self._lies & (mode == Mode.LOAD_UP), self.fleet.import_max_w, reported_w)
-        return [*acks, *self._telemetry(reported_w, mode != Mode.RELEASE, now)]
+        heard = (gateway for gateway in self.gateways if not self._is_silent(gateway))
+        support = [report for gateway in heard for report in self.inverters.tick(gateway, now)]
+        return [*acks, *self._telemetry(reported_w, mode != Mode.RELEASE, now), *support]
 
     def status(self, gateway: str, state: GatewayState, now: datetime) -> StatusFrame:
         """What a gateway says when it connects, or leaves as its last will."""

@@ -27,14 +27,17 @@ class Said(IntEnum):
     NO_PARTICIPATION = 10
     OTHER_PROGRAM = 14
     NOT_APPLICABLE = 252
+    INVALID = 253
     TOO_LATE = 254
 
 
 FINAL = frozenset({
     Said.COMPLETED, Said.CANCELLED, Said.SUPERSEDED, Said.COMPLETED_AFTER_OPT_OUT, Said.COMPLETED_AFTER_OPT_IN,
-    Said.NO_PARTICIPATION, Said.OTHER_PROGRAM, Said.NOT_APPLICABLE, Said.TOO_LATE,
+    Said.NO_PARTICIPATION, Said.OTHER_PROGRAM, Said.NOT_APPLICABLE, Said.INVALID, Said.TOO_LATE,
 })  # fmt: skip
 """After one of these nothing more is said."""
+INVALID_DATA = "454"
+"""Opt.code of what no device will be set to."""
 WANTED = 0b11
 """Bits of responseRequired: that it came, and what became of it. Interpretation: who asks for either gets both."""
 
@@ -68,10 +71,11 @@ def owed(known: KnownControl, spans: Sequence[Span], opts: Sequence[Opt | None],
     if not known.said and known.first_seen >= known.planned_end:
         return [*fresh, Said.TOO_LATE]
     if not known.modes:
-        return [*fresh, Said.NOT_APPLICABLE]
-    if opts and all(opt is not None and opt.code != "200" for opt in opts):
-        # Understood, and nothing behind us that could do it.
-        return [*fresh, Said.NOT_APPLICABLE]
+        return [*fresh, Said.INVALID if known.invalid else Said.NOT_APPLICABLE]
+    codes = [opt.code for opt in opts if opt is not None and opt.code != "200"]
+    if opts and len(codes) == len(opts):
+        # Understood, and nothing behind us that could do it, or do it so.
+        return [*fresh, Said.INVALID if INVALID_DATA in codes else Said.NOT_APPLICABLE]
     fresh += _chosen(known, opts, fresh)
     is_out = _is_out([*known.said, *fresh])
     begins_at = spans[0].begins if spans else None

@@ -44,6 +44,8 @@ class Call:
     message: object = None
     may_lack: bool = False
     """404 is an answer: None."""
+    is_optional: bool = False
+    """So is whatever else is wrong with it: it must not keep us from the rest."""
 
 
 class Refusal(OpenAdrError):
@@ -115,6 +117,12 @@ def fetch(href: str, kind: type[T]) -> Script[T]:
 
 def fetch_if_there(href: str, kind: type[T]) -> Script[T | None]:
     found: T | None = yield Call(href=href, kind=kind, may_lack=True)
+    return found
+
+
+def fetch_if_good(href: str, kind: type[T]) -> Script[T | None]:
+    """None where it is not there, not for us, or cannot be read."""
+    found: T | None = yield Call(href=href, kind=kind, may_lack=True, is_optional=True)
     return found
 
 

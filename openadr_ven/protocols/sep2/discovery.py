@@ -8,7 +8,14 @@ from typing import TypeVar
 from openadr_core.errors import OpenAdrError
 from openadr_core.identity import sfdi_of
 from openadr_core.sep2.base import SubscribableIdentifiedObject, SubscribableList
-from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlList, DERProgram, DERProgramList
+from openadr_core.sep2.controls import (
+    DefaultDERControl,
+    DERControl,
+    DERControlList,
+    DERCurve,
+    DERProgram,
+    DERProgramList,
+)
 from openadr_core.sep2.devices import EndDevice, EndDeviceList, FunctionSetAssignmentsList, Registration
 from openadr_core.sep2.drlc import (
     DemandResponseProgram,
@@ -16,8 +23,9 @@ from openadr_core.sep2.drlc import (
     EndDeviceControlList,
 )
 from openadr_core.sep2.server import DeviceCapability, Time
-from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, fetch, fetch_if_there, whole_list
+from openadr_ven.protocols.sep2.calls import Call, Refusal, Script, fetch, fetch_if_good, fetch_if_there, whole_list
 from openadr_ven.protocols.sep2.identity import Identity
+from openadr_ven.protocols.sep2.meaning import curve_links
 from openadr_ven.protocols.sep2.taking import ListedProgram
 
 T = TypeVar("T")
@@ -104,8 +112,11 @@ def find_place(dcap: str, identity: Identity, now: int, answers_for: Collection[
     )  # fmt: skip
 
 
-def read_programs(place: Place) -> Script[Programs]:
-    """All programs of all devices with their controls: each is read once, however many devices are in it."""
+def read_programs(place: Place, understood: Collection[str] = ()) -> Script[Programs]:
+    """All programs of all devices with their controls: each is read once, however many devices are in it.
+
+    ``understood``: mRIDs of controls whose curves are not needed any more.
+    """
     found: dict[str, tuple[ListedProgram, ...]] = {}
     known: dict[str, ListedProgram] = {}
     rates: list[int | None] = []
@@ -124,7 +135,7 @@ def read_programs(place: Place) -> Script[Programs]:
         keys = [program.href or program.mrid for program in programs]
         for key, program in zip(keys, programs, strict=True):
             if key not in known:
-                known[key] = yield from _program(program)
+                known[key] = yield from _program(program, understood)
         found[address] = tuple(known[key] for key in keys)
     by_device = {
         lfdi: _each_once(found, (*mine, *place.load_lists.get(lfdi, ()))) for lfdi, mine in place.program_lists.items()
@@ -169,7 +180,7 @@ def lfdi_of(device: EndDevice, identity: Identity) -> str:
     return (device.lfdi or identity.lfdi).upper()
 
 
-def _program(program: DERProgram | DemandResponseProgram) -> Script[ListedProgram]:
+def _program(program: DERProgram | DemandResponseProgram, understood: Collection[str]) -> Script[ListedProgram]:
     if isinstance(program, DemandResponseProgram):
         return (yield from _load_program(program))
     controls: list[DERControl] = []
@@ -180,7 +191,16 @@ def _program(program: DERProgram | DemandResponseProgram) -> Script[ListedProgra
     if (default_link := program.default_der_control_link) is not None:
         default = yield from fetch_if_there(default_link.href, DefaultDERControl)
         watchable += _watchable(default_link.href, default)
-    return ListedProgram(program=program, controls=tuple(controls), default=default, watchable=tuple(watchable))
+    fresh = [one.der_control_base for one in controls if one.mrid.upper() not in understood]
+    bases = fresh if default is None else [*fresh, default.der_control_base]
+    curves: dict[str, DERCurve] = {}
+    for href in dict.fromkeys(href for base in bases for href in curve_links(base)):
+        # One that cannot be had makes its mode one that cannot be followed, and nothing besides.
+        if (curve := (yield from fetch_if_good(href, DERCurve))) is not None:
+            curves[href] = curve
+    return ListedProgram(
+        program=program, controls=tuple(controls), default=default, curves=curves, watchable=tuple(watchable)
+    )
 
 
 def _load_program(program: DemandResponseProgram) -> Script[ListedProgram]:

@@ -10,11 +10,14 @@ generation or load (CSIP-AUS), or its disconnection, is one on the devices of th
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from openadr_core.errors import RuleBroken
 from openadr_core.model.event import SignalKind
-from openadr_core.sep2.controls import DERControlBase
+from openadr_core.sep2.base import Link
+from openadr_core.sep2.controls import DERControlBase, DERCurve
 from openadr_core.sep2.names import wire_name
 from openadr_core.sep2.power import magnitude
 from openadr_core.sep2.quantities import ActivePower
+from openadr_core.sep2.translate_grid_support import FUNCTIONS, support_of
 from openadr_ven.protocols.sep2.memory import AskedMode, AskedSignal
 
 GENERATORS = ("Generation_Systems", "Storage")
@@ -41,20 +44,54 @@ class Ratings:
     """DERType: 4 photovoltaic, 80 storage, 82 EV charging, 83 photovoltaic with storage."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modes:
+    """What a control asks of a device."""
+
+    followed: tuple[AskedMode, ...] = ()
+    not_read: tuple[str, ...] = ()
+    """Modes that nothing behind it can act on."""
+    invalid: tuple[str, ...] = ()
+    """Modes that say what cannot be."""
+
+
 Reader = Callable[[object, Ratings], tuple[AskedSignal, ...]]
 
 
-def modes_of(base: DERControlBase, ratings: Ratings) -> tuple[tuple[AskedMode, ...], tuple[str, ...]]:
-    """The modes that the fleet can follow, and the names of those that it cannot."""
-    read: list[AskedMode] = []
-    others: list[str] = []
+def modes_of(
+    base: DERControlBase, ratings: Ratings, *, functions: int = 0, curves: Mapping[str, DERCurve] | None = None
+) -> Modes:
+    """``functions`` are what the device does for the grid when it is told (bits); ``curves`` by their links."""
+    followed: list[AskedMode] = []
+    not_read: list[str] = []
+    invalid: list[str] = []
     for name, given in _given(base):
-        reader = READERS.get(name)
-        if reader is None:
-            others.append(name)
+        reader, function = READERS.get(name), FUNCTIONS.get(name)
+        signals = () if reader is None else reader(given, ratings)
+        does_itself = function is not None and functions >> function & 1 and given is not True
+        if function is not None and does_itself:
+            try:
+                curve = (curves or {}).get(given.href) if isinstance(given, Link) else None
+                support = support_of(function, given, curve)
+            except (ValueError, RuleBroken):
+                invalid.append(name)
+                continue
+            signals = (*signals, AskedSignal(kind=SignalKind.GRID_SUPPORT, value=0.0, support=support))
+        if reader is None and not does_itself:
+            not_read.append(name)
         else:
-            read.append(AskedMode(name=name, signals=reader(given, ratings)))
-    return tuple(read), tuple(others)
+            followed.append(AskedMode(name=name, signals=signals))
+    return Modes(followed=tuple(followed), not_read=tuple(not_read), invalid=tuple(invalid))
+
+
+def curve_links(base: DERControlBase) -> Iterable[str]:
+    """Where the curves are that it refers to."""
+    return [given.href for _, given in _given(base) if isinstance(given, Link)]
+
+
+def wants_functions(base: DERControlBase) -> bool:
+    """Whether it asks for anything that only some devices know."""
+    return any(name in FUNCTIONS and name not in READERS for name, _ in _given(base))
 
 
 def _given(base: DERControlBase) -> Iterable[tuple[str, object]]:
@@ -96,7 +133,11 @@ def _connect(given: object, _ratings: Ratings) -> tuple[AskedSignal, ...]:
 
 
 def _energize(given: object, _ratings: Ratings) -> tuple[AskedSignal, ...]:
-    """Cease to energise: nothing is given; what the site draws goes on."""
+    """Cease to energise: nothing is given; what the site draws goes on.
+
+    Interpretation: of this and opModConnect, what a device does anyway needs no word; one that knows the word is told
+    it besides the limits, which hold for all.
+    """
     return () if given else _export(0.0, GENERATORS)
 
 
@@ -112,4 +153,4 @@ READERS: Mapping[str, Reader] = {
     "opModLoadLimW": lambda given, _ratings: _import(_watts(given), LOADS),
     "opModStorageTargetW": lambda given, _ratings: _hold(_watts(given), STORAGE),
 }
-"""By element. The others go to devices that know them (curves, vars, power factors), or nowhere."""
+"""By element. The others are ``FUNCTIONS``: they go to devices that know them (curves, vars, power factors)."""

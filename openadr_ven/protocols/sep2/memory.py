@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.grid_support import GridSupport
 from openadr_core.model.opt import Opt
 from openadr_core.sep2.names import Status
 from openadr_ven.protocols.sep2.schedule import Entry, Span
@@ -21,6 +22,8 @@ class AskedSignal:
     value: float
     """Watts of net import where it is a power, a bound below zero never."""
     device_classes: tuple[str, ...] = ()
+    support: GridSupport | None = None
+    """Of what devices do by themselves, how it is to be set; the value means nothing then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,9 @@ class KnownControl:
     stop_fraction: float = 0.0
     modes: tuple[AskedMode, ...] = ()
     not_read: tuple[str, ...] = ()
-    """Modes that this fleet cannot act on."""
+    """Modes that these devices cannot act on."""
+    invalid: tuple[str, ...] = ()
+    """Modes that say what cannot be: a curve that is not there, or is none."""
     description: str = ""
     is_load: bool = False
     """An EndDeviceControl, and not a DERControl."""

@@ -68,7 +68,8 @@ class Presence:
         self._matter = Matter.MIRROR
         self._devices: Mapping[str, EndDevice] = {}
         """Ours, by LFDI, as the last walk has found them."""
-        self._described: set[str] = set()
+        self._described: dict[str, int] = {}
+        """Who was, and what it could do for the grid then."""
         self._undescribed: deque[EndDevice] = deque()
         self._unconnected: deque[EndDevice] = deque()
         self._ders: dict[str, DER] = {}
@@ -100,14 +101,22 @@ class Presence:
         named = ((lfdi_of(one, self._identity), one) for one in place.devices)
         self._devices = {lfdi: one for lfdi, one in named if self._settings.is_ours(lfdi)}
         fresh = [lfdi for lfdi in self._devices if lfdi not in self._described]
-        self._undescribed.extend(self._devices[lfdi] for lfdi in fresh)
         self._unconnected.extend(
             self._devices[lfdi]
             for lfdi in fresh
             if self._settings.nmi_of(lfdi) and self._devices[lfdi].connection_point_link is not None
         )
-        self._described = set(self._devices)  # who has left, and comes back, is described again
+        self._described = {lfdi: able for lfdi, able in self._described.items() if lfdi in self._devices}
+        self.describe()
         self._has_looked = False
+
+    def describe(self) -> None:
+        """Who is new, or can do something else than was told, is to be described; also who has left, and came back."""
+        for lfdi, device in self._devices.items():
+            able = self._settings.functions(lfdi) or 0
+            if self._described.get(lfdi) != able:
+                self._described[lfdi] = able
+                self._undescribed.append(device)
 
     def report(self, batch: Batch) -> None:
         self._batches.append(batch)
@@ -127,7 +136,8 @@ class Presence:
         own_der = self._ders.get(self._identity.lfdi)
         if self._undescribed:
             self._matter, device = Matter.CAPABILITY, self._undescribed[0]
-            return describe(device, self._settings.ratings_of(lfdi_of(device, self._identity)), moment)
+            lfdi = lfdi_of(device, self._identity)
+            return describe(device, self._settings.ratings_of(lfdi), self._described.get(lfdi, 0), moment)
         if self._unconnected:
             self._matter, device = Matter.CONNECTION, self._unconnected[0]
             return connect(device, self._settings.nmi_of(lfdi_of(device, self._identity)))

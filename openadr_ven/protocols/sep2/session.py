@@ -52,7 +52,7 @@ from openadr_ven.protocols.sep2.memory import KnownControl, Memory, Reply
 from openadr_ven.protocols.sep2.presence import Presence
 from openadr_ven.protocols.sep2.settings import Sep2Settings
 from openadr_ven.protocols.sep2.subscribing import Subscribing
-from openadr_ven.protocols.sep2.taking import Device, take_programs
+from openadr_ven.protocols.sep2.taking import Device, awaited, take_programs, understood
 from openadr_ven.protocols.sep2.telling import event_id_of, schedules, spans_of, tell
 
 HINTS_HEEDED_EVERY = timedelta(seconds=1)
@@ -61,11 +61,14 @@ REPLIES_SETTLED_AT_ONCE = 50
 """The memory of thousands of devices is not written anew for each of them."""
 REPLIES_SETTLED_IN = 20
 """Nor for each fifty of ten thousand."""
+ABILITIES_AWAITED_FOR = timedelta(seconds=1)
+"""When we have just begun, devices have not told yet what they can."""
 OFFSET_NOISE_S = 2
 """Time comes in whole seconds, by a line that takes its own: so far two clocks that agree may seem apart."""
 NO_SCHEDULES = "IEEE 2030.5 has no schedules: the server is told control by control"
 FAR = datetime.max.replace(tzinfo=UTC)
 BUSY = {HTTPStatus.TOO_MANY_REQUESTS}
+OVERLOADED = BUSY | {HTTPStatus.SERVICE_UNAVAILABLE}
 FAILING = frozenset(range(HTTPStatus.INTERNAL_SERVER_ERROR, 600)) - {HTTPStatus.NOT_IMPLEMENTED}
 """A function set that is not there is a refusal: asking again would change nothing."""
 
@@ -226,7 +229,8 @@ class Sep2Session:
         if not self._is_under_way or self._call is None:
             raise LocalProtocolError("an answer to no request")
         self._is_under_way = False
-        if response.status in BUSY or response.status in FAILING:
+        is_done_without = self._call.is_optional and response.status not in OVERLOADED
+        if response.status in BUSY or (response.status in FAILING and not is_done_without):
             self._abandon()
             self._pause(now, f"HTTP {response.status}", at_least_s=retry_after_s(response))
             return
@@ -258,7 +262,7 @@ class Sep2Session:
                 self._purpose = Purpose.TIME
                 return read_time(self._place, moment)
             self._purpose, self._hinted = Purpose.PROGRAMS, False
-            return read_programs(self._place)
+            return read_programs(self._place, understood(self._memory))
         if self._sent < len(self._memory.replies):
             self._purpose = Purpose.REPLY
             return post_reply(self._memory.replies[self._sent])
@@ -326,7 +330,8 @@ class Sep2Session:
             self._at = self._settings.speech.path_of(response.headers.get("location", ""), base)
             return
         self._at = ""
-        if response.status == HTTPStatus.NOT_FOUND and call.may_lack:
+        is_lacking = response.status == HTTPStatus.NOT_FOUND and call.may_lack
+        if is_lacking or (call.is_optional and not self._is_good(call, response)):
             self._advance(lambda: script.send(None), now)
         elif response.status >= HTTPStatus.BAD_REQUEST:
             refusal = self._settings.speech.refusal(call, response)
@@ -336,6 +341,12 @@ class Sep2Session:
             self._advance(lambda: script.send(found), now)
         else:
             self._advance(lambda: script.send(response.headers.get("location", "")), now)
+
+    def _is_good(self, call: Call, response: Response) -> bool:
+        try:
+            return response.status < HTTPStatus.BAD_REQUEST and bool(self._settings.speech.read(call, response))
+        except RemoteProtocolError:
+            return False
 
     def _advance(self, step: Callable[[], Call], now: datetime) -> None:
         """Let the script go on to its next call, or to its end."""
@@ -405,6 +416,7 @@ class Sep2Session:
                 ratings=self._settings.ratings_of(lfdi),
                 category=int(one.device_category or "0", CATEGORY_BASE),
                 load_classes=self._settings.load_classes_of(lfdi),
+                functions=self._settings.functions(lfdi),
                 programs=programs.by_device.get(lfdi, ()),
             )
             for one in self._place.devices
@@ -414,6 +426,9 @@ class Sep2Session:
         self._subscribing.want((*self._place.watchable, *programs.watchable))
         self._hints_from = now + HINTS_HEEDED_EVERY
         self._programs_at = self._hints_from if self._hinted else now + self._pace(programs.poll_rate_s)
+        self._presence.describe()
+        if awaited(devices):
+            self._programs_at = min(self._programs_at, now + ABILITIES_AWAITED_FOR)
         self._hinted = False
         self._time_is_fresh = False
         self._look(now)

@@ -33,6 +33,8 @@ class Sep2Settings:
     """Of our own connection point (CSIP-AUS); empty: nobody told us."""
     stand: Callable[[str, datetime], DeviceNow] | None = None
     """How a device stands, by LFDI, or ``WHOLE_FLEET``; None: nobody knows."""
+    functions: Callable[[str], int | None] = lambda _lfdi: 0
+    """What a device does for the grid when it is told, by LFDI: bits of ``GridFunction``; None: not known yet."""
     notified_at: str = ""
     """Where the server tells us of changes, with a path that nobody can guess; empty: nowhere."""
     poll_jitter: float = 0.0

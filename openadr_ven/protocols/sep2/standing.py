@@ -14,7 +14,7 @@ from openadr_ven.protocols.sep2.meaning import Ratings
 
 MODE_BITS = (0, 1, 2, 3, 7, 20, 22)
 """DERControlType: charge, discharge, opModConnect, opModEnergize, opModFixedW, opModMaxLimW, opModTargetW."""
-MODES = f"{sum(1 << bit for bit in MODE_BITS):08X}"
+MODES = sum(1 << bit for bit in MODE_BITS)
 DOE_MODES = "0F"
 """CSIP-AUS: export, import, generation and load limits."""
 VPP_MODES = "01"
@@ -73,8 +73,11 @@ def standing_now(now: DeviceNow, at: int) -> Standing | None:
     )  # fmt: skip
 
 
-def describe(device: EndDevice, ratings: Ratings, now: int) -> Script[d.DER | None]:
-    """Put what the device can and is set to; where its DER is, None where it has none. ``now`` is the server's."""
+def describe(device: EndDevice, ratings: Ratings, functions: int, now: int) -> Script[d.DER | None]:
+    """Put what the device can and is set to; where its DER is, None where it has none. ``now`` is the server's.
+
+    ``functions`` are bits of DERControlType that it follows besides ``MODES``.
+    """
     if device.der_list_link is None:
         return None
     _, found = yield from whole_list(device.der_list_link.href, d.DERList, "der")
@@ -82,9 +85,9 @@ def describe(device: EndDevice, ratings: Ratings, now: int) -> Script[d.DER | No
         return None
     der: d.DER = found[0]
     if der.der_capability_link is not None:
-        yield Call(method="PUT", href=der.der_capability_link.href, message=capability_of(ratings))
+        yield Call(method="PUT", href=der.der_capability_link.href, message=capability_of(ratings, functions))
     if der.der_settings_link is not None:
-        yield Call(method="PUT", href=der.der_settings_link.href, message=settings_of(ratings, now))
+        yield Call(method="PUT", href=der.der_settings_link.href, message=settings_of(ratings, functions, now))
     return der
 
 
@@ -118,9 +121,9 @@ def tell(der: d.DER, standing: Standing) -> Script[None]:
         yield Call(method="PUT", href=der.der_availability_link.href, message=availability)
 
 
-def capability_of(ratings: Ratings) -> d.DERCapability:
+def capability_of(ratings: Ratings, functions: int) -> d.DERCapability:
     return d.DERCapability(
-        modes_supported=MODES,
+        modes_supported=f"{MODES | functions:08X}",
         rtg_max_charge_rate_w=active_power(ratings.charge_max_w) if ratings.charge_max_w else None,
         rtg_max_discharge_rate_w=active_power(ratings.discharge_max_w) if ratings.discharge_max_w else None,
         rtg_max_w=active_power(ratings.max_w),
@@ -131,9 +134,9 @@ def capability_of(ratings: Ratings) -> d.DERCapability:
     )
 
 
-def settings_of(ratings: Ratings, now: int) -> d.DERSettings:
+def settings_of(ratings: Ratings, functions: int, now: int) -> d.DERSettings:
     return d.DERSettings(
-        modes_enabled=MODES,
+        modes_enabled=f"{MODES | functions:08X}",
         set_grad_w=NO_RAMP_LIMIT,
         set_max_charge_rate_w=active_power(ratings.charge_max_w) if ratings.charge_max_w else None,
         set_max_discharge_rate_w=active_power(ratings.discharge_max_w) if ratings.discharge_max_w else None,

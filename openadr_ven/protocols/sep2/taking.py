@@ -5,13 +5,13 @@ A published control never changes but for its status; one that comes again under
 
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERProgram
+from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERCurve, DERProgram
 from openadr_core.sep2.drlc import DemandResponseProgram, EndDeviceControl
 from openadr_core.sep2.names import Status
 from openadr_ven.protocols.sep2.load import load_modes_of
-from openadr_ven.protocols.sep2.meaning import Ratings, modes_of
+from openadr_ven.protocols.sep2.meaning import Modes, Ratings, modes_of, wants_functions
 from openadr_ven.protocols.sep2.memory import KnownControl, KnownDefault, Memory
 
 CATEGORY_BASE = 16
@@ -24,6 +24,8 @@ class ListedProgram:
     program: DERProgram | DemandResponseProgram
     controls: tuple[DERControl | EndDeviceControl, ...] = ()
     default: DefaultDERControl | None = None
+    curves: Mapping[str, DERCurve] = field(default_factory=dict)
+    """By their links, those that its default, and controls that were not known, refer to."""
     watchable: tuple[str, ...] = ()
     """Of these resources, the server tells who subscribes."""
 
@@ -38,6 +40,8 @@ class Device:
     """Bits of its deviceCategory; 0: it has said none, and is meant by all."""
     load_classes: tuple[str, ...] = ()
     """Of the loads behind it."""
+    functions: int | None = 0
+    """What it does for the grid when it is told: bits of ``GridFunction``; None: not known yet."""
     programs: tuple[ListedProgram, ...] = ()
 
 
@@ -52,8 +56,8 @@ def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: 
         assigned[device.lfdi] = {listed.program.mrid.upper() for listed in device.programs}
         for listed in device.programs:
             for control in listed.controls:
-                if _is_for(device, control):
-                    taken = _taken(control, listed.program, device, before, drawn, now=now, dice=dice)
+                if _is_for(device, control) and not _is_awaited(device, control):
+                    taken = _taken(control, listed, device, before, drawn, now=now, dice=dice)
                     known[taken.key] = taken
                     drawn.setdefault(taken.mrid, taken)
     there = frozenset(known)
@@ -64,6 +68,31 @@ def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: 
     return replace(memory, known=tuple(_worth_keeping(known.values(), there, now)), defaults=defaults)
 
 
+def awaited(devices: Sequence[Device]) -> bool:
+    """Whether anything that is asked waits until somebody says what devices can."""
+    return any(
+        (listed.default is not None and wants_functions(listed.default.der_control_base))
+        or any(_is_awaited(device, control) for control in listed.controls)
+        for device in devices
+        if device.functions is None
+        for listed in device.programs
+    )
+
+
+def understood(memory: Memory) -> frozenset[str]:
+    """MRIDs of controls whose curves need not be read again: a published control never changes, nor do they.
+
+    Interpretation: the curves of a default may; they are read with each poll.
+    """
+    doubtful = {one.mrid for one in memory.known if one.not_read or one.invalid}
+    return frozenset(one.mrid for one in memory.known) - doubtful
+
+
+def _is_awaited(device: Device, control: DERControl | EndDeviceControl) -> bool:
+    is_asking = isinstance(control, DERControl) and wants_functions(control.der_control_base)
+    return device.functions is None and is_asking
+
+
 def _is_for(device: Device, control: DERControl | EndDeviceControl) -> bool:
     """One for other categories of devices is neither followed nor answered."""
     wanted = int(control.device_category or "0", CATEGORY_BASE)
@@ -72,7 +101,7 @@ def _is_for(device: Device, control: DERControl | EndDeviceControl) -> bool:
 
 def _taken(
     control: DERControl | EndDeviceControl,
-    program: DERProgram | DemandResponseProgram,
+    listed: ListedProgram,
     device: Device,
     before: Mapping[tuple[str, str], KnownControl],
     drawn: Mapping[str, KnownControl],
@@ -84,30 +113,46 @@ def _taken(
     status = control.event_status
     known = before.get((mrid, device.lfdi))
     if known is None:
-        is_load = isinstance(control, EndDeviceControl)
-        if isinstance(control, EndDeviceControl):
-            modes, others = load_modes_of(control, device.load_classes)
-        else:
-            modes, others = modes_of(control.der_control_base, device.ratings)
         twin = drawn.get(mrid)
+        modes = _modes_of(control, listed, device, twin)
         known = KnownControl(
-            mrid=mrid, device=device.lfdi, program=program.mrid.upper(), primacy=program.primacy,
+            mrid=mrid, device=device.lfdi, program=listed.program.mrid.upper(), primacy=listed.program.primacy,
             created=control.creation_time, start=control.interval.start, duration_s=control.interval.duration,
             randomize_start_s=control.randomize_start or 0, randomize_duration_s=control.randomize_duration or 0,
             start_fraction=dice.random() if twin is None else twin.start_fraction,
             duration_fraction=dice.random() if twin is None else twin.duration_fraction,
             stop_fraction=dice.random() if twin is None else twin.stop_fraction,
-            modes=modes, not_read=others, description=control.description or "", is_load=is_load,
+            modes=modes.followed, not_read=modes.not_read, invalid=modes.invalid,
+            description=control.description or "", is_load=isinstance(control, EndDeviceControl),
             reply_to=control.reply_to or "", response_required=int(control.response_required or "0", CATEGORY_BASE),
             first_seen=now,
         )  # fmt: skip
     return replace(
         known,
-        primacy=program.primacy,
+        primacy=listed.program.primacy,
         status=Status(min(status.current_status, Status.SUPERSEDED)),
         status_at=known.status_at if known.status == status.current_status else status.date_time,
         gone_at=None,
         left_program=False,
+    )
+
+
+def _modes_of(
+    control: DERControl | EndDeviceControl, listed: ListedProgram, device: Device, twin: KnownControl | None
+) -> Modes:
+    if isinstance(control, EndDeviceControl):
+        followed, not_read = load_modes_of(control, device.load_classes)
+        return Modes(followed=followed, not_read=not_read)
+    functions = device.functions or 0
+    modes = modes_of(control.der_control_base, device.ratings, functions=functions, curves=listed.curves)
+    if twin is None or not modes.invalid:
+        return modes
+    # Another of our devices has it: its curves were read then.
+    known = {one.name: one for one in twin.modes}
+    return replace(
+        modes,
+        followed=(*modes.followed, *(known[name] for name in modes.invalid if name in known)),
+        invalid=tuple(name for name in modes.invalid if name not in known),
     )
 
 
@@ -127,7 +172,8 @@ def _defaults(device: Device) -> Iterable[KnownDefault]:
     for listed in sorted(device.programs, key=lambda one: one.program.primacy):
         if listed.default is None:
             continue
-        for mode in modes_of(listed.default.der_control_base, device.ratings)[0]:
+        base, functions = listed.default.der_control_base, device.functions or 0
+        for mode in modes_of(base, device.ratings, functions=functions, curves=listed.curves).followed:
             held = KnownDefault(device=device.lfdi, program=listed.program.mrid.upper(), mode=mode)
             found.setdefault(mode.name, held)
     return found.values()

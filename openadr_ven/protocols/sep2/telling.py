@@ -115,7 +115,7 @@ class _Teller:
         event = self._event(event_id, mode, known.device, whole, spans)
         return replace(
             event, program_id=known.program, priority=known.primacy, comment=known.description,
-            created_at=_local(known.created, self.memory.offset_s), not_read=known.not_read,
+            created_at=_local(known.created, self.memory.offset_s), not_read=(*known.not_read, *known.invalid),
         )  # fmt: skip
 
     def _of_default(self, default: KnownDefault, holes: Sequence[Span]) -> DrEvent:
@@ -189,7 +189,8 @@ def _signal(signal_id: str, asked: AskedSignal, pieces: Sequence[Piece]) -> Sign
             SignalInterval(duration=_length(piece.span), value=asked.value if piece.asks else 0.0, asks=piece.asks)
             for piece in pieces
         ),
-        unit=KILOWATTS,
+        unit=None if asked.support is not None else KILOWATTS,
+        support=asked.support,
     )
 
 
@@ -201,7 +202,7 @@ def _rest(event: DrEvent, now: datetime) -> object:
         for one in signal.intervals:
             end = None if at is None or one.duration is None else at + one.duration
             if one.asks and at is not None and (end is None or end > now):
-                pieces.append((signal.kind, signal.device_classes, max(at, now), end, one.value))
+                pieces.append((signal.kind, signal.device_classes, max(at, now), end, one.value, signal.support))
             at = end
     return event.priority, event.targets, pieces
 

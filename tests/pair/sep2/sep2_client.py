@@ -135,6 +135,7 @@ def settings_of(
     peer: Peer, *, dcap: str = "/dcap", pin: int | None = None, registers: bool = False,
     managed: Mapping[str, ManagedDevice] | None = None, notified_at: str = "",
     stand: Callable[[str, datetime], DeviceNow] | None = None, nmi: str = "",
+    functions: Callable[[str], int | None] = lambda _lfdi: 0,
 ) -> Sep2Settings:  # fmt: skip
     return Sep2Settings(
         dcap=dcap,
@@ -144,6 +145,7 @@ def settings_of(
         load_classes=("Thermostat", "Water_Heater"),
         managed=managed or {},
         stand=stand,
+        functions=functions,
         nmi=nmi,
         notified_at=notified_at,
         enrolment_retry=timedelta(seconds=30),

@@ -28,6 +28,7 @@ from openadr_ven.application.observation import Observation
 from openadr_ven.application.report_offers import offers_of, resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
+from openadr_ven.application.supporting import Supporting
 from openadr_ven.dispatch.bulletin import Bulletin
 from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope
@@ -35,7 +36,7 @@ from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
 from openadr_ven.domain.records import from_record
 from openadr_ven.fleet.columns import Fleet, Floats
-from openadr_ven.gateways.contract import CommandFrame, Report
+from openadr_ven.gateways.contract import CommandFrame, Report, SupportFrame
 from openadr_ven.gateways.edge.leases import Receipt
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session
 from openadr_ven.simulator.faults import Fault, FaultKind
@@ -78,10 +79,13 @@ class Broker:
     down: bool = False
     brought: int = 0
 
-    async def send(self, frames: Sequence[CommandFrame]) -> None:
+    async def send(self, frames: Sequence[CommandFrame | SupportFrame]) -> None:
         if self.down:
             raise Unreachable("the broker is down")
         for frame in frames:
+            if isinstance(frame, SupportFrame):
+                self.unheard.extend(self.town.receive_support(frame, self.clock.now()))
+                continue
             receipt = self.town.receive(frame, self.clock.now())
             if receipt is not None:
                 self.receipts.append(receipt)
@@ -233,6 +237,7 @@ class World:
             session=self._session,
             control=control,
             seen=seen,
+            supporting=Supporting(self.fleet, rows_of=control.aim.rows, now=self.now),
             reporter=Reporter(
                 seen=seen,
                 resources=Resources(fleet=self.fleet, names=self.resources),

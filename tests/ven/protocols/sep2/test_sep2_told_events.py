@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openadr_core.model.event import DrEvent, SignalKind
+from openadr_core.model.grid_support import Curve, CurvePoint, GridFunction, GridSupport, Reference, VarShare, mask_of
 from openadr_core.model.timeline import segments
 from openadr_core.sep2.base import DateTimeInterval, EventStatus, Link
-from openadr_core.sep2.controls import DERControlBase, FixedVar
+from openadr_core.sep2.controls import CurveData, DERControlBase, DERCurve, FixedVar
 from openadr_core.sep2.drlc import DutyCycle, EndDeviceControl, Offset
 from openadr_core.sep2.power import active_power
 from openadr_ven.domain.records import from_record, to_record
 from openadr_ven.protocols.sep2.load import load_modes_of
-from openadr_ven.protocols.sep2.meaning import GENERATORS, LOADS, READERS, STORAGE, Ratings, modes_of
+from openadr_ven.protocols.sep2.meaning import GENERATORS, LOADS, READERS, STORAGE, Modes, Ratings, modes_of
 from openadr_ven.protocols.sep2.memory import AskedMode, AskedSignal, KnownControl, KnownDefault, Memory
 from openadr_ven.protocols.sep2.schedule import Span
 from openadr_ven.protocols.sep2.telling import schedules, tell
@@ -26,6 +27,7 @@ NOW_S = int(START.timestamp())
 OWN = "0" * 40
 RATINGS = Ratings(max_w=10_000.0, charge_max_w=8_000.0, discharge_max_w=6_000.0)
 EXPORT, IMPORT, HOLD = SignalKind.EXPORT_LIMIT, SignalKind.IMPORT_LIMIT, SignalKind.NET_POWER
+SUPPORT = SignalKind.GRID_SUPPORT
 MODES = ("opModExpLimW", "opModImpLimW")
 
 
@@ -128,9 +130,10 @@ def test_so_they_do_after_any_change(
 def test_each_mode_in_the_words_of_dispatch(
     base: dict[str, object], signals: list[tuple[SignalKind, float, tuple[str, ...]]]
 ) -> None:
-    ((mode,), others) = modes_of(DERControlBase(**base), RATINGS)  # type: ignore[arg-type]  # one field each
+    modes = modes_of(DERControlBase(**base), RATINGS)  # type: ignore[arg-type]  # one field each
+    (mode,) = modes.followed
     assert mode.name in READERS
-    assert others == ()
+    assert (modes.not_read, modes.invalid) == ((), ())
     assert [(one.kind, one.value, one.device_classes) for one in mode.signals] == signals
 
 
@@ -138,7 +141,36 @@ def test_what_the_fleet_cannot_do_is_named_and_a_ramp_is_no_mode() -> None:
     base = DERControlBase(
         op_mod_volt_var=Link(href="/dc/1"), op_mod_fixed_var=FixedVar(ref_type=1, value=100), ramp_tms=500
     )
-    assert modes_of(base, RATINGS) == ((), ("opModFixedVar", "opModVoltVar"))
+    assert modes_of(base, RATINGS) == Modes(not_read=("opModFixedVar", "opModVoltVar"))
+
+
+def test_what_a_device_knows_is_asked_of_it_and_a_curve_that_is_none_is_invalid() -> None:
+    base = DERControlBase(
+        op_mod_volt_var=Link(href="/dc/1"), op_mod_watt_var=Link(href="/dc/1"), op_mod_volt_watt=Link(href="/dc/9"),
+        op_mod_connect=False, op_mod_fixed_var=FixedVar(ref_type=2, value=-4_400),
+    )  # fmt: skip
+    curve = DERCurve(
+        mrid="0A", creation_time=1, curve_type=11, x_multiplier=0, y_multiplier=0, y_ref_type=2,
+        curve_data=(CurveData(x_value=92, y_value=44),),
+    )  # fmt: skip
+    known = mask_of({
+        GridFunction.VOLT_VAR, GridFunction.WATT_VAR, GridFunction.VOLT_WATT, GridFunction.FIXED_VAR,
+        GridFunction.CONNECT,
+    })  # fmt: skip
+    modes = modes_of(base, RATINGS, functions=known, curves={"/dc/1": curve})
+    assert modes.invalid == ("opModVoltWatt", "opModWattVar")
+    assert modes.not_read == ()
+    said = {mode.name: [(one.kind, one.support) for one in mode.signals] for mode in modes.followed}
+    assert said["opModVoltVar"] == [
+        (SUPPORT, GridSupport(
+            function=GridFunction.VOLT_VAR,
+            curve=Curve(points=(CurvePoint(x=92.0, y=44.0),), reference=Reference.MAX_VAR),
+        ))
+    ]  # fmt: skip
+    share = VarShare(percent=-44.0, reference=Reference.MAX_VAR)
+    assert said["opModFixedVar"] == [(SUPPORT, GridSupport(function=GridFunction.FIXED_VAR, var_share=share))]
+    off = GridSupport(function=GridFunction.CONNECT, on=False)
+    assert said["opModConnect"] == [(EXPORT, None), (IMPORT, None), (SUPPORT, off)]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from openadr_core.sep2.decode import read
 from openadr_core.xml.parse import parse
 from openadr_ven.protocols.sep2 import ManagedDevice, Ratings
 from openadr_ven.protocols.sep2.answering import Said
-from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers import sep2_controls, sep2_groups, sep2_rates
 from tests.pair.sep2.sep2_client import ClientEnd, client_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
 
@@ -45,7 +45,7 @@ async def default(bench: Sep2Bench, group: str, **asks: object) -> None:
 @pytest.fixture
 async def inverter(bench: Sep2Bench) -> ClientEnd:
     await bench.device("one", "feeder")
-    await sep2_groups.save_rate(bench.store, "DERProgramList", int(POLL_S), actor=ACTOR, now=bench.now)
+    await sep2_rates.save_rate(bench.store, "DERProgramList", int(POLL_S), actor=ACTOR, now=bench.now)
     return client_of(bench, functions=lambda _lfdi: KNOWN)
 
 

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -191,22 +191,11 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
     rules = _control_settings(settings, envelope)
     control = Control(settings=rules, seen=seen, commands=Commands(fleet), floor=_floor(settings, kept, parts), now=now)
-    resources = resources_of(fleet, settings.fleet.name)
     meters = device_meters(settings, seen)
-    managed = settings.sep2 is not None and settings.sep2.devices is not None
-    reporter = Reporter(
-        seen=seen,
-        resources=Resources(fleet=fleet, names=resources),
-        kept=_kept(settings),
-        now=now,
-        devices=meters if managed else None,
-    )
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
     supporting = Supporting(fleet, rows_of=control.aim.rows, now=now)
-    speaking = _speaking(
-        settings, store, fleet, record, clock=clock, dice=dice, meters=meters, supporting=supporting
-    )  # fmt: skip
+    speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice, meters=meters, supporting=supporting)
     parts.push_async_callback(speaking.close)
     gateways = MqttGateways(
         _broker(settings), rng=dice, settle_by_caller=True, price_key=signing_key(settings.gateways.price_key)
@@ -220,7 +209,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         control=control,
         seen=seen,
         supporting=supporting,
-        reporter=reporter,
+        reporter=_reporter(settings, seen, meters, now),
         journal=_journal(),
         turn=asyncio.Lock(),
         aside=aside,
@@ -251,6 +240,17 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
             now=clock.now,
         ),
         watchdog=Watchdog(clock, _alarm(agent, ClockMetrics(registry, clock), clock)),
+    )
+
+
+def _reporter(settings: Settings, seen: Observation, meters: DeviceMeters, now: datetime) -> Reporter:
+    managed = settings.sep2 is not None and settings.sep2.devices is not None
+    return Reporter(
+        seen=seen,
+        resources=Resources(fleet=seen.fleet, names=resources_of(seen.fleet, settings.fleet.name)),
+        kept=_kept(settings),
+        now=now,
+        devices=meters if managed else None,
     )
 
 

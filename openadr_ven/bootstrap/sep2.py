@@ -52,8 +52,7 @@ def speak_sep2(
     ConfigError names a file that cannot be used, or says that this machine has no CCM-8.
     """
     csipaus, schema = SCHEMAS[vtn.csipaus]
-    rows_of = {} if vtn.devices is None else managed_rows(vtn.devices, fleet, settings.fleet.name)
-    everything = np.arange(fleet.size)
+    rows_of = _rows_of(settings, vtn, fleet)
     own = OwnCertificate(vtn, clock.now, serves=vtn.notifications is not None, pinned_alone=bool(vtn.fingerprints))
     notified_at = "" if vtn.notifications is None else f"{vtn.notifications.address}/{_secret_path(vtn)}"
     session = Sep2Session(
@@ -74,7 +73,7 @@ def speak_sep2(
             managed={} if vtn.devices is None else managed_devices(vtn.devices, fleet, settings.fleet.name),
             nmi=vtn.nmi,
             stand=stand,
-            functions=lambda lfdi: functions(rows_of.get(lfdi, everything)),
+            functions=lambda lfdi: functions(rows_of(lfdi)),
             notified_at=notified_at,
             poll_jitter=vtn.poll_jitter,
             enrolment_retry=timedelta(seconds=vtn.enrolment_retry_s),
@@ -107,6 +106,13 @@ def speak_sep2(
         certificate=vtn.certificate,
         listens=lambda upstream, _refused: _listening(vtn, session, own, upstream, clock),
     )
+
+
+def _rows_of(settings: Settings, vtn: Sep2VtnSettings, fleet: Fleet) -> Callable[[str], Rows]:
+    """What of the fleet is behind a device, by its LFDI."""
+    known = {} if vtn.devices is None else managed_rows(vtn.devices, fleet, settings.fleet.name)
+    everything = np.arange(fleet.size)
+    return lambda lfdi: known.get(lfdi, everything)
 
 
 def _listening(

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from openadr_core.errors import MalformedMessage, OpenAdrError
+from openadr_core.errors import MalformedMessage, OpenAdrError, RemoteProtocolError
 from openadr_core.exchange import Request, Response
 from openadr_core.limits import XML_REPORT_BODY_MAX_BYTES, XML_REPORT_MARKUP_MAX
 from openadr_core.sep2.decode import read
@@ -99,6 +99,13 @@ class Speech:
             pass_over(root, csipaus=self.csipaus)
             self.schema.validate(root)
         return read(root)
+
+    def read_if_good(self, call: Call, response: Response) -> Any:
+        """The same; None if it is not there, or cannot be read."""
+        try:
+            return None if response.status >= HTTPStatus.BAD_REQUEST else self.read(call, response)
+        except RemoteProtocolError:
+            return None
 
     def refusal(self, call: Call, response: Response) -> Refusal:
         """With what the server says of it, if it does (an Error body)."""

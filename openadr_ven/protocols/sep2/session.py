@@ -330,8 +330,9 @@ class Sep2Session:
             self._at = self._settings.speech.path_of(response.headers.get("location", ""), base)
             return
         self._at = ""
-        is_lacking = response.status == HTTPStatus.NOT_FOUND and call.may_lack
-        if is_lacking or (call.is_optional and not self._is_good(call, response)):
+        if call.is_optional:
+            self._advance(lambda: script.send(self._settings.speech.read_if_good(call, response)), now)
+        elif response.status == HTTPStatus.NOT_FOUND and call.may_lack:
             self._advance(lambda: script.send(None), now)
         elif response.status >= HTTPStatus.BAD_REQUEST:
             refusal = self._settings.speech.refusal(call, response)
@@ -341,12 +342,6 @@ class Sep2Session:
             self._advance(lambda: script.send(found), now)
         else:
             self._advance(lambda: script.send(response.headers.get("location", "")), now)
-
-    def _is_good(self, call: Call, response: Response) -> bool:
-        try:
-            return response.status < HTTPStatus.BAD_REQUEST and bool(self._settings.speech.read(call, response))
-        except RemoteProtocolError:
-            return False
 
     def _advance(self, step: Callable[[], Call], now: datetime) -> None:
         """Let the script go on to its next call, or to its end."""

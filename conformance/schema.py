@@ -12,9 +12,20 @@ def schema_fault(root: Element) -> str:
 
 
 def sep2_schema_fault(root: Element) -> str:
-    """The same of IEEE 2030.5, as CSIP-AUS extends it: by 1.3 if anything of 1.3 is in it, or else by 1.2."""
-    is_newer = next(root.iter(f"{{{NAMESPACES['aus13']}}}*"), None) is not None
-    return _fault(root, f"schemas/ieee2030_5/csipaus-{'1.3' if is_newer else '1.2'}.xsd")
+    """The same of IEEE 2030.5, as CSIP-AUS extends it: by 1.3 if anything of 1.3 is in it, or else by 1.2.
+
+    Interpretation: what has nothing Australian in it may be of somebody who does not speak CSIP-AUS, which demands more
+    of some messages (doeModesSupported): what IEEE 2030.5 itself says of it will do.
+    """
+    is_newer = _has(root, "aus13")
+    fault = _fault(root, f"schemas/ieee2030_5/csipaus-{'1.3' if is_newer else '1.2'}.xsd")
+    if fault and not is_newer and not _has(root, "aus"):
+        return _fault(root, "schemas/ieee2030_5/sep.xsd")
+    return fault
+
+
+def _has(root: Element, prefix: str) -> bool:
+    return next(root.iter(f"{{{NAMESPACES[prefix]}}}*"), None) is not None
 
 
 def _fault(root: Element, schema: str) -> str:

@@ -163,3 +163,14 @@ def test_what_the_harness_serves_is_valid(step: Store) -> None:
         assert sep2_schema_fault(served)
         pass_over(served, csipaus=CsipAus.V1_3)
     assert sep2_schema_fault(served) == ""
+
+
+def test_who_speaks_nothing_australian_is_judged_without_it() -> None:
+    said = '<DERCapability xmlns="urn:ieee:std:2030.5:ns" xmlns:aus="https://csipaus.org/ns">'
+    said += "<modesSupported>00</modesSupported><rtgMaxW><multiplier>0</multiplier><value>0</value></rtgMaxW>"
+    ends = "<type>0</type>{}</DERCapability>"
+    ours, plain = "<aus:doeModesSupported>00</aus:doeModesSupported>", ""
+    assert sep2_schema_fault(parse((said + ends.format(ours)).encode())) == ""
+    assert sep2_schema_fault(parse((said + ends.format(plain)).encode())) == ""
+    assert sep2_schema_fault(parse((said.partition("<rtgMaxW>")[0] + ends.format(plain)).encode()))
+    assert sep2_schema_fault(parse((said + ends.format(ours + ours)).encode()))

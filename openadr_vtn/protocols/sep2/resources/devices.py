@@ -198,7 +198,11 @@ async def document(scene: Scene, number: str, path: str) -> Reply:
 
 
 async def put_document(scene: Scene, number: str, path: str) -> Reply:
-    """A full replacement; what is read afterwards is what was put."""
+    """A full replacement; what is read afterwards is what was put.
+
+    Interpretation: what a DER's links name is there with the DER, also before somebody has put it: the first PUT makes
+    nothing (204), and clients that are met take 201 for a failure. CSIP-AUS wants a connection point made (201).
+    """
     found = await scene.device(number)
     _check_spoken(scene, path)
     message: Any = scene.message(DOCUMENTS[path].kind)
@@ -208,8 +212,9 @@ async def put_document(scene: Scene, number: str, path: str) -> Reply:
         raise HttpRefusal(400, reason=ErrorReason.BAD_VALUES)
     kept = StoredDocument(body=encode(replace(message, href=None), csipaus=CsipAus.V1_3), changed_at=scene.now)
     is_new = await scene.uow.registry.put_document(found, path, kept)
-    location = scene.href(f"/edev/{number}/{path}") if isinstance(message, ConnectionPoint) else ""
-    return replaced(is_new=is_new, location=location)
+    if isinstance(message, ConnectionPoint):
+        return replaced(is_new=is_new, location=scene.href(f"/edev/{number}/{path}"))
+    return Reply(status=204)
 
 
 async def ders(scene: Scene, number: str) -> Reply:

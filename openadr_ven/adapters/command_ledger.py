@@ -35,22 +35,29 @@ DEVICES, COMMANDS, OUTCOMES = "devices", "commands", "outcomes"
 MOMENT = pa.timestamp("us", tz="UTC")
 NAME = pa.dictionary(pa.int32(), pa.string())
 """Texts that repeat: a file has each once, and SQL sees a text."""
+
+
+def _schema(columns: Sequence[tuple[str, Any]]) -> Any:
+    """Every column has a value in every row: to write down where one is missing takes as long as the values."""
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
+
+
 SCHEMAS: Mapping[str, Any] = {
-    COMMANDS: pa.schema(
+    COMMANDS: _schema(
         [
             ("fleet", NAME), ("row", pa.uint32()), ("event_id", NAME), ("event_version", pa.int64()),
             ("sequence", pa.int64()), ("made_at", MOMENT), ("ends_at", MOMENT), ("mode", NAME),
             ("setpoint_w", pa.float32()), ("relief_w", pa.float32()),
         ]
     ),
-    OUTCOMES: pa.schema(
+    OUTCOMES: _schema(
         [
             ("fleet", NAME), ("row", pa.uint32()), ("event_id", NAME), ("since", MOMENT), ("until", MOMENT),
             ("seconds", pa.float32()), ("commanded_wh", pa.float32()), ("acknowledged_wh", pa.float32()),
             ("delivered_wh", pa.float32()), ("state", NAME),
         ]
     ),
-    DEVICES: pa.schema(
+    DEVICES: _schema(
         [("fleet", NAME), ("row", pa.uint32()), ("device_id", pa.string()), *((name, NAME) for name in (
             "device_class", "vendor", "gateway", "site", "transformer", "feeder",
         ))]
@@ -87,7 +94,7 @@ class CommandLedger:
     def commanded(self, made: Round, relief_w: Floats) -> Page:
         """What a round is about to tell whom: to be kept before it does."""
         mode = np.frombuffer(made.mode, dtype=np.uint8)
-        sent = np.flatnonzero(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=mode.size))
+        sent = np.flatnonzero(np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=mode.size).view(np.bool_))
         columns = {
             "fleet": _same(self._fleet, sent.size),
             "row": sent.astype(np.uint32),
@@ -207,9 +214,9 @@ def _moments(moment: datetime, size: int) -> Any:
 def _page(path: Path, table: pa.Table) -> Page:
     draft = path.with_suffix(f".{os.getpid()}")
     with draft.open("wb") as file:
-        # What differs from row to row makes no dictionary, and to try takes longer than to write it.
+        # What differs from row to row makes no dictionary and skips no file: to try takes longer than to write it.
         same = [field.name for field in table.schema if field.name not in VARYING]
-        pa_parquet.write_table(table, file, compression="snappy", use_dictionary=same)
+        pa_parquet.write_table(table, file, compression="snappy", use_dictionary=same, write_statistics=same)
         file.flush()
         os.fsync(file.fileno())
     return Page(draft=draft, path=path)

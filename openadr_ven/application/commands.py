@@ -65,12 +65,20 @@ class Commands:
 
         Behind gateways that are ``busy`` only what is let go: the rest waits, and is what is wanted then.
         """
-        changed = (mode != self.mode) | (np.abs(setpoint_w - self.setpoint_w) >= SETPOINT_STEP_W)
-        renew = (mode != Mode.RELEASE) & (self.leased_until_s < renew_before.timestamp())
-        rows = changed | renew | self.unsent()
-        if busy is not None and busy.any():
-            rows &= (mode == Mode.RELEASE) | ~busy[self._fleet.gateway]
-        return np.asarray(rows)
+        due = np.empty(mode.size, dtype=np.bool_)
+        waits = busy is not None and bool(busy.any())
+
+        def look(part: slice) -> None:
+            is_free = mode[part] == Mode.RELEASE
+            changed = np.abs(setpoint_w[part] - self.setpoint_w[part]) >= SETPOINT_STEP_W
+            changed |= mode[part] != self.mode[part]
+            renew = ~is_free & (self.leased_until_s[part] < renew_before.timestamp())
+            due[part] = changed | renew | (self.state[part] == CommandState.PLANNED)
+            if busy is not None and waits:
+                due[part] &= is_free | ~busy[self._fleet.gateway[part]]
+
+        over_chunks(look, mode.size)
+        return due
 
     def tell(
         self,
@@ -185,11 +193,16 @@ class Commands:
 
     def frames(self, made: Round) -> Iterator[CommandFrame]:
         """A round as frames, one for each gateway that it concerns; the same round gives the same frames."""
-        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=self._fleet.size).astype(np.bool_)
+        sent = np.unpackbits(np.frombuffer(made.sent, dtype=np.uint8), count=self._fleet.size).view(np.bool_)
         by_slot = self._gateways.by_slot
-        by_slot = by_slot[by_slot >= 0]
-        mode = np.frombuffer(made.mode, dtype=np.uint8)
-        return self._framed(made, by_slot[sent[by_slot]], mode, np.frombuffer(made.setpoint_w, dtype=np.float32))
+
+        def sent_of(part: slice) -> Rows:
+            rows = by_slot[part]
+            return rows[sent[rows] & (rows >= 0)]
+
+        rows = np.concatenate([np.zeros(0, dtype=np.intp), *over_chunks(sent_of, by_slot.size)])
+        mode, setpoint_w = np.frombuffer(made.mode, dtype=np.uint8), np.frombuffer(made.setpoint_w, dtype=np.float32)
+        return self._framed(made, rows, mode, setpoint_w)
 
     def again(self) -> Iterator[CommandFrame]:
         """Releases that were not confirmed in time, as they were told: who has heard them knows them by their ids."""
@@ -210,7 +223,13 @@ class Commands:
         """A round's frames for these rows, which are in the order of gateways and slots."""
         fleet = self._fleet
         told = np.zeros(rows.size, dtype=COMMAND_ROW)
-        told["slot"], told["mode"], told["setpoint_w"] = fleet.slot[rows], mode[rows], setpoint_w[rows]
+
+        def fill(part: slice) -> None:
+            some = rows[part]
+            told["slot"][part], told["mode"][part] = fleet.slot[some], mode[some]
+            told["setpoint_w"][part] = setpoint_w[some]
+
+        over_chunks(fill, rows.size)
         starts = starts_of(fleet.gateway[rows])
         codes = fleet.gateway[rows[starts]].tolist()
         for code, start, end in zip(codes, starts.tolist(), [*starts[1:].tolist(), rows.size], strict=True):

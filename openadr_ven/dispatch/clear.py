@@ -61,15 +61,26 @@ class SupplyCurve:
     price: Floats
     total_w: Floats
 
-    def around(self, target_w: float) -> tuple[float, float] | None:
-        """Two prices between which the target is met; a step wider than need be, since sums have rounding errors.
+    def around(self, target_w: float) -> "Between | None":
+        """Where the target is met; wider by a step than need be, since sums have rounding errors.
 
         None if it is beyond the curve's ends.
         """
         if not 0.0 < target_w < float(self.total_w[-1]) * (1.0 - 1e-9):
             return None
         place = int(np.searchsorted(self.total_w, target_w))
-        return float(self.price[max(place - 2, 0)]), float(self.price[min(place + 1, self.price.size - 1)])
+        low, high = max(place - 2, 0), min(place + 1, self.price.size - 1)
+        near = np.interp(target_w, self.total_w[low : high + 1], self.price[low : high + 1])
+        return Between(low=float(self.price[low]), high=float(self.price[high]), near=float(near))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Between:
+    """Prices between which one is likely to be, and where among them."""
+
+    low: float
+    high: float
+    near: float
 
 
 def saturation_price(cost: Floats, slope: Floats, upper_w: Floats) -> Floats:
@@ -106,17 +117,16 @@ def clear_by(
     target_w: float,
     prices: tuple[float, float],
     *,
-    between: tuple[float, float] | None = None,
+    between: Between | None = None,
     near: float | None = None,
 ) -> float:
     """The same for whoever responds, in the range of their prices.
 
-    Where it is likely to be is worth a few passes over the devices: ``between`` these two, or ``near`` this one.
+    Where it is likely to be is worth a few passes over the devices: ``between`` these, or ``near`` this one.
     """
     if between is not None:
-        low, high = between
-        price = solve_price(respond, target_w, low, high)
-        if low < price < high:
+        price, is_between = _search(respond, target_w, between.low, between.high, between.near)
+        if is_between:
             return price
     return solve_price(respond, target_w, *prices, near=near)
 
@@ -128,20 +138,27 @@ def solve_price(respond: Response, target_w: float, low: float, high: float, *, 
         return high
     if target_w <= 0.0:
         return low
-    price = low + (high - low) * target_w / reachable_w if near is None or not low < near < high else near
+    if near is None or not low < near < high:
+        near = low + (high - low) * target_w / reachable_w
+    return _search(respond, target_w, low, high, near)[0]
+
+
+def _search(respond: Response, target_w: float, low: float, high: float, price: float) -> tuple[float, bool]:
+    """The price, begun at this one, and whether it is seen to be between those two, or is only taken to be."""
+    is_above, is_below = False, False
     for _ in range(ROUNDS_MAX):
         total_w, slope = respond(price)
         if abs(total_w - target_w) <= TOLERANCE * target_w:
-            return price
+            return price, True
         if total_w < target_w:
-            low = price
+            low, is_above = price, True
         else:
-            high = price
+            high, is_below = price, True
         guess = price + (target_w - total_w) / slope if slope > 0.0 else math.nan
         price = guess if low < guess < high else 0.5 * (low + high)
         if not low < price < high:
             break
-    return price
+    return price, is_above and is_below
 
 
 def response_at(offers: Offers, price: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from openadr_ven.dispatch.clear import CURVE_POINTS, SupplyCurve, clear_by, merged
+from openadr_ven.dispatch.clear import CURVE_POINTS, Between, SupplyCurve, clear_by, merged
 from openadr_ven.dispatch.quota import clear_within, exceeded
 from openadr_ven.dispatch.seller import Question, Seller
 from openadr_ven.fleet.columns import Floats, over
@@ -148,7 +148,7 @@ class Market:
         prices: tuple[float, float],
         quota_w: Floats | None,
         *,
-        between: tuple[float, float] | None = None,
+        between: Between | None = None,
         near: float | None = None,
     ) -> float:
         self._surcharge = np.zeros(0)

@@ -160,12 +160,13 @@ def relief_to_commands(
     """What each device is told: its mode, and its net power where it takes a setpoint."""
     mode, setpoint_w = np.zeros(fleet.size, dtype=np.uint8), np.zeros(fleet.size, dtype=np.float32)
 
-    def tell(rows: slice) -> None:
-        relief, discrete = relief_w[rows], IS_DISCRETE[fleet.device_class[rows]]
-        asked = np.abs(relief) >= COMMAND_MIN_W
+    def tell(part: slice) -> None:
+        told = np.flatnonzero(np.abs(relief_w[part]) >= COMMAND_MIN_W) + part.start
+        relief, discrete = relief_w[told], IS_DISCRETE[fleet.device_class[told]]
         whole = np.where(relief < 0.0, np.uint8(Mode.LOAD_UP), np.uint8(Mode.SHED))
-        mode[rows] = np.where(discrete, whole, np.uint8(Mode.SETPOINT)) * asked
-        np.subtract(baseline_w[rows], relief, out=setpoint_w[rows], where=asked & ~discrete, casting="same_kind")
+        mode[told] = np.where(discrete, whole, np.uint8(Mode.SETPOINT))
+        follows = told[~discrete]
+        setpoint_w[follows] = baseline_w[follows] - relief_w[follows]
 
     over_chunks(tell, fleet.size)
     return mode, setpoint_w

@@ -219,8 +219,8 @@ def test_curves_of_shards_add_up_and_save_passes() -> None:
     target_w = 0.6 * float(offers.upper_w.sum())
     between = whole.around(target_w)
     assert between is not None
-    solve_price(respond, target_w, *between)
-    assert len(asked) <= 6
+    clear_by(respond, target_w, (between.low, between.high), between=between)
+    assert len(asked) <= 4
 
 
 def test_rotation_asks_those_who_have_given_least() -> None:

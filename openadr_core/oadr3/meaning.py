@@ -17,7 +17,7 @@ from openadr_core.model.program import Program
 from openadr_core.model.signal_table import RULES, value_fault
 from openadr_core.model.target import by_name
 from openadr_core.model.unit import KILOWATTS, MONEY, Unit
-from openadr_core.oadr3.attributes import RECOVERY, START_AFTER, TEST_EVENT, Attributes
+from openadr_core.oadr3.attributes import RAMP_UP, RECOVERY, START_AFTER, TEST_EVENT, Attributes
 from openadr_core.oadr3.layout import Layout, Placed, layout_of, parts
 from openadr_core.oadr3.messages import EventRequest, PayloadDescriptor, Point, ProgramRequest, Value
 from openadr_core.oadr3.payload_types import (
@@ -104,6 +104,7 @@ def meaning_of(
         relief_sign=program.relief_sign,
         # Interpretation: an attribute names the part that is meant of those whom the targets name.
         targets=tuple(attributes.targets()) or by_name(*request.targets),
+        ramp_up=attributes.length(RAMP_UP, signed=True) or NOTHING,
         recovery=attributes.length(RECOVERY) or NOTHING,
         # Our VTN says START_AFTER beside randomizeStart for 2.0b: whoever drew the one has no need of the other.
         start_after=NOTHING if request.period and request.period.randomize_start else _start_after(attributes),

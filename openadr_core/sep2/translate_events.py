@@ -27,12 +27,15 @@ DutyCycles = tuple[int, int, int]
 """For which part of the time a load may run at level 1, 2 and 3, in per cent."""
 
 NO_TIME = timedelta(0)
+HUNDREDTH = timedelta(milliseconds=10)
 FOR_EVER_S = 2**32 - 1
 """An interval has a length in 32 bits: 136 years, and a control can be cancelled."""
 SPREAD_MOST_S = 3600
 """OneHourRangeType. Interpretation: of a wider start tolerance a device uses the first hour."""
 CONTROLS_MAX = 288
 """Of one event: a day in steps of five minutes. CSIP asks clients to hold 24 of a program."""
+RAMP_MOST = timedelta(seconds=655.35)
+"""rampTms counts hundredths of a second in sixteen bits."""
 PER_CENT = 100
 """PerCent counts hundredths."""
 
@@ -74,7 +77,7 @@ class Told:
     controls: tuple[Wanted, ...] = ()
     """By start; those of one kind, for the same devices, are never at the same time."""
     not_told: tuple[str, ...] = ()
-    """Each signal that it cannot say, with the reason."""
+    """Each signal, ramp or recovery that it cannot say, with the reason."""
 
 
 class _Untold(Exception):
@@ -132,7 +135,9 @@ def told(event: DrEvent, duty_cycles: DutyCycles | None = None) -> Told:
             continue
         taken.add(way.mode)
         layers.setdefault(layer, []).extend(pieces)
-    controls = [one for layer, pieces in layers.items() for one in _controls(event, layer, _laid_out(pieces))]
+    laid_out = {layer: _laid_out(pieces) for layer, pieces in layers.items()}
+    not_told += _ramps_untold(event, laid_out)
+    controls = [one for layer, pieces in laid_out.items() for one in _controls(event, layer, pieces)]
     if len(controls) > CONTROLS_MAX:
         too_many = f"it would be {len(controls):,} controls, and {CONTROLS_MAX} are the most"
         return Told(not_told=(*not_told, too_many))
@@ -298,6 +303,7 @@ def _controls(event: DrEvent, layer: _Layer, pieces: Sequence[_Piece]) -> Iterat
 
     So the first is begun, and the last ended, at random; between them devices go from one to the next together.
     """
+    ramp = _ramp(event, layer, pieces)
     spread = min(_seconds(event.start_after), SPREAD_MOST_S)
     begins_at = int(event.starts_at.timestamp())
     for index, one in enumerate(pieces):
@@ -305,7 +311,7 @@ def _controls(event: DrEvent, layer: _Layer, pieces: Sequence[_Piece]) -> Iterat
         is_first, is_last = index == 0, index == len(pieces) - 1
         yield Wanted(
             kind=layer.kind,
-            members=one.members,
+            members={**one.members, "rampTms": ramp // HUNDREDTH} if is_first and ramp else one.members,
             starts_at=start,
             duration_s=FOR_EVER_S if one.ends_at is None else min(_seconds(one.ends_at - one.starts_at), FOR_EVER_S),
             randomize_start_s=spread if is_first else 0,
@@ -313,6 +319,31 @@ def _controls(event: DrEvent, layer: _Layer, pieces: Sequence[_Piece]) -> Iterat
             categories=layer.categories,
             in_all=layer.in_all,
         )
+
+
+def _ramp(event: DrEvent, layer: _Layer, pieces: Sequence[_Piece]) -> timedelta:
+    """How long devices take to go over to the first of these, from its start on.
+
+    A ramp below zero lies inside the event (2.0b R13). Interpretation: one before it is not said. A control that began
+    before its event would supersede what is asked until then, and one that began with it would be late.
+    """
+    begins = bool(pieces) and pieces[0].starts_at == NO_TIME
+    is_said = layer.kind == "DERControl" and begins and -RAMP_MOST <= event.ramp_up < NO_TIME
+    return -event.ramp_up if is_said else NO_TIME
+
+
+def _ramps_untold(event: DrEvent, laid_out: Mapping[_Layer, Sequence[_Piece]]) -> Iterator[str]:
+    """What is said of how devices go over to the event and come back from it, and no control says."""
+    if not any(laid_out.values()):
+        return
+    if event.ramp_up > NO_TIME:
+        yield "ramp: it lies before the event, and a control begins with it: devices go over at once"
+    elif event.ramp_up < -RAMP_MOST:
+        yield f"ramp: a control has one of {RAMP_MOST.total_seconds():g} s at most: devices go over at once"
+    elif event.ramp_up and not any(_ramp(event, layer, pieces) for layer, pieces in laid_out.items()):
+        yield "ramp: loads have none, and no other device is asked for anything as the event begins"
+    if event.recovery:
+        yield "recovery: no control says how devices return: they do as their program's default has it (setGradW)"
 
 
 def _seconds(length: timedelta) -> int:

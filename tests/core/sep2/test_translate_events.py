@@ -170,6 +170,46 @@ def test_only_the_ends_of_an_event_are_random() -> None:
     assert wide.randomize_start_s == SPREAD_MOST_S
 
 
+def test_a_ramp_inside_the_event_is_that_of_its_first_control() -> None:
+    """2.0b R13: below zero. Nothing else changes, and from one interval to the next devices go by their default."""
+    event = an_event(asked(SignalKind.NET_POWER, 1, 2), asked(SignalKind.LEVEL, 1, 1), ramp_up=timedelta(seconds=-90.5))
+    found, plain = told(event, LEVELS), told(replace(event, ramp_up=timedelta()), LEVELS)
+    assert [one.members.get("rampTms") for one in found.controls] == [9_050, None, None]
+    assert [one.kind for one in found.controls] == ["DERControl", "EndDeviceControl", "DERControl"]
+    without = [
+        replace(one, members={name: said for name, said in one.members.items() if name != "rampTms"})
+        for one in found.controls
+    ]
+    assert without == list(plain.controls)
+    assert not found.not_told
+    from_json(DERControlBase, found.controls[0].members)
+
+
+@pytest.mark.parametrize(
+    ("signal", "ramp_s", "recovery_s", "words"),
+    [
+        (asked(SignalKind.NET_POWER, 1), 60, 0, ["before the event"]),
+        (asked(SignalKind.NET_POWER, 1), -655.36, 0, ["at most"]),
+        (asked(SignalKind.NET_POWER, None, 1), -60, 0, ["as the event begins"]),
+        (asked(SignalKind.LEVEL, 1), -60, 0, ["loads have none"]),
+        (asked(SignalKind.NET_POWER, 1), -60, 60, ["setGradW"]),
+        (asked(SignalKind.LEVEL, 1), 60, 60, ["before the event", "setGradW"]),
+    ],
+)
+def test_of_any_other_the_operator_is_told_why_not(
+    signal: Signal, ramp_s: float, recovery_s: float, words: list[str]
+) -> None:
+    lengths = {"ramp_up": timedelta(seconds=ramp_s), "recovery": timedelta(seconds=recovery_s)}
+    event = an_event(signal, **lengths)
+    found = told(event, LEVELS)
+    assert len(found.not_told) == len(words)
+    assert all(word in reason for word, reason in zip(words, found.not_told, strict=True))
+    if ramp_s > 0 or ramp_s < -600:
+        assert found.controls == told(an_event(signal), LEVELS).controls
+    nothing = told(an_event(asked(SignalKind.RELIEF, 1), **lengths))
+    assert len(nothing.not_told) == 1, "of what is not told at all that is reason enough"
+
+
 def test_what_has_no_end_is_as_long_as_can_be_said() -> None:
     signal = Signal(
         id="s", kind=SignalKind.EXPORT_LIMIT, intervals=(SignalInterval(duration=None, value=5_000.0),)

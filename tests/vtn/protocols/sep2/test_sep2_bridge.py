@@ -15,7 +15,8 @@ from openadr_core.sep2.power import magnitude
 from openadr_vtn.application.handlers import parties, programs, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.application.handlers.stop import stop
-from tests.vtn.protocols.sep2.bridge_bench import Operator, controls_of, programs_of
+from openadr_vtn.application.sep2_reach import untold_of
+from tests.vtn.protocols.sep2.bridge_bench import PROGRAM, Operator, controls_of, programs_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
 
 AGGREGATED = (a_lfdi(1), a_lfdi(2), a_lfdi(3))
@@ -95,6 +96,27 @@ async def test_the_start_is_random_where_the_event_has_a_tolerance(
     await operator.cancel(event_id)
     (control,) = await controls_of(told)
     assert control.event_status.current_status == Status.CANCELLED_WITH_RANDOMISATION
+
+
+async def test_devices_read_a_ramp_that_lies_inside_the_event(
+    sep2: Sep2Bench, operator: Operator, told: Client
+) -> None:
+    """And the operator is told of that which no control says."""
+    inside = [{"type": "RAMP_UP", "values": ["-PT90S"]}]
+    event_id = await operator.event("EXPORT_CAPACITY_LIMIT", 5, 1.5, attributes=inside)
+    controls = await controls_of(told)
+    assert [one.der_control_base.ramp_tms for one in controls] == [9_000, None]
+    await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, 1.5, attributes=inside)
+    assert await controls_of(told) == controls
+    before = [{"type": "RAMP_UP", "values": ["PT90S"]}, {"type": "RECOVERY", "values": ["PT90S"]}]
+    await operator.change(event_id, "EXPORT_CAPACITY_LIMIT", 5, 1.5, attributes=before)
+    async with sep2.store.view() as view:
+        stored, program = await view.events.by_id(event_id), await view.programs.by_id(PROGRAM)
+        assert stored is not None
+        assert program is not None
+        reasons = await untold_of(view, stored, program)
+    assert [reason.split(":")[0] for reason in reasons] == ["ramp", "recovery"]
+    assert [one.der_control_base.ramp_tms for one in await controls_of(told) if one.version] == [None]
 
 
 async def test_a_later_event_for_the_same_devices_supersedes(sep2: Sep2Bench, operator: Operator, told: Client) -> None:

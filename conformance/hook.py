@@ -53,6 +53,8 @@ where it is about one that an aggregator manages:
 ``set-rate``, ``set-post-rate``
     How often, in ``seconds``, clients are to poll the ``resource`` (EndDeviceList, DERProgramList; no seconds: as the
     server has it by itself), and the device is to post.
+``move-clock``
+    Ahead by so many ``seconds``: a server whose clock goes by itself (Time.quality 7).
 ``withdraw-access``, ``grant-access``
     Of the device.
 
@@ -86,7 +88,7 @@ VTN_ACTIONS = (
 )  # fmt: skip
 SEP2_ACTIONS = (
     "create-control", "cancel-control", "add-program", "change-program", "remove-program", "set-default",
-    "remove-default", "add-curve", "set-rate", "set-post-rate", "withdraw-access", "grant-access",
+    "remove-default", "add-curve", "set-rate", "set-post-rate", "move-clock", "withdraw-access", "grant-access",
 )  # fmt: skip
 VEN_ACTIONS = ("restart", "cancel-registration", "register", "opt-event", "create-opt", "cancel-opt")
 

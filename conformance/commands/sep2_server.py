@@ -18,6 +18,7 @@ from conformance.sep2.target import Sep2Target
 from conformance.server.listening import Listening, host_and_port
 from conformance.server.steps import Shown
 from openadr_core.errors import ConfigError
+from openadr_core.pki import Authority
 from openadr_core.shell.tls import Chain, server_context
 
 _SHOWN = {
@@ -44,6 +45,8 @@ def _shown_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--key", required=True, type=READ, help="PEM key of --certificate.")
 @click.option("--trust", required=True, type=READ, help="PEM roots that the server's certificate must come from.")
 @_shown_options
+@click.option("--authority-certificate", type=READ, help="A laboratory's root (SERCA) that the server trusts, PEM.")
+@click.option("--authority-key", type=READ, help="Its key: the harness makes certificates of odd forms with it.")
 @click.option("--profile", type=click.Choice(["sep2-strict", "sep2-compat"]), default="sep2-strict", show_default=True,
               help="CCM-8 alone, or AES-GCM too.")  # fmt: skip
 @click.option("--server-name", default="", help="Name in the server's certificate, if it is not the URL's host.")
@@ -65,6 +68,8 @@ def run_sep2_server(  # an option each
     certificate: Path,
     key: Path,
     trust: Path,
+    authority_certificate: Path | None,
+    authority_key: Path | None,
     profile: Any,
     server_name: str,
     operator_hook: str,
@@ -101,6 +106,7 @@ def run_sep2_server(  # an option each
             server_name=server_name,
             timeout_s=timeout_s,
             profile=profile,
+            authority=_authority(authority_certificate, authority_key),
             hook=operator_hook,
             pin=pin,
             pen=pen,
@@ -113,6 +119,14 @@ def run_sep2_server(  # an option each
         )
         status = reporting.report(suite, url, run_suite(suite, target, only=reporting.only))
     sys.exit(status)
+
+
+def _authority(certificate: Path | None, key: Path | None) -> Authority | None:
+    if (certificate is None) != (key is None):
+        raise ConfigError("--authority-certificate and --authority-key go together")
+    if certificate is None or key is None:
+        return None
+    return Authority(certificate_pem=certificate.read_bytes(), key_pem=key.read_bytes())
 
 
 def _subscriber(

@@ -7,6 +7,7 @@ from conformance.check_kinds import read_query
 from conformance.client.steps import Hello, Identity, Version
 from conformance.hook import SEP2_ACTIONS
 from conformance.procedure import Step
+from conformance.sep2.forms import Form
 from conformance.sep2.steps import Ask
 from conformance.step_kinds import StepReader, expected, queries
 from conformance.yaml_nodes import Section
@@ -32,6 +33,7 @@ def _ask(section: Section) -> Ask:
         page=int(inner.number("page", PAGE)) if method == "list" else 0,
         body=inner.text("body", ""),
         identity=inner.choice("as", Identity, Identity.ENROLLED),
+        form=inner.choice("certificate", Form, Form.STRAIGHT) if "certificate" in inner else None,
         hello=Hello(suite=inner.text("suite", ""), version=inner.choice("tls", Version, Version.CURRENT)),
         headers=inner.pairs("headers"),
         offers=read_query(section, "offers") if "offers" in section else None,

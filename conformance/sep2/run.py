@@ -4,7 +4,10 @@ import math
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from conformance.answers import Answer
@@ -20,6 +23,7 @@ from conformance.procedure import Operate, Procedure, Step, flattened
 from conformance.queries import Query
 from conformance.run import Inapplicable, Operator, Run, Stopped, run_procedures, steps_of
 from conformance.schema import sep2_schema_fault
+from conformance.sep2.forms import Form, chain_of
 from conformance.sep2.hearing import Ear
 from conformance.sep2.pages import read_list
 from conformance.sep2.steps import Ask
@@ -29,8 +33,13 @@ from openadr_core.errors import ConfigError
 from openadr_core.identity import sfdi_of
 from openadr_core.xml.parse import Element
 
-OPTIONS: Mapping[str, str] = {"pin": "--pin", "notification_uri": "--notification-uri"}
-"""What a procedure may need to know, by the option that says it."""
+OPTIONS: Mapping[str, str] = {
+    "pin": "--pin",
+    "notification_uri": "--notification-uri",
+    "subscriber": "--notification-uri",
+    "authority": "--authority-certificate",
+}
+"""What a procedure may need of the target, by the option that says it."""
 THINGS_ASKED = 3
 """Of the operator, at most, before the first of what was asked for begins."""
 _TOLD_TIME = Query("string(/sep:Time/sep:currentTime)")
@@ -51,11 +60,14 @@ def run_suite(
 def unmet_needs(procedure: Procedure, suite: Suite, target: Sep2Target) -> Iterator[str]:
     """The options that the tester would have to give for this procedure to run."""
     steps = list(flattened(steps_of(procedure, suite)))
-    shown = {step.identity for step in steps if isinstance(step, Ask)} - {Identity.NONE}
+    shown = {step.identity for step in steps if isinstance(step, Ask) and not step.form} - {Identity.NONE}
     yield from (f"--{identity}-certificate" for identity in sorted(shown - set(target.certificates)))
-    yield from (option for need, option in OPTIONS.items() if need in procedure.needs and not getattr(target, need))
-    if not target.subscriber and any(isinstance(step, Hear | Silence) for step in steps):
-        yield "--notification-uri"
+    needed = set(procedure.needs)
+    if any(isinstance(step, Hear | Silence) for step in steps):
+        needed |= {"notification_uri", "subscriber"}
+    if any(isinstance(step, Ask) and step.form for step in steps):
+        needed.add("authority")
+    yield from dict.fromkeys(option for need, option in OPTIONS.items() if need in needed and not getattr(target, need))
     if not target.hook and any(isinstance(step, Operate) for step in steps):
         yield "--operator-hook"
 
@@ -105,7 +117,9 @@ class Sep2Run(Run):
         self._target = target
         self._connect = connect
         self._ear = Ear(target.subscriber) if target.subscriber else None
-        self._carriers: dict[tuple[Identity, Hello], Carrier] = {}
+        self._carriers: dict[tuple[Form | Identity, Hello], Carrier] = {}
+        self._folder = TemporaryDirectory(prefix="conformance-")
+        """Of certificates of odd forms, if there are any."""
         self._ahead_s = 0.0
         """How far the server's clock is ahead of the tester's."""
 
@@ -164,6 +178,7 @@ class Sep2Run(Run):
     def close(self) -> None:
         for carrier in self._carriers.values():
             carrier.close()
+        self._folder.cleanup()
         if self._ear is not None:
             self.exchanges.extend(self._ear.end())
 
@@ -172,12 +187,20 @@ class Sep2Run(Run):
             request = self._request(step, query)
         except ConfigError as missing:
             raise Stopped(f"line {step.line}: {missing}") from None
-        key = step.identity, step.hello
-        if key not in self._carriers:
-            self._carriers[key] = self._connect(self._target, *key)
-        exchange = self._carriers[key].exchange(request)
+        who = step.form or step.identity
+        if (who, step.hello) not in self._carriers:
+            self._carriers[who, step.hello] = self._carrier(step)
+        exchange = replace(self._carriers[who, step.hello].exchange(request), speaker=who)
         self.exchanges.append(exchange)
         return exchange.answer
+
+    def _carrier(self, step: Ask) -> Carrier:
+        if step.form is None or self._target.authority is None:
+            return self._connect(self._target, step.identity, step.hello)
+        chain = chain_of(step.form, self._target.authority, Path(self._folder.name))
+        # As one whose time is over, it is shown without the proof that it is good.
+        odd = replace(self._target, certificates={Identity.EXPIRED: chain})
+        return self._connect(odd, Identity.EXPIRED, step.hello)
 
     def _request(self, step: Ask, query: str) -> RawRequest:
         body = self.render(step.body, xml=True).encode()

@@ -7,6 +7,7 @@ from conformance.client.line import CURRENT
 from conformance.client.steps import Hello, Identity
 from conformance.procedure import Step
 from conformance.queries import Query
+from conformance.sep2.forms import Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Ask(Step):
     offers: Query | None = None
     """Where this is not found in what is answered, the server has no such thing, and the procedure is not run."""
     identity: Identity = Identity.ENROLLED
+    form: Form | None = None
+    """Instead of that identity's: a certificate of this form, made for a device that nobody knows."""
     hello: Hello = CURRENT
     headers: Mapping[str, str | None] = field(default_factory=dict)
     """Added to, or replacing, the usual ones; None leaves one out."""

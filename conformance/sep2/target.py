@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from conformance.client.address import Address
 from conformance.sep2.hearing import Subscriber
+from openadr_core.pki import Authority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sep2Target(Address):
     """Its URL is the server's entry point: ``https://host[:port]/dcap``."""
 
+    authority: Authority | None = None
+    """A laboratory's root that the server trusts, with its key; None if nobody has it."""
     hook: str = ""
     """What asks the server's operator; empty for none."""
     pin: str = ""

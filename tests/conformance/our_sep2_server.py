@@ -19,6 +19,8 @@ from conformance.sep2.hearing import Receiver, Subscriber
 from conformance.sep2.target import Sep2Target
 from conformance.server.listening import Listening
 from conformance.server.steps import Shown
+from openadr_core.pki import Authority
+from openadr_core.shell.keyfiles import read_authority
 from openadr_core.shell.tls import Chain, server_context
 from openadr_vtn.cli.main import main as openadr_vtn
 from openadr_vtn.cli.operator_api import OperatorApi, Refused
@@ -26,6 +28,8 @@ from tests.free_ports import free_ports
 from tests.interop.our_sep2_operator import OurOperator
 
 GROUP, PIN, PEN, CATEGORY = "feeder-1", 111115, "00028547", "020000"
+AHEAD_S = 5000
+"""Its clock is nobody else's: who goes by another is wrong about everything."""
 HOOK = Path(__file__).parents[1] / "interop" / "our_sep2_operator.py"
 DEVICES = (Identity.ENROLLED, Identity.OTHER)
 KNOWN = (*DEVICES, Identity.AGGREGATOR)
@@ -52,6 +56,10 @@ class OurServer:
     def hook(self) -> str:
         return f"{sys.executable} {HOOK} {self.folder / 'home' / 'operator.toml'} {GROUP}"
 
+    @property
+    def authority(self) -> Authority:
+        return read_authority(self.folder / "home" / "certs", "sep2-serca")
+
     @cached_property
     def operator(self) -> OurOperator:
         return OurOperator(OperatorApi(self.folder / "home" / "operator.toml"), GROUP)
@@ -68,8 +76,7 @@ class OurServer:
         return Sep2Target(
             url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*KNOWN, STRANGER)},
             profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=_uri(self.told_at),
-            subscriber=self.subscriber,
-            operator_s=0.5,
+            subscriber=self.subscriber, authority=self.authority, operator_s=0.5,
         )  # fmt: skip
 
     def judged(self, *options: str) -> Result:
@@ -80,8 +87,10 @@ class OurServer:
             for part in (f"--{prefix}certificate", self.chain(one).certificate, f"--{prefix}key", self.chain(one).key)
         ]
         where = ["--url", self.url, "--trust", self.trust, "--operator-hook", self.hook, "--pin", PIN, "--pen", PEN]
-        told = ["--notification-uri", _uri(self.commands_told_at), "--notification-listen"]
-        arguments = [*where, *told, f"127.0.0.1:{self.commands_told_at}", *shown, *options]
+        port, root = self.commands_told_at, self.folder / "home" / "certs" / "sep2-serca.pem"
+        told = ["--notification-uri", _uri(port), "--notification-listen", f"127.0.0.1:{port}"]
+        signs = ["--authority-certificate", root, "--authority-key", root.with_suffix(".key")]
+        arguments = [*where, *told, *signs, *shown, *options]
         return CliRunner().invoke(conformance, ["run", "ieee2030_5-server", *map(str, arguments)])
 
 
@@ -97,6 +106,7 @@ def running_server(folder: Path) -> Iterator[OurServer]:
     for one in (*KNOWN, STRANGER):
         lfdis[one] = _minted(folder, one)
     environment = {
+        "OPENADR_VTN_SEP2__LAB_CLOCK": "true",
         "OPENADR_VTN_SEP2__NOTIFICATIONS__NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
         "OPENADR_VTN_SEP2__NOTIFICATIONS__PORTS": json.dumps([told_at, commands_told_at]),
     }
@@ -108,6 +118,7 @@ def running_server(folder: Path) -> Iterator[OurServer]:
         try:
             ready = json.loads(process.stdout.readline())
             _let_in(folder, lfdis)
+            commanded("device", "clock", "--ahead", AHEAD_S, access=home / "operator.toml")
             with _subscriber(folder, told_at) as subscriber:
                 yield OurServer(
                     url=f"{ready['sep2']}/dcap", folder=folder, told_at=told_at, commands_told_at=commands_told_at,

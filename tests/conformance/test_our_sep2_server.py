@@ -95,7 +95,18 @@ def _wrong(sight: Sight) -> Iterator[Sight]:
 
 
 def test_the_command_prints_what_it_found(our_server: OurServer, tmp_path: Path) -> None:
-    some = ("--only", "discovery", "--only", "time", "--only", "tls", "--only", "notification")
+    some = (
+        "--only",
+        "discovery",
+        "--only",
+        "time",
+        "--only",
+        "tls",
+        "--only",
+        "notification",
+        "--only",
+        "certificates",
+    )
     ended = our_server.judged(*some, "--target", "openadr-der", "--transcript", str(tmp_path / "said"))
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.splitlines()[-1].endswith("all as expected")
@@ -104,9 +115,17 @@ def test_the_command_prints_what_it_found(our_server: OurServer, tmp_path: Path)
 
 def test_what_could_not_run_is_told(our_server: OurServer) -> None:
     alone = replace(
-        our_server.target, certificates={Identity.ENROLLED: our_server.chain(Identity.ENROLLED)}, hook="", pin=""
+        our_server.target,
+        certificates={Identity.ENROLLED: our_server.chain(Identity.ENROLLED)},
+        hook="",
+        pin="",
+        notification_uri="",
+        subscriber=None,
+        authority=None,
     )
     needs = {one.id: list(unmet_needs(one, SUITE, alone)) for one in SUITE.procedures}
+    assert needs["certificates"] == ["--authority-certificate"]
+    assert needs["notification"] == ["--notification-uri", "--operator-hook"]
     assert needs["tls"] == ["--pending-certificate"]
     assert needs["registration"] == ["--other-certificate", "--pin"]
     assert needs["access"] == ["--operator-hook"]
@@ -118,6 +137,7 @@ def test_what_could_not_run_is_told(our_server: OurServer) -> None:
     [
         (["--pen", "28547"], "--pen: 8 digits, not '28547'"),
         (["--other-certificate", __file__], "--other-certificate and --other-key go together"),
+        (["--authority-key", __file__], "--authority-certificate and --authority-key go together"),
         (["--only", "nothing"], "no procedure nothing"),
     ],
 )

@@ -24,36 +24,17 @@ class OurOperator:
 
     def does(self, action: str, wish: Mapping[str, str], lfdi: str) -> str:
         """What the hook prints."""
-        lfdi = wish.get("lfdi", lfdi)
-        match action:
-            case "create-control":
-                return self._create_control(wish)
-            case "cancel-control":
-                randomly = wish.get("randomly") == "true"
-                self.api.command(f"sep2/controls/{wish['mrid']}/cancel", {"randomly": randomly})
-            case "add-program":
-                return self._add_program(wish, lfdi)
-            case "change-program":
-                self.api.change(f"sep2/groups/{self._group(wish)}", {"primacy": int(wish["primacy"])})
-            case "remove-program":
-                self.api.remove(f"sep2/groups/{self._group(wish)}")
-            case "set-default":
-                self.api.change(f"sep2/groups/{self._group(wish)}/default", json.loads(wish["default"]))
-            case "remove-default":
-                self.api.remove(f"sep2/groups/{self._group(wish)}/default")
-            case "add-curve":
-                curve = json.loads(wish["curve"])
-                return str(self.api.command(f"sep2/groups/{self._group(wish)}/curves", curve)["href"])
-            case "set-rate":
-                seconds = int(wish["seconds"]) if wish["seconds"] else None
-                self.api.change(f"sep2/rates/{wish['resource']}", {"seconds": seconds})
-            case "set-post-rate":
-                self.api.change(f"sep2/devices/{lfdi}", {"post_rate_s": int(wish["seconds"])})
-            case "withdraw-access" | "grant-access":
-                self.api.change(f"sep2/devices/{lfdi}", {"enabled": action == "grant-access"})
-        return ""
+        acts = {
+            "create-control": self._create_control, "cancel-control": self._cancel_control,
+            "add-program": self._add_program, "change-program": self._change_program,
+            "remove-program": self._remove_program, "set-default": self._set_default,
+            "remove-default": self._remove_default, "add-curve": self._add_curve, "set-rate": self._set_rate,
+            "set-post-rate": self._set_post_rate, "move-clock": self._move_clock,
+            "withdraw-access": self._withdraw_access, "grant-access": self._grant_access,
+        }  # fmt: skip
+        return acts[action](wish, wish.get("lfdi", lfdi)) or ""
 
-    def _create_control(self, wish: Mapping[str, str]) -> str:
+    def _create_control(self, wish: Mapping[str, str], _lfdi: str) -> str:
         randomized = {name: int(wish[name]) for name in ("randomize_start_s", "randomize_duration_s") if name in wish}
         start = datetime.fromtimestamp(int(wish["start"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         asked = {
@@ -61,6 +42,41 @@ class OurOperator:
             "duration_s": int(wish["duration_s"]), **randomized,
         }  # fmt: skip
         return str(self.api.command(f"sep2/groups/{self._group(wish)}/controls", asked)["mrid"])
+
+    def _cancel_control(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        self.api.command(f"sep2/controls/{wish['mrid']}/cancel", {"randomly": wish.get("randomly") == "true"})
+
+    def _change_program(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        self.api.change(f"sep2/groups/{self._group(wish)}", {"primacy": int(wish["primacy"])})
+
+    def _remove_program(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        self.api.remove(f"sep2/groups/{self._group(wish)}")
+
+    def _set_default(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        self.api.change(f"sep2/groups/{self._group(wish)}/default", json.loads(wish["default"]))
+
+    def _remove_default(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        self.api.remove(f"sep2/groups/{self._group(wish)}/default")
+
+    def _add_curve(self, wish: Mapping[str, str], _lfdi: str) -> str:
+        return str(self.api.command(f"sep2/groups/{self._group(wish)}/curves", json.loads(wish["curve"]))["href"])
+
+    def _set_rate(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        seconds = int(wish["seconds"]) if wish["seconds"] else None
+        self.api.change(f"sep2/rates/{wish['resource']}", {"seconds": seconds})
+
+    def _set_post_rate(self, wish: Mapping[str, str], lfdi: str) -> None:
+        self.api.change(f"sep2/devices/{lfdi}", {"post_rate_s": int(wish["seconds"])})
+
+    def _move_clock(self, wish: Mapping[str, str], _lfdi: str) -> None:
+        ahead_s = self.api.admin("sep2/clock")["ahead_s"]
+        self.api.change("sep2/clock", {"ahead_s": ahead_s + int(wish["seconds"])})
+
+    def _withdraw_access(self, _wish: Mapping[str, str], lfdi: str) -> None:
+        self.api.change(f"sep2/devices/{lfdi}", {"enabled": False})
+
+    def _grant_access(self, _wish: Mapping[str, str], lfdi: str) -> None:
+        self.api.change(f"sep2/devices/{lfdi}", {"enabled": True})
 
     def _add_program(self, wish: Mapping[str, str], lfdi: str) -> str:
         name = f"conformance-{secrets.token_hex(8)}"

@@ -320,18 +320,22 @@ class AgentSettings(Table):
 
 
 class ShardSettings(Table):
-    """With this table other processes (``openadr-ven shard``) compute parts of the fleet; what none has, we do."""
+    """With this table other processes (``openadr-ven shard``) compute and carry parts of the fleet; what none has, we
+    do.
+    """
 
     engine: Annotated[str, Field(pattern=r"^(nats|tls)://[^/\s]+$")]
     """A NATS server: ``nats://host:port``, or ``tls://``."""
     trust: Path | None = None
     """The authority that signed its certificate; with ``tls://`` alone, those that this machine trusts."""
     username: str = ""
+    """The agent's, or a shard's own: ``openadr-ven shard --rights`` says what it must be let do."""
     password: str = ""
     timeout_s: Annotated[float, Field(ge=0.1, le=10)] = 2.0
     """A shard that has not answered by then has nothing to do with this round any more."""
-    cell_rows: Annotated[int, Field(ge=100)] = 131_072
-    """Devices that are planned together. The same figure gives the same commands, however many shards there are."""
+    cell_rows: Annotated[int, Field(ge=10)] = 131_072
+    """Devices that are planned, and told, together. The same figure gives the same commands, however many shards
+    there are, and the same files of the ledger."""
 
 
 class ReportSettings(Table):

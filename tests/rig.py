@@ -49,21 +49,24 @@ def running_lab(folder: Path, vtn_settings: Mapping[str, str] | None = None, ini
         lab.start_simulator("--fleet", fleet)
         lab.make_ven(fleet)
         lab.start_ven()
-        lab.processes.wait_until("the VEN to knock", lambda: bool(lab.operator_json("party", "list")))
-        lab.operator_command("party", "approve", VEN_NAME)
-        lab.operator_command(
-            "program", "create", PROGRAM, "--relief-sign", "POSITIVE", "--market-context", MARKET_CONTEXT
-        )
-        lab.processes.wait_until(
-            "the VEN to register", lambda: bool(lab.operator_json("party", "list")[0]["registered_at"])
-        )
-        time.sleep(BASELINE_S + 1)
+        enrol(lab)
         yield lab
     finally:
         lab.processes.stop_all()
 
 
-def write_small_fleet(path: Path) -> Path:
+def enrol(lab: Lab) -> None:
+    """Until the running VEN is registered, and has a baseline's worth of telemetry."""
+    lab.processes.wait_until("the VEN to knock", lambda: bool(lab.operator_json("party", "list")))
+    lab.operator_command("party", "approve", VEN_NAME)
+    lab.operator_command("program", "create", PROGRAM, "--relief-sign", "POSITIVE", "--market-context", MARKET_CONTEXT)
+    lab.processes.wait_until(
+        "the VEN to register", lambda: bool(lab.operator_json("party", "list")[0]["registered_at"])
+    )
+    time.sleep(BASELINE_S + 1)
+
+
+def write_small_fleet(path: Path, *, feeders: int = 1) -> Path:
     """``GATEWAYS`` gateways of one vendor each, a transformer for every four homes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
@@ -80,7 +83,7 @@ def write_small_fleet(path: Path) -> Path:
                         "gateway": f"gateway-{gateway}",
                         "site": f"home-{number}",
                         "transformer": f"transformer-{number // 4}",
-                        "feeder": "feeder-1",
+                        "feeder": f"feeder-{gateway % feeders + 1}",
                         "slot": slot,
                         "transformer_limit_w": 50_000,
                         "feeder_limit_w": 5_000_000,

@@ -4,13 +4,22 @@
     ledger/commands/<sequence>.parquet  one row per device that a round told something: written before it is sent
     ledger/outcomes/<event>.parquet     one row per device that took part in an event: written when it is let go
 
-Files are only ever added; a round that is sent again after a crash writes the same file. ``ask`` opens
-them as the tables ``devices``, ``commands`` and ``outcomes`` in DuckDB, and ``earned``, which is derived.
+Where shards carry the commands, each has such a ledger of its own, and more in it:
+
+    …/commands/<sequence>-<parcel>.parquet   the same, of the gateways of one parcel
+    …/sent/<sequence>-<parcel>.parquet       one row per frame that a broker has taken
+    …/acknowledgements/<life>-<n>.parquet    one row per device and state that its gateway told of
+
+Files are only ever added, and named by what they hold: whoever does something again, after a crash or for another who
+has died, writes the same file. ``ask`` reads all ledgers as one, each file once, as tables in DuckDB, and ``earned``,
+which is derived.
 """
 
 import hashlib
 import importlib
 import os
+import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,18 +29,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
+from numpy.typing import NDArray
 
 from openadr_core.errors import ConfigError
 from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
-from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mode
+from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mode, Rows, gateways
+from openadr_ven.gateways.contract import AckFrame, AckState, CommandFrame, Reason
 
 VARYING = frozenset({
     "row", "setpoint_w", "relief_w", "seconds", "commanded_wh", "acknowledged_wh", "delivered_wh", "device_id", "site",
 })  # fmt: skip
 FLEET_DIGITS = 16
 """Of a fleet's SHA-256, by which the ledger knows whose rows it is about."""
-DEVICES, COMMANDS, OUTCOMES = "devices", "commands", "outcomes"
+DEVICES, COMMANDS, OUTCOMES, SENT, ACKNOWLEDGEMENTS = "devices", "commands", "outcomes", "sent", "acknowledgements"
+OF_A_SHARD = "shard-{number}"
+"""The folder of a shard's ledger, in the agent's."""
 MOMENT = pa.timestamp("us", tz="UTC")
 NAME = pa.dictionary(pa.int32(), pa.string())
 """Texts that repeat: a file has each once, and SQL sees a text."""
@@ -56,6 +69,14 @@ SCHEMAS: Mapping[str, Any] = {
             ("seconds", pa.float32()), ("commanded_wh", pa.float32()), ("acknowledged_wh", pa.float32()),
             ("delivered_wh", pa.float32()), ("state", NAME),
         ]
+    ),
+    SENT: _schema(
+        [("fleet", NAME), ("gateway", NAME), ("event_id", NAME), ("sequence", pa.int64()), ("devices", pa.uint32()),
+         ("sent_at", MOMENT)]
+    ),
+    ACKNOWLEDGEMENTS: _schema(
+        [("fleet", NAME), ("row", pa.uint32()), ("sequence", pa.int64()), ("state", NAME), ("reason", NAME),
+         ("told_at", MOMENT)]
     ),
     DEVICES: _schema(
         [("fleet", NAME), ("row", pa.uint32()), ("device_id", pa.string()), *((name, NAME) for name in (
@@ -85,6 +106,10 @@ class CommandLedger:
     def __init__(self, folder: Path, fleet: Fleet, *, fleet_sha256: str) -> None:
         self._folder = folder
         self._fleet = fleet_sha256[:FLEET_DIGITS]
+        self._gateways = gateways(fleet)
+        self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
+        self._life = uuid.uuid4().hex
+        self._told = 0
         for name in SCHEMAS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         devices = folder / DEVICES / f"{self._fleet}.parquet"
@@ -108,6 +133,74 @@ class CommandLedger:
             "relief_w": relief_w[sent].astype(np.float32),
         }
         return _page(self._folder / COMMANDS / f"{made.sequence:016d}.parquet", _table(COMMANDS, columns))
+
+    def carried(self, parcel: int, frames: Sequence[CommandFrame], relief_w: NDArray[np.float32]) -> None:
+        """The same of one parcel, from its frames, and the relief of each of their rows; LookupError for a stranger's.
+
+        All of one round.
+        """
+        path = self._of_parcel(COMMANDS, parcel, frames)
+        if path.is_file():
+            return
+        rows = np.concatenate([self.rows(one.gateway, one.rows["slot"]) for one in frames])
+        order, first = np.argsort(rows), frames[0]
+        columns = {
+            "fleet": _same(self._fleet, rows.size),
+            "row": rows[order].astype(np.uint32),
+            "event_id": _same(first.event_id, rows.size),
+            "event_version": np.full(rows.size, first.event_version),
+            "sequence": np.full(rows.size, first.sequence),
+            "made_at": _moments(first.issued_at, rows.size),
+            "ends_at": _moments(first.end, rows.size),
+            "mode": _named([one.name for one in Mode], np.concatenate([one.rows["mode"] for one in frames])[order]),
+            "setpoint_w": np.concatenate([one.rows["setpoint_w"] for one in frames])[order],
+            "relief_w": relief_w[order],
+        }
+        _page(path, _table(COMMANDS, columns)).keep()
+
+    def sent(self, parcel: int, frames: Sequence[CommandFrame], at: datetime) -> None:
+        """The broker of a parcel's gateways has these."""
+        path, first, size = self._of_parcel(SENT, parcel, frames), frames[0], len(frames)
+        if path.is_file():
+            return
+        columns = {
+            "fleet": _same(self._fleet, size),
+            "gateway": pa.array([one.gateway for one in frames], type=NAME),
+            "event_id": _same(first.event_id, size),
+            "sequence": np.full(size, first.sequence),
+            "devices": np.array([one.rows.size for one in frames], dtype=np.uint32),
+            "sent_at": _moments(at, size),
+        }
+        _page(path, _table(SENT, columns)).keep()
+
+    def acknowledged(self, acks: Sequence[AckFrame]) -> None:
+        """What gateways said of commands. They may say it again: ``ask`` counts the first time."""
+        rows = [self.rows(one.gateway, one.slots) for one in acks]
+        each = np.repeat(np.arange(len(acks)), [one.size for one in rows])
+        states, reasons = list(AckState), list(Reason)
+        columns = {
+            "fleet": _same(self._fleet, each.size),
+            "row": np.concatenate(rows).astype(np.uint32),
+            "sequence": np.array([one.sequence for one in acks])[each],
+            "state": _named([one.name for one in states], np.array([states.index(one.state) for one in acks])[each]),
+            "reason": _named(
+                [one.name for one in reasons], np.array([reasons.index(one.reason) for one in acks])[each]
+            ),
+            "told_at": pa.array(np.array([_micros(one.at) for one in acks])[each], type=pa.int64()).cast(MOMENT),
+        }
+        self._told += 1
+        name = f"{self._life}-{self._told:08d}.parquet"
+        _page(self._folder / ACKNOWLEDGEMENTS / name, _table(ACKNOWLEDGEMENTS, columns)).keep()
+
+    def rows(self, gateway: str, slots: NDArray[Any]) -> Rows:
+        """The fleet's rows at these slots; LookupError if it has none of them."""
+        found = self._gateways.at(self._code[gateway], slots)
+        if (found < 0).any():
+            raise LookupError(f"{gateway} has no slot {int(slots[found < 0][0])}")
+        return found
+
+    def _of_parcel(self, table: str, parcel: int, frames: Sequence[CommandFrame]) -> Path:
+        return self._folder / table / f"{frames[0].sequence:016d}-{parcel:05d}.parquet"
 
     def came_to(self, outcomes: DeviceOutcomes) -> None:
         """What an event came to, device by device, since we began to count."""
@@ -148,35 +241,62 @@ Interpretation: paid is what was given of what was asked, not beyond it and not 
 hundredth by device and event, so that the sums of a statement are the sums of its lines."""
 
 
+ACKNOWLEDGED = """
+CREATE VIEW acknowledgements AS
+SELECT fleet, row, sequence, state, reason, min(told_at) AS told_at FROM told GROUP BY ALL
+"""
+"""A broker that was not answered tells again."""
+
+
 def ask(
-    folder: Path, sql: str, *, parameters: Sequence[object] = (), rates: Mapping[str, float] | None = None
+    folder: Path,
+    sql: str,
+    *,
+    others: Sequence[Path] = (),
+    parameters: Sequence[object] = (),
+    rates: Mapping[str, float] | None = None,
 ) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
     """The answer's columns and rows. ConfigError if there is no ledger, or the question is none.
 
-    ``parameters`` stand where the question has ``?``; ``rates`` are what owners are paid for a kWh, by event.
+    ``others`` are ledgers of shards that are not in the agent's folder; ``parameters`` stand where the question has
+    ``?``; ``rates`` are what owners are paid for a kWh, by event.
     """
     if not (folder / COMMANDS).is_dir():
         raise ConfigError(f"{folder}: no ledger is there; the running agent writes it")
+    folders = (folder, *sorted(folder.glob(OF_A_SHARD.format(number="*"))), *others)
     duckdb = importlib.import_module("duckdb")  # a database engine: the agent, which only writes, need not load it
     with duckdb.connect(":memory:") as base:
         base.execute("SET TimeZone = 'UTC'")
         for name, schema in SCHEMAS.items():
-            if files := sorted((folder / name).glob("*.parquet")):
-                base.read_parquet([str(file) for file in files], union_by_name=True).create_view(name)
+            shown = "told" if name == ACKNOWLEDGEMENTS else name
+            if files := _files(folders, name):
+                base.read_parquet([str(file) for file in files], union_by_name=True).create_view(shown)
             else:
-                base.register(name, schema.empty_table())
+                base.register(shown, schema.empty_table())
         told = rates or {}
         base.register("rates", pa.table({
             "event_id": pa.array(list(told), type=pa.string()),
             "per_kwh": pa.array(list(told.values()), type=pa.float64()),
         }))  # fmt: skip
         base.execute(EARNED)
+        base.execute(ACKNOWLEDGED)
         try:
             found = base.execute(sql, list(parameters))
             names = [column[0] for column in found.description or ()]
             return names, found.fetchall()
         except duckdb.Error as problem:
             raise ConfigError(f"ledger: {problem}") from None
+
+
+def _files(folders: Sequence[Path], table: str) -> list[Path]:
+    """Each file once, whoever wrote it; of a round that is written whole, none of its parcels."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for file in sorted((folder / table).glob("*.parquet")):
+            found.setdefault(file.stem, file)
+    return [
+        file for stem, file in sorted(found.items()) if table != COMMANDS or stem[:16] == stem or stem[:16] not in found
+    ]
 
 
 def _devices(fleet: Fleet, name: str) -> pa.Table:
@@ -207,12 +327,15 @@ def _same(text: str, size: int) -> Any:
 
 
 def _moments(moment: datetime, size: int) -> Any:
-    micros = round(moment.astimezone(UTC).timestamp() * 1e6)
-    return pa.array(np.full(size, micros), type=pa.int64()).cast(MOMENT)
+    return pa.array(np.full(size, _micros(moment)), type=pa.int64()).cast(MOMENT)
+
+
+def _micros(moment: datetime) -> int:
+    return round(moment.astimezone(UTC).timestamp() * 1e6)
 
 
 def _page(path: Path, table: pa.Table) -> Page:
-    draft = path.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     with draft.open("wb") as file:
         # What differs from row to row makes no dictionary and skips no file: to try takes longer than to write it.
         same = [field.name for field in table.schema if field.name not in VARYING]

@@ -272,6 +272,7 @@ class Agent:
         if self._unheeded or self._reconsider or self._is_given_up():
             await self._heed((), now)
         if self._resend is not None:
+            self._write_again(self._resend)
             await self._teller.send(self._resend, list(self.control.commands.frames(self._resend)), now)
             self._resend = None
         if liars := self.seen.newly_quarantined():
@@ -366,6 +367,16 @@ class Agent:
                 self._ledger.came_to(outcomes)
         except OSError as error:
             # The store has the round: devices get their commands, and somebody gets to know.
+            self._journal("the ledger failed", alarm=True, error=str(error))
+
+    def _write_again(self, made: Round) -> None:
+        """A round that the store has: whether the ledger has it too, nobody knows after a crash."""
+        engaged = self.control.engaged
+        if engaged is None:
+            return
+        try:
+            self._ledger.commanded(made, self.control.commands.relief_w(engaged.baseline_w)).keep()
+        except OSError as error:
             self._journal("the ledger failed", alarm=True, error=str(error))
 
     def _counted(self, tick: Tick, acknowledged: Mask, now: datetime) -> Iterator[DeviceOutcomes]:

@@ -7,7 +7,6 @@ settings, the certificates, the fleet and the store have proven good.
 import asyncio
 import random
 import signal
-import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -37,17 +36,18 @@ from openadr_ven.application.control import Control, ControlSettings
 from openadr_ven.application.device_metering import DeviceMeters
 from openadr_ven.application.observation import Observation
 from openadr_ven.application.offering import kept_promises, look
-from openadr_ven.application.ports import Journal
+from openadr_ven.application.ports import Gateways, Journal, Ledger
 from openadr_ven.application.report_offers import resources_of
 from openadr_ven.application.reporter import Kept, Reporter
 from openadr_ven.application.status_reporting import Resources
 from openadr_ven.application.supporting import Supporting
+from openadr_ven.bootstrap.brokers import broker_address
 from openadr_ven.bootstrap.oadr2 import speak_oadr2
 from openadr_ven.bootstrap.oadr3 import speak_oadr3
 from openadr_ven.bootstrap.price_keys import signing_key
 from openadr_ven.bootstrap.sep2 import speak_sep2
 from openadr_ven.bootstrap.sep2_devices import device_meters
-from openadr_ven.bootstrap.shard import engine_address
+from openadr_ven.bootstrap.shard import engine_address, hands
 from openadr_ven.bootstrap.speaking import Listening, Speaking
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import Console
@@ -56,7 +56,7 @@ from openadr_ven.dispatch.cell import Cells
 from openadr_ven.dispatch.guard import Envelope, OnBreach
 from openadr_ven.domain.held import FleetInUse, Notice
 from openadr_ven.fleet.columns import Fleet
-from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
+from openadr_ven.gateways.mqtt import MqttGateways
 from openadr_ven.settings import Settings
 from openadr_ven.transport.upstream import Upstream
 
@@ -79,7 +79,7 @@ class Ven:
     listening: Sequence[Listening]
     """Where the VTN reaches us by itself."""
     speaking: Speaking
-    gateways: MqttGateways
+    gateways: Gateways
     console: Console
     watchdog: Watchdog
     model: CapabilityModel | None = None
@@ -197,14 +197,12 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     supporting = Supporting(fleet, rows_of=control.aim.rows, now=now)
     speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice, meters=meters, supporting=supporting)
     parts.push_async_callback(speaking.close)
-    gateways = MqttGateways(
-        _broker(settings), rng=dice, settle_by_caller=True, price_key=signing_key(settings.gateways.price_key)
-    )
+    gateways, ledger = _devices(settings, kept, dice)
     agent = Agent(
         settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference), fleet_sha256=kept.sha256),
         store=store,
         gateways=gateways,
-        ledger=CommandLedger(settings.agent.ledger, fleet, fleet_sha256=kept.sha256),
+        ledger=ledger,
         session=speaking.session,
         control=control,
         seen=seen,
@@ -339,23 +337,22 @@ def _floor(settings: Settings, kept: KeptFleet, parts: AsyncExitStack) -> Floor:
     return ShardFloor(kept.fleet, engine, fleet_sha256=kept.sha256, cell_rows=settings.shards.cell_rows)
 
 
+def _devices(settings: Settings, kept: KeptFleet, dice: random.Random) -> tuple[Gateways, Ledger]:
+    """Who reaches the devices, and where it is written what they are told."""
+    ledger = CommandLedger(settings.agent.ledger, kept.fleet, fleet_sha256=kept.sha256)
+    gateways = MqttGateways(
+        broker_address(settings), rng=dice, settle_by_caller=True, price_key=signing_key(settings.gateways.price_key)
+    )
+    if settings.shards is None:
+        return gateways, ledger
+    both = hands(settings, kept, ledger, gateways)
+    return both, both
+
+
 def _kept(settings: Settings) -> Kept:
     return Kept(
         history=timedelta(days=settings.reports.history_days),
         undelivered=timedelta(days=settings.reports.undelivered_days),
-    )
-
-
-def _broker(settings: Settings) -> BrokerAddress:
-    chosen = settings.gateways
-    return BrokerAddress(
-        host=chosen.host,
-        port=chosen.port,
-        fleet=settings.fleet.name,
-        client_id=chosen.client_id,
-        tls=None if chosen.trust is None else ssl.create_default_context(cafile=str(chosen.trust)),
-        username=chosen.username or None,
-        password=chosen.password or None,
     )
 
 

@@ -58,7 +58,7 @@ renew_s = 10.0                        # how often leases are renewed; at most ha
 act_on_test_events = false
 ledger = "ledger"                     # what each device was told and gave; it only grows: delete what is too old
 
-# With this table other processes compute parts of the fleet: openadr-ven shard --number 1 --of 2
+# With this table other processes compute and carry parts of the fleet: openadr-ven shard --number 1 --of 2
 # [shards]
 # engine = "nats://127.0.0.1:4222"    # a NATS server; with tls:// also trust, username and password
 

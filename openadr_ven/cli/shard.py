@@ -1,4 +1,4 @@
-"""``shard``: a part of the agent's fleet, computed in another process."""
+"""``shard``: a part of the agent's fleet, computed and carried by another process."""
 
 from pathlib import Path
 
@@ -10,18 +10,32 @@ from openadr_ven.cli.run import config_option
 from openadr_ven.settings import load
 
 
-@click.command(short_help="Compute a part of the agent's fleet beside it.")
+@click.command(short_help="Compute and carry a part of the agent's fleet beside it.")
 @config_option
-@click.option("--number", required=True, type=click.IntRange(min=1), help="Which of the shards this one is, from 1.")
+@click.option("--number", required=True, type=click.IntRange(min=0), help="Which of the shards this one is, from 1.")
 @click.option("--of", "of", required=True, type=click.IntRange(min=1), help="How many shards there are.")
-def shard(config: Path, *, number: int, of: int) -> None:
-    """Compute a part of the agent's fleet beside it, until told to stop (Ctrl-C or SIGTERM).
+@click.option(
+    "--rights", "shows_rights", is_flag=True,
+    help="Print what nats-server must let this shard's user do (the agent's: --number 0), and end.",
+)  # fmt: skip
+def shard(config: Path, *, number: int, of: int, shows_rights: bool) -> None:
+    """Compute and carry a part of the agent's fleet beside it, until told to stop (Ctrl-C or SIGTERM).
 
     The settings are the agent's, or a copy of them with the same fleet; the table [shards] says where the engine is
-    (NATS). Shards come and go as they like: what none of them has the agent computes itself, with the same result.
-    """
-    from openadr_ven.bootstrap.shard import run_shard  # noqa: PLC0415  # the agent's parts, as in `run`
+    (NATS). A shard computes cells of the fleet, hands the agent's commands to gateways and tells it what they say,
+    and keeps a ledger of it (agent.ledger/shard-N). Shards come and go as they like: what none of them has the agent
+    does itself, with the same result.
 
+    With tls:// and a username and password of its own in [shards] (or OPENADR_VEN_SHARDS__USERNAME and …__PASSWORD) a
+    shard may speak of its own part alone; --rights prints the permissions that its user needs.
+    """
+    from openadr_ven.bootstrap.shard import rights, run_shard  # noqa: PLC0415  # the agent's parts, as in `run`
+
+    if shows_rights:
+        click.echo(rights(load(config), number=number, of=of))
+        return
+    if number == 0:
+        raise click.BadParameter("shards are counted from 1", param_hint="--number")
     if number > of:
         raise click.BadParameter(f"there are {of} shards", param_hint="--number")
     settings = load(config)

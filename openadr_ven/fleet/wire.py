@@ -9,8 +9,9 @@ Numbers arrive to the bit: JSON carries Python's shortest exact form of a double
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from openadr_core.errors import MalformedMessage
 
 LENGTH = struct.Struct("<I")
-TYPES = frozenset({"<f8", "<i8", "|b1", "<f4"})
+TYPES = frozenset({"<f8", "<i8", "|b1", "<f4", "|u1"})
 """Of arrays that travel: nothing that could hold an object."""
 NO_ARRAYS: Mapping[str, NDArray[Any]] = {}
 
@@ -58,3 +59,22 @@ def decode(data: bytes) -> Said:
         return Said(values=head["values"], arrays=arrays)
     except (struct.error, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise MalformedMessage(f"no message of values and columns: {problem}") from None
+
+
+def bundle(values: Mapping[str, Any], pieces: Sequence[bytes], **arrays: NDArray[Any]) -> bytes:
+    """A message that carries others as they are."""
+    lengths = [len(one) for one in pieces]
+    joined = np.frombuffer(b"".join(pieces), dtype=np.uint8)
+    return encode(Said(values={**values, "lengths": lengths}, arrays={**arrays, "pieces": joined}))
+
+
+def pieces_of(said: Said) -> list[bytes]:
+    """What a bundle carries; MalformedMessage if it is none."""
+    lengths, joined = said.values.get("lengths"), said.arrays.get("pieces")
+    if not isinstance(lengths, list) or not all(isinstance(one, int) and one >= 0 for one in lengths):
+        raise MalformedMessage("no lengths")
+    if joined is None or joined.dtype != np.uint8 or joined.size != sum(lengths):
+        raise MalformedMessage("other pieces than their lengths")
+    data = joined.tobytes()
+    ends = list(accumulate(lengths))
+    return [data[end - length : end] for end, length in zip(ends, lengths, strict=True)]

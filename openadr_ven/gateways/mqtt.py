@@ -34,6 +34,7 @@ from openadr_ven.gateways.contract import (
 from openadr_ven.gateways.pipe import Pipe
 
 QOS = 1
+NAMES_A_PACKET = 300
 COMMANDS = "-commands"
 """Ends the client id of the connection on which commands go out."""
 Answer = TypeVar("Answer")
@@ -116,8 +117,13 @@ class MqttGateways:
         rng: random.Random,
         settle_by_caller: bool = False,
         price_key: Ed25519PrivateKey | None = None,
+        names: Sequence[str] = ("+",),
     ) -> None:
-        """With ``settle_by_caller``, reports stay with the broker until ``settle`` is called; ``price_key`` signs."""
+        """With ``settle_by_caller``, reports stay with the broker until ``settle`` is called; ``price_key`` signs.
+
+        ``names`` are the gateways that are heard, ``+`` for all of the fleet.
+        """
+        self._names = names
         self._price_key = price_key
         self._address = address
         self._rng = rng
@@ -140,6 +146,10 @@ class MqttGateways:
         """
         if self._connection is None:
             raise Unreachable(f"not connected to the broker at {self._address.host}:{self._address.port}")
+        await self.hand_over(frames)
+
+    async def hand_over(self, frames: Sequence[CommandFrame | SupportFrame]) -> None:
+        """The same, also while nobody listens to reports."""
         fleet = self._address.fleet
         topics = (topic_of(fleet, frame.gateway, CHANNEL_OF[type(frame)]) for frame in frames)
         messages = zip(topics, encode_all(frames), strict=True)
@@ -214,7 +224,10 @@ class MqttGateways:
 
     async def _subscribe(self, connection: Connection) -> None:
         wanted = (Channel.ACK, Channel.TELEMETRY, Channel.STATUS, Channel.SUPPORT_ACK, Channel.ABILITY)
-        await connection.subscribe([(topic_of(self._address.fleet, "+", channel), QOS) for channel in wanted])
+        for start in range(0, len(self._names), NAMES_A_PACKET):
+            names = self._names[start : start + NAMES_A_PACKET]
+            topics = [(topic_of(self._address.fleet, name, channel), QOS) for name in names for channel in wanted]
+            await connection.subscribe(topics)
 
     def _read(self, message: aiomqtt.Message) -> Report | None:
         """The report in a message; None, and one log line, if it is not one that we should get there."""

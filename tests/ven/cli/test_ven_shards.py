@@ -1,6 +1,7 @@
 """``openadr-ven shard``: real processes over a real NATS server; one is killed in mid-event, and no command is lost."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -140,7 +141,7 @@ async def test_nobody_there_is_no_hindrance(tmp_path: Path, now: datetime) -> No
     [
         (("--number", "1", "--of", "2"), "shards: the settings have no such table"),
         (("--number", "3", "--of", "2"), "there are 2 shards"),
-        (("--number", "0", "--of", "2"), "0 is not in the range"),
+        (("--number", "0", "--of", "2"), "shards are counted from 1"),
     ],
 )
 def test_what_is_wrong_is_named(ven: Ven, options: tuple[str, ...], says: str) -> None:
@@ -151,3 +152,18 @@ def test_what_is_wrong_is_named(ven: Ven, options: tuple[str, ...], says: str) -
 def test_more_shards_than_cells_are_too_many(sharded: Ven) -> None:
     _, error = sharded.run("shard", "--number", "1", "--of", "500", status=2)
     assert "this shard none of them" in error
+
+
+def test_rights_are_printed_as_the_server_reads_them(sharded: Ven) -> None:
+    sharded.change("^cell_rows", 'username = "somebody"\ncell_rows')
+    printed = [
+        json.loads(sharded.run("shard", "--number", str(number), "--of", "2", "--rights")[0]) for number in range(3)
+    ]
+    assert printed[0] == {
+        "publish": ["der.shard.fleet.*", "der.carry.fleet.*"],
+        "subscribe": ["der.heard.fleet.*", "der.alive.fleet.*", "_INBOX_somebody.>"],
+        "allow_responses": True,
+    }
+    one, other = (set(one["publish"]) for one in printed[1:])
+    assert not one & other, "each of its own parcels"
+    assert {name.split(".")[1] for name in one | other} == {"heard", "alive"}

@@ -1,0 +1,162 @@
+"""An event through shards, end to end: VTN, agent, two shards over NATS with TLS and users of their own, devices.
+
+Real processes all. A shard is killed in the midst of it and comes back; nothing is lost, nothing is done or written
+twice, and the VTN hears of it all.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.lab import VEN_NAME, Lab, Ports
+from demo.processes import run_command
+from openadr_ven.adapters.command_ledger import ask
+from openadr_ven.gateways.broker import HOST, free_port, nats_server
+from openadr_ven.simulator.device_log import applied_twice, read_device_log
+from openadr_ven.simulator.meter import read_meter
+from tests.rig import BATTERIES_EACH, GATEWAYS, POWER_W, VEN_SETTINGS, VTN_SETTINGS, enrol, write_small_fleet
+
+SHARDS = 2
+TARGET_KW = 60
+EVENT_S = 24
+
+ENGINE = """\
+server_name: engine
+listen: "{host}:{port}"
+jetstream {{ store_dir: "{store}" }}
+tls {{ cert_file: "{certificate}", key_file: "{key}" }}
+mqtt {{ listen: "{host}:{mqtt_port}", no_auth_user: devices, ack_wait: "10s", max_ack_pending: 1000 }}
+authorization {{ users: [
+  {{ user: devices, password: "of nobody" }},
+  {users}
+] }}
+"""
+
+
+class ShardedLab(Lab):
+    """A lab whose agent has shards."""
+
+    engine_port: int
+
+    def start_engine(self) -> None:
+        """The broker, and NATS beside it with TLS and a user for the agent and for each shard."""
+        data = self.folder / "engine"
+        data.mkdir(parents=True)
+        users = ",\n  ".join(self._user(number) for number in range(SHARDS + 1))
+        configuration = data / "nats.conf"
+        certificate = self.vtn / "certs" / "vtn-ecc.pem"
+        configuration.write_text(
+            ENGINE.format(
+                host=HOST, port=self.engine_port, mqtt_port=self.ports.broker, store=data, certificate=certificate,
+                key=certificate.with_suffix(".key"), users=users,
+            )
+        )  # fmt: skip
+        with (self.processes.logs / "broker.log").open("ab") as log:
+            self.processes.running["broker"] = subprocess.Popen(
+                [str(nats_server()), "--config", str(configuration)], stdout=log, stderr=log
+            )
+
+    def start_shard(self, number: int) -> None:
+        self.processes.start(
+            f"shard-{number}", "openadr_ven", "shard", "--config", self.ven / "ven.toml", "--number", str(number),
+            "--of", str(SHARDS), environment={**os.environ, **self._ven_environment(), **user_of(number)},
+        )  # fmt: skip
+        log = self.processes.logs / f"shard-{number}.log"
+        self.processes.wait_until(f"shard {number}", lambda: "shard ready" in log.read_text())
+
+    def _user(self, number: int) -> str:
+        shown = ("shard", "--number", str(number), "--of", str(SHARDS), "--rights", "--config", self.ven / "ven.toml")
+        rights = run_command("openadr_ven", *shown, environment={**self._ven_environment(), **user_of(number)})
+        name = user_of(number)["OPENADR_VEN_SHARDS__USERNAME"]
+        return f'{{ user: "{name}", password: "secret of {name}", permissions: {rights} }}'
+
+    def ledger(self, sql: str) -> list[dict[str, Any]]:
+        names, rows = ask(self.ven / "ledger", sql)
+        return [dict(zip(names, one, strict=True)) for one in rows]
+
+
+def user_of(number: int) -> dict[str, str]:
+    name = f"shard-{number}" if number else "agent"
+    return {"OPENADR_VEN_SHARDS__USERNAME": name, "OPENADR_VEN_SHARDS__PASSWORD": f"secret of {name}"}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[ShardedLab]:
+    port = free_port()
+    settings = {
+        **VEN_SETTINGS,
+        "OPENADR_VEN_SHARDS__ENGINE": f"tls://localhost:{port}",
+        "OPENADR_VEN_SHARDS__CELL_ROWS": str(BATTERIES_EACH),
+    }
+    made = ShardedLab(folder=tmp_path / "lab", ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=settings)
+    made.engine_port = port
+    try:
+        fleet = write_small_fleet(tmp_path / "fleet.csv", feeders=GATEWAYS)
+        made.make_vtn()
+        made.start_vtn()
+        made.ven_settings = {**settings, "OPENADR_VEN_SHARDS__TRUST": str(made.authority)}
+        made.make_ven(fleet)
+        made.start_engine()
+        made.start_simulator("--fleet", fleet)
+        for number in range(1, SHARDS + 1):
+            made.start_shard(number)
+        made.ven_settings = {**made.ven_settings, **user_of(0)}
+        made.start_ven()
+        enrol(made)
+        yield made
+    finally:
+        made.processes.stop_all()
+
+
+@pytest.mark.timeout(180)
+def test_a_shard_dies_in_the_midst_of_an_event(lab: ShardedLab) -> None:
+    began = time.monotonic()
+    event_id = lab.operator_json(
+        "event", "create", "--program", "relief", "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
+        "--value", str(TARGET_KW), "--duration", f"{EVENT_S}s", "--target", VEN_NAME,
+    )["id"]  # fmt: skip
+
+    def relief_kw() -> float:
+        return -float(read_meter(lab.meter).device_w[-2:].mean(axis=0).sum()) / 1000.0
+
+    lab.processes.wait_until("relief", lambda: relief_kw() > 0.9 * TARGET_KW)
+    lab.processes.kill("shard-2")
+    time.sleep(5.0)
+    assert relief_kw() > 0.9 * TARGET_KW, "the agent stands in"
+    lab.start_shard(2)
+    time.sleep(max(0.0, began + EVENT_S + 8.0 - time.monotonic()))
+    assert abs(relief_kw()) < POWER_W / 1000.0, "all let go"
+
+    log = read_device_log(lab.meter)
+    assert {one.gateway for one in log if one.event == event_id and one.applied} == {
+        f"gateway-{number}" for number in range(GATEWAYS)
+    }
+    assert not applied_twice(log)
+    told = {one.command for one in log if one.event == event_id}
+
+    shown = lab.ven_command("ledger", "SELECT count(*) AS rows FROM commands", "--json")
+    assert json.loads(shown)[0]["rows"] > 0
+    commands = lab.ledger(
+        "SELECT sequence, row, count(*) AS times FROM commands GROUP BY ALL"
+    )  # fmt: skip
+    assert {one["times"] for one in commands} == {1}, "no row twice"
+    frames = lab.ledger("SELECT DISTINCT gateway, sequence FROM commands JOIN devices USING (fleet, row)")
+    assert len(frames) >= len(told) > 0, "what a device was told is in the ledger"
+    sent = lab.ledger("SELECT gateway, sequence, count(*) AS times FROM sent GROUP BY ALL")
+    assert {one["times"] for one in sent} == {1}
+    acknowledged = lab.ledger(
+        "SELECT count(DISTINCT row) AS rows FROM acknowledgements WHERE state = 'STARTED'"
+    )  # fmt: skip
+    assert acknowledged[0]["rows"] > 0
+    delivered = lab.ledger("SELECT sum(delivered_wh) AS wh FROM outcomes")
+    assert delivered[0]["wh"] > 0.5 * TARGET_KW * 1000 * EVENT_S / 3600
+    assert sorted(one.name for one in (lab.ven / "ledger").glob("shard-*")) == ["shard-1", "shard-2"]
+
+    readings = lab.operator_json("report", "readings", VEN_NAME, "--measurand", "usage")
+    assert min(one["value"] for one in readings if one["unit"] == "W") < -0.8 * TARGET_KW * 1000

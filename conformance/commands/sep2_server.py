@@ -3,7 +3,7 @@
 import contextlib
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ def _shown_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--pen", default="00000000", show_default=True, help="Private Enterprise Number, of the harness.")
 @click.option("--notification-uri", default="", help="An address of the harness that the server may tell of changes.")
 @click.option("--notification-listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="For it.")
+@click.option("--notification-certificate", type=READ, help="PEM chain for it, if it is not the device's own.")
+@click.option("--notification-key", type=READ, help="PEM key of --notification-certificate.")
 @click.option("--patience-s", default=30.0, show_default=True, help="Wait so long to be told of a change.")
 @click.option("--operator-s", default=5.0, show_default=True, help="What the operator takes for each thing, at most.")
 @click.option("--timeout-s", default=10.0, show_default=True, help="Give up on an answer after so long.")
@@ -77,6 +79,8 @@ def run_sep2_server(  # an option each
     pen: str,
     notification_uri: str,
     notification_listen: str,
+    notification_certificate: Path | None,
+    notification_key: Path | None,
     patience_s: float,
     operator_s: float,
     timeout_s: float,
@@ -98,6 +102,7 @@ def run_sep2_server(  # an option each
     suite = load_suite("ieee2030_5-server")
     reporting.check(suite)
     own = Chain(certificate=certificate, key=key)
+    told = _pair("notification", notification_certificate, notification_key) or own
     with contextlib.ExitStack() as open_parts:
         target = Sep2Target(
             url=url,
@@ -111,7 +116,9 @@ def run_sep2_server(  # an option each
             pin=pin,
             pen=pen,
             notification_uri=notification_uri,
-            subscriber=_subscriber(notification_listen, server_context(profile, [own], [trust]), patience_s, open_parts)
+            subscriber=_subscriber(
+                notification_listen, server_context(profile, [told], [trust]), patience_s, open_parts
+            )
             if notification_uri
             else None,
             operator_s=operator_s,
@@ -122,17 +129,15 @@ def run_sep2_server(  # an option each
 
 
 def _authority(certificate: Path | None, key: Path | None) -> Authority | None:
-    if (certificate is None) != (key is None):
-        raise ConfigError("--authority-certificate and --authority-key go together")
-    if certificate is None or key is None:
+    pair = _pair("authority", certificate, key)
+    if pair is None:
         return None
-    return Authority(certificate_pem=certificate.read_bytes(), key_pem=key.read_bytes())
+    return Authority(certificate_pem=pair.certificate.read_bytes(), key_pem=pair.key.read_bytes())
 
 
 def _subscriber(
     listen: str, context: ssl.SSLContext, patience_s: float, open_parts: contextlib.ExitStack
 ) -> Subscriber:
-    """Known to the server by the certificate that it has subscribed with."""
     host, port = host_and_port(listen, option="--notification-listen")
     receiver = Receiver()
     try:
@@ -145,10 +150,14 @@ def _subscriber(
     return Subscriber(receiver=receiver, stage=stage, patience_s=patience_s)
 
 
-def _chains(others: Mapping[str, Path | None]) -> Any:
+def _chains(others: Mapping[str, Path | None]) -> Iterator[tuple[Identity, Chain]]:
     for identity in _SHOWN:
-        certificate, key = others[f"{identity}_certificate"], others[f"{identity}_key"]
-        if (certificate is None) != (key is None):
-            raise ConfigError(f"--{identity}-certificate and --{identity}-key go together")
-        if certificate is not None and key is not None:
-            yield identity, Chain(certificate=certificate, key=key)
+        pair = _pair(identity, others[f"{identity}_certificate"], others[f"{identity}_key"])
+        if pair is not None:
+            yield identity, pair
+
+
+def _pair(name: str, certificate: Path | None, key: Path | None) -> Chain | None:
+    if (certificate is None) != (key is None):
+        raise ConfigError(f"--{name}-certificate and --{name}-key go together")
+    return None if certificate is None or key is None else Chain(certificate=certificate, key=key)

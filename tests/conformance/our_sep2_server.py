@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from conformance.sep2.hearing import Receiver, Subscriber
 from conformance.sep2.target import Sep2Target
 from conformance.server.listening import Listening
 from conformance.server.steps import Shown
-from openadr_core.pki import Authority
-from openadr_core.shell.keyfiles import read_authority
+from openadr_core.pki import Authority, issue
+from openadr_core.shell.keyfiles import certificate_profile, read_authority, write_issued
 from openadr_core.shell.tls import Chain, server_context
 from openadr_vtn.cli.main import main as openadr_vtn
 from openadr_vtn.cli.operator_api import OperatorApi, Refused
@@ -130,9 +131,11 @@ def running_server(folder: Path) -> Iterator[OurServer]:
 
 @contextmanager
 def _subscriber(folder: Path, port: int) -> Iterator[Subscriber]:
-    """It shows the certificate of the device that subscribes."""
-    own = _chain(folder, Identity.ENROLLED)
-    contexts = {(Shown.GOOD, False): server_context("sep2-strict", [own], [folder / "devices" / "trust.pem"])}
+    """Its certificate is in the name of its address: a device and an aggregator subscribe for it."""
+    mica = read_authority(folder / "home" / "certs", "sep2-mica")
+    issued = issue(certificate_profile("sep2-server"), "told", mica, datetime.now(UTC), ip_addresses=["127.0.0.1"])
+    chain = write_issued(folder, "told", issued)
+    contexts = {(Shown.GOOD, False): server_context("sep2-strict", [chain], [folder / "devices" / "trust.pem"])}
     receiver = Receiver()
     stage = Listening(host="127.0.0.1", port=port, contexts=contexts, script=receiver, speaker="the server")
     try:

@@ -183,6 +183,9 @@ def mask_of(functions: Iterable[GridFunction]) -> int:
     return sum(1 << one for one in frozenset(functions))
 
 
+EVERY_FUNCTION = mask_of(GridFunction)
+
+
 def functions_in(mask: int) -> frozenset[GridFunction]:
     """Bits that are no function of ours are left aside."""
     return frozenset(one for one in GridFunction if mask >> one & 1)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from openadr_core.model.event import SignalKind
-from openadr_core.model.grid_support import GridFunction, GridSupport, functions_in, mask_of
+from openadr_core.model.grid_support import EVERY_FUNCTION, GridFunction, GridSupport, functions_in
 from openadr_core.model.timeline import Segment, precedence, segments
 from openadr_ven.application.asking import RowsOf
 from openadr_ven.domain.held import HeldEvent
@@ -31,7 +31,6 @@ WARM_UP = timedelta(seconds=5)
 RELEASED = "release"
 """In the place of an event, where there is none behind it any more."""
 LONG_AGO, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-EVERY_FUNCTION = np.uint32(mask_of(GridFunction))
 CODES: Mapping[Reason, tuple[str, str]] = {
     Reason.UNSUPPORTED_MODE: ("460", "no device knows it"),
     Reason.UNKNOWN_SLOT: ("460", "no device knows it"),
@@ -134,8 +133,8 @@ class Supporting:
         ours, behind = rows >= 0, self._gateways.rows(code)
         before = self._knows[behind].copy(), self._holds[behind].copy()
         self._knows[behind] = self._holds[behind] = 0
-        self._knows[rows[ours]] = report.rows["knows"][ours] & EVERY_FUNCTION
-        self._holds[rows[ours]] = report.rows["holds"][ours] & EVERY_FUNCTION
+        self._knows[rows[ours]] = report.rows["knows"][ours] & np.uint32(EVERY_FUNCTION)
+        self._holds[rows[ours]] = report.rows["holds"][ours] & np.uint32(EVERY_FUNCTION)
         self._sequence = max(self._sequence, report.sequence)
         if not self._declared[code] or not np.array_equal(before[0], self._knows[behind]):
             self._held = None

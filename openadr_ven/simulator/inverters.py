@@ -5,14 +5,13 @@ from datetime import datetime
 
 import numpy as np
 
-from openadr_core.model.grid_support import GridFunction, GridSupport, mask_of
+from openadr_core.model.grid_support import EVERY_FUNCTION, GridSupport
 from openadr_ven.fleet.columns import DeviceClass, Fleet
 from openadr_ven.gateways.contract import Report, SupportFrame
 from openadr_ven.gateways.edge.driver import Adjusted, Reading
 from openadr_ven.gateways.edge.support import Support
 
 KNOWING = (DeviceClass.BATTERY, DeviceClass.EV_BIDIRECTIONAL, DeviceClass.SOLAR_INVERTER)
-EVERY_FUNCTION = mask_of(GridFunction)
 
 
 class Inverters:

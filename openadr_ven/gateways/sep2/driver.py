@@ -7,16 +7,17 @@ says so (Response 2, started): until then its order has no outcome, and one that
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
+from openadr_core.model.grid_support import GridFunction, GridSupport
 from openadr_core.shell.waking import woken
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import Reason
-from openadr_ven.gateways.edge.driver import DriverTraits, Hear, Order, Outcome
+from openadr_ven.gateways.edge.driver import Adjusted, Adjustment, DriverTraits, Hear, Order, Outcome
 from openadr_ven.gateways.sep2.words import DOES, OPTS_OUT, OVER, REASONS, Facts, asked_of, reading_of
 
 LOST_AFTER = 3.0
@@ -26,14 +27,30 @@ LOOKS_EVERY_S = 1.0
 log = structlog.get_logger(__name__)
 
 
+Key = tuple[str, GridFunction | None]
+"""An LFDI, and what of the device is meant: one of its functions, or (None) its power."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What one device is to do from now on, until then, in place of what it was told before."""
+    """What one device is to do from now on, until then, in place of what it was told of that before."""
 
     lfdi: str
-    members: Mapping[str, Any]
-    """Of DERControlBase; none: it is let go."""
+    members: Mapping[str, Any] = field(default_factory=dict)
+    """Of DERControlBase, where its power is meant; none: it is let go."""
+    function: GridFunction | None = None
+    """What is meant besides its power …"""
+    support: GridSupport | None = None
+    """… and how it is to be set; None: it is let go."""
     until: datetime
+
+    @property
+    def key(self) -> Key:
+        return self.lfdi, self.function
+
+    @property
+    def is_release(self) -> bool:
+        return not self.members and self.support is None
 
 
 Heard = Callable[[str, bool], None]
@@ -46,8 +63,8 @@ class Server(Protocol):
     def serving(self, heard: Heard) -> AbstractAsyncContextManager[str]:
         """While it serves; where."""
 
-    async def tell(self, wishes: Sequence[Wish]) -> Mapping[str, tuple[str, ...] | None]:
-        """By LFDI the mRIDs of the controls that are to be answered; None for what the standard cannot say.
+    async def tell(self, wishes: Sequence[Wish]) -> Mapping[Key, tuple[str, ...] | None]:
+        """By wish the mRIDs of the controls that are to be answered; None for what the standard cannot say.
 
         Of a device that is told something the one that tells it; of one that is let go those that have not ended.
         """
@@ -58,12 +75,18 @@ class Server(Protocol):
     async def facts(self, lfdi: str) -> Facts: ...
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
-    """An order that a device is still to answer."""
+    """What a device is still to answer."""
 
-    order: Order
+    wish: Wish
     mrids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    reason: Reason = Reason.NONE
+    opted_out: bool = False
 
 
 class Sep2Devices:
@@ -108,7 +131,8 @@ class Sep2Devices:
                     await woken(news, LOOKS_EVERY_S)
 
     async def tell(self, orders: Sequence[Order]) -> AsyncIterator[Outcome]:
-        wishes: dict[str, tuple[Order, Wish]] = {}
+        told: dict[Key, Order] = {}
+        wishes: list[Wish] = []
         for order in orders:
             lfdi = self._lfdi_of.get(order.device_id, "")
             is_release = order.mode is Mode.RELEASE and lfdi
@@ -116,35 +140,58 @@ class Sep2Devices:
             if isinstance(asked, Reason):
                 yield Outcome(order=order, reason=asked)
             else:
-                wishes[lfdi] = order, Wish(lfdi=lfdi, members=asked, until=order.until)
-        waiting: dict[str, _Waiting] = {}
-        with self._listening() as news:
-            told = await self._server.tell([wish for _, wish in wishes.values()])
-            for lfdi, mrids in told.items():
-                order, _ = wishes[lfdi]
-                if mrids is None:
-                    yield Outcome(order=order, reason=Reason.OUT_OF_RANGE)
-                else:
-                    waiting[lfdi] = _Waiting(order=order, mrids=mrids)
-            async for outcome in self._awaited(waiting, news):
-                yield outcome
-        # Nothing was heard: it must not begin when nobody counts on it any more.
-        await self._let_go(lfdi for lfdi, one in waiting.items() if one.order.mode is not Mode.RELEASE)
-        for one in waiting.values():
-            yield Outcome(order=one.order, reason=Reason.UNREACHABLE)
+                wishes.append(Wish(lfdi=lfdi, members=asked, until=order.until))
+                told[wishes[-1].key] = order
+        async for wish, verdict in self._carried_out(wishes):
+            if verdict.opted_out:
+                await self._opt_out(wish.lfdi, wish.until)
+            yield Outcome(order=told[wish.key], reason=verdict.reason, opted_out=verdict.opted_out)
 
-    async def _awaited(self, waiting: dict[str, _Waiting], news: asyncio.Event) -> AsyncIterator[Outcome]:
-        """Outcomes as they become known; what is left in ``waiting`` has none."""
+    async def adjust(self, adjustments: Sequence[Adjustment]) -> AsyncIterator[Adjusted]:
+        """Each function is a control of its own, so that a newer one takes the place of what it means, and of no other.
+
+        Interpretation: whoever opts out of one does not do it, whoever it is that wants so.
+        """
+        told: dict[Key, Adjustment] = {}
+        wishes: list[Wish] = []
+        for one in adjustments:
+            lfdi = self._lfdi_of.get(one.device_id, "")
+            if not lfdi:
+                yield Adjusted(adjustment=one, reason=Reason.UNREACHABLE)
+                continue
+            wishes.append(Wish(lfdi=lfdi, function=one.function, support=one.support, until=one.until))
+            told[wishes[-1].key] = one
+        async for wish, verdict in self._carried_out(wishes):
+            reason = Reason.UNSUPPORTED_MODE if verdict.opted_out else verdict.reason
+            yield Adjusted(adjustment=told[wish.key], reason=reason)
+
+    async def _carried_out(self, wishes: Sequence[Wish]) -> AsyncIterator[tuple[Wish, _Verdict]]:
+        """What became of each, as it becomes known."""
+        by_key = {wish.key: wish for wish in wishes}
+        waiting: dict[Key, _Waiting] = {}
+        with self._listening() as news:
+            for key, mrids in (await self._server.tell(wishes)).items():
+                if mrids is None:
+                    yield by_key[key], _Verdict(reason=Reason.OUT_OF_RANGE)
+                else:
+                    waiting[key] = _Waiting(wish=by_key[key], mrids=mrids)
+            async for answered in self._awaited(waiting, news):
+                yield answered
+        # Nothing was heard: it must not begin when nobody counts on it any more.
+        await self._let_go(one.wish for one in waiting.values() if not one.wish.is_release)
+        for one in waiting.values():
+            yield one.wish, _Verdict(reason=Reason.UNREACHABLE)
+
+    async def _awaited(self, waiting: dict[Key, _Waiting], news: asyncio.Event) -> AsyncIterator[tuple[Wish, _Verdict]]:
+        """Verdicts as they become known; what is left in ``waiting`` has none."""
         ends_at = asyncio.get_running_loop().time() + self._answer_wait_s
         while waiting:
             news.clear()
             said = await self._server.answers([mrid for one in waiting.values() for mrid in one.mrids])
-            for lfdi, one in list(waiting.items()):
-                if (outcome := _outcome(one, said)) is not None:
-                    del waiting[lfdi]
-                    if outcome.opted_out:
-                        await self._opt_out(lfdi, one.order.until)
-                    yield outcome
+            for key, one in list(waiting.items()):
+                if (verdict := _verdict(one, said)) is not None:
+                    del waiting[key]
+                    yield one.wish, verdict
             left_s = ends_at - asyncio.get_running_loop().time()
             if waiting and left_s <= 0.0:
                 return
@@ -155,10 +202,11 @@ class Sep2Devices:
         """Interpretation: it is its owner's until what it was told would have ended."""
         self._out_until[lfdi] = until
         self._news.add(lfdi)
-        await self._let_go([lfdi])
+        await self._let_go([Wish(lfdi=lfdi, until=until)])
 
-    async def _let_go(self, lfdis: Iterable[str]) -> None:
-        await self._server.tell([Wish(lfdi=lfdi, members={}, until=self._now()) for lfdi in lfdis])
+    async def _let_go(self, wishes: Iterable[Wish]) -> None:
+        now = self._now()
+        await self._server.tell([Wish(lfdi=one.lfdi, function=one.function, until=now) for one in wishes])
 
     # -- what is heard -----------------------------------------------------------------
 
@@ -207,15 +255,15 @@ class Sep2Devices:
             self._listeners.remove(news)
 
 
-def _outcome(waiting: _Waiting, said: Mapping[str, frozenset[int]]) -> Outcome | None:
+def _verdict(waiting: _Waiting, said: Mapping[str, frozenset[int]]) -> _Verdict | None:
     """None while nothing is known."""
-    order, statuses = waiting.order, [said.get(mrid, frozenset()) for mrid in waiting.mrids]
-    if order.mode is Mode.RELEASE:
-        return Outcome(order=order) if all(one & OVER for one in statuses) else None
+    statuses = [said.get(mrid, frozenset()) for mrid in waiting.mrids]
+    if waiting.wish.is_release:
+        return _Verdict() if all(one & OVER for one in statuses) else None
     (mine,) = statuses
     if mine & OPTS_OUT:
-        return Outcome(order=order, opted_out=True)
+        return _Verdict(opted_out=True)
     if mine & DOES:
-        return Outcome(order=order)
+        return _Verdict()
     refused = sorted(mine & REASONS.keys())
-    return Outcome(order=order, reason=REASONS[refused[0]]) if refused else None
+    return _Verdict(reason=REASONS[refused[0]]) if refused else None

@@ -7,7 +7,7 @@ DERProgram that nobody else reads. Controls, responses and what devices mirror a
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import ceil
@@ -19,17 +19,21 @@ from aiohttp.typedefs import Handler, Middleware
 
 from openadr_core.errors import ConfigError, LocalProtocolError, RuleBroken, SchemaViolation, Unavailable
 from openadr_core.identity import Peer, peer_of_digest
+from openadr_core.model.grid_support import GridFunction, GridSupport
 from openadr_core.model.party import PartyState
 from openadr_core.model.report import Measurand, Reading
-from openadr_core.sep2.controls import DERControlBase
+from openadr_core.sep2.controls import DERControlBase, DERCurve
+from openadr_core.sep2.curve_rules import check_curve
 from openadr_core.sep2.decode import read
+from openadr_core.sep2.encode import encode
 from openadr_core.sep2.json_values import from_json
+from openadr_core.sep2.translate_grid_support import curve_members_of, members_of
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.tls import Chain, client_context, server_context
 from openadr_core.shell.tls_peer import peer_of_transport
 from openadr_core.xml.parse import parse
-from openadr_ven.gateways.sep2.driver import LOST_AFTER, Heard, Wish
-from openadr_ven.gateways.sep2.words import Facts
+from openadr_ven.gateways.sep2.driver import LOST_AFTER, Heard, Key, Wish
+from openadr_ven.gateways.sep2.words import Facts, function_of
 from openadr_ven.gateways.settings import Sep2GatewaySettings
 from openadr_vtn.adapters.gathering import gathered
 from openadr_vtn.adapters.new_ids import new_id
@@ -43,6 +47,7 @@ from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.application.ports import Notice, UnitOfWork
 from openadr_vtn.application.sep2_drafts import ControlWish, drafted
 from openadr_vtn.application.sep2_ports import StoredControl
+from openadr_vtn.domain.sep2.curve_addresses import curve_address
 from openadr_vtn.domain.sep2.registry import EndDevice
 from openadr_vtn.http.sep2_routes import mrid_maker, sep2_app, sep2_server
 from openadr_vtn.settings import CertificateSettings, Sep2NotificationSettings, Sep2Settings
@@ -112,22 +117,24 @@ class EmbeddedServer:
             self._store = None
             await store.close()
 
-    async def tell(self, wishes: Sequence[Wish]) -> Mapping[str, tuple[str, ...] | None]:
+    async def tell(self, wishes: Sequence[Wish]) -> Mapping[Key, tuple[str, ...] | None]:
         """In one transaction for all."""
-        found: dict[str, tuple[str, ...] | None] = {}
+        found: dict[Key, tuple[str, ...] | None] = {}
         if not wishes:
             return found
         moment = int(self._now().timestamp())
         async with self._open_store.unit_of_work() as uow:
             for wish in wishes:
+                group_id = self._places[wish.lfdi].group_id
                 try:
-                    draft = self._draft(wish, moment) if wish.members else None
+                    members = await self._members(uow, wish, group_id)
+                    draft = self._draft(members, wish.until, group_id, moment) if members else None
                 except (RuleBroken, SchemaViolation) as error:
                     log.warning("cannot be told", lfdi=wish.lfdi, said=str(error))
-                    found[wish.lfdi] = None
+                    found[wish.key] = None
                     continue
-                there = await _taken_back(uow, self._places[wish.lfdi].group_id, moment)
-                found[wish.lfdi] = there if draft is None else (draft.control.mrid,)
+                there = await _taken_back(uow, group_id, wish.function, moment)
+                found[wish.key] = there if draft is None else (draft.control.mrid,)
                 if draft is not None:
                     await uow.controls.add_control(draft)
         return found
@@ -235,10 +242,33 @@ class EmbeddedServer:
         """A reading that began before that says nothing of now."""
         return timedelta(seconds=LOST_AFTER * max(self._chosen.poll_rate_s, self._chosen.post_rate_s))
 
-    def _draft(self, wish: Wish, moment: int) -> StoredControl:
-        lasts_s = max(1, ceil(wish.until.timestamp()) - moment)
-        asked = ControlWish(kind="DERControl", members=wish.members, starts_at=moment, duration_s=lasts_s)
-        return drafted(asked, self._places[wish.lfdi].group_id, mrid=self._maker.mrid(), moment=moment)
+    async def _members(self, uow: UnitOfWork, wish: Wish, group_id: int) -> Mapping[str, Any]:
+        """Of DERControlBase; none where the device is let go."""
+        support = wish.support
+        if support is None:
+            return wish.members
+        return members_of(support, curve_href=await self._curve(uow, support, group_id) if support.curve else "")
+
+    async def _curve(self, uow: UnitOfWork, support: GridSupport, group_id: int) -> str:
+        """Where the curve is: one that was told before is not written again."""
+        if support.curve is None:
+            raise LocalProtocolError(f"{support.function.name} has no curve")
+        members = curve_members_of(support.function, support.curve)
+        wanted = from_json(
+            DERCurve, {"mRID": self._maker.mrid(), "creationTime": int(self._now().timestamp()), **members}
+        )
+        check_curve(wanted)
+        for stored in await uow.controls.curves(group_id):
+            there: DERCurve = read(parse(stored.body))
+            if replace(there, mrid=wanted.mrid, creation_time=wanted.creation_time) == wanted:
+                return curve_address(group_id, stored.id)
+        stored = await uow.controls.add_curve(group_id, encode(wanted, csipaus=None))
+        return curve_address(group_id, stored.id)
+
+    def _draft(self, members: Mapping[str, Any], until: datetime, group_id: int, moment: int) -> StoredControl:
+        lasts_s = max(1, ceil(until.timestamp()) - moment)
+        asked = ControlWish(kind="DERControl", members=members, starts_at=moment, duration_s=lasts_s)
+        return drafted(asked, group_id, mrid=self._maker.mrid(), moment=moment)
 
     async def _listen(self, app: web.Application) -> Running:
         chosen = self._settings
@@ -263,9 +293,10 @@ class EmbeddedServer:
                 log.warning("nothing forgotten", said=str(error))
 
 
-async def _taken_back(uow: UnitOfWork, group_id: int, moment: int) -> tuple[str, ...]:
-    """Cancel what the group's devices are told; the mRIDs of all that they may not have left yet."""
-    listed = [one.control for one in await uow.controls.controls(group_id, "DERControl", since=moment)]
+async def _taken_back(uow: UnitOfWork, group_id: int, function: GridFunction | None, moment: int) -> tuple[str, ...]:
+    """Cancel what the group's devices are told of this; the mRIDs of all that they may not have left yet."""
+    there = [one.control for one in await uow.controls.controls(group_id, "DERControl", since=moment)]
+    listed = [control for control in there if function_of(control.asks) is function]
     for control in listed:
         if control.cancelled_at is None:
             await uow.controls.cancel_control(control.mrid, moment, randomly=False)

@@ -4,14 +4,16 @@ A device is told in a mode that it says it has (DERCapability). It counts what i
 what it draws.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from openadr_core.model.grid_support import EVERY_FUNCTION, GridFunction
 from openadr_core.sep2.der import DERCapability, DERSettings, DERStatus
 from openadr_core.sep2.power import magnitude
 from openadr_core.sep2.quantities import ActivePower
+from openadr_core.sep2.translate_grid_support import FUNCTIONS
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import Reason
 from openadr_ven.gateways.edge.driver import Order, Reading
@@ -79,7 +81,7 @@ def reading_of(device_id: str, facts: Facts, *, opted_out: bool, now: datetime) 
     """None until it has mirrored a power. Interpretation: a reading from the future was made now."""
     if facts.power_w is None or facts.power_at is None:
         return None
-    status = facts.status
+    status, capability = facts.status, facts.capability
     charge = None if status is None else status.state_of_charge_status
     local = None if status is None else status.local_control_mode_status
     return Reading(
@@ -90,7 +92,17 @@ def reading_of(device_id: str, facts: Facts, *, opted_out: bool, now: datetime) 
         online=not _is_faulty(status),
         override=opted_out or (local is not None and local.value == LOCAL_CONTROL),
         alarms=0 if status is None else int(status.alarm_status or "0", 16),
+        functions=0 if capability is None else int(capability.modes_supported, 16) & EVERY_FUNCTION,
     )
+
+
+def function_of(asks: Collection[str]) -> GridFunction | None:
+    """What a control that asks for these modes is about: one function, or (None) the power.
+
+    We connect and energise by the function alone, so that no order of power is one.
+    """
+    found = [FUNCTIONS[mode] for mode in asks if mode in FUNCTIONS]
+    return found[0] if found else None
 
 
 def _generation(most_w: float, modes: frozenset[int], limits: frozenset[int], facts: Facts) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from openadr_core.model.event import SignalKind
+from openadr_core.model.grid_support import GridFunction, GridSupport
 from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.report import Reading, ReportRequest
 from openadr_core.model.timeline import segments
@@ -58,6 +59,17 @@ class SmartDevice:
             return asked[SignalKind.NET_POWER]
         return max(self.usual_w, -asked.get(SignalKind.EXPORT_LIMIT, float("inf")))
 
+    def supports(self, now: datetime) -> dict[GridFunction, GridSupport]:
+        """What it does for the grid by itself: of each function what was created last."""
+        acted = [event for one in self.held.values() if (event := one.as_acted_on(now)) is not None]
+        ruling = [
+            one.signal.support
+            for event in sorted(acted, key=lambda one: one.created_at)
+            for one in segments(event, now=now)
+            if one.rules_at(now)
+        ]
+        return {support.function: support for support in ruling if support is not None}
+
     # -- what the transport asks of an agent -------------------------------------------
 
     async def heed(self, indications: Sequence[i.Indication], *, now: datetime) -> bool:
@@ -101,7 +113,15 @@ class SmartDevice:
 
 @asynccontextmanager
 async def connected(
-    lab: Lab, url: str, fleet: Fleet, device_id: str, usual_w: float, *, notified_at: int = 0, **table: Any
+    lab: Lab,
+    url: str,
+    fleet: Fleet,
+    device_id: str,
+    usual_w: float,
+    *,
+    notified_at: int = 0,
+    functions: int = 0,
+    **table: Any,
 ) -> AsyncIterator[SmartDevice]:
     """The device of this name, at the server; ``notified_at`` is a port at which it hears of changes."""
     chain = lab.chain("sep2-device", device_id)
@@ -113,7 +133,8 @@ async def connected(
     assert settings.sep2 is not None
     mine = fleet.take(np.flatnonzero(fleet.device_id == device_id))
     speaking = speak_sep2(
-        settings, settings.sep2, fleet=mine, record=None, clock=SystemClock(), dice=random.Random(1)
+        settings, settings.sep2, fleet=mine, record=None, clock=SystemClock(), dice=random.Random(1),
+        functions=lambda _rows: functions,
     )  # fmt: skip
     device = SmartDevice(speaking=speaking, usual_w=usual_w)
     upstream = Upstream(

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from openadr_core.errors import ConfigError
+from openadr_core.model.grid_support import Curve, CurvePoint, GridFunction, GridSupport, Reference, VarShare, mask_of
 from openadr_core.model.opt import OptType
 from openadr_ven.adapters.fleet_files import write_fleet
 from openadr_ven.bootstrap import gateway as gateway_parts
 from openadr_ven.fleet.columns import DeviceClass, Mode
 from openadr_ven.gateways.broker import free_port, running_broker
 from openadr_ven.gateways.contract import AckState, Reason, TelemetryFlag
-from openadr_ven.gateways.edge.driver import Order, Outcome, Reading
+from openadr_ven.gateways.edge.driver import Adjustment, Order, Outcome, Reading
 from openadr_ven.gateways.sep2.driver import Sep2Devices
 from openadr_ven.gateways.sep2.embedded import EmbeddedServer
 from openadr_ven.gateways.settings import Sep2GatewaySettings, load
@@ -27,12 +28,21 @@ from tests.core.shell.lab import Lab
 from tests.ven.fleet.small import small_fleet
 from tests.ven.gateways.sep2_device import connected
 from tests.ven.gateways.test_gateway_process import GATEWAY, command, ven_at
+from tests.ven.gateways.test_support_codec import VOLT_VAR
 from tests.vtn.oadr3.secure_vtn import sha256_of
 
 FLEET = small_fleet()
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 WAIT_S = 20.0
 USUAL_W = 700.0
+FLATTER = GridSupport(
+    function=GridFunction.VOLT_VAR,
+    curve=Curve(points=(CurvePoint(x=94.5, y=12.25), CurvePoint(x=105.0, y=-12.25)), reference=Reference.AVAILABLE_VAR),
+)
+WATT_VAR = GridSupport(
+    function=GridFunction.WATT_VAR, curve=Curve(points=(CurvePoint(x=20.0, y=0.0),), reference=Reference.MAX_VAR)
+)
+VARS = GridSupport(function=GridFunction.FIXED_VAR, var_share=VarShare(percent=-30.5, reference=Reference.MAX_VAR))
 SUN_W = -4_000.0
 
 
@@ -83,6 +93,13 @@ class Running:
         )  # fmt: skip
         (outcome,) = [one async for one in self.driver.tell([order])]
         return outcome
+
+    async def adjust(
+        self, support: GridSupport | None, function: GridFunction, *, device: str = BATTERY, lasts_s: float = 60.0
+    ) -> Reason:
+        one = Adjustment(device_id=device, function=function, support=support, until=now() + timedelta(seconds=lasts_s))
+        (adjusted,) = [one async for one in self.driver.adjust([one])]
+        return adjusted.reason
 
     async def until(self, holds: Callable[[Reading], object], device: str = BATTERY) -> None:
         async with asyncio.timeout(WAIT_S):
@@ -159,6 +176,30 @@ async def test_an_owner_who_opts_out_is_let_alone_until_the_lease_would_have_end
         battery.answer_with, battery.code = OptType.IN, "460"
         refused = await gateway.tell(Mode.SETPOINT, -3_000.0)
         assert (refused.reason, refused.opted_out) == (Reason.UNSUPPORTED_MODE, False)
+
+
+async def test_curves_and_vars_reach_an_inverter_beside_its_power_and_one_by_one(lab: Lab, tmp_path: Path) -> None:
+    known = mask_of({VOLT_VAR.function, VARS.function})
+    async with (
+        running(chosen(lab, tmp_path, BATTERY)) as gateway,
+        connected(lab, gateway.url, FLEET, BATTERY, USUAL_W, functions=known) as battery,
+    ):
+        await gateway.until(lambda reading: reading.functions & known == known)
+        assert (await gateway.tell(Mode.SETPOINT, -3_000.0)).reason is Reason.NONE
+        assert await gateway.adjust(VOLT_VAR, VOLT_VAR.function) is Reason.NONE
+        assert await gateway.adjust(VARS, VARS.function) is Reason.NONE
+        assert battery.supports(now()) == {VOLT_VAR.function: VOLT_VAR, VARS.function: VARS}
+        assert battery.power_w(now()) == -3_000.0, "what it gives goes on beside"
+        assert (await gateway.tell(Mode.SETPOINT, 1_000.0)).reason is Reason.NONE
+        assert await gateway.adjust(FLATTER, VOLT_VAR.function) is Reason.NONE
+        assert battery.supports(now()) == {VOLT_VAR.function: FLATTER, VARS.function: VARS}
+        assert await gateway.adjust(None, VOLT_VAR.function) is Reason.NONE
+        assert battery.supports(now()) == {VARS.function: VARS}
+        assert (await gateway.tell(Mode.RELEASE)).reason is Reason.NONE
+        assert (battery.power_w(now()), battery.supports(now())) == (USUAL_W, {VARS.function: VARS})
+        battery.answer_with, battery.code = OptType.OUT, "454"
+        assert await gateway.adjust(VOLT_VAR, VOLT_VAR.function) is Reason.OUT_OF_RANGE
+        assert await gateway.adjust(WATT_VAR, WATT_VAR.function) is Reason.UNSUPPORTED_MODE
 
 
 async def test_what_a_silent_device_was_told_is_taken_back_and_it_counts_as_lost(lab: Lab, tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ class LabClock:
         self.is_lab = is_lab
         self.ahead_s = 0
 
+    def moment(self, now: datetime) -> int:
+        """Whole seconds of the epoch."""
+        return int(now.timestamp()) + self.ahead_s
+
     def at(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.ahead_s)
 

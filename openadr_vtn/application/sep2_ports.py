@@ -96,6 +96,8 @@ class Registry(Protocol):
     async def aggregators(self) -> list[Aggregator]: ...
     async def aggregator(self, party_id: str) -> Aggregator | None: ...
     async def save_aggregator(self, aggregator: Aggregator) -> None: ...
+    async def remove_aggregator(self, party_id: str) -> None:
+        """NotFound if it is none."""
 
     async def add_device(self, device: EndDevice) -> EndDevice:
         """With a number of the store's; Conflict if the LFDI is taken."""
@@ -214,6 +216,7 @@ class Mirrors(Protocol):
     async def mirrors(self, party_id: str) -> list[StoredMirror]:
         """By mRID, downwards."""
 
+    async def count_mirrors(self, party_id: str) -> int: ...
     async def mirror(self, number: int) -> StoredMirror | None: ...
     async def save_mirror(self, mirror: StoredMirror) -> tuple[StoredMirror, bool]:
         """In place of the party's with this mRID; whether there was none."""

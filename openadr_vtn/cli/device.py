@@ -109,6 +109,26 @@ def remove(api: OperatorApi, lfdi: str) -> None:
     click.echo(f"Device {lfdi} is removed.")
 
 
+@device.command()
+@click.argument("lfdi")
+@json_option
+@operator_option
+def meters(api: OperatorApi, lfdi: str, *, as_json: bool) -> None:
+    """List the meters that a device mirrors."""
+    found = api.admin(f"sep2/devices/{lfdi}/meters")
+    if as_json:
+        show_json(found)
+        return
+    show_table(
+        ["MRID", "CALLED", "ROLE", "SERIES", "ADDRESS"],
+        [
+            [one["mrid"], one["description"], one["role_flags"], len(one["series"]), one["href"]]
+            for one in found
+        ],
+        empty="It mirrors none.",
+    )  # fmt: skip
+
+
 @device.command("clear-meters")
 @click.argument("lfdi")
 @operator_option
@@ -137,6 +157,34 @@ def aggregator(api: OperatorApi, party: str, pen: int, domains: tuple[str, ...])
     """
     api.command("sep2/aggregators", {"party": party, "pen": pen, "domains": list(domains)})
     click.echo(f"{party} answers for devices whose LFDI ends in {pen:08d}.")
+
+
+@device.command()
+@json_option
+@operator_option
+def aggregators(api: OperatorApi, *, as_json: bool) -> None:
+    """List the parties that answer for devices of others."""
+    found = api.admin("sep2/aggregators")
+    if as_json:
+        show_json(found)
+        return
+    show_table(
+        ["PARTY", "PEN", "TOLD AT", "ID"],
+        [[one["party"], one["pen"], " ".join(one["domains"]) or None, one["party_id"]] for one in found],
+        empty="There is none: openadr-vtn device aggregator --help",
+    )
+
+
+@device.command("withdraw-aggregator")
+@click.argument("party")
+@operator_option
+def withdraw_aggregator(api: OperatorApi, party: str) -> None:
+    """Let PARTY register no more devices of others.
+
+    It goes on to answer for those that it has: openadr-vtn device change LFDI --no-access ends that.
+    """
+    api.remove(f"sep2/aggregators/{party}")
+    click.echo(f"{party} registers no more devices of others.")
 
 
 @device.command()

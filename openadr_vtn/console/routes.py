@@ -66,10 +66,6 @@ class Console:
     opt_rules: OptRules
     lab: LabClock
 
-    def moment(self, now: datetime) -> int:
-        """What devices of IEEE 2030.5 take it to be."""
-        return int(self.lab.at(now).timestamp())
-
 
 CONSOLE = web.AppKey("console", Console)
 
@@ -216,7 +212,7 @@ async def subscriptions_data(request: web.Request) -> web.Response:
 
 async def devices_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, now: datetime) -> object:
-        groups = await group_views(view, request.app[CONSOLE].moment(now), limit=GROUPS_SHOWN)
+        groups = await group_views(view, request.app[CONSOLE].lab.moment(now), limit=GROUPS_SHOWN)
         return {
             "groups": [group_view_json(one) for one in groups],
             "devices": [device_view_json(one) for one in await device_views(view, limit=DEVICES_SHOWN)],
@@ -228,7 +224,7 @@ async def devices_data(request: web.Request) -> web.Response:
 
 async def group_data(request: web.Request) -> web.Response:
     async def read(view: UnitOfWork, now: datetime) -> object:
-        name, moment = request.match_info["name"], request.app[CONSOLE].moment(now)
+        name, moment = request.match_info["name"], request.app[CONSOLE].lab.moment(now)
         found = await control_views(view, name, moment, limit=CONTROLS_SHOWN)
         return {
             "controls": [control_json(one) for one in found],

@@ -1,4 +1,4 @@
-"""IEEE 2030.5, for operators: groups, devices, aggregators and controls.
+"""IEEE 2030.5, for operators: groups, devices and controls.
 
 `schemas/openadr3/admin.yaml` describes it.
 """
@@ -11,17 +11,25 @@ from openadr_core.oadr3.fields import Fields
 from openadr_core.oadr3.times import Sentinel, parse_start
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups
 from openadr_vtn.application.handlers.sep2_groups import DeviceWish
-from openadr_vtn.application.handlers.sep2_views import control_views, device_detail, group_views
+from openadr_vtn.application.handlers.sep2_views import control_views, device_detail, group_views, meter_views
 from openadr_vtn.application.sep2_drafts import ControlWish
 from openadr_vtn.application.sep2_ports import ControlKind
 from openadr_vtn.domain.access import MANAGE_PARTIES, READ_ALL, WRITE_EVENTS, Caller
 from openadr_vtn.http.access import Desk, answered, body_fields, number_asked, scoped
 from openadr_vtn.http.addresses import ADMIN
+from openadr_vtn.http.sep2_aggregator_routes import sep2_aggregator_routes
 from openadr_vtn.http.sep2_clock_routes import sep2_clock_routes
 from openadr_vtn.http.sep2_curve_routes import sep2_curve_routes
 from openadr_vtn.http.sep2_notice_routes import sep2_notice_routes
 from openadr_vtn.http.sep2_rate_routes import sep2_rate_routes
-from openadr_vtn.http.sep2_views import control_json, device_detail_json, device_json, group_json, group_view_json
+from openadr_vtn.http.sep2_views import (
+    control_json,
+    device_detail_json,
+    device_json,
+    group_json,
+    group_view_json,
+    meter_json,
+)
 
 PAGE_MAX = 500
 KINDS: dict[str, ControlKind] = {"DERControl": "DERControl", "EndDeviceControl": "EndDeviceControl"}
@@ -42,9 +50,10 @@ def sep2_admin_routes() -> list[web.RouteDef]:
         web.get(device, scoped(READ_ALL, one_device)),
         web.put(device, scoped(MANAGE_PARTIES, change_device)),
         web.delete(device, scoped(MANAGE_PARTIES, remove_device)),
+        web.get(f"{device}/meters", scoped(READ_ALL, list_meters)),
         web.delete(f"{device}/meters", scoped(MANAGE_PARTIES, clear_meters)),
-        web.post(f"{base}/aggregators", scoped(MANAGE_PARTIES, name_aggregator)),
         web.post(f"{control}/cancel", scoped(WRITE_EVENTS, cancel_control)),
+        *sep2_aggregator_routes(),
         *sep2_clock_routes(),
         *sep2_curve_routes(),
         *sep2_notice_routes(),
@@ -173,22 +182,17 @@ async def remove_device(request: web.Request, desk: Desk, caller: Caller) -> web
     return answered({"lfdi": removed.lfdi})
 
 
+async def list_meters(request: web.Request, desk: Desk, _caller: Caller) -> web.Response:
+    async with desk.store.view() as view:
+        found = await meter_views(view, request.match_info["lfdi"])
+    return answered([meter_json(one) for one in found])
+
+
 async def clear_meters(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
     lfdi = request.match_info["lfdi"]
     cleared = await sep2_groups.clear_meters(desk.store, lfdi, actor=caller.actor, now=desk.now())
     desk.wrote(caller, "clear meters", lfdi)
     return answered({"cleared": cleared})
-
-
-async def name_aggregator(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await body_fields(request, "party", "pen", "domains")
-    named = await sep2_groups.name_aggregator(
-        desk.store, wish.required("party", wish.name), pen=wish.required("pen", wish.natural),
-        domains=wish.names("domains") if wish.members.get("domains") is not None else (), actor=caller.actor,
-        now=desk.now(),
-    )  # fmt: skip
-    desk.wrote(caller, "name aggregator", named.party_id)
-    return answered({"party_id": named.party_id, "pen": named.pen, "domains": list(named.domains)})
 
 
 DEVICE_MEMBERS = ("groups", "pin", "category", "post_rate_s", "enabled")

@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from openadr_core.oadr3.times import moment_text
+from openadr_core.sep2.decode import read
 from openadr_core.sep2.json_values import to_json
+from openadr_core.sep2.metering import MirrorUsagePoint
+from openadr_core.xml.parse import parse
 from openadr_vtn.application.handlers.sep2_controls import GIVEN_BY_US
 from openadr_vtn.application.handlers.sep2_views import (
+    AggregatorView,
     ControlView,
     CurveView,
     DefaultView,
@@ -15,6 +19,7 @@ from openadr_vtn.application.handlers.sep2_views import (
     DeviceView,
     GroupView,
 )
+from openadr_vtn.application.sep2_ports import StoredMirror
 from openadr_vtn.domain.sep2.control_words import KINDS_OF_CURVES, Said, plot
 from openadr_vtn.domain.sep2.curve_addresses import curve_address
 from openadr_vtn.domain.sep2.registry import POST_RATE, EndDevice, Group
@@ -111,6 +116,30 @@ def device_view_json(view: DeviceView) -> Object:
 
 def device_detail_json(detail: DeviceDetail) -> Object:
     return {**device_json(detail.device, detail.groups), "party": detail.party, "said": list(detail.said)}
+
+
+def aggregator_json(view: AggregatorView) -> Object:
+    own = view.aggregator
+    return {"party_id": own.party_id, "party": view.party, "pen": own.pen, "domains": list(own.domains)}
+
+
+def meter_json(stored: StoredMirror) -> Object:
+    told: MirrorUsagePoint = read(parse(stored.body))
+    return {
+        "href": f"/mup/{stored.number}",
+        "mrid": stored.mrid,
+        "description": told.description,
+        "role_flags": told.role_flags,
+        "post_rate_s": stored.post_rate_s,
+        "series": [
+            {
+                "mrid": one.mrid,
+                "description": one.description,
+                "kind": None if one.reading_type is None else to_json(one.reading_type),
+            }
+            for one in told.mirror_meter_reading
+        ],
+    }
 
 
 def _moment(seconds: int) -> str:

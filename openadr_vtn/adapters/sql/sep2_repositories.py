@@ -100,6 +100,11 @@ class SqlRegistry(ChangingRepository):
         columns = {"pen": aggregator.pen, "domains": list(aggregator.domains)}
         await self._upsert(AGGREGATOR, [{"party_id": aggregator.party_id, **columns}])
 
+    async def remove_aggregator(self, party_id: str) -> None:
+        self._concerned.party_ids.add(party_id)
+        statement = delete(AGGREGATOR).where(AGGREGATOR.c.party_id == party_id)
+        await self._change(statement, f"aggregator {party_id}")
+
     # -- devices -----------------------------------------------------------------------
 
     async def add_device(self, device: EndDevice) -> EndDevice:
@@ -368,6 +373,10 @@ class SqlMirrors(ChangingRepository):
     async def mirrors(self, party_id: str) -> list[StoredMirror]:
         query = select(MIRROR).where(MIRROR.c.party_id == party_id).order_by(MIRROR.c.mrid.desc())
         return [StoredMirror(**row) for row in await self._rows(query)]
+
+    async def count_mirrors(self, party_id: str) -> int:
+        query = select(func.count().label("there")).select_from(MIRROR).where(MIRROR.c.party_id == party_id)
+        return int((await self._rows(query))[0]["there"])
 
     async def mirror(self, number: int) -> StoredMirror | None:
         row = await self._row(self._locked(select(MIRROR).where(MIRROR.c.number == number)))

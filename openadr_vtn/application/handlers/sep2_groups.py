@@ -146,6 +146,18 @@ async def name_aggregator(
     return aggregator
 
 
+async def withdraw_aggregator(store: Store, party: str, *, actor: str, now: datetime) -> str:
+    """The party, whose id it is, registers no more devices of others; it answers for those that it has.
+
+    NotFound if it is no aggregator.
+    """
+    async with store.unit_of_work() as uow:
+        owner = await party_named(uow, party)
+        await uow.registry.remove_aggregator(owner.id)
+        await _note(uow, actor, "withdraw aggregator", owner.id, now)
+    return owner.id
+
+
 async def group_named(uow: UnitOfWork, name: str) -> Group:
     for group in await uow.registry.groups():
         if name == group.name:

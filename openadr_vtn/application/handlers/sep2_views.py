@@ -10,11 +10,11 @@ from openadr_core.xml.parse import parse
 from openadr_vtn.application.handlers.sep2_controls import UNUSED, CurveUsers, curve_numbered, curve_users
 from openadr_vtn.application.handlers.sep2_groups import device_named, group_named
 from openadr_vtn.application.ports import UnitOfWork
-from openadr_vtn.application.sep2_ports import ControlKind, StoredControl, StoredCurve, StoredResponse
+from openadr_vtn.application.sep2_ports import ControlKind, StoredControl, StoredCurve, StoredMirror, StoredResponse
 from openadr_vtn.domain.sep2.control_status import Standing, standings
 from openadr_vtn.domain.sep2.control_words import Said, control_words, curve_name
 from openadr_vtn.domain.sep2.curve_addresses import curve_address
-from openadr_vtn.domain.sep2.registry import EndDevice, Group, Tree
+from openadr_vtn.domain.sep2.registry import Aggregator, EndDevice, Group, Tree
 
 KINDS: tuple[ControlKind, ...] = ("DERControl", "EndDeviceControl")
 
@@ -69,6 +69,12 @@ class DeviceView:
     device: EndDevice
     party: str
     groups: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregatorView:
+    aggregator: Aggregator
+    party: str
 
 
 async def group_views(uow: UnitOfWork, now: int, *, limit: int | None = None) -> list[GroupView]:
@@ -158,6 +164,20 @@ async def device_detail(uow: UnitOfWork, lfdi: str) -> DeviceDetail:
         groups=sorted(names[group_id] for group_id in device.groups),
         said=await uow.registry.document_paths(device.number),
     )
+
+
+async def aggregator_views(uow: UnitOfWork) -> list[AggregatorView]:
+    """By the party's name."""
+    found = await uow.registry.aggregators()
+    names = {party.id: party.name for party in await uow.parties.by_ids({one.party_id for one in found})}
+    views = [AggregatorView(aggregator=one, party=names.get(one.party_id, one.party_id)) for one in found]
+    return sorted(views, key=lambda one: one.party)
+
+
+async def meter_views(uow: UnitOfWork, lfdi: str) -> list[StoredMirror]:
+    """What the device mirrors, by mRID downwards. NotFound if there is no such device."""
+    device = await device_named(uow, lfdi)
+    return [one for one in await uow.mirrors.mirrors(device.party_id) if one.lfdi == device.lfdi]
 
 
 async def _default_view(uow: UnitOfWork, group: Group, body: bytes) -> DefaultView:

@@ -1,6 +1,6 @@
 """What a resource is given when it is asked for something."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -106,9 +106,11 @@ class Scene:
             said = device.post_rate_s
         return self.common_rate(name) if said is None else said
 
-    async def own_rate(self, name: str) -> int:
-        """Of what is read under no device: that of the one whose certificate asks."""
-        own = await self.uow.registry.device_by_lfdi(self.peer.lfdi)
+    async def own_rate(self, name: str, read: Iterable[EndDevice] = ()) -> int:
+        """Of what is read under no device: that of the one whose certificate asks. It may be among those just read."""
+        own = next((one for one in read if self.is_own(one)), None)
+        if own is None:
+            own = await self.uow.registry.device_by_lfdi(self.peer.lfdi)
         return await self.rate(name, own if own is not None and own.party_id == self.party.id else None)
 
     def page(self, items: Sequence[T]) -> Sequence[T]:

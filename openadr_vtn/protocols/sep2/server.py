@@ -185,7 +185,7 @@ class Sep2Server:
 
     async def receive_request(self, request: Request, peer: Peer, now: datetime) -> Response:
         """The answer, as the certificate's party may read it; to HEAD it is GET's, whose body is left to the shell."""
-        moment = self._moment(now)
+        moment = self._desk.lab.moment(now)
         path, _, query = request.path.partition("?")
         try:
             if path == VERSIONS:
@@ -208,9 +208,6 @@ class Sep2Server:
         except HttpRefusal as refusal:
             return _refused(refusal)
 
-    def _moment(self, now: datetime) -> int:
-        return int(self._desk.lab.at(now).timestamp())
-
     def speech(self, prefix: str) -> Speech:
         return next(one for one in self._desk.speeches if one.prefix == prefix)
 
@@ -219,7 +216,7 @@ class Sep2Server:
         csipaus: CsipAus | None,
     ) -> bytes | None:  # fmt: skip
         """What its subscriber would get of what it subscribed to; empty if it wants none, None if there is nothing."""
-        changes, moment = self._store.changes(), self._moment(now)
+        changes, moment = self._store.changes(), self._desk.lab.moment(now)
         speech, asked = self.speech(one.prefix), f"{one.prefix}{one.resource}?l={one.limit}"
         kept = self._kept.find(party.id, holder.lfdi, asked, moment) if csipaus is speech.csipaus else None
         if kept is not None and one.limit:
@@ -337,7 +334,7 @@ class Sep2Server:
         standing = self._directory.known(peer.certificate_sha256)
         if standing is not None:
             self._directory.saw(standing.party.id, now)
-            await self._note_told(standing, told, self._moment(now))
+            await self._note_told(standing, told, self._desk.lab.moment(now))
 
     async def _note_told(self, standing: Standing, told: frozenset[str], moment: int) -> None:
         """The ledger's facts about who comes and reads: what it is told the first time, it has from then on."""

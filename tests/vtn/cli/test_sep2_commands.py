@@ -196,6 +196,10 @@ def test_defaults_curves_and_removal(utility: Utility, device: Device, tmp_path:
     utility.run("device", "aggregator", "solar-co", "28547", "--domain", "solar-co.example")
     refused = utility.run("device", "aggregator", "solar-co", "28547", "--domain", "https://x.example/", status=1)
     assert "a domain is the name of one" in refused
+    assert "solar-co.example" in utility.run("device", "aggregators")
+    utility.run("device", "withdraw-aggregator", "solar-co")
+    assert "There is none" in utility.run("device", "aggregators")
+    assert "It mirrors none" in utility.run("device", "meters", device.peer.lfdi)
     utility.run("device", "change", device.peer.lfdi, "--no-access")
     assert device.http.get(known["href"]).status_code == 404
     utility.run("device", "change", device.peer.lfdi, "--access", "--no-group", "--post-rate", "30")

@@ -179,6 +179,10 @@ async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
         assert await view.registry.aggregator("id-one") == last
         assert await view.registry.aggregator("id-two") is None
     async with peopled.unit_of_work() as uow:
+        await uow.registry.remove_aggregator("id-one")
+        assert await uow.registry.aggregators() == []
+        with pytest.raises(NotFound):
+            await uow.registry.remove_aggregator("id-one")
         await uow.controls.save_default(group.id, None)
         assert await uow.controls.defaults() == {}
         await uow.controls.save_curve(replace(curve, body=b"C"))
@@ -208,6 +212,7 @@ async def test_mirrors_are_known_by_their_mrid_and_responses_by_their_control(pe
             )
     async with peopled.view() as view:
         assert await view.mirrors.mirrors("id-one") == [other, again]
+        assert [await view.mirrors.count_mirrors(party_id) for party_id in ("id-one", "id-two")] == [2, 0]
         assert await view.mirrors.mirror(first.number) == again
         assert [one.status for one in await view.mirrors.responses(["A" * 32])] == [2, 1]
     async with peopled.unit_of_work() as uow:

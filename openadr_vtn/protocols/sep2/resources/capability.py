@@ -12,7 +12,7 @@ SERVER_CATEGORY = "00"
 async def capability(scene: Scene) -> Reply:
     """CSIP: programs are found through the function set assignments of a device, and not here."""
     devices = await scene.uow.registry.count_devices(scene.party.id, enabled=True)
-    mirrors = len(await scene.uow.mirrors.mirrors(scene.party.id))
+    mirrors = await scene.uow.mirrors.count_mirrors(scene.party.id)
     message = DeviceCapability(
         href=scene.href("/dcap"),
         poll_rate=await scene.own_rate("DeviceCapability"),

@@ -78,7 +78,7 @@ async def devices(scene: Scene) -> Reply:
     )
     shown = await _end_devices(scene, page)
     message = EndDeviceList(
-        href=scene.href("/edev"), subscribable=1, poll_rate=await scene.own_rate("EndDeviceList"), all=there,
+        href=scene.href("/edev"), subscribable=1, poll_rate=await scene.own_rate("EndDeviceList", page), all=there,
         results=len(shown), end_device=shown,
     )  # fmt: skip
     return Reply(message=message, holds=Holds(party_id=scene.party.id))

@@ -17,6 +17,8 @@ from conformance.ven.run import Patience
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain, server_context
 
+POWER_MOST_W = 10**9
+
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8446", show_default=True, metavar="HOST:PORT", help="Where it comes.")
@@ -27,6 +29,15 @@ from openadr_core.shell.tls import Chain, server_context
 @click.option("--profile", type=click.Choice(["sep2-strict", "sep2-compat"]), default="sep2-strict", show_default=True,
               help="CCM-8 alone, or AES-GCM too.")  # fmt: skip
 @click.option("--pin", default="", help="The PIN that the client was told, if it was.")
+@click.option(
+    "--power-w",
+    type=click.IntRange(0, POWER_MOST_W),
+    default=0,
+    metavar="W",
+    help="What its devices can give, and the meter that it mirrors shows.",
+)
+@click.option("--in-band", is_flag=True, help="It registers where the server does not know it yet.")
+@click.option("--managed", multiple=True, metavar="LFDI", help="A device that it answers for; two are enough.")
 @click.option("--connect-s", default=300.0, show_default=True, help="Wait so long for the client to come.")
 @click.option("--patience-s", default=30.0, show_default=True, help="Wait so long for what it does by itself.")
 @reporting_options
@@ -39,6 +50,9 @@ def run_sep2_client(
     client_certificate: Path,
     profile: Any,
     pin: str,
+    power_w: int,
+    in_band: bool,
+    managed: tuple[str, ...],
     connect_s: float,
     patience_s: float,
     reporting: Reporting,
@@ -56,7 +70,11 @@ def run_sep2_client(
     host, port = host_and_port(listen, option="--listen")
     context = server_context(profile, [Chain(certificate=certificate, key=key)], [trust])
     patience = Patience(connect_s=connect_s, answer_s=patience_s)
-    target, script = ClientTarget(peer=peer_shown_by(client_certificate), pin=pin, patience=patience), Sep2Script()
+    target = ClientTarget(
+        peer=peer_shown_by(client_certificate), pin=pin, power_w=power_w, in_band=in_band,
+        managed=managed, patience=patience,
+    )  # fmt: skip
+    script = Sep2Script()
     try:
         stage = Listening(
             host=host, port=port, contexts={(Shown.GOOD, False): context}, script=script, speaker="the client"

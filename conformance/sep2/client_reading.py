@@ -1,12 +1,15 @@
 """How the steps that a client of IEEE 2030.5 is judged by are written in a procedure file."""
 
+import re
 from collections.abc import Callable
 
 from conformance.api.ven_reading import ApiVenStepReader
-from conformance.api.ven_steps import Store
+from conformance.api.ven_steps import Asked, Hear, Store
 from conformance.procedure import Step
-from conformance.sep2.client_steps import Leap, Lost
+from conformance.queries import Query
+from conformance.sep2.client_steps import Leap, Lost, PostRate
 from conformance.sep2.words import NAMESPACES
+from conformance.step_kinds import expected
 from conformance.yaml_nodes import Section
 
 SIGHT_UNSEEN = "<opModTargetW><multiplier>1</multiplier><value>2</value></opModTargetW>"
@@ -18,7 +21,14 @@ class Sep2ClientStepReader(ApiVenStepReader):
 
     def own_kinds(self) -> dict[str, Callable[[Section], Step]]:
         kinds = {name: kind for name, kind in super().own_kinds().items() if name != "expire"}
-        return {**kinds, "controls": _controls, "leap_s": _leap, "lost_s": _lost}
+        return {
+            **kinds,
+            "controls": _controls,
+            "leap_s": _leap,
+            "lost_s": _lost,
+            "post_rate_s": _post_rate,
+            "reads": _reads,
+        }
 
 
 def _controls(section: Section) -> Store:
@@ -61,3 +71,21 @@ def _leap(section: Section) -> Leap:
 
 def _lost(section: Section) -> Lost:
     return Lost(line=section.line, seconds=section.number("lost_s"))
+
+
+def _post_rate(section: Section) -> PostRate:
+    return PostRate(line=section.line, seconds=int(section.number("post_rate_s")))
+
+
+def _reads(section: Section) -> Hear:
+    """A reading of so many watts, give or take a tenth, in or out; of the seconds from ``since`` to ``until``."""
+    watts, square = f"${section.text('reads')}", "sep:value * $unit_w * sep:value * $unit_w"
+    wanted = [f"{square} > 0.81 * {watts} * {watts}", f"{square} < 1.21 * {watts} * {watts}"]
+    wanted += [
+        f"sep:timePeriod/sep:start {sign} {section.text(key)}"
+        for key, sign in (("since", ">="), ("until", "<="))
+        if key in section
+    ]
+    where = Query(f"//sep:MirrorMeterReading[sep:mRID = $series]//sep:Reading[{' and '.join(wanted)}]")
+    asked = Asked(method="POST", path=re.compile("^/q/meters/"), where=where)
+    return Hear(line=section.line, asked=asked, ever="since" in section, expect=expected(section))

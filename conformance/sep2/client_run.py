@@ -10,16 +10,21 @@ from conformance.outcomes import Outcome
 from conformance.procedure import Procedure, Step
 from conformance.run import run_procedures
 from conformance.schema import sep2_schema_fault
-from conformance.sep2.client_steps import Leap, Lost
-from conformance.sep2.script import Document, Sep2Script
+from conformance.sep2.client_steps import Leap, Lost, PostRate
+from conformance.sep2.script import POST_RATE_S, Document, Sep2Script
 from conformance.server.hearing import Stage
 from conformance.ven.run import Patience
-from openadr_core.identity import Peer
+from openadr_core.errors import ConfigError
+from openadr_core.identity import Peer, sfdi_of
+from openadr_core.sep2.mrid import LFDI_HEX_DIGITS
+from openadr_core.sep2.power import active_power
 
-NEEDS: Mapping[str, str] = {"pin": "--pin"}
+NEEDS: Mapping[str, str] = {"pin": "--pin", "power_w": "--power-w", "in_band": "--in-band", "managed": "--managed"}
 """What a procedure may need to know of the client, by the option that says it."""
 PIN_OF_NOBODY, ANOTHER_PIN = "111115", "222220"
 """Each with its check digit."""
+DEVICES = 2
+"""Of an aggregator's, that procedures know by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,18 @@ class ClientTarget:
     """Whose certificate the client shows."""
     pin: str = ""
     """That the client was told; empty if it was told none."""
+    power_w: int = 0
+    """That its devices can give, as the meter that it mirrors shows then; 0: nobody knows."""
+    in_band: bool = False
+    """It registers where the server does not know it yet."""
+    managed: tuple[str, ...] = ()
+    """LFDIs of devices that it answers for; two are enough."""
     patience: Patience
+
+    def __post_init__(self) -> None:
+        for lfdi in self.managed:
+            if len(lfdi) != LFDI_HEX_DIGITS or set(lfdi) - set("0123456789ABCDEF"):
+                raise ConfigError(f"--managed: an LFDI has {LFDI_HEX_DIGITS} hex digits, in capitals, not {lfdi!r}")
 
 
 def run_suite(
@@ -44,7 +60,10 @@ def run_suite(
 
 def unmet_needs(procedure: Procedure, target: ClientTarget) -> str:
     """The options that the tester would have to give for this procedure to run."""
-    return ", ".join(option for need, option in NEEDS.items() if need in procedure.needs and not getattr(target, need))
+    given = {need for need in NEEDS if getattr(target, need)} - (
+        {"managed"} if len(target.managed) < DEVICES else set()
+    )
+    return ", ".join(option for need, option in NEEDS.items() if need in procedure.needs and need not in given)
 
 
 class Sep2ClientRun(HearingRun[Sep2Script]):
@@ -58,6 +77,8 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
             "pin": target.pin or PIN_OF_NOBODY,
             "another_pin": PIN_OF_NOBODY if target.pin == ANOTHER_PIN else ANOTHER_PIN,
             "poll_rate": "1",
+            **_powers(target.power_w),
+            **_managed(target.managed),
         }
         super().__init__(script, stage, target.patience, facts, sep2_schema_fault)
         self.variables["mrid"] = f"{self.variables['run_id'].upper():0>24}00028547"
@@ -65,6 +86,8 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
             self.variables[name] = f"{number}{self.variables['mrid'][1:]}"
 
     def perform(self, step: Step) -> None:
+        self.variables["series"], zeros = self.script.meters.get(self.variables["lfdi"], ("", 0))
+        self.variables["unit_w"] = f"{10.0**zeros:g}"
         match step:
             case Leap():
                 self.move_mark()
@@ -74,11 +97,18 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
                 self.pause(step.seconds)
                 self.script.is_lost = False
                 self.move_mark()
+            case PostRate():
+                self.move_mark()
+                self.script.post_rate_s = step.seconds
             case Hear():
                 super().perform(step)
                 self.variables["at"] = self.last.path
             case _:
                 super().perform(step)
+
+    def close(self) -> None:
+        super().close()
+        self.script.is_lost, self.script.post_rate_s = False, POST_RATE_S
 
     def renew(self) -> None:
         super().renew()
@@ -91,3 +121,21 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
 
     def drop(self, step: Drop) -> None:
         self.script.documents.pop(self.render(step.path))
+
+
+def _powers(power_w: int) -> dict[str, str]:
+    """All of it and half of it, as a control asks for it."""
+    facts = {}
+    for name, watts in (("power", power_w), ("half", power_w // 2)):
+        asked = active_power(watts)
+        facts |= {f"{name}_w": str(watts), f"{name}_value": str(asked.value), f"{name}_zeros": str(asked.multiplier)}
+    return facts
+
+
+def _managed(lfdis: Iterable[str]) -> dict[str, str]:
+    names = zip(("managed", "second_managed"), lfdis, strict=False)
+    return {
+        key: text
+        for name, lfdi in names
+        for key, text in ((name, lfdi), (f"{name}_sfdi", str(sfdi_of(bytes.fromhex(lfdi)))))
+    }

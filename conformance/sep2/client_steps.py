@@ -1,4 +1,4 @@
-"""What a client of IEEE 2030.5 is judged by besides documents that come and go: its server's clock, and its loss."""
+"""What a client of IEEE 2030.5 is judged by besides documents that come and go: its server's clock, rates and loss."""
 
 from dataclasses import dataclass
 
@@ -17,3 +17,10 @@ class Lost(Step):
     """Nobody hears from the server for so long; the step lasts as long."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostRate(Step):
+    """From now on the server wants readings so often, whatever the client would like."""
+
+    seconds: int

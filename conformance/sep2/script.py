@@ -17,6 +17,9 @@ from openadr_core.xml.parse import Element, parse
 
 AHEAD_S = 100
 """Its clock is so much ahead of the tester's, to begin with: a client that goes by its own is late for everything."""
+POST_RATE_S = 1
+WATTS = "38"
+"""UomType."""
 PAGE_MAX = 2
 """Whatever a client asks for: a server may give less."""
 
@@ -33,10 +36,14 @@ class Sep2Script:
     ahead_s: int = AHEAD_S
     is_lost: bool = False
     """Nobody is heard, nor answered."""
+    post_rate_s: int = POST_RATE_S
+    """Wherever it says one."""
     documents: dict[str, Document] = field(default_factory=dict)
     """By path."""
     kept: dict[str, Document] = field(default_factory=dict)
     """What the client has made or put, by path: it may read it again."""
+    meters: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By LFDI: the mRID of the series of power that the device mirrors, and how many zeros its readings lack."""
     planned: list[Planned] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
@@ -78,11 +85,20 @@ class Sep2Script:
             self.documents.pop(path, None)
             self.kept[path] = document
             return written(204)
-        mrid = root.findtext("sep:mRID", namespaces=NAMESPACES) if root.tag.endswith("MirrorUsagePoint") else None
-        place = f"{path}/{mrid or len(self.heard)}"
+        place = f"{path}/{len(self.heard)}"
+        if root.tag.endswith("MirrorUsagePoint"):
+            place = f"{path}/{root.findtext('sep:mRID', '', NAMESPACES)}"
+            self._note_meter(root)
         is_known = place in self.kept
         self.kept[place] = document
         return written(204 if is_known else 201, headers={"Location": place})
+
+    def _note_meter(self, point: Element) -> None:
+        for one in point.iterfind("sep:MirrorMeterReading", NAMESPACES):
+            if one.findtext("sep:ReadingType/sep:uom", "", NAMESPACES) == WATTS:
+                zeros = int(one.findtext("sep:ReadingType/sep:powerOfTenMultiplier", "0", NAMESPACES))
+                series = one.findtext("sep:mRID", "", NAMESPACES)
+                self.meters[point.findtext("sep:deviceLFDI", "", NAMESPACES)] = series, zeros
 
     def _found(self, path: str) -> Element | None:
         """What is there: a document, what the client left there, or what stands in a list."""
@@ -94,7 +110,12 @@ class Sep2Script:
 
     def _tree(self, document: Document) -> Element:
         text = rendered(document.template, {**document.variables, "epoch": self.epoch}, xml=True)
-        return parse(text.encode())
+        root = parse(text.encode())
+        if root.tag.endswith("MirrorUsagePoint") and root.find("sep:postRate", NAMESPACES) is None:
+            etree.SubElement(root, f"{{{NAMESPACES['sep']}}}postRate")
+        for rate in root.iter(f"{{{NAMESPACES['sep']}}}postRate"):
+            rate.text = str(self.post_rate_s)
+        return root
 
 
 def _page(root: Element, asked: Mapping[str, list[str]]) -> str:

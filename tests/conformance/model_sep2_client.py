@@ -14,7 +14,7 @@ from conformance.server.listener import Answered
 from openadr_core.xml.parse import Element
 
 from . import model_sep2_words as words
-from .model_sep2_schedule import Control, Schedule
+from .model_sep2_schedule import TARGET_W, Control, Schedule
 
 Found = TypeVar("Found")
 TICK_S = 0.25
@@ -33,6 +33,7 @@ class ModelSep2Client:
     lfdi: str
     sfdi: str
     pin: str
+    managed: tuple[str, ...] = ()
     wrong: str = ""
     """What it does that no client may."""
     now_s: float = 1_800_000_000.0
@@ -43,8 +44,12 @@ class ModelSep2Client:
     is_in: bool = False
     """The server is the one that it was told of."""
     described: bool = False
-    mirror: str = ""
+    mirrors: dict[str, str] = field(default_factory=dict)
+    """By LFDI."""
     read_at_s: float = 0.0
+    post_rate_s: int = 1
+    readings: list[str] = field(default_factory=list)
+    """What the server has not taken yet."""
     schedule: Schedule = field(init=False)
     remembered: dict[str, str] = field(default_factory=dict)
     queue: list[tuple[str, str]] = field(default_factory=list)
@@ -57,6 +62,7 @@ class ModelSep2Client:
         until_s = self.now_s + timeout_s
         while (seen := found()) is None and self.now_s < until_s:
             self.now_s += TICK_S
+            self._measure()
             if self.now_s >= self.left_alone_until_s:
                 self._go_on()
         return seen
@@ -72,9 +78,7 @@ class ModelSep2Client:
                 self.poll_at_s = self.now_s + self.rate_s
                 self._poll()
             self._answer()
-            if self.is_in and self.mirror and self.now_s >= self.read_at_s + 1:
-                self.read_at_s = self.now_s
-                self._post(self.mirror, words.reading(self.moment, 1, -(self.schedule.watts(self.moment) or 0)))
+            self._read_out()
         except Refused:
             pass
 
@@ -88,15 +92,30 @@ class ModelSep2Client:
         if not (self.wrong == "reads the clock once" and self.offset_s):
             clock = self._get(_link(capability, "Time"))
             self.offset_s = int(_text(clock, "currentTime")) - int(self.now_s)
-        listed = self._list(_link(capability, "EndDeviceList"))
+        devices = _link(capability, "EndDeviceList")
+        listed = self._list(devices)
         own = next((one for one in listed if self._is_own(one)), None)
+        if own is None or self.wrong == "never stops registering":
+            self._register(devices)
         self.is_in = own is not None and self._knows_pin(own)
         if own is None or not self.is_in:
             return
         self._describe(own)
-        self.schedule.take(self._controls(listed if self.wrong == "acts for everybody" else [own]), self.moment)
-        if not self.mirror:
-            self.mirror = self._post(_link(capability, "MirrorUsagePointList"), words.usage_point(self.lfdi))
+        ours = {self.lfdi, *self.managed}
+        mine = [one for one in listed if _text(one, "lFDI") in ours or self.wrong == "acts for everybody"]
+        self.schedule.take(self._controls(mine), self.moment)
+        for device in (_text(one, "lFDI") for one in mine):
+            self._mirror(_link(capability, "MirrorUsagePointList"), device)
+        if self.wrong != "reads out as often as it likes":
+            self.post_rate_s = int(_text(self._get(self.mirrors[self.lfdi]), "postRate"))
+
+    def _register(self, devices: str) -> None:
+        lfdi = "9" * 40 if self.wrong == "registers as another" else self.lfdi
+        self._post(devices, words.end_device(lfdi, self.sfdi, self.moment))
+
+    def _mirror(self, points: str, device: str) -> None:
+        if device not in self.mirrors and (device == self.lfdi or self.wrong != "has one meter for all"):
+            self.mirrors[device] = self._post(points, words.usage_point(device))
 
     def _is_own(self, device: Element) -> bool:
         return _text(device, "lFDI") == self.lfdi and _text(device, "sFDI") == self.sfdi
@@ -130,7 +149,12 @@ class ModelSep2Client:
         if self.wrong == "remembers addresses":
             href = self.remembered.setdefault(_text(program, "mRID"), href)
         listed = self._list(href, whole=self.wrong != "takes the first page for all")
-        return [_control(one, program, device) for one in listed]
+        otherwise = program.find("sep:DefaultDERControlLink", NAMESPACES)
+        if otherwise is not None and self.wrong != "ignores the default":
+            self.schedule.default = _asked(self._get(otherwise.attrib["href"])).get(TARGET_W, 0)
+        everybody = self.wrong == "gives every device every control" and device in self.managed
+        devices = self.managed if everybody else (device,)
+        return [_control(one, program, each) for one in listed for each in devices]
 
     # -- what it says ------------------------------------------------------------------
 
@@ -153,9 +177,25 @@ class ModelSep2Client:
                 yield known, status
 
     def _response(self, known: Control, status: int) -> str:
-        who = "0000000000000000000000000000000000000009" if self.wrong == "answers for another" else known.device
+        who = "9" * 40 if self.wrong == "answers for another" else known.device
+        who = self.lfdi if self.wrong == "answers for itself alone" else who
         subject = known.program if self.wrong == "answers to the program" else known.mrid
         return words.response(self.moment, who, status, subject)
+
+    def _measure(self) -> None:
+        """Each interval of the meter, from when we are in: forward flow is what is drawn."""
+        if self.lfdi in self.mirrors and self.now_s >= self.read_at_s + self.post_rate_s:
+            self.read_at_s = self.now_s
+            if self.wrong == "forgets readings" and self.schedule.is_lost:
+                return
+            self.readings.append(words.reading(self.moment, self.post_rate_s, -self.schedule.watts(self.moment)))
+
+    def _read_out(self) -> None:
+        mirror = self.mirrors.get(self.lfdi, "")
+        while self.is_in and mirror and self.readings:
+            reading = self.readings[0]
+            self._post(mirror, reading)
+            self.readings = self.readings[1:]
 
     # -- one exchange ------------------------------------------------------------------
 
@@ -181,8 +221,8 @@ class ModelSep2Client:
 
     def _post(self, href: str, document: str) -> str:
         answered = self._ask("POST", href, document)
-        if answered.status == 404 and href == self.mirror:
-            self.mirror = ""
+        if answered.status == 404:
+            self.mirrors = {lfdi: mirror for lfdi, mirror in self.mirrors.items() if mirror != href}
         return dict(answered.headers).get("Location", "")
 
     def _ask(self, method: str, href: str, document: str = "") -> Answered:
@@ -221,10 +261,18 @@ def _is_strange(root: Element) -> bool:
     return any(not str(one.tag).startswith("{urn:ieee:std:2030.5:ns}") for one in root.iter())
 
 
+def _asked(node: Element) -> dict[str, int]:
+    """What each mode asks for, by tag."""
+    found = node.find("sep:DERControlBase", NAMESPACES)
+    return {
+        str(one.tag): int(one.findtext("sep:value", "0", NAMESPACES))
+        * 10 ** int(one.findtext("sep:multiplier", "0", NAMESPACES))
+        for one in (found if found is not None else ())
+    }
+
+
 def _control(node: Element, program: Element, device: str) -> Control:
     times = {name: int(node.findtext(f"sep:interval/sep:{name}", "0", NAMESPACES)) for name in ("start", "duration")}
-    asked = node.find("sep:DERControlBase", NAMESPACES)
-    watts = {one.tag: int(one.findtext("sep:value", "0", NAMESPACES)) for one in asked} if asked is not None else {}
     return Control(
         mrid=_text(node, "mRID"),
         device=device,
@@ -234,7 +282,7 @@ def _control(node: Element, program: Element, device: str) -> Control:
         start=times["start"],
         duration_s=times["duration"],
         randomize_start_s=int(_text(node, "randomizeStart", "0")),
-        modes=watts,
+        modes=_asked(node),
         status=int(node.findtext("sep:EventStatus/sep:currentStatus", "0", NAMESPACES)),
         changed=int(node.findtext("sep:EventStatus/sep:dateTime", "0", NAMESPACES)),
         reply_to=node.get("replyTo", ""),

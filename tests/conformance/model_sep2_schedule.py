@@ -44,9 +44,12 @@ class Schedule:
     wrong: str
     known: dict[tuple[str, str], Control] = field(default_factory=dict)
     said: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    default: int = 0
+    is_lost: bool = False
     let_go_of: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, listed: Iterable[Control], moment: int) -> None:
+        self.is_lost = False
         there = {one.key: self._misread(one) for one in listed}
         for key, one in self.known.items():
             if key not in there and moment < one.ends:
@@ -55,6 +58,7 @@ class Schedule:
 
     def let_go(self) -> None:
         """The server is lost."""
+        self.is_lost = True
         if self.wrong == "lets go when the server is lost":
             self.let_go_of |= {*self.known}
 
@@ -65,10 +69,12 @@ class Schedule:
                 said.append(status)
                 yield one, status
 
-    def watts(self, moment: int) -> int | None:
-        """What the one that rules asks to be given; None if nothing does."""
+    def watts(self, moment: int) -> int:
+        """What the one that rules asks to be given, or else the default."""
+        if self.is_lost and self.wrong == "takes to its default when the server is lost":
+            return self.default
         ruling = (one for one in self.known.values() if TARGET_W in self._ruled(one, moment))
-        return next((one.modes[TARGET_W] for one in ruling), None)
+        return next((one.modes[TARGET_W] for one in ruling), self.default)
 
     def _misread(self, one: Control) -> Control:
         if one.key in self.let_go_of:
@@ -81,7 +87,7 @@ class Schedule:
             case "draws beyond the range":
                 return replace(one, draw=2.0)
             case "follows one control at a time":
-                return replace(one, modes={"all": 0})
+                return replace(one, modes={TARGET_W: one.modes.get(TARGET_W, 0)})
         return one
 
     def _fresh(self, one: Control, said: list[int], moment: int) -> Iterator[int]:
@@ -109,17 +115,18 @@ class Schedule:
         """The modes in which it rules at this moment."""
         if one not in self._alive(moment):
             return set()
-        return {mode for mode in one.modes if self._best(mode, moment) == one}
+        return {mode for mode in one.modes if self._best(one.device, mode, moment) == one}
 
     def _is_over(self, one: Control, moment: int) -> bool:
         """What has taken its modes does not give them back before its end."""
         if self.wrong == "does not resume":
             return True
-        takers = [best for mode in one.modes if (best := self._best(mode, moment)) is not None]
+        takers = [best for mode in one.modes if (best := self._best(one.device, mode, moment)) is not None]
         return all(best.program == one.program or best.ends >= one.ends for best in takers)
 
-    def _best(self, mode: str, moment: int) -> Control | None:
-        return min((one for one in self._alive(moment) if mode in one.modes), key=self._rank, default=None)
+    def _best(self, device: str, mode: str, moment: int) -> Control | None:
+        rivals = (one for one in self._alive(moment) if one.device == device and mode in one.modes)
+        return min(rivals, key=self._rank, default=None)
 
     def _alive(self, moment: int) -> list[Control]:
         return [

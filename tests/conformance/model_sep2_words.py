@@ -33,7 +33,7 @@ def response(at: int, device: str, said: int, subject: str) -> str:
 
 def usage_point(device: str) -> str:
     return (
-        f"<MirrorUsagePoint {STAMP}><mRID>{POINT_MRID}</mRID><roleFlags>49</roleFlags>"
+        f"<MirrorUsagePoint {STAMP}><mRID>{device[24:32]}{POINT_MRID[8:]}</mRID><roleFlags>49</roleFlags>"
         f"<serviceCategoryKind>0</serviceCategoryKind><status>1</status><deviceLFDI>{device}</deviceLFDI>"
         f"<MirrorMeterReading><mRID>{POWER_MRID}</mRID><ReadingType><kind>37</kind><uom>38</uom></ReadingType>"
         f"</MirrorMeterReading></MirrorUsagePoint>"
@@ -46,3 +46,7 @@ def reading(at: int, duration_s: int, watts: int) -> str:
         f"<timePeriod><duration>{duration_s}</duration><start>{at}</start></timePeriod><value>{watts}</value>"
         f"</Reading></MirrorMeterReading>"
     )
+
+
+def end_device(lfdi: str, sfdi: str, at: int) -> str:
+    return f"<EndDevice {STAMP}><lFDI>{lfdi}</lFDI><sFDI>{sfdi}</sFDI><changedTime>{at}</changedTime></EndDevice>"

@@ -23,13 +23,16 @@ from .spoiling import spoilt
 SUITE = load_suite("ieee2030_5-client")
 PEER = peer_of(b"the model's certificate")
 PIN = "123455"
-TARGET = ClientTarget(peer=PEER, pin=PIN, patience=Patience(connect_s=20, answer_s=20))
+MANAGED = ("0" * 31 + "100028547", "0" * 31 + "200028547")
+TARGET = ClientTarget(
+    peer=PEER, pin=PIN, power_w=4_000, in_band=True, managed=MANAGED, patience=Patience(connect_s=20, answer_s=20)
+)
 Seen = list[tuple[Check, Sight]]
 
 
 def outcomes(wrong: str = "", seen: Seen | None = None) -> dict[str, Outcome]:
     script = Sep2Script()
-    client = ModelSep2Client(script=script, lfdi=PEER.lfdi, sfdi=str(PEER.sfdi), pin=PIN, wrong=wrong)
+    client = ModelSep2Client(script=script, lfdi=PEER.lfdi, sfdi=str(PEER.sfdi), pin=PIN, managed=MANAGED, wrong=wrong)
     script.clock = lambda: client.now_s
     stage = cast("Stage", client)  # the harness only waits on it
 
@@ -76,6 +79,15 @@ def test_a_good_one_passes_and_every_check_can_fail() -> None:
         ("forgets what was not taken", ["response-again"]),
         ("is not put off", ["busy"]),
         ("lets go when the server is lost", ["lost"]),
+        ("forgets readings", ["readings-again", "lost-metered"]),
+        ("reads out as often as it likes", ["post-rate"]),
+        ("ignores the default", ["default", "lost-metered"]),
+        ("takes to its default when the server is lost", ["lost-metered"]),
+        ("registers as another", ["in-band"]),
+        ("never stops registering", ["pin", "in-band"]),
+        ("answers for itself alone", ["managed"]),
+        ("has one meter for all", ["managed"]),
+        ("gives every device every control", ["managed"]),
         ("does not go where it is sent", ["redirected"]),
         ("chokes on what it does not know", ["newer"]),
         ("polls as often as it likes", ["poll-rate"]),

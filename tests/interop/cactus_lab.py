@@ -1,31 +1,29 @@
-"""Our VTN, the package's notification server beside it, and the package's runs of its test procedures against it."""
+"""cactus-client's runs of its test procedures against our VTN, with its notification server beside it."""
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from openadr_core.identity import sfdi_of
-from tests.conformance.our_sep2_server import commanded
-from tests.free_ports import free_ports
+
+from .sep2_utility import PIN, STRANGERS, UTILITY_PEN, Utility, running_utility, said_once_ready
 
 HERE = Path(__file__).parent
-PYTHON = Path(sys.prefix) / "cactus" / "bin" / "python"
-"""Of the environment that the Makefile installs cactus-client into: it wants other versions than we do."""
-UTILITY_PEN, CLIENT_PEN, PIN, SET_MAX_W = 28547, 12345, 111115, 30_000
-LISTENERS = ("parties", "operator", "oadr3", "console", "sep2")
+PYTHON = STRANGERS / "python"
+CLIENT_PEN, SET_MAX_W = 12345, 30_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CactusLab:
-    folder: Path
-    dcap: str
+    utility: Utility
     told: str
+    """Where notifications are heard."""
     asked: str
+    """Where the package asks for them."""
 
     def run(self, procedures: Mapping[str, Sequence[str]], *, within_s: int) -> str:
         """The procedures at once, each with clients of its own of these kinds: ``device`` or ``aggregator``.
@@ -36,38 +34,31 @@ class CactusLab:
             name: [self._client(f"{name}-{number}", kind) for number, kind in enumerate(kinds)]
             for name, kinds in procedures.items()
         }
-        (self.folder / "found").mkdir()
+        folder = self.utility.folder
+        (folder / "found").mkdir()
         config = {
-            "output_dir": str(self.folder / "found"),
+            "output_dir": str(folder / "found"),
             "server": {
-                "device_capability_uri": self.dcap, "verify_ssl": True, "pen": UTILITY_PEN,
-                "serca_pem_file": str(self.folder / "clients" / "trust.pem"),
+                "device_capability_uri": f"{self.utility.url}/dcap", "verify_ssl": True, "pen": UTILITY_PEN,
+                "serca_pem_file": str(self.utility.trust),
                 "notification_uri": self.told, "notification_admin_uri": self.asked,
             },
             "clients": [one for several in clients.values() for one in several],
         }  # fmt: skip
         # What is JSON is YAML.
-        (self.folder / "cactus.yaml").write_text(json.dumps(config))
+        (folder / "cactus.yaml").write_text(json.dumps(config))
         wanted = [":".join([name, *(str(one["id"]) for one in several)]) for name, several in clients.items()]
-        said = {
-            "OPENADR_OPERATOR": str(self.folder / "home" / "operator.toml"), "CACTUS_TIMEOUT_S": str(within_s),
-            "COLUMNS": "160",
-        }  # fmt: skip
-        command = [str(PYTHON), str(HERE / "cactus_operator.py"), str(self.folder / "cactus.yaml"), *wanted]
-        with (self.folder / "log").open("w") as log:
+        said = {"OPENADR_OPERATOR": str(self.utility.access), "CACTUS_TIMEOUT_S": str(within_s), "COLUMNS": "160"}
+        command = [str(PYTHON), str(HERE / "cactus_operator.py"), str(folder / "cactus.yaml"), *wanted]
+        with (folder / "log").open("w") as log:
             done = subprocess.run(
                 command, check=False, env=os.environ | said, stdout=subprocess.PIPE, stderr=log, text=True
             )
         return done.stdout
 
     def _client(self, name: str, kind: str) -> dict[str, object]:
-        said = commanded(
-            "certificate", "mint", "--profile", "sep2-device", "--name", name,
-            "--authorities", self.folder / "home" / "certs", "--out", self.folder / "clients",
-        )  # fmt: skip
-        (own,) = (line.split()[-1] for line in said.splitlines() if line.startswith("lfdi"))
+        certificate, own = self.utility.minted(name)
         lfdi = own if kind == "device" else f"{own[:32]}{CLIENT_PEN:08}"
-        certificate = self.folder / "clients" / f"{name}.pem"
         return {
             "id": name, "type": kind, "lfdi": lfdi, "sfdi": sfdi_of(bytes.fromhex(lfdi)),
             "certificate_file": str(certificate), "key_file": str(certificate.with_suffix(".key")),
@@ -77,38 +68,11 @@ class CactusLab:
 
 @contextmanager
 def cactus_lab(folder: Path) -> Iterator[CactusLab]:
-    home = folder / "home"
-    *ports, told_at = free_ports(len(LISTENERS) + 1)
-    given = [f"--{name}-port={port}" for name, port in zip(LISTENERS, ports, strict=True)]
-    commanded("init", home, "--sep2-pen", UTILITY_PEN, *given)
-    commanded(
-        "certificate", "mint", "--profile", "sep2-device", "--name", "nobody",
-        "--authorities", home / "certs", "--out", folder / "clients",
-    )  # fmt: skip
-    environment = {
-        "OPENADR_VTN_SEP2__NOTIFICATIONS__NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
-        "OPENADR_VTN_SEP2__NOTIFICATIONS__PORTS": json.dumps([told_at]),
-    }
-    shown = home / "certs" / "sep2.pem"
-    hearing = [
-        PYTHON, HERE / "cactus_hearing.py", "--port", told_at, "--certificate", shown,
-        "--key", shown.with_suffix(".key"), "--trust", folder / "clients" / "trust.pem",
-    ]  # fmt: skip
-    vtn = [sys.executable, "-m", "openadr_vtn", "run", "--config", home / "vtn.toml"]
-    with ExitStack() as stack:
-        ready = stack.enter_context(_said_once_ready(vtn, environment))
-        heard = stack.enter_context(_said_once_ready(hearing, {}))
-        yield CactusLab(folder=folder, dcap=f"{ready['sep2']}/dcap", told=heard["told"], asked=heard["asked"])
-
-
-@contextmanager
-def _said_once_ready(command: Sequence[object], environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    with subprocess.Popen(
-        list(map(str, command)), env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
+    with running_utility(folder) as utility:
+        shown = utility.home / "certs" / "sep2.pem"
+        hearing = [
+            PYTHON, HERE / "cactus_hearing.py", "--port", utility.told_at, "--certificate", shown,
+            "--key", shown.with_suffix(".key"), "--trust", utility.trust,
+        ]  # fmt: skip
+        with said_once_ready(hearing, {}) as heard:
+            yield CactusLab(utility=utility, told=heard["told"], asked=heard["asked"])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .cactus_lab import PYTHON, CactusLab, cactus_lab
+from .cactus_lab import CactusLab, cactus_lab
+from .sep2_utility import MISSING, STRANGERS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "interop-ieee2030_5.md"
 ROW = re.compile(r"^\| (S-[A-Z]+-\d+) \|[^|]*\| ([a-z, ]+) \| in CI \|", re.MULTILINE)
@@ -15,8 +16,8 @@ PROCEDURES = {name: kinds.split(", ") for name, kinds in ROW.findall(DOCUMENT.re
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CactusLab]:
-    if not PYTHON.exists():
-        pytest.skip("cactus-client is not installed: `make test` does so, in an environment of its own")
+    if not STRANGERS.exists():
+        pytest.skip(MISSING)
     with cactus_lab(tmp_path_factory.mktemp("cactus")) as lab:
         yield lab
 

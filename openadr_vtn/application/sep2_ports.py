@@ -218,8 +218,11 @@ class Mirrors(Protocol):
 
     async def count_mirrors(self, party_id: str) -> int: ...
     async def mirror(self, number: int) -> StoredMirror | None: ...
-    async def save_mirror(self, mirror: StoredMirror) -> tuple[StoredMirror, bool]:
-        """In place of the party's with this mRID; whether there was none."""
+    async def save_mirror(self, mirror: StoredMirror, series: Collection[str]) -> tuple[StoredMirror, bool]:
+        """In place of the party's with this mRID; whether there was none. ``series``: the mRIDs of all that it has.
+
+        Conflict if another party's mirror has one of them.
+        """
 
     async def remove_mirror(self, number: int) -> None: ...
     async def add_response(self, response: StoredResponse) -> int: ...

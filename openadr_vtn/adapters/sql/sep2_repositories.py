@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, cast, delete, func, insert, select, update
 
+from openadr_core.errors import Conflict
 from openadr_vtn.adapters.sql import sep2_tables, tables
 from openadr_vtn.adapters.sql.repository import KEYS_PER_STATEMENT, grouped
 from openadr_vtn.adapters.sql.sep2_changes import PROGRAM_LISTS, ChangingRepository
@@ -33,6 +34,7 @@ DEFAULT = tables.table_of(sep2_tables.DefaultRow)
 CURVE = tables.table_of(sep2_tables.CurveRow)
 RATE = tables.table_of(sep2_tables.RateRow)
 MIRROR = tables.table_of(sep2_tables.MirrorRow)
+SERIES = tables.table_of(sep2_tables.SeriesRow)
 RESPONSE = tables.table_of(sep2_tables.ResponseRow)
 
 DEVICE_COLUMNS = (
@@ -382,7 +384,18 @@ class SqlMirrors(ChangingRepository):
         row = await self._row(self._locked(select(MIRROR).where(MIRROR.c.number == number)))
         return None if row is None else StoredMirror(**row)
 
-    async def save_mirror(self, mirror: StoredMirror) -> tuple[StoredMirror, bool]:
+    async def save_mirror(self, mirror: StoredMirror, series: Collection[str]) -> tuple[StoredMirror, bool]:
+        elsewhere = select(SERIES.c.mrid).join(MIRROR, MIRROR.c.number == SERIES.c.mirror)
+        theirs = elsewhere.where(SERIES.c.mrid.in_(sorted(series)), MIRROR.c.party_id != mirror.party_id)
+        if (taken := await self._row(theirs.limit(1))) is not None:
+            raise Conflict(f"{taken['mrid']} is a series of another party's")
+        saved, is_new = await self._saved_mirror(mirror)
+        await self._run(delete(SERIES).where(SERIES.c.mirror == saved.number))
+        if series:
+            await self._run(insert(SERIES), [{"mirror": saved.number, "mrid": mrid} for mrid in sorted(series)])
+        return saved, is_new
+
+    async def _saved_mirror(self, mirror: StoredMirror) -> tuple[StoredMirror, bool]:
         self._concerned.party_ids.add(mirror.party_id)
         columns = _columns(mirror, StoredMirror, without="number")
         theirs = (MIRROR.c.party_id == mirror.party_id) & (MIRROR.c.mrid == mirror.mrid)

@@ -135,6 +135,14 @@ class MirrorRow(Row, table=True):
     __table_args__ = (UniqueConstraint("party_id", "mrid"),)
 
 
+class SeriesRow(Row, table=True):
+    """The series of mirrored meters, by their mRIDs."""
+
+    __tablename__ = "sep2_series"
+    mirror: int = Field(sa_column=_child("sep2_mirror.number", key=True))
+    mrid: str = Field(primary_key=True, index=True)
+
+
 class ResponseRow(Row, table=True):
     """What devices said to controls, in the order it came."""
 

@@ -200,10 +200,15 @@ async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
 async def test_mirrors_are_known_by_their_mrid_and_responses_by_their_control(peopled: SqlStore) -> None:
     mirror = StoredMirror(number=0, party_id="id-one", lfdi="F" * 40, mrid="1" * 32, post_rate_s=None, body=b"m")
     async with peopled.unit_of_work() as uow:
-        first, is_new = await uow.mirrors.save_mirror(mirror)
-        again, is_new_again = await uow.mirrors.save_mirror(replace(mirror, body=b"n"))
+        first, is_new = await uow.mirrors.save_mirror(mirror, {"A" * 32, "B" * 32})
+        again, is_new_again = await uow.mirrors.save_mirror(replace(mirror, body=b"n"), {"B" * 32, "C" * 32})
         assert (first.number, is_new, is_new_again) == (again.number, True, False)
-        other, _ = await uow.mirrors.save_mirror(replace(mirror, mrid="2" * 32))
+        other, _ = await uow.mirrors.save_mirror(replace(mirror, mrid="2" * 32), {"B" * 32})
+        foreign = replace(mirror, party_id="id-two", mrid="3" * 32)
+        with pytest.raises(Conflict):
+            await uow.mirrors.save_mirror(foreign, {"D" * 32, "C" * 32})
+        assert await uow.mirrors.mirrors("id-two") == []
+        await uow.mirrors.save_mirror(foreign, {"A" * 32})  # which nobody has any more
         for status, at in ((1, 10), (2, 20)):
             await uow.mirrors.add_response(
                 StoredResponse(
@@ -218,6 +223,7 @@ async def test_mirrors_are_known_by_their_mrid_and_responses_by_their_control(pe
     async with peopled.unit_of_work() as uow:
         await uow.mirrors.remove_mirror(first.number)
         assert await uow.mirrors.mirrors("id-one") == [other]
+        await uow.mirrors.save_mirror(foreign, {"C" * 32})
 
 
 async def test_controls_that_tell_of_an_event_and_who_reads_them(peopled: SqlStore) -> None:

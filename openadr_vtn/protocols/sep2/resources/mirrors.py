@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from openadr_core.errors import Conflict
 from openadr_core.model.report import DataSource
 from openadr_core.sep2.decode import read
 from openadr_core.sep2.encode import encode
@@ -81,7 +82,7 @@ async def add_readings(scene: Scene, number: str) -> Reply:
     fresh = {one.mrid.upper(): replace(one, reading=None, mirror_reading_set=()) for one in sent if one.reading_type}
     if fresh:
         point = replace(point, mirror_meter_reading=tuple((known | fresh).values()))
-        stored, _ = await scene.uow.mirrors.save_mirror(replace(stored, body=_kept(point)))
+        stored, _ = await _kept(scene, stored, point)
     typed = [replace(one, reading_type=one.reading_type or known[one.mrid.upper()].reading_type) for one in sent]
     await _keep_readings(scene, stored, tuple(typed))
     return created(scene.href(f"/mup/{number}"))
@@ -92,13 +93,21 @@ async def _saved(scene: Scene, wanted: MirrorUsagePoint) -> tuple[StoredMirror, 
     device = await scene.uow.registry.device_by_lfdi(lfdi)
     if device is None or device.party_id != scene.party.id or not device.enabled:
         raise HttpRefusal(403)
-    kept = replace(wanted, mrid=wanted.mrid.upper())
-    return await scene.uow.mirrors.save_mirror(
-        StoredMirror(
-            number=0, party_id=scene.party.id, lfdi=lfdi, mrid=wanted.mrid.upper(), post_rate_s=wanted.post_rate,
-            body=_kept(kept),
-        )
+    mrid = wanted.mrid.upper()
+    stored = StoredMirror(
+        number=0, party_id=scene.party.id, lfdi=lfdi, mrid=mrid, post_rate_s=wanted.post_rate, body=b""
     )  # fmt: skip
+    return await _kept(scene, stored, replace(wanted, mrid=mrid))
+
+
+async def _kept(scene: Scene, stored: StoredMirror, point: MirrorUsagePoint) -> tuple[StoredMirror, bool]:
+    """The series, without their readings. A series is of the party that named it first (T:05)."""
+    series = tuple(replace(one, reading=None, mirror_reading_set=()) for one in point.mirror_meter_reading)
+    body = encode(replace(point, href=None, mirror_meter_reading=series), csipaus=CsipAus.V1_3)
+    try:
+        return await scene.uow.mirrors.save_mirror(replace(stored, body=body), {one.mrid.upper() for one in series})
+    except Conflict:
+        raise HttpRefusal(409) from None
 
 
 def source_in(scene: Scene, stored: StoredMirror) -> DataSource:
@@ -121,12 +130,6 @@ async def _own(scene: Scene, number: str) -> StoredMirror:
     if found is None or found.party_id != scene.party.id:
         raise HttpRefusal(404)
     return found
-
-
-def _kept(point: MirrorUsagePoint) -> bytes:
-    """What is kept of it: the series, without their readings."""
-    series = tuple(replace(one, reading=None, mirror_reading_set=()) for one in point.mirror_meter_reading)
-    return encode(replace(point, href=None, mirror_meter_reading=series), csipaus=CsipAus.V1_3)
 
 
 async def _messages(scene: Scene, stored: Sequence[StoredMirror]) -> tuple[MirrorUsagePoint, ...]:

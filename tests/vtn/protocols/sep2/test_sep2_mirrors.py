@@ -194,3 +194,18 @@ async def test_an_operators_post_rate_is_that_of_meters_that_are_there_already(s
     assert (await one.get("/mup/1", MirrorUsagePoint)).post_rate == 60
     await one.ask("POST", "/mup", replace(point(one), post_rate=900))
     assert (await one.get("/mup/1", MirrorUsagePoint)).post_rate == 60, "the server's word counts"
+
+
+@pytest.mark.ieee2030_5("A1", "F9")
+async def test_a_series_is_of_the_party_that_named_it_first(sep2: Sep2Bench, one: Client) -> None:
+    await one.ask("POST", "/mup", point(one))
+    two = await sep2.enrol("two")
+    await sep2.device("two")
+    theirs = replace(point(two), mrid="DD" * 16)
+    assert await two.status("POST", "/mup", theirs) == 409
+    assert (await two.get("/mup?l=5", MirrorUsagePointList)).all == 0
+    own = replace(SERIES, mrid="EE" * 16)
+    assert await two.status("POST", "/mup", replace(theirs, mirror_meter_reading=(own,))) == 201
+    sent = replace(measured(sep2.moment - 600, 1), reading_type=ACTIVE_POWER)
+    assert await two.status("POST", "/mup/2", sent) == 409, "nor by readings that bring their series with them"
+    assert await one.status("POST", "/mup/1", measured(sep2.moment - 600, 1)) == 201

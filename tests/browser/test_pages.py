@@ -64,7 +64,10 @@ async def test_the_utility_sees_its_devices_of_2030_5(lab: Lab, tmp_path: Path) 
     lfdi = "3E4F" * 10
     lab.operator_command("device", "add-group", "feeder 7", "--primacy", "5")
     lab.operator_command("device", "add", VEN_NAME, lfdi, "--group", "feeder 7")
-    curve = tmp_path / "curve.json"
+    lab.operator_command("device", "rate", "DERProgramList", "60", "--group", "feeder 7")
+    default, curve = tmp_path / "default.json", tmp_path / "curve.json"
+    default.write_text(json.dumps({"DERControlBase": {"opModImpLimW": 5000}, "setGradW": 27}))
+    lab.operator_command("control", "default", "feeder 7", str(default))
     curve.write_text(json.dumps(SUMMER))
     lab.operator_command("control", "curve", "feeder 7", str(curve))
     (made,) = lab.operator_json("control", "curves", "feeder 7")
@@ -75,9 +78,11 @@ async def test_the_utility_sees_its_devices_of_2030_5(lab: Lab, tmp_path: Path) 
         shown = await page.open(f"{base}/devices")
         assert all(words in shown for words in ("feeder 7", lfdi, VEN_NAME, "granted"))
         assert 'href="/groups/feeder%207"' in shown
+        assert "DERProgramList 1 min 0 s" in shown
+        assert (await page.picture(tmp_path / "devices.png")).stat().st_size > PNG_MIN_BYTES
         shown = await page.open(f"{base}/groups/feeder%207")
-        asked = "opModVoltVar summer, opModExpLimW 1.5 kW"
-        assert all(words in shown for words in (asked, "active", "No device has answered yet", "92 → 44", "<polyline"))
+        asked = ("opModVoltVar summer", "opModExpLimW 1.5 kW", "opModImpLimW 5 kW", "setGradW 0.27 %")
+        assert all(words in shown for words in (*asked, "active", "No device has answered yet", "92 → 44", "<polyline"))
         assert (await page.picture(tmp_path / "group.png")).stat().st_size > PNG_MIN_BYTES
 
 

@@ -11,7 +11,8 @@ const ANSWERS = {
 };
 const GOOD = new Set([1, 2, 3, 5, 11]);
 
-const asked = (one) => one.asked.map(({ mode, text }) => `${mode} ${text}`).join(", ");
+// A line for each mode.
+const asked = (one) => node("div", {}, ...one.asked.map(({ mode, text }) => node("div", {}, `${mode} ${text}`)));
 
 function users(curve) {
   const names = [...(curve.is_default ? ["the default"] : []), ...(curve.controls.length ? [curve.controls.length === 1 ? "a control" : `${curve.controls.length} controls`] : [])];

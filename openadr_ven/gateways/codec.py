@@ -125,8 +125,12 @@ def _command_bytes(frame: CommandFrame) -> bytes:
             frame.sequence, frame.command_id, micros(frame.issued_at), micros(frame.start), micros(frame.end),
             frame.event_version, frame.ramp_s, frame.rows.size, frame.fallback,
         ),
-        event, gateway, frame.rows.astype(COMMAND_ROW, copy=False).tobytes(),
+        event, gateway, _row_bytes(frame.rows),
     ))  # fmt: skip
+
+
+def _row_bytes(rows: NDArray[np.void]) -> bytes:
+    return rows.astype(COMMAND_ROW, copy=False).tobytes()
 
 
 def _decode_command(reader: Reader, event_bytes: int, gateway_bytes: int) -> CommandFrame:
@@ -167,7 +171,8 @@ def _are_sound(parts: Sequence[NDArray[np.void]]) -> bool:
     sizes = np.array([part.size for part in parts], dtype=np.intp)
     if not sizes.size or sizes.min() == 0 or sizes.max() > SLOTS_MAX:
         return False
-    rows = np.concatenate(parts)
+    # NumPy joins arrays of records one record at a time.
+    rows = np.frombuffer(b"".join(_row_bytes(part) for part in parts), dtype=COMMAND_ROW)
     rises = rows["slot"][1:] > rows["slot"][:-1]
     rises[np.cumsum(sizes[:-1]) - 1] = True  # the next one begins where it likes
     return bool(rises.all() and IS_MODE[rows["mode"]].all() and np.isfinite(rows["setpoint_w"]).all())

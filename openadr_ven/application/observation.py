@@ -160,11 +160,8 @@ class Observation:
     def meter_before(self, before: datetime) -> Floats:
         """Each row's mean over the baseline window that ended then."""
         return meter_before(
-            self._ring_second.astype(np.float64),
-            self._ring.astype(np.float64),
-            before.timestamp(),
-            window_s=self._baseline_s,
-        )
+            self._ring_second.astype(np.float64), self._ring, before.timestamp(), window_s=self._baseline_s
+        )  # fmt: skip
 
     def has_measured_before(self, before: datetime) -> bool:
         """Whether any second that ended by then is in the ring."""

@@ -112,7 +112,7 @@ class UsedTerms:
     """float32 per device, as the next."""
     season_s: bytes
     season_events: bytes
-    """uint16 per device."""
+    """uint16 per device; who was in no event this season has no seconds either."""
 
 
 class Condition(StrEnum):

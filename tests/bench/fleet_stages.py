@@ -37,6 +37,8 @@ from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import SqlStore, engine_of
 from openadr_ven.application.commands import Commands
 from openadr_ven.application.outgoing import Outgoing
+from openadr_ven.application.owners import Owners
+from openadr_ven.dispatch.baseline import WINDOW_S, meter_before
 from openadr_ven.dispatch.book import Book, offer_book
 from openadr_ven.dispatch.capability import CapabilityModel
 from openadr_ven.dispatch.caps import Level
@@ -47,7 +49,7 @@ from openadr_ven.dispatch.guard import CAUTIOUS, GuardState, admit
 from openadr_ven.dispatch.market import Market
 from openadr_ven.dispatch.network import network
 from openadr_ven.dispatch.plan import Plan, plan_over
-from openadr_ven.domain.held import Round
+from openadr_ven.domain.held import Baseline, Round
 from openadr_ven.fleet.columns import Direction, Fleet, FleetState, Floats, Mode, chunks
 from openadr_ven.fleet.headroom import headroom, reachable
 from openadr_ven.fleet.model import Outlook
@@ -69,17 +71,18 @@ TIGHT = 0.5
 """Transformers are rated this share of what statistics give them, so that many bind."""
 EVENT = Path(__file__).resolve().parents[1] / "vectors" / "oadr2" / "distribute_event.xml"
 KEPT = "store, ledger, frames"
-"""Beside each other, until all three are done."""
+"""Beside each other, until all three are done. Stored is all that the first round of an event stores."""
 JETSTREAM, MOSQUITTO_QOS1 = "hand over, JetStream", "hand over, Mosquitto"
 READY = ("receive", "translate", "guard", "round and command", "tell", KEPT, JETSTREAM)
 """What an event costs when the book is open, one after the other."""
 CAPABILITY = "capability"
 APART = (
     "clear, no tree", "clear, tree", "store", "command ledger", "frames", "encode", MOSQUITTO_QOS1,
-    f"{JETSTREAM}, all", f"{MOSQUITTO_QOS1}, all", CAPABILITY,
+    f"{JETSTREAM}, all", f"{MOSQUITTO_QOS1}, all", "headroom", CAPABILITY,
 )  # fmt: skip
 """Parts of these, and others."""
-COLD = ("headroom", "network", "book, tree")
+COLD = ("baseline", "network", "book, tree")
+"""Before that, if it is not; an agent's first round of an event has to."""
 BARE = "bare pass"
 PLOT_COLUMNS = 60
 Broker = Callable[[Path], AbstractAsyncContextManager[int]]
@@ -129,7 +132,7 @@ def measure(size: int) -> dict[str, float]:
     _heard(stages, target_w)
     _looked(stages, fleet, state)
     plan = _planned(stages, fleet, state, target_w)
-    asyncio.run(_told(stages, fleet, plan))
+    asyncio.run(_told(stages, fleet, state.power_w, plan))
     return stages.found | {
         "gateways": float(len(fleet.gateway_names)),
         "devices told": float((plan.mode != Mode.RELEASE).sum()),
@@ -152,9 +155,16 @@ def _heard(stages: Stages, target_w: float) -> None:
 
 def _looked(stages: Stages, fleet: Fleet, state: FleetState) -> None:
     """What depends on telemetry alone."""
+    _metered(stages, state)
     stages.timed("headroom", lambda: headroom(fleet, state, state.power_w, OUTLOOK))
     model, usable = CapabilityModel(fleet), reachable(state, OUTLOOK.now_s)
     stages.timed(CAPABILITY, lambda: model.now(state, usable, now_s=OUTLOOK.now_s))
+
+
+def _metered(stages: Stages, state: FleetState) -> None:
+    at_s = NOW.timestamp() - np.arange(WINDOW_S)
+    samples = np.repeat(state.power_w.astype(np.float32)[None], at_s.size, axis=0)
+    stages.timed("baseline", lambda: meter_before(at_s, samples, NOW.timestamp()))
 
 
 def _cleared(stages: Stages, fleet: Fleet, state: FleetState) -> float:
@@ -195,9 +205,10 @@ def _planned(stages: Stages, fleet: Fleet, state: FleetState, target_w: float) -
     return stages.timed("round and command", planned)
 
 
-async def _told(stages: Stages, fleet: Fleet, plan: Plan) -> None:
+async def _told(stages: Stages, fleet: Fleet, baseline_w: Floats, plan: Plan) -> None:
     """From a plan to what the broker has acknowledged, as the agent does it (``Control``, ``Agent``)."""
-    commands = Commands(fleet)
+    commands, owners = Commands(fleet), Owners(fleet, now=NOW)
+    baseline = Baseline(event_id="", taken_at=NOW, power_w=baseline_w.astype(np.float32).tobytes())
     made = stages.timed("tell", lambda: _round(commands, plan))
     frames = stages.timed("frames", lambda: list(commands.frames(made)))
     stages.timed("encode", lambda: sum(map(len, encode_all(frames))))
@@ -208,8 +219,11 @@ async def _told(stages: Stages, fleet: Fleet, plan: Plan) -> None:
         store = SqlStore(engine)
 
         async def stored(sequence: int) -> None:
+            one = replace(baseline, event_id=f"event-{sequence}")
             async with store.unit_of_work() as unit:
+                await unit.save_baseline(one)
                 await unit.add_round(replace(made, sequence=sequence))
+                await unit.save_used_terms(owners.record(NOW))
 
         async def kept(number: int) -> None:
             one = replace(made, sequence=number + 1)
@@ -287,9 +301,7 @@ def report(sizes: tuple[int, ...], figures: list[dict[str, float]]) -> str:
     rows = [[name, *(_seconds(one[name]) for one in figures), _slope(sizes, figures, name), _passes(largest, name)]
             for name in (BARE, *stages)]  # fmt: skip
     ready = [sum(one[name] for name in READY) for one in figures]
-    cold = [
-        total + sum(one[name] for name in ("network", "book, tree")) for total, one in zip(ready, figures, strict=True)
-    ]
+    cold = [total + sum(one[name] for name in COLD) for total, one in zip(ready, figures, strict=True)]
     for name, values in (("ready: all of it", ready), ("cold: with its book", cold)):
         rows.append([name, *map(_seconds, values), _fit(sizes, values), f"{values[-1] / largest[BARE]:.0f}"])
     rows.append(["memory, GB", *(f"{one['memory_gb']:.2f}" for one in figures), "", ""])
@@ -302,7 +314,7 @@ def report(sizes: tuple[int, ...], figures: list[dict[str, float]]) -> str:
             "the other. The round is stored, its page of the ledger written and its frames made beside each other",
             "(what each takes alone stands below), and then all frames, one for each gateway, are acknowledged by the",
             "broker (nats-server keeps them by JetStream; or Mosquitto, by its own line; both by pipelined QoS 1);",
-            "'all' is a setpoint for every device. cold: network and book are made first.",
+            "'all' is a setpoint for every device. cold: the baseline, network and book are made first.",
             "Slope: of log time over log devices, from 10⁴ on.",
             f"Of the largest fleet {largest['binding']:,.0f} devices are held by their transformers,",
             f"{largest['devices told']:,.0f} are told something, and the target is met to {largest['error']:.1e}.",

@@ -16,7 +16,7 @@ from openadr_core.model.opt import Opt
 from openadr_core.model.report import Quality, Reading, ReportRequest, StatusReading
 from openadr_ven.adapters.sql import tables
 from openadr_ven.adapters.sql.migrate import migrate
-from openadr_ven.adapters.sql.setpoints import packed, unpacked
+from openadr_ven.adapters.sql.sparse import packed_round, packed_usage, whole_round, whole_usage
 from openadr_ven.domain.held import (
     Baseline,
     Batch,
@@ -154,17 +154,13 @@ class SqlUnitOfWork:
         return Baseline(**{name: getattr(row, name) for name in BASELINE_FIELDS})
 
     async def add_round(self, made: Round) -> None:
-        row = tables.RoundRow(**{name: getattr(made, name) for name in ROUND_FIELDS})
-        row.setpoint_w = packed(made.mode, made.setpoint_w)
-        self._session.add(row)
+        row = packed_round(made)
+        self._session.add(tables.RoundRow(**{name: getattr(row, name) for name in ROUND_FIELDS}))
 
     async def last_round(self) -> Round | None:
         newest = select(tables.RoundRow).order_by(_columns(tables.RoundRow).sequence.desc()).limit(1)
         row = await self._session.scalar(newest)
-        if row is None:
-            return None
-        made = Round(**{name: getattr(row, name) for name in ROUND_FIELDS})
-        return replace(made, setpoint_w=unpacked(made.mode, made.setpoint_w))
+        return None if row is None else whole_round(Round(**{name: getattr(row, name) for name in ROUND_FIELDS}))
 
     async def forget_rounds(self, before: datetime) -> None:
         column = _columns(tables.RoundRow)
@@ -338,11 +334,11 @@ class SqlUnitOfWork:
 
     async def used_terms(self) -> UsedTerms | None:
         row = await self._session.get(tables.UsageRow, 1)
-        return None if row is None else UsedTerms(**{name: getattr(row, name) for name in USED_FIELDS})
+        return None if row is None else whole_usage(UsedTerms(**{name: getattr(row, name) for name in USED_FIELDS}))
 
     async def save_used_terms(self, used: UsedTerms) -> None:
-        values = {name: getattr(used, name) for name in USED_FIELDS}
-        await self._session.merge(tables.UsageRow(id=1, **values))
+        row = packed_usage(used)
+        await self._session.merge(tables.UsageRow(id=1, **{name: getattr(row, name) for name in USED_FIELDS}))
 
     async def conditions(self) -> dict[Condition, datetime]:
         column = _columns(tables.ConditionRow)

@@ -16,7 +16,7 @@ from openadr_core.model.opt import Opt, OptType
 from openadr_core.model.report import ReportRequest
 from openadr_ven.adapters.sql.migrate import migrate
 from openadr_ven.adapters.sql.store import KEYS_PER_STATEMENT, SqlStore, engine_of
-from openadr_ven.adapters.sql.tables import RoundRow, Row
+from openadr_ven.adapters.sql.tables import RoundRow, Row, UsageRow
 from openadr_ven.domain.held import (
     Baseline,
     Condition,
@@ -250,16 +250,26 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
 
 
 async def test_what_is_used_up_of_owners_terms_is_one_row(store: SqlStore, now: datetime) -> None:
-    used = UsedTerms(counted_at=now, season=2026, event_id="e", event_s=b"1234", season_s=b"5678", season_events=b"90")
+    seconds, events = np.array([0.0, 7.5, 60.0, 0.0], dtype=np.float32), np.array([0, 1, 3, 0], dtype=np.uint16)
+    used = UsedTerms(
+        counted_at=now, season=2026, event_id="e", event_s=(seconds / 2).tobytes(), season_s=seconds.tobytes(),
+        season_events=events.tobytes(),
+    )  # fmt: skip
     async with store.unit_of_work() as unit:
         assert await unit.used_terms() is None
         await unit.save_used_terms(used)
-    later = replace(used, counted_at=now + timedelta(seconds=9), event_s=b"")
+    later = replace(used, counted_at=now + timedelta(seconds=9), event_s=np.zeros(4, dtype=np.float32).tobytes())
     async with store.unit_of_work() as unit:
         assert await unit.used_terms() == used
         await unit.save_used_terms(later)
     async with store.unit_of_work() as unit:
         assert await unit.used_terms() == later
+        row = await unit._session.get(UsageRow, 1)
+        assert row is not None
+        assert len(row.season_s) == 4 * 2, "of those alone that took part"
+        row.season_s = later.season_s
+    async with store.unit_of_work() as unit:
+        assert await unit.used_terms() == later, "as an earlier version had stored it"
 
 
 async def test_conditions_hold_until_they_are_over(store: SqlStore, now: datetime) -> None:

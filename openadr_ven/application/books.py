@@ -140,7 +140,7 @@ class Books:
                 market, self.fleet, self.engaged.baseline_w, target_w, direction=way, uniform=self.engaged.uniform,
                 asked_w=asked_w, has_held=True, has_turns=in_turn_w is not None,
             )  # fmt: skip
-            if among is not None or not self.tells_prices or self.policy not in FOLLOWED:
+            if among is not None or not self.tells_prices or self.policy not in FOLLOWED or market.softness != 1.0:
                 return plan
             holds, surcharge = market.following(self.floor.parts)
             following = Following(

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from openadr_ven.dispatch.caps import Level, capped_by
-from openadr_ven.dispatch.clear import Offers, price_range, relief_at, response_at, saturation_price
+from openadr_ven.dispatch.clear import Offers, price_range, relief_at, response_at
 from openadr_ven.dispatch.quota import Quotas
 from openadr_ven.fleet.columns import Floats, Rows
 
@@ -27,10 +27,10 @@ class Lot:
     rows: Rows
     """Of the cell, by offer."""
     _cost: Floats
-    """As it was offered."""
+    """As it was offered; so is the next."""
+    _slope: Floats
     _holding: tuple[tuple[Level, Floats, Rows | None], ...]
     """What holds the offers: nodes, the prices at which they stop following, the rows that they count (None: all)."""
-    _gap: Offers | None = field(default=None)
 
     @classmethod
     def of(
@@ -44,7 +44,9 @@ class Lot:
     ) -> Self:
         """Offers that the network holds already, by these prices of nodes over all of the cell."""
         holding = tuple((level, prices, None) for level, prices in by)
-        return cls(offers=held, levels=levels, quotas=quotas, rows=rows, _cost=held.cost, _holding=holding)
+        return cls(
+            offers=held, levels=levels, quotas=quotas, rows=rows, _cost=held.cost, _slope=held.slope, _holding=holding
+        )
 
     @classmethod
     def of_some(
@@ -68,9 +70,9 @@ class Lot:
     def relief_w(self, price: float) -> Floats:
         return relief_at(self.offers, price)
 
-    def charge(self, surcharge: Floats) -> tuple[float, float]:
-        vendor = self._quotas.vendor
-        self.hold(Offers.of(self._cost + surcharge[vendor], self.offers.slope, self.offers.upper_w))
+    def charge(self, surcharge: Floats, softness: float) -> tuple[float, float]:
+        cost = self._cost + surcharge[self._quotas.vendor]
+        self.hold(Offers.of(cost, self._slope / softness, self.offers.upper_w))
         return self.prices()
 
     def hold(self, free: Offers) -> None:
@@ -95,19 +97,34 @@ class Lot:
     def by_vendor(self, price: float) -> Floats:
         return self._quotas.sums(self.relief_w(price))
 
-    def gap(self, vendor: int, price: float) -> tuple[float, float]:
-        rows = np.flatnonzero(self._quotas.vendor == vendor)
-        mine = self.offers.only(rows)
-        cost = mine.cost - np.minimum(mine.cap, price)
-        self._gap = Offers(
-            cost=cost, slope=mine.slope, upper_w=mine.upper_w, cap=saturation_price(cost, mine.slope, mine.upper_w)
-        )
-        return _range(self._gap)
+    def bend(self, price: float) -> Floats:
+        offers, quotas = self.offers, self._quotas
+        ruling, node = self._ruled(price)
+        relief_w = offers.slope * (ruling - offers.cost)
+        rows = np.flatnonzero((relief_w > 0.0) & (relief_w < offers.upper_w))
+        slope, node, vendor = offers.slope[rows], node[rows], quotas.counted[quotas.vendor[rows]]
+        count = int(quotas.counted.max()) + 1
+        free = node == 0
+        mine = np.bincount(vendor[free], weights=slope[free], minlength=count)
+        nodes, place = np.unique(node[~free], return_inverse=True)
+        by_node = np.bincount(place * count + vendor[~free], weights=slope[~free], minlength=nodes.size * count)
+        by_node = by_node.reshape(-1, count)
+        # A node's sum stays: who is surcharged gives less, and all below it more, as the node's price rises for it.
+        more = np.einsum("nv,nw->vw", by_node / by_node.sum(axis=1, keepdims=True), by_node)
+        held = np.diag(by_node.sum(axis=0)) - more
+        return np.concatenate(([mine.sum()], mine[:-1], held[:-1, :-1].ravel()))
 
-    def gap_respond(self, at: float) -> tuple[float, float]:
-        if self._gap is None:
-            raise LookupError("no gap was asked for")
-        return response_at(self._gap, at)
+    def _ruled(self, price: float) -> tuple[Floats, Rows]:
+        """By offer, the price that it follows, and the node which holds it to that: 0 for none."""
+        size = self.offers.cost.size
+        ruling, node, before = np.full(size, price), np.zeros(size, dtype=np.intp), 1
+        for level, prices, _ in self._holding:
+            lengths = level.lengths(size)
+            lower = np.flatnonzero(np.repeat(prices, lengths) < ruling)
+            ruling[lower] = np.repeat(prices, lengths)[lower]
+            node[lower] = np.repeat(np.arange(before, before + prices.size), lengths)[lower]
+            before += prices.size
+        return ruling, node
 
     @property
     def _quotas(self) -> Quotas:

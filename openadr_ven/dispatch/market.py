@@ -47,6 +47,8 @@ class Market:
         self._prices = _widest([one[4:6] for one in opened])
         self._curve: SupplyCurve | None = None
         self._surcharge = np.zeros(0)
+        self.softness = 1.0
+        """How much more softly than they offered devices follow what was settled (``quota.py``)."""
 
     def worth_w(self, price: float) -> float:
         """What the fleet gives at a price that somebody sets; quotas, which hold a plan, do not count."""
@@ -151,7 +153,7 @@ class Market:
         between: Between | None = None,
         near: float | None = None,
     ) -> float:
-        self._surcharge = np.zeros(0)
+        self._surcharge, self.softness = np.zeros(0), 1.0
         price = clear_by(self.respond, target_w, prices, between=between, near=near)
         if quota_w is not None and exceeded(self.by_vendor(price), quota_w):
             return clear_within(self, quota_w, target_w)
@@ -172,19 +174,15 @@ class Market:
         total_w, slope = _summed(self._all(Question.RESPOND, price)).tolist()
         return total_w, slope
 
-    def charge(self, surcharge: Floats) -> tuple[float, float]:
-        self._surcharge = surcharge.copy()
-        return _widest(self._ask(Question.CHARGE, [surcharge] * self._cells))
+    def charge(self, surcharge: Floats, softness: float) -> tuple[float, float]:
+        self._surcharge, self.softness = surcharge.copy(), softness
+        return _widest(self._ask(Question.CHARGE, [np.append(surcharge, softness)] * self._cells))
 
     def by_vendor(self, price: float) -> Floats:
         return _summed(self._all(Question.BY_VENDOR, price))
 
-    def gap(self, vendor: int, price: float) -> tuple[float, float]:
-        return _widest(self._all(Question.GAP, vendor, price))
-
-    def gap_respond(self, at: float) -> tuple[float, float]:
-        total_w, slope = _summed(self._all(Question.GAP_RESPOND, at)).tolist()
-        return total_w, slope
+    def bend(self, price: float) -> Floats:
+        return _summed(self._all(Question.BEND, price))
 
     def _all(self, question: Question, *numbers: float) -> Sequence[Floats]:
         """The same numbers for every cell."""

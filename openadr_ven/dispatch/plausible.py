@@ -17,10 +17,9 @@ from openadr_ven.fleet.columns import Fleet, Floats
 SLACK = 1e-6
 """Relative, and ``SLACK_W`` besides: sums of millions have rounding errors."""
 SLACK_W = 1.0
-RANGES = frozenset({Question.CHARGE, Question.GAP, Question.ALL, Question.REST})
+RANGES = frozenset({Question.CHARGE, Question.ALL, Question.REST})
 NEW_LOT = frozenset({Question.CHARGE, Question.ALL, Question.REST})
 """After these the lot is another one, and so is its curve."""
-RESPONSES = frozenset({Question.RESPOND, Question.GAP_RESPOND})
 WHOLES = frozenset({Question.TURNS, Question.HELD, Question.KEEP_TO, Question.WHOLE})
 
 
@@ -39,6 +38,7 @@ class Judge:
         self._total_w = float(self._most_w.sum())
         has_quotas = bool(np.isfinite(sight.quota_w).any())
         self._vendors = sight.quota_w.size if has_quotas else 0
+        self._quotas = int(np.count_nonzero(np.isfinite(sight.quota_w)))
         self._by_vendor_w: Floats = np.bincount(fleet.vendor, weights=self._most_w, minlength=self._vendors).astype(
             np.float64
         )
@@ -69,7 +69,7 @@ class Judge:
         return None if found is None else f"{question}: {found}"
 
     def _size_of(self, question: Question, numbers: Floats) -> int | None:
-        if question in RANGES or question in RESPONSES:
+        if question in RANGES or question is Question.RESPOND:
             return 2
         if question in WHOLES:
             return 2 + self._vendors
@@ -78,20 +78,22 @@ class Judge:
             return max(stop - start, 0)
         return {
             Question.OPEN: 6 + self._vendors, Question.CURVE: CURVE_POINTS, Question.BY_VENDOR: self._vendors,
+            Question.BEND: 1 + self._quotas * (1 + self._quotas),
             Question.SHARES: 1, Question.DRAW: 3 + self._vendors, Question.LIGHTEN: 1, Question.SETTLE: 1,
         }.get(question)  # fmt: skip
 
     def _content(self, question: Question, numbers: Floats, answer: Floats) -> str | None:
         if question in RANGES:
             return None if answer[0] <= answer[1] else "a range that ends before it begins"
-        if question in RESPONSES:
-            return self._response(question, float(numbers[0]), *answer.tolist())
+        if question is Question.RESPOND:
+            return self._response(float(numbers[0]), *answer.tolist())
         if question in WHOLES:
             return self._whole(answer)
         others: dict[Question, Callable[[Floats, Floats], str | None]] = {
             Question.OPEN: lambda _, given: self._opened(given),
             Question.CURVE: lambda _, given: self._curve(given),
             Question.BY_VENDOR: lambda _, given: self._vendors_fault(given),
+            Question.BEND: lambda _, given: self._bend(given),
             Question.SHARES: lambda _, given: None if 0.0 <= given[0] <= self._size else "more devices than it has",
             Question.DRAW: lambda _, given: self._whole(given[1:]),
             Question.LIGHTEN: lambda _, given: self._lighten(given),
@@ -123,17 +125,23 @@ class Judge:
     def _curve(self, total_w: Floats) -> str | None:
         return "supply falls as the price rises" if (np.diff(total_w) < 0.0).any() else self._watts(total_w)
 
-    def _response(self, question: Question, price: float, total_w: float, slope: float) -> str | None:
+    def _response(self, price: float, total_w: float, slope: float) -> str | None:
         if slope < 0.0:
             return "a slope that falls"
-        if question is Question.RESPOND:
-            spare_w = SLACK_W + SLACK * self._total_w
-            for other, other_w in self._points:
-                low_w, high_w = (other_w, total_w) if other <= price else (total_w, other_w)
-                if low_w > high_w + spare_w:
-                    return "supply falls as the price rises"
-            self._points.append((price, total_w))
+        spare_w = SLACK_W + SLACK * self._total_w
+        for other, other_w in self._points:
+            low_w, high_w = (other_w, total_w) if other <= price else (total_w, other_w)
+            if low_w > high_w + spare_w:
+                return "supply falls as the price rises"
+        self._points.append((price, total_w))
         return self._watts(np.array([total_w]))
+
+    def _bend(self, answer: Floats) -> str | None:
+        held = answer[1 + self._quotas :].reshape(self._quotas, self._quotas)
+        falls = (answer[: 1 + self._quotas] < 0.0).any() or (
+            np.diag(held) < -SLACK * np.abs(held).max(initial=0.0)
+        ).any()
+        return "a slope that falls" if falls else None
 
     def _whole(self, answer: Floats) -> str | None:
         if answer[1] not in (0.0, 1.0):

@@ -25,12 +25,11 @@ class Question(StrEnum):
     RESPOND = "respond"
     """A price → watts, and watts per unit of price, of the lot."""
     CHARGE = "charge"
-    """Surcharges by vendor → the range of prices."""
+    """Surcharges by vendor, then a softness → the range of prices (``quota.Sale``)."""
     BY_VENDOR = "by_vendor"
     """A price → watts by vendor."""
-    GAP = "gap"
-    """A vendor and a price → see ``quota.Sale``."""
-    GAP_RESPOND = "gap_respond"
+    BEND = "bend"
+    """A price → see ``quota.Sale``."""
     ALL = "all"
     """All offers become the lot, as they stand in the book → the range of prices."""
     TURNS = "turns"
@@ -75,8 +74,7 @@ class Seller:
             Question.RESPOND: lambda numbers: self._lot.respond(float(numbers[0])),
             Question.CHARGE: self._charge,
             Question.BY_VENDOR: lambda numbers: self._lot.by_vendor(float(numbers[0])),
-            Question.GAP: lambda numbers: self._lot.gap(int(numbers[0]), float(numbers[1])),
-            Question.GAP_RESPOND: lambda numbers: self._lot.gap_respond(float(numbers[0])),
+            Question.BEND: lambda numbers: self._lot.bend(float(numbers[0])),
             Question.TURNS: self._turns,
             Question.HELD: self._held,
             Question.SHARES: self._shares,
@@ -180,8 +178,8 @@ class Seller:
         self._lot = Lot.of_some(some.offers, self._followers, left, some.quotas, rows=some.rows)
         return self._lot.prices()
 
-    def _charge(self, surcharge: Floats) -> tuple[float, float]:
-        return self._lot.charge(surcharge)
+    def _charge(self, numbers: Floats) -> tuple[float, float]:
+        return self._lot.charge(numbers[:-1], float(numbers[-1]))
 
     def _settle(self, numbers: Floats) -> list[float]:
         given_w = self._whole_w.copy()

@@ -83,10 +83,12 @@ def test_a_quota_that_cannot_be_settled_is_kept_all_the_same(fraction: float) ->
         assert (level.sums(plan.relief_w) <= level.limit_w * (1.0 + 1e-9) + 1e-6).all()
 
 
-@pytest.mark.parametrize("policy", sorted(POLICIES))
-def test_cells_clear_as_one_fleet_would(policy: str) -> None:
+@pytest.mark.parametrize(
+    ("policy", "quota_w"), [*((one, np.inf) for one in sorted(POLICIES)), ("endurance", 1e5), ("merit", 1e5)]
+)
+def test_cells_clear_as_one_fleet_would(policy: str, quota_w: float) -> None:
     """Oracle 19, with the tree: devices that take any setpoint get what they would without cells."""
-    fleet = a_fleet()
+    fleet = a_fleet(quota_w=quota_w)
     fleet = replace(fleet, device_class=np.full(fleet.size, DeviceClass.BATTERY, dtype=np.uint8))
     fleet = replace(
         fleet, energy_wh=np.full(fleet.size, 13_500.0), export_max_w=np.full(fleet.size, 5_000.0),
@@ -96,6 +98,7 @@ def test_cells_clear_as_one_fleet_would(policy: str) -> None:
     apart, whole = (planned(fleet, 0.5, size=size, policy=policy) for size in (500, SIZE))
     assert apart.available_w == pytest.approx(whole.available_w)
     assert apart.relief_w == pytest.approx(whole.relief_w, abs=1e-2 if policy == "merit" else 1e-4)
+    assert np.isinf(quota_w) or whole.relief_w[fleet.vendor == 0].sum() == pytest.approx(quota_w, rel=1e-6)
 
 
 def test_one_cell_is_the_plan_without_cells() -> None:

@@ -50,6 +50,11 @@ class OurServer:
         return _chain(self.folder, identity)
 
     @property
+    def told(self) -> Chain:
+        """Of the subscriber, in the name of its address."""
+        return Chain(certificate=self.folder / "told.pem", key=self.folder / "told.key")
+
+    @property
     def trust(self) -> Path:
         return self.folder / "devices" / "trust.pem"
 
@@ -89,7 +94,16 @@ class OurServer:
         ]
         where = ["--url", self.url, "--trust", self.trust, "--operator-hook", self.hook, "--pin", PIN, "--pen", PEN]
         port, root = self.commands_told_at, self.folder / "home" / "certs" / "sep2-serca.pem"
-        told = ["--notification-uri", _uri(port), "--notification-listen", f"127.0.0.1:{port}"]
+        told = [
+            "--notification-uri",
+            _uri(port),
+            "--notification-listen",
+            f"127.0.0.1:{port}",
+            "--notification-certificate",
+            self.told.certificate,
+            "--notification-key",
+            self.told.key,
+        ]
         signs = ["--authority-certificate", root, "--authority-key", root.with_suffix(".key")]
         arguments = [*where, *told, *signs, *shown, *options]
         return CliRunner().invoke(conformance, ["run", "ieee2030_5-server", *map(str, arguments)])

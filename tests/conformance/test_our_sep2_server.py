@@ -16,7 +16,11 @@ from conformance.loading import load_suite
 from conformance.procedure import Step
 from conformance.run import run_procedures
 from conformance.schema import sep2_schema_fault
+from conformance.sep2.hearing import Receiver
 from conformance.sep2.run import Sep2Run, path_of, unmet_needs
+from conformance.server.listening import Listening
+from conformance.server.steps import Shown
+from openadr_core.shell.tls import server_context
 
 from .our_sep2_server import OurServer, running_server
 from .spoiling import OTHER_TEXT, spoilt
@@ -111,6 +115,29 @@ def test_the_command_prints_what_it_found(our_server: OurServer, tmp_path: Path)
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.splitlines()[-1].endswith("all as expected")
     assert "ECDHE-ECDSA-AES128-CCM8" in (tmp_path / "said" / "discovery.txt").read_text()
+
+
+def test_the_one_suite_is_tried_whatever_else_the_harness_offers(our_server: OurServer) -> None:
+    target = replace(our_server.target, profile="sep2-compat")
+    (outcome,) = run_procedures(SUITE, lambda: Sep2Run(target, Line), lambda _: "", only=["tls"])
+    assert outcome.verdict == "passed", outcome.shortcomings
+    assert "TLSv1.2 ECDHE-ECDSA-AES128-CCM8" in {one.tls for one in outcome.exchanges}
+
+
+def test_a_server_without_the_one_suite_is_found_out(our_server: OurServer) -> None:
+    context = server_context("sep2-compat", [our_server.told], [our_server.trust])
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    stage = Listening(host="127.0.0.1", port=0, contexts={(Shown.GOOD, False): context}, script=Receiver())
+    target = replace(our_server.target, url=f"https://127.0.0.1:{stage.port}/dcap", profile="sep2-compat")
+    (tls,) = (replace(one, preconditions=()) for one in SUITE.procedures if one.id == "tls")
+    run = Sep2Run(target, Line)
+    try:
+        run.judge(tls, SUITE)
+    finally:
+        run.close()
+        stage.close()
+    assert run.findings["tls-1-1"].passed
+    assert not run.findings["the-one-suite"].passed
 
 
 def test_what_could_not_run_is_told(our_server: OurServer) -> None:

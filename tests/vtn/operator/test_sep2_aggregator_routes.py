@@ -43,7 +43,8 @@ async def test_meters_are_seen_with_what_they_measure(desk: DeskBench) -> None:
                 StoredMirror(
                     number=0, party_id="id-one", lfdi=lfdi, mrid=lfdi[:32], post_rate_s=300,
                     body=encode(point, csipaus=CsipAus.V1_3),
-                )
+                ),
+                {"0B" * 16},
             )  # fmt: skip
     (shown,) = (await desk.http.get(f"{ADMIN}/sep2/devices/{LFDI}/meters")).json()
     check(shown, {"$ref": "#/components/schemas/sep2Meter"}, "admin")

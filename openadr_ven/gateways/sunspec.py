@@ -9,6 +9,7 @@ Nobody is authenticated on Modbus: keep it on a network of its own.
 
 import asyncio
 import math
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from sunspec2.modbus.modbus import ModbusClientError, ModbusClientException
 
 from openadr_ven.fleet.columns import Mode
 from openadr_ven.gateways.contract import Reason
-from openadr_ven.gateways.edge.driver import DriverTraits, Hear, Order, Outcome, Reading
+from openadr_ven.gateways.edge.driver import Adjusted, Adjustment, DriverTraits, Hear, Order, Outcome, Reading
+from openadr_ven.gateways.sunspec_support import GridModels, known
 
 AC_MEASUREMENT, AC_CONTROLS, STORAGE_CAPACITY = 701, 704, 713
 INVERTERS = (101, 102, 103, 111, 112, 113)
@@ -39,6 +41,8 @@ FAULTS = {AC_MEASUREMENT: ("InvSt", 6), **dict.fromkeys(INVERTERS, ("St", 7))}
 ALARMS = {AC_MEASUREMENT: "Alrm", **dict.fromkeys(INVERTERS, "Evt1")}
 ALARM_BITS = {8: 3, 9: 4, 10: 1, 11: 2}
 """Of those, over- and under-frequency, over- and under-voltage; by their bits in IEEE 2030.5's alarmStatus."""
+REFUSES = (ModbusClientException, SunSpecModbusValueError, struct.error)
+"""It will not have it, or its registers have no room for the number."""
 ANSWERS_NOT = (SunSpecModbusClientError, ModbusClientError, OSError)
 
 log = structlog.get_logger(__name__)
@@ -73,20 +77,35 @@ class SunSpecDevices:
         for told in asyncio.as_completed([self._tell(order) for order in orders]):
             yield await told
 
+    async def adjust(self, adjustments: Sequence[Adjustment]) -> AsyncIterator[Adjusted]:
+        # What a device holds of ours goes first: what it does by itself must not be taken for that.
+        ordered = sorted(adjustments, key=lambda one: not one.held)
+        for told in asyncio.as_completed([self._adjust(one) for one in ordered]):
+            yield await told
+
     async def _tell(self, order: Order) -> Outcome:
-        device = self._devices.get(order.device_id)
+        reason = await self._asked(order.device_id, order.until, lambda device, lasts_s: device.tell(order, lasts_s))
+        return Outcome(order=order, reason=reason)
+
+    async def _adjust(self, one: Adjustment) -> Adjusted:
+        reason = await self._asked(one.device_id, one.until, lambda device, lasts_s: device.adjust(one, lasts_s))
+        return Adjusted(adjustment=one, reason=reason)
+
+    async def _asked(self, name: str, until: datetime, ask: Callable[["SunSpecDevice", int], Reason]) -> Reason:
+        """In the device's turn."""
+        device = self._devices.get(name)
         if device is None:
-            return Outcome(order=order, reason=Reason.UNREACHABLE)
+            return Reason.UNREACHABLE
         try:
-            async with self._turns[order.device_id]:
-                lasts_s = max(1, math.ceil((order.until - self._now()).total_seconds()))
-                return Outcome(order=order, reason=await asyncio.to_thread(device.tell, order, lasts_s))
-        except (ModbusClientException, SunSpecModbusValueError) as refused:
-            log.warning("device refused", device=order.device_id, error=str(refused))
-            return Outcome(order=order, reason=Reason.OUT_OF_RANGE)
+            async with self._turns[name]:
+                lasts_s = max(1, math.ceil((until - self._now()).total_seconds()))
+                return await asyncio.to_thread(ask, device, lasts_s)
+        except REFUSES as refused:
+            log.warning("device refused", device=name, error=str(refused))
+            return Reason.OUT_OF_RANGE
         except ANSWERS_NOT as failed:
-            log.warning("device did not answer", device=order.device_id, error=str(failed))
-            return Outcome(order=order, reason=Reason.UNREACHABLE)
+            log.warning("device did not answer", device=name, error=str(failed))
+            return Reason.UNREACHABLE
 
     async def _watch(self, name: str, hear: Hear) -> None:
         last: Reading | None = None
@@ -112,6 +131,8 @@ class SunSpecDevice:
             slave_id=address.unit, ipaddr=address.host, ipport=address.port, timeout=timeout_s
         )
         self._known = False
+        self._grid = GridModels(self._model)
+        self._functions = 0
 
     def read(self) -> dict[str, Any]:
         """Power, state of charge, and whether it is fit to be told anything."""
@@ -123,6 +144,11 @@ class SunSpecDevice:
         with self._connected():
             return self._told(order, lasts_s)
 
+    def adjust(self, one: Adjustment, lasts_s: int) -> Reason:
+        """Likewise, for grid support."""
+        with self._connected():
+            return self._grid.adjust(one.function, one.support, lasts_s, held=one.held)
+
     @contextmanager
     def _connected(self) -> Iterator[None]:
         """Kept from one time to the next, and made anew after whatever went wrong."""
@@ -132,6 +158,7 @@ class SunSpecDevice:
             if not self._known:
                 self._client.scan(connect=False)
                 self._known = True
+                self._functions = known(self._model)
             yield
         except BaseException:
             self._client.disconnect()
@@ -148,6 +175,7 @@ class SunSpecDevice:
         found: dict[str, Any] = {
             "power_w": -float(power_w),
             "online": getattr(model, place).value != fault,
+            "functions": self._functions,
             "alarms": sum(1 << theirs for ours, theirs in ALARM_BITS.items() if alarms >> ours & 1),
         }
         if (percent := self._charge()) is not None:

@@ -69,6 +69,8 @@ class Adjustment:
     """None: back to the device's own default. The edge sends it at ``until`` in any case."""
     until: datetime
     """When it must be back. A device that can be told so is told."""
+    held: bool = False
+    """The device was told something of it before, be it by a process that has ended since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,7 +160,8 @@ class Support:
             lease = self._held.get(key)
             support = None if lease is None else lease.support
             until = now if lease is None or support is None else lease.end
-            found.append(Adjustment(device_id=key[0], function=key[1], support=support, until=until))
+            held = key in self._told or key in self._doubtful
+            found.append(Adjustment(device_id=key[0], function=key[1], support=support, until=until, held=held))
         self._in_flight.update((one.device_id, one.function) for one in found)
         return found
 

@@ -19,6 +19,9 @@ READ, WRITE = 3, 16
 """Modbus functions: holding registers."""
 STEP_S = 0.02
 Models = Mapping[int, Mapping[str, Any]]
+COMPLETED, FAILED = 1, 2
+ADOPTING = frozenset({705, 706, 707, 708, 709, 710, 711, 712})
+NAMES = {711: ("Ctl", "AdptCtlReq", "AdptCtlRslt", "RvrtCtl")}
 COMMON = {"Mn": "Maker", "Md": "Model", "SN": "1"}
 
 
@@ -28,19 +31,22 @@ class Device:
     def __init__(self, models: Models, *, usual_w: float, port: int = 0) -> None:
         """``models`` are points by number, raw; ``usual_w`` is what goes out of it by itself."""
         self.usual_w = usual_w
-        image, self.at = b"SunS", {}
+        image, self.at, self._sizes = b"SunS", {}, {}
         for number, points in models.items():
             self.at[number] = BASE + len(image) // 2
-            image += _image(number, points)
+            mine = _image(number, points)
+            self._sizes[number] = len(mine) // 2
+            image += mine
         words = [int.from_bytes((image + END)[at : at + 2], "big") for at in range(0, len(image + END), 2)]
         data = SimData(address=BASE, values=words, datatype=DataType.REGISTERS)
         self.port = port or free_port()
         self.server = ModbusTcpServer(SimDevice(id=UNIT, simdata=[data]), address=("127.0.0.1", self.port))
         self._since: dict[int, float] = {}
+        self.fails_to_adopt = False
 
     async def model(self, number: int) -> Any:
         """As its registers are now."""
-        size = device.Model(number).len
+        size = self._sizes[number]
         words = await self.server.async_getValues(UNIT, READ, self.at[number], size)
         return device.Model(number, data=b"".join(word.to_bytes(2, "big") for word in words))
 
@@ -74,6 +80,28 @@ class Device:
             return float(storage.OutWRte.cvalue) / 100.0 * float(storage.WChaMax.cvalue)
         return self.usual_w
 
+    async def adopt(self, number: int) -> None:
+        """Do what is in the place that is asked for, and go back to where it reverts to when the timer is over."""
+        names = NAMES.get(number, ("Crv", "AdptCrvReq", "AdptCrvRslt", "RvrtCrv"))
+        model = await self.model(number)
+        rows, request, result, reversion = (getattr(model, name, None) for name in names)
+        if request.value:
+            result.value = FAILED if self.fails_to_adopt else COMPLETED
+            if not self.fails_to_adopt:
+                _copy(rows[request.value - 1], rows[0])
+                self._since[number] = time.monotonic()
+            request.value = 0
+            await self.put(number, model)
+        elif reversion is not None and model.Ena.value and model.RvrtTms.value:
+            if time.monotonic() - self._since.get(number, time.monotonic()) < model.RvrtTms.value:
+                return
+            model.RvrtTms.value = 0
+            if reversion.value:
+                _copy(rows[reversion.value - 1], rows[0])
+            else:
+                model.Ena.value = 0
+            await self.put(number, model)
+
     async def close(self) -> None:
         """Gone, as a device whose plug is pulled."""
         await self.server.shutdown()  # type: ignore[no-untyped-call]
@@ -84,14 +112,17 @@ class Device:
             model = await self.model(meter)
             model.W.cvalue = await self.output_w()
             await self.put(meter, model)
+            for number in self.at.keys() & ADOPTING:
+                await self.adopt(number)
             await asyncio.sleep(STEP_S)
 
 
 def _image(number: int, points: Mapping[str, Any]) -> bytes:
-    model = device.Model(number)
-    for name, value in points.items():
-        getattr(model, name).value = value
-    return bytes(model.get_mb())
+    return bytes(device.Model(number, data={"ID": number, **points}).get_mb())
+
+
+def _copy(source: Any, target: Any) -> None:
+    target.set_dict({name: value for name, value in source.get_dict().items() if name != "ReadOnly"})
 
 
 @asynccontextmanager

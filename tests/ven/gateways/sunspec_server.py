@@ -84,7 +84,8 @@ class Device:
         """Do what is in the place that is asked for, and go back to where it reverts to when the timer is over."""
         names = NAMES.get(number, ("Crv", "AdptCrvReq", "AdptCrvRslt", "RvrtCrv"))
         model = await self.model(number)
-        rows, request, result, reversion = (getattr(model, name, None) for name in names)
+        found: list[Any] = [getattr(model, name, None) for name in names]
+        rows, request, result, reversion = found
         if request.value:
             result.value = FAILED if self.fails_to_adopt else COMPLETED
             if not self.fails_to_adopt:

@@ -28,6 +28,7 @@ from openadr_ven.adapters.command_ledger import CommandLedger
 from openadr_ven.adapters.fleet_source import KeptFleet, keep_state, open_fleet
 from openadr_ven.adapters.shards.engine import Engine
 from openadr_ven.adapters.shards.floor import ShardFloor
+from openadr_ven.adapters.shards.watch import ShardWatch
 from openadr_ven.adapters.sql.store import SqlStore, open_migrated
 from openadr_ven.application.agent import UPSTREAM, Agent, AgentSettings
 from openadr_ven.application.books import Floor
@@ -80,6 +81,7 @@ class Ven:
     """Where the VTN reaches us by itself."""
     speaking: Speaking
     gateways: Gateways
+    shards: ShardWatch | None
     console: Console
     watchdog: Watchdog
     model: CapabilityModel | None = None
@@ -146,6 +148,8 @@ class Ven:
             failed.result()
 
     async def _tick(self, failed: asyncio.Future[None]) -> None:
+        for notice in () if self.shards is None else self.shards.news():
+            self.agent.note(notice)
         try:
             await self.agent.tick(now=self.clock.now(), frozen=self.clock.new_starts_frozen)
         except Exception as error:  # noqa: BLE001 (whatever it is, it must not be the scheduler's to forget)
@@ -190,19 +194,20 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     envelope = envelope_of(settings)
     seen = Observation(fleet, baseline_s=settings.agent.baseline_s, started_s=now.timestamp())
     rules = _control_settings(settings, envelope)
-    control = Control(settings=rules, seen=seen, commands=Commands(fleet), floor=_floor(settings, kept, parts), now=now)
+    reach = _reach(settings, kept, parts, clock=clock, dice=dice)
+    control = Control(settings=rules, seen=seen, commands=Commands(fleet), floor=reach.floor, now=now)
     meters = device_meters(settings, seen)
     async with store.unit_of_work() as unit:
         record = await unit.session_record(UPSTREAM)
     supporting = Supporting(fleet, rows_of=control.aim.rows, now=now)
     speaking = _speaking(settings, store, fleet, record, clock=clock, dice=dice, meters=meters, supporting=supporting)
     parts.push_async_callback(speaking.close)
-    gateways, ledger = _devices(settings, kept, dice)
+    stands = tuple if reach.shards is None else reach.shards.stands
     agent = Agent(
         settings=AgentSettings(envelope=envelope, priced=frozenset(rules.reference), fleet_sha256=kept.sha256),
         store=store,
-        gateways=gateways,
-        ledger=ledger,
+        gateways=reach.gateways,
+        ledger=reach.ledger,
         session=speaking.session,
         control=control,
         seen=seen,
@@ -218,7 +223,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
     registry = new_registry()
     if speaking.certificate is not None:
         CertificateGauge(registry, clock.now).watch("ven", speaking.certificate.read_bytes())
-    registry.register(AgentMetrics(agent))
+    registry.register(AgentMetrics(agent, stands))
     return Ven(
         settings=settings,
         kept=kept,
@@ -228,7 +233,8 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
         upstream=upstream,
         listening=listening,
         speaking=speaking,
-        gateways=gateways,
+        gateways=reach.gateways,
+        shards=reach.shards,
         console=Console(
             settings=settings.console,
             agent=agent,
@@ -236,6 +242,7 @@ async def build(settings: Settings, parts: AsyncExitStack) -> Ven:
             registry=registry,
             link=speaking.link,
             now=clock.now,
+            stands=stands,
         ),
         watchdog=Watchdog(clock, _alarm(agent, ClockMetrics(registry, clock), clock)),
     )
@@ -328,25 +335,31 @@ async def _fleet(settings: Settings, store: SqlStore, clock: SystemClock) -> Kep
     return kept
 
 
-def _floor(settings: Settings, kept: KeptFleet, parts: AsyncExitStack) -> Floor:
-    """Who computes the fleet's cells."""
-    if settings.shards is None:
-        return Cells(kept.fleet)
-    engine = Engine(engine_address(settings, settings.shards), timeout_s=settings.shards.timeout_s)
-    parts.callback(engine.close)
-    return ShardFloor(kept.fleet, engine, fleet_sha256=kept.sha256, cell_rows=settings.shards.cell_rows)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reach:
+    """Who computes the fleet's cells, who reaches its devices, and where it is written what they are told."""
+
+    floor: Floor
+    gateways: Gateways
+    ledger: Ledger
+    shards: ShardWatch | None = None
+    """None where this process does all of it."""
 
 
-def _devices(settings: Settings, kept: KeptFleet, dice: random.Random) -> tuple[Gateways, Ledger]:
-    """Who reaches the devices, and where it is written what they are told."""
+def _reach(
+    settings: Settings, kept: KeptFleet, parts: AsyncExitStack, *, clock: SystemClock, dice: random.Random
+) -> _Reach:
     ledger = CommandLedger(settings.agent.ledger, kept.fleet, fleet_sha256=kept.sha256)
     gateways = MqttGateways(
         broker_address(settings), rng=dice, settle_by_caller=True, price_key=signing_key(settings.gateways.price_key)
     )
     if settings.shards is None:
-        return gateways, ledger
+        return _Reach(floor=Cells(kept.fleet), gateways=gateways, ledger=ledger)
+    engine = Engine(engine_address(settings, settings.shards), timeout_s=settings.shards.timeout_s)
+    parts.callback(engine.close)
+    floor = ShardFloor(kept.fleet, engine, fleet_sha256=kept.sha256, cell_rows=settings.shards.cell_rows)
     both = hands(settings, kept, ledger, gateways)
-    return both, both
+    return _Reach(floor=floor, gateways=both, ledger=both, shards=ShardWatch(floor, both, clock.now))
 
 
 def _kept(settings: Settings) -> Kept:

@@ -4,14 +4,23 @@ import asyncio
 import random
 import signal
 import ssl
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from openadr_core.errors import ConfigError
 from openadr_core.shell.clock import SystemClock
 from openadr_ven.adapters.command_ledger import OF_A_SHARD, CommandLedger
 from openadr_ven.adapters.fleet_source import KeptFleet, open_fleet
 from openadr_ven.adapters.shards.carrier import Carrier
-from openadr_ven.adapters.shards.engine import AgentLine, EngineAddress, rights_of_agent, rights_of_shard, serve
+from openadr_ven.adapters.shards.engine import (
+    AgentLine,
+    EngineAddress,
+    rights_of_agent,
+    rights_of_shard,
+    roll_call,
+    serve,
+)
 from openadr_ven.adapters.shards.hands import Hands
 from openadr_ven.adapters.shards.host import ShardHost
 from openadr_ven.bootstrap.brokers import broker_address
@@ -20,6 +29,8 @@ from openadr_ven.fleet.parcels import Parcel, dealt, parcels_of
 from openadr_ven.gateways.mqtt import MqttGateways
 from openadr_ven.settings import Settings, ShardSettings
 
+ROLL_CALL_S = 1.2
+"""Each says that it is there twice a second."""
 PARCEL = "{client_id}-parcel-{number}"
 """The client id of a parcel's session at the broker: whoever has the parcel has the session."""
 
@@ -60,6 +71,11 @@ def rights(settings: Settings, *, number: int, of: int) -> str:
         cells=dealt(len(cells_of(fleet, shards.cell_rows)), number, of),
         parcels=dealt(len(parcels_of(fleet, shards.cell_rows)), number, of),
     ).written()
+
+
+async def shards_there(settings: Settings) -> list[Mapping[str, Any]]:
+    """What shards say of themselves."""
+    return await roll_call(engine_address(settings, _shards(settings)), ROLL_CALL_S)
 
 
 def gateways_of_parcels(settings: Settings, parcels: tuple[Parcel, ...]) -> list[tuple[Parcel, MqttGateways]]:

@@ -27,6 +27,7 @@ class Commands(LateGroup):
         "condition": ("condition", "Say what no telemetry tells: a storm is coming."),
         "gateway": ("gateway", "Stand between the agent's broker and real devices."),
         "shard": ("shard", "Compute and carry a part of the agent's fleet beside it."),
+        "shards": ("shard", "Show which shards are there."),
         "simulate": ("simulate", "Simulate devices and an independent meter."),
         "capability": ("capability", "Show how many megawatts, for how long, how soon, how surely."),
         "earned": ("earned", "Show what owners earned, and why."),

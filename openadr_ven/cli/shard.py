@@ -1,5 +1,7 @@
 """``shard``: a part of the agent's fleet, computed and carried by another process."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -7,6 +9,7 @@ import click
 from openadr_core.shell.logs import configure_logs
 from openadr_ven.cli.looping import run_async
 from openadr_ven.cli.run import config_option
+from openadr_ven.cli.tables import print_table
 from openadr_ven.settings import load
 
 
@@ -41,3 +44,34 @@ def shard(config: Path, *, number: int, of: int, shows_rights: bool) -> None:
     settings = load(config)
     configure_logs(level=settings.log.level, human=settings.log.format == "console")
     run_async(run_shard(settings, number=number, of=of))
+
+
+@click.command(short_help="Show which shards are there.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def shards(config: Path, *, as_json: bool) -> None:
+    """Show which shards are there: what each computes and carries, since when, its last round and price.
+
+    They are asked at the engine, so the agent need not run; [shards] must name the agent's user. The console of a
+    running agent shows besides what was asked of each, what it has committed to, and how long it takes.
+    """
+    from openadr_ven.bootstrap.shard import shards_there  # noqa: PLC0415  # the agent's parts, as in `run`
+
+    found = run_async(shards_there(load(config)))
+    rows = [
+        {
+            "shard": f"{one['number']} of {one['of']}",
+            "parcels": ", ".join(map(str, sorted(one["parcels"]))),
+            "devices": one["rows"],
+            "since": datetime.fromtimestamp(one["since"], UTC).isoformat(timespec="seconds"),
+            "round": one["sequence"],
+            "price": one["price"],
+        }
+        for one in found
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif rows:
+        print_table(list(rows[0]), [["-" if cell is None else cell for cell in one.values()] for one in rows])
+    else:
+        click.echo("No shard is there: the agent does all of it.")

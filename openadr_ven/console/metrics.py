@@ -1,18 +1,20 @@
 """The agent's numbers for Prometheus, read from it when they are asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from openadr_ven.application.agent import Agent
+from openadr_ven.domain.shard_stand import ShardStand
 
 
 class AgentMetrics(Collector):
     """Nothing is counted twice: the agent's own state is the source."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, stands: Callable[[], Sequence[ShardStand]] = tuple) -> None:
         self._agent = agent
+        self._stands = stands
 
     def collect(self) -> Iterator[Metric]:
         agent, tick = self._agent, self._agent.last
@@ -37,3 +39,7 @@ class AgentMetrics(Collector):
             for cause, watts in tick.plan.shortfall_by_cause.items():
                 short.add_metric([cause.value], watts)
         yield short
+        alive = GaugeMetricFamily("ven_shard_alive", "1 while a shard speaks for its part", labels=["shard"])
+        for stand in self._stands():
+            alive.add_metric(["" if stand.number is None else str(stand.number)], float(stand.is_alive))
+        yield alive

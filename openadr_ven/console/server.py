@@ -1,7 +1,7 @@
 """The console's web server: pages, their data, and what machines ask. A page draws itself from its data each second."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -19,7 +19,8 @@ from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.metrics import EXPOSITION_HEADERS, exposition
 from openadr_ven.application.agent import Agent
 from openadr_ven.application.ports import Store
-from openadr_ven.console.view import Link, event_view, fleet_view, link_view, now_view
+from openadr_ven.console.view import Link, event_view, fleet_view, link_view, now_view, shards_view
+from openadr_ven.domain.shard_stand import ShardStand
 from openadr_ven.settings import ConsoleSettings
 
 PROGRAM = "openadr-ven"
@@ -40,6 +41,7 @@ class Shown:
     link: Link
     now: Callable[[], datetime]
     templates: Environment
+    stands: Callable[[], Sequence[ShardStand]]
 
 
 SHOWN = web.AppKey("shown", Shown)
@@ -55,7 +57,9 @@ class Console:
         registry: CollectorRegistry,
         link: Link,
         now: Callable[[], datetime],
+        stands: Callable[[], Sequence[ShardStand]] = tuple,
     ) -> None:
+        """``stands`` tells how the agent's shards stand, if it has any."""
         self._settings = settings
         self._store = store
         self._now = now
@@ -64,7 +68,9 @@ class Console:
         templates = Environment(
             loader=PackageLoader("openadr_ven.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._shown = Shown(agent=agent, store=store, registry=registry, link=link, now=now, templates=templates)
+        self._shown = Shown(
+            agent=agent, store=store, registry=registry, link=link, now=now, templates=templates, stands=stands
+        )
 
     @property
     def entrance(self) -> str:
@@ -147,7 +153,8 @@ async def now_data(request: web.Request) -> web.Response:
     shown = request.app[SHOWN]
     async with shown.store.unit_of_work() as unit:
         notices = await unit.notices(limit=NOTICES_SHOWN)
-    return web.json_response({**now_view(shown.agent, notices, shown.now()), "link": link_view(shown.link)})
+    more = {"link": link_view(shown.link), "shards": shards_view(shown.agent, shown.stands())}
+    return web.json_response({**now_view(shown.agent, notices, shown.now()), **more})
 
 
 async def fleet_data(request: web.Request) -> web.Response:

@@ -14,6 +14,7 @@ from openadr_ven.dispatch.plan import transformer_loading
 from openadr_ven.domain.delivered import delivered_over
 from openadr_ven.domain.held import Delivery, HeldEvent, Notice
 from openadr_ven.domain.opts import OptOrder
+from openadr_ven.domain.shard_stand import ShardStand
 from openadr_ven.fleet.columns import DeviceClass, Floats, Mask, Mode
 
 TRANSFORMERS_SHOWN = 10
@@ -74,6 +75,36 @@ def now_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:
         "opts": [_order(order) for order in reversed(agent.control.opting.orders)][:OPTS_SHOWN],
         "notices": [_notice(one) for one in notices],
     }
+
+
+def shards_view(agent: Agent, stands: Sequence[ShardStand]) -> list[View]:
+    """Shards that compute and carry parts of the fleet, and what of the round is theirs."""
+    commands, engaged = agent.control.commands, agent.control.engaged
+    plan = agent.last.plan if agent.last is not None else None
+    nothing = np.zeros(agent.seen.fleet.size)
+    relief_w = nothing if engaged is None else commands.relief_w(engaged.baseline_w)
+    asked_w = agent.seen.by_gateway(relief_w)
+    taken_w = agent.seen.by_gateway(np.where(commands.acknowledged(), relief_w, 0.0))
+
+    def sum_kw(watts: Floats, stand: ShardStand) -> float | None:
+        return _kw(sum(float(watts[codes.start : codes.stop].sum()) for codes in stand.gateways))
+
+    return [
+        {
+            "shard": None if one.number is None else f"{one.number} of {one.of}",
+            "devices": one.rows,
+            "parcels": len(one.parcels),
+            "since": None if one.since is None else one.since.isoformat(),
+            "alive": one.is_alive,
+            "silent_s": round(one.silent_s, 1),
+            "round": one.sequence or None,
+            "price": None if plan is None else round(plan.price, 6),
+            "asked_kw": sum_kw(asked_w, one),
+            "committed_kw": sum_kw(taken_w, one),
+            "lag_ms": None if one.lag_s is None else round(1e3 * one.lag_s),
+        }
+        for one in stands
+    ]
 
 
 def fleet_view(agent: Agent, now: datetime) -> View:

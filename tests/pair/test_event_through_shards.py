@@ -9,22 +9,24 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo.lab import VEN_NAME, Lab, Ports
-from demo.processes import run_command
+from demo.lab import FLEET, VEN_NAME, Lab, Ports
 from openadr_ven.adapters.command_ledger import ask
+from openadr_ven.bootstrap.shard import rights
 from openadr_ven.gateways.broker import HOST, free_port, nats_server
+from openadr_ven.settings import load
 from openadr_ven.simulator.device_log import applied_twice, read_device_log
 from openadr_ven.simulator.meter import read_meter
 from tests.rig import BATTERIES_EACH, GATEWAYS, POWER_W, VEN_SETTINGS, VTN_SETTINGS, enrol, write_small_fleet
 
 SHARDS = 2
 TARGET_KW = 60
-EVENT_S = 24
+EVENT_S = 20
 
 ENGINE = """\
 server_name: engine
@@ -38,11 +40,20 @@ authorization {{ users: [
 ] }}
 """
 
+SETTINGS = """
+[shards]
+engine = "tls://localhost:{port}"
+trust = "{trust}"
+cell_rows = {rows}
+"""
+
 
 class ShardedLab(Lab):
     """A lab whose agent has shards."""
 
     engine_port: int
+    ready: dict[int, int]
+    """How often each shard was, by its log."""
 
     def start_engine(self) -> None:
         """The broker, and NATS beside it with TLS and a user for the agent and for each shard."""
@@ -62,19 +73,33 @@ class ShardedLab(Lab):
                 [str(nats_server()), "--config", str(configuration)], stdout=log, stderr=log
             )
 
-    def start_shard(self, number: int) -> None:
+    def start_shards(self, *numbers: int) -> None:
+        for number in numbers:
+            self._start_shard(number)
+        for number in numbers:
+            self.ready[number] = self.ready.get(number, 0) + 1
+            self.processes.wait_until(f"shard {number}", partial(self._is_ready, number))
+
+    def _is_ready(self, number: int) -> bool:
+        said = (self.processes.logs / f"shard-{number}.log").read_text()
+        return said.count("shard ready") == self.ready[number]
+
+    def _start_shard(self, number: int) -> None:
         self.processes.start(
             f"shard-{number}", "openadr_ven", "shard", "--config", self.ven / "ven.toml", "--number", str(number),
             "--of", str(SHARDS), environment={**os.environ, **self._ven_environment(), **user_of(number)},
         )  # fmt: skip
-        log = self.processes.logs / f"shard-{number}.log"
-        self.processes.wait_until(f"shard {number}", lambda: "shard ready" in log.read_text())
 
     def _user(self, number: int) -> str:
-        shown = ("shard", "--number", str(number), "--of", str(SHARDS), "--rights", "--config", self.ven / "ven.toml")
-        rights = run_command("openadr_ven", *shown, environment={**self._ven_environment(), **user_of(number)})
         name = user_of(number)["OPENADR_VEN_SHARDS__USERNAME"]
-        return f'{{ user: "{name}", password: "secret of {name}", permissions: {rights} }}'
+        settings = load(self.ven / "ven.toml")
+        assert settings.shards is not None
+        named = settings.model_copy(update={
+            "fleet": settings.fleet.model_copy(update={"name": FLEET}),
+            "shards": settings.shards.model_copy(update={"username": name}),
+        })  # fmt: skip
+        permissions = rights(named, number=number, of=SHARDS)
+        return f'{{ user: "{name}", password: "secret of {name}", permissions: {permissions} }}'
 
     def ledger(self, sql: str) -> list[dict[str, Any]]:
         names, rows = ask(self.ven / "ledger", sql)
@@ -89,24 +114,19 @@ def user_of(number: int) -> dict[str, str]:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[ShardedLab]:
     port = free_port()
-    settings = {
-        **VEN_SETTINGS,
-        "OPENADR_VEN_SHARDS__ENGINE": f"tls://localhost:{port}",
-        "OPENADR_VEN_SHARDS__CELL_ROWS": str(BATTERIES_EACH),
-    }
-    made = ShardedLab(folder=tmp_path / "lab", ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=settings)
-    made.engine_port = port
+    made = ShardedLab(folder=tmp_path / "lab", ports=Ports.free(), vtn_settings=VTN_SETTINGS, ven_settings=VEN_SETTINGS)
+    made.engine_port, made.ready = port, {}
     try:
         fleet = write_small_fleet(tmp_path / "fleet.csv", feeders=GATEWAYS)
         made.make_vtn()
         made.start_vtn()
-        made.ven_settings = {**settings, "OPENADR_VEN_SHARDS__TRUST": str(made.authority)}
         made.make_ven(fleet)
+        with (made.ven / "ven.toml").open("a") as file:
+            file.write(SETTINGS.format(port=port, trust=made.authority, rows=BATTERIES_EACH))
         made.start_engine()
         made.start_simulator("--fleet", fleet)
-        for number in range(1, SHARDS + 1):
-            made.start_shard(number)
-        made.ven_settings = {**made.ven_settings, **user_of(0)}
+        made.start_shards(1, 2)
+        made.ven_settings = {**VEN_SETTINGS, **user_of(0)}
         made.start_ven()
         enrol(made)
         yield made
@@ -125,11 +145,14 @@ def test_a_shard_dies_in_the_midst_of_an_event(lab: ShardedLab) -> None:
     def relief_kw() -> float:
         return -float(read_meter(lab.meter).device_w[-2:].mean(axis=0).sum()) / 1000.0
 
+    there = json.loads(lab.ven_command("shards", "--json"))
+    assert [one["shard"] for one in there] == ["1 of 2", "2 of 2"]
+    assert sum(one["devices"] for one in there) == GATEWAYS * BATTERIES_EACH
     lab.processes.wait_until("relief", lambda: relief_kw() > 0.9 * TARGET_KW)
     lab.processes.kill("shard-2")
     time.sleep(5.0)
     assert relief_kw() > 0.9 * TARGET_KW, "the agent stands in"
-    lab.start_shard(2)
+    lab.start_shards(2)
     time.sleep(max(0.0, began + EVENT_S + 8.0 - time.monotonic()))
     assert abs(relief_kw()) < POWER_W / 1000.0, "all let go"
 

@@ -50,6 +50,8 @@ class Carrier:
         self._ledger = ledger
         self._fleet_sha256 = fleet_sha256
         self._now = now
+        self.sequence = 0
+        """Of the last round that was carried."""
         self._batched = 0
         """Reports so far."""
         self._on_the_way: set[int] = set()
@@ -77,6 +79,7 @@ class Carrier:
         except (OpenAdrError, LookupError, OSError) as problem:
             log.warning("not carried", parcel=self.parcel.number, error=str(problem))
             return encode(Said(values={**about, "refused": str(problem)[:200]}))
+        self.sequence = frames[0].sequence
         return encode(Said(values={**about, "sent": len(frames)}))
 
     def _frames(self, said: Said) -> list[CommandFrame]:

@@ -16,17 +16,18 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
 
-from openadr_core.errors import ConfigError
+from openadr_core.errors import ConfigError, RemoteProtocolError, Unreachable
 from openadr_ven.adapters.shards.carrier import Carrier
 from openadr_ven.adapters.shards.hands import Reply
 from openadr_ven.adapters.shards.host import ShardHost
-from openadr_ven.fleet.wire import Said, encode
+from openadr_ven.fleet.wire import Said, decode, encode
 
 ASK, CARRY, HEARD, ALIVE = "shard", "carry", "heard", "alive"
 CONNECT_WAIT_S = 5.0
@@ -137,7 +138,7 @@ async def serve(
     await client.flush()
     log.info("shard ready", cells=list(cells), parcels=[one.parcel.number for one in carriers])
     stopping = asyncio.ensure_future(stop.wait())
-    working: list[asyncio.Task[None]] = [asyncio.create_task(_live(client, address, carriers, who))]
+    working: list[asyncio.Task[None]] = [asyncio.create_task(_live(client, address, host, carriers, who))]
     working += [asyncio.create_task(_hear(client, address, one)) for one in carriers]
     waiting: list[asyncio.Future[Any]] = [stopping, *working]
     try:
@@ -159,13 +160,14 @@ def _about(one: Any, answer: Any) -> Any:
     return told
 
 
-async def _live(client: Any, address: EngineAddress, carriers: Sequence[Carrier], who: Mapping[str, object]) -> None:
+async def _live(
+    client: Any, address: EngineAddress, host: ShardHost, carriers: Sequence[Carrier], who: Mapping[str, object]
+) -> None:
     while True:
         for one in carriers:
             if client.is_connected:
-                await client.publish(
-                    address.subject(ALIVE, one.parcel.number), encode(Said(values={**who, "rows": one.parcel.rows}))
-                )
+                said = {**who, "rows": one.parcel.rows, "sequence": one.sequence, "price": host.price}
+                await client.publish(address.subject(ALIVE, one.parcel.number), encode(Said(values=said)))
         await asyncio.sleep(ALIVE_EVERY_S)
 
 
@@ -199,6 +201,28 @@ async def _asked(client: Any, subject: str, data: bytes, timeout_s: float) -> by
         log.debug("no answer", subject=subject, error=type(error).__name__)
         return None
     return bytes(answer.data)
+
+
+async def roll_call(address: EngineAddress, wait_s: float) -> list[Mapping[str, Any]]:
+    """What shards say of themselves, by number; Unreachable if there is no engine, or it lets us not in."""
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+
+    async def hear(message: Any) -> None:
+        with suppress(RemoteProtocolError, KeyError, TypeError):
+            values = decode(message.data).values
+            mine = found.setdefault((values["number"], values["of"]), {**values, "parcels": {}})
+            mine["parcels"][_number(message)] = values["rows"]
+
+    try:
+        client = await asyncio.wait_for(connected(address), CONNECT_WAIT_S)
+    except TimeoutError:
+        raise Unreachable(f"no engine at {address.url} that lets us in") from None
+    try:
+        await client.subscribe(address.subject(ALIVE, "*"), cb=hear)
+        await asyncio.sleep(wait_s)
+    finally:
+        await client.close()
+    return [{**found[one], "rows": sum(found[one]["parcels"].values())} for one in sorted(found)]
 
 
 class AgentLine:

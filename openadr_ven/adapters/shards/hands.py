@@ -10,11 +10,13 @@ know a frame by its id, and the ledger a file by its name, so that what two have
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +30,7 @@ from openadr_ven.application.ports import Page
 from openadr_ven.dispatch.bulletin import Bulletin
 from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
+from openadr_ven.domain.shard_stand import ShardStand
 from openadr_ven.fleet.columns import Fleet, Floats
 from openadr_ven.fleet.parcels import Parcel
 from openadr_ven.fleet.wire import Said, bundle, decode, encode, pieces_of
@@ -67,6 +70,11 @@ class _Held:
     own: Session
     """For when nobody has it."""
     alive_s: float
+    shard: tuple[int, int] | None = None
+    """Who had it last: which one, of how many."""
+    since: datetime | None = None
+    sequence: int = 0
+    lag_s: float | None = None
     standing_in: asyncio.Task[None] | None = None
 
 
@@ -98,6 +106,29 @@ class Hands:
         self._received = 0
         self._unsettled: deque[tuple[int, Callable[[], None]]] = deque()
         self._asked = 0
+        self.changes: list[tuple[str, bool]] = []
+        """Who fell silent, or is back (true); whoever tells somebody clears it."""
+
+    def stands(self) -> list[ShardStand]:
+        """By shard, those that nobody has spoken for last."""
+        by_shard: dict[tuple[int, int] | None, list[_Held]] = {}
+        for held in self._held:
+            by_shard.setdefault(held.shard, []).append(held)
+        return [
+            ShardStand(
+                number=None if shard is None else shard[0],
+                of=None if shard is None else shard[1],
+                parcels=tuple(one.parcel.number for one in mine),
+                gateways=tuple(one.parcel.codes for one in mine),
+                rows=sum(one.parcel.rows for one in mine),
+                since=mine[0].since,
+                silent_s=max(self._monotonic() - one.alive_s for one in mine),
+                is_alive=all(self.is_alive(one.parcel.number) for one in mine),
+                sequence=max(one.sequence for one in mine),
+                lag_s=max((one.lag_s for one in mine if one.lag_s is not None), default=None),
+            )
+            for shard, mine in sorted(by_shard.items(), key=lambda item: item[0] or (math.inf, 0))
+        ]
 
     # -- ledger ------------------------------------------------------------------------
 
@@ -145,7 +176,9 @@ class Hands:
             return
         rows = np.concatenate([self._ledger.rows(one.gateway, one.rows["slot"]) for one in frames])
         relief_w = by_row[rows].astype(np.float32)
+        asked_s = self._monotonic()
         if self.is_alive(held.parcel.number) and await self._asked_to_carry(held.parcel, frames, relief_w):
+            held.sequence, held.lag_s = sequence, self._monotonic() - asked_s
             return
         log.info("commands sent by the agent itself", parcel=held.parcel.number, sequence=sequence)
         await asyncio.to_thread(self._ledger.carried, held.parcel.number, frames, relief_w)
@@ -206,18 +239,22 @@ class Hands:
         connecting = asyncio.create_task(self._line.listen(self._alive, self._heard))
         try:
             while True:
-                for held in self._held:
-                    silent = self._monotonic() - held.alive_s >= SILENT_S
-                    if silent and held.standing_in is None:
-                        log.warning("nobody has this parcel; the agent stands in", parcel=held.parcel.number)
-                        held.standing_in = asyncio.create_task(self._stand_in(held.own))
-                    elif not silent and held.standing_in is not None:
-                        log.info("a shard has this parcel", parcel=held.parcel.number)
+                fell = [one for one in self._held if one.standing_in is None and self._is_silent(one)]
+                back = [one for one in self._held if one.standing_in is not None and not self._is_silent(one)]
+                for held in fell:
+                    held.standing_in = asyncio.create_task(self._stand_in(held.own))
+                for held in back:
+                    if held.standing_in is not None:
                         held.standing_in.cancel()
-                        held.standing_in = None
+                    held.standing_in = None
+                self.changes += [(text, False) for text in _named(fell, "silent: the agent does its part")]
+                self.changes += [(text, True) for text in _named(back, "does its part again")]
                 await asyncio.sleep(LOOK_S)
         finally:
             connecting.cancel()
+
+    def _is_silent(self, held: _Held) -> bool:
+        return self._monotonic() - held.alive_s >= SILENT_S
 
     async def _stand_in(self, own: Session) -> None:
         async for report in own.receive():
@@ -228,8 +265,15 @@ class Hands:
             said = decode(data)
         except RemoteProtocolError:
             return
-        if 0 <= parcel < len(self._held) and said.values.get("fleet") == self._fleet_sha256:
-            self._held[parcel].alive_s = self._monotonic()
+        values = said.values
+        number, of, since = (values.get(name) for name in ("number", "of", "since"))
+        if not 0 <= parcel < len(self._held) or values.get("fleet") != self._fleet_sha256:
+            return
+        held = self._held[parcel]
+        held.alive_s = self._monotonic()
+        if isinstance(number, int) and isinstance(of, int) and isinstance(since, int | float):
+            with suppress(ValueError, OverflowError, OSError):
+                held.shard, held.since = (number, of), datetime.fromtimestamp(since, UTC)
 
     def _heard(self, parcel: int, data: bytes, reply: Reply) -> None:
         """Reports of one parcel's gateways, and nobody else's: whoever speaks for others is not heard."""
@@ -269,6 +313,18 @@ class _Noted:
 
     def drop(self) -> None:
         """Nobody hears of it."""
+
+
+def _named(some: Sequence[_Held], what: str) -> list[str]:
+    """A sentence about each shard that these parcels are of."""
+    parcels: dict[tuple[int, int] | None, list[int]] = {}
+    for one in some:
+        parcels.setdefault(one.shard, []).append(one.parcel.number)
+    return [
+        f"{'nobody' if shard is None else f'shard {shard[0]} of {shard[1]}'}, parcels "
+        f"{', '.join(map(str, numbers))}: {what}"
+        for shard, numbers in parcels.items()
+    ]
 
 
 def _settling(own: Session, mark: int) -> Callable[[], None]:

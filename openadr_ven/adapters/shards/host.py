@@ -47,6 +47,8 @@ class ShardHost:
     def __init__(self, fleet: Fleet, parts: Mapping[int, slice], *, fleet_sha256: str) -> None:
         self._desks = {number: _Desk(Cell(fleet.take(part))) for number, part in parts.items()}
         self._fleet_sha256 = fleet_sha256
+        self.price: float | None = None
+        """At which a cell was settled last."""
 
     def handle(self, number: int, data: bytes) -> bytes:
         """The answer to a message about a cell; one at a time for each cell. ``refused`` says why there is none."""
@@ -59,6 +61,8 @@ class ShardHost:
             if said.values["cell"] != number:
                 raise MalformedMessage("of another cell")
             answer = _DOES[said.values["do"]](self._desks[number], said)
+            if said.values.get("question") == Question.SETTLE:
+                self.price = float(said.arrays["numbers"][0])
         except (MalformedMessage, ValueError, TypeError, LookupError, ArithmeticError) as problem:
             answer = Said(values={"refused": f"{type(problem).__name__}: {problem}"})
         return encode(replace(answer, values={**answer.values, **about}))

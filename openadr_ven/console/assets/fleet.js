@@ -24,6 +24,18 @@ follow("/data/now.json", (fleet) => {
     ["Term", (row) => row.term],
     ["Devices", (row) => row.devices.toLocaleString(), "number"],
   ], fleet.terms, "None binds.");
+  document.getElementById("shards-panel").hidden = !fleet.shards.length;
+  table("shards", [
+    ["Shard", (row) => row.shard ?? "nobody"],
+    ["State", (row) => row.alive ? pill("alive", "good") : pill(`silent for ${row.silent_s} s`, "bad")],
+    ["Since", (row) => clock(row.since)],
+    ["Devices", (row) => row.devices.toLocaleString(), "number"],
+    ["Last round", (row) => row.round, "number"],
+    ["λ", (row) => row.price, "number"],
+    ["Asked", (row) => kw(row.asked_kw), "number"],
+    ["Committed", (row) => kw(row.committed_kw), "number"],
+    ["Lag", (row) => row.lag_ms === null ? null : `${row.lag_ms} ms`, "number"],
+  ], fleet.shards, "None.");
   table("events", [
     ["Event", (row) => node("a", { href: `/events/${encodeURIComponent(row.id)}` }, row.id)],
     ["Asks", (row) => row.asks],

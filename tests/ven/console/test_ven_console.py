@@ -12,6 +12,7 @@ from yarl import URL
 from openadr_ven.console.metrics import AgentMetrics
 from openadr_ven.console.server import PROGRAM, STALE, Console
 from openadr_ven.console.view import Link
+from openadr_ven.domain.shard_stand import ShardStand
 from openadr_ven.settings import ConsoleSettings
 from tests.ven.application.world import FailingStore, World, an_ask, post, store_at
 
@@ -25,6 +26,15 @@ LINK = Link(
     fingerprint="1F:2A",
     certificate_ends_at=datetime(2028, 1, 1, tzinfo=UTC),
 )
+
+SHARD = ShardStand(
+    number=1, of=2, parcels=(0,), gateways=(range(1),), rows=30, since=datetime(2026, 7, 1, tzinfo=UTC), silent_s=0.26,
+    is_alive=True, sequence=7, lag_s=0.0123,
+)  # fmt: skip
+NOBODY = ShardStand(
+    number=None, of=None, parcels=(1,), gateways=(range(1, 2),), rows=30, since=None, silent_s=9.0, is_alive=False,
+    sequence=0, lag_s=None,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -42,7 +52,7 @@ async def world(tmp_path: Path, now: datetime) -> AsyncIterator[World]:
 
 async def started(world: World) -> Console:
     registry = CollectorRegistry()
-    registry.register(AgentMetrics(world.running))
+    registry.register(AgentMetrics(world.running, lambda: [SHARD, NOBODY]))
     console = Console(
         settings=ConsoleSettings(port=0),
         agent=world.running,
@@ -50,6 +60,7 @@ async def started(world: World) -> Console:
         registry=registry,
         link=LINK,
         now=lambda: world.now,
+        stands=lambda: [SHARD, NOBODY],
     )
     await console.start()
     return console
@@ -195,3 +206,22 @@ async def test_it_shows_how_the_vtn_reaches_us_and_by_which_certificate(
         "fingerprint": "1F:2A",
         "certificate_ends_at": "2028-01-01T00:00:00+00:00",
     }
+
+
+async def test_shards_are_shown_with_what_is_theirs_of_the_round(
+    world: World, console: Console, visitor: aiohttp.ClientSession
+) -> None:
+    async with visitor.get(console.entrance):
+        pass
+    async with visitor.get(URL(console.entrance).with_path("/data/now.json").with_query(None)) as answer:
+        shown = await answer.json()
+    one, nobody = shown["shards"]
+    assert (one["shard"], one["alive"], one["round"], one["lag_ms"]) == ("1 of 2", True, 7, 12)
+    assert (nobody["shard"], nobody["alive"], nobody["silent_s"], nobody["lag_ms"]) == (None, False, 9.0, None)
+    last = world.running.last
+    assert last is not None
+    assert last.plan is not None
+    assert one["price"] == pytest.approx(last.plan.price, abs=1e-6)
+    assert 0.0 < one["committed_kw"] <= one["asked_kw"] < shown["commanded_kw"] + 0.1
+    async with visitor.get(URL(console.entrance).with_path("/metrics").with_query(None)) as answer:
+        assert 'ven_shard_alive{shard="1"} 1.0' in await answer.text()

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from openadr_core.errors import Unreachable
 from openadr_ven.adapters.command_ledger import OF_A_SHARD, CommandLedger, ask
 from openadr_ven.adapters.shards.carrier import Carrier
+from openadr_ven.adapters.shards.floor import ShardFloor
 from openadr_ven.adapters.shards.hands import SILENT_S, Hands, Reply
+from openadr_ven.adapters.shards.watch import ShardWatch
 from openadr_ven.dispatch.bulletin import Bulletin
 from openadr_ven.domain.held import Round
 from openadr_ven.fleet.columns import Floats, Mode
@@ -330,7 +332,9 @@ async def test_the_agent_stands_in_for_who_is_silent_and_makes_room_again(tmp_pa
 
     def say(number: int) -> None:
         assert deployment.wire.alive is not None
-        deployment.wire.alive(number, encode(Said(values={"fleet": SHA, "number": 1, "of": 2})))
+        deployment.wire.alive(
+            number, encode(Said(values={"fleet": SHA, "number": 1, "of": 2, "since": NOW.timestamp()}))
+        )
 
     async with asyncio.timeout(10):
         while deployment.wire.alive is None:  # noqa: ASYNC110
@@ -347,6 +351,31 @@ async def test_the_agent_stands_in_for_who_is_silent_and_makes_room_again(tmp_pa
             await asyncio.sleep(0.01)
     assert hands.is_alive(0)
     await receiving.aclose()
+    watch = ShardWatch(ShardFloor(FLEET, lambda _: [], fleet_sha256=SHA, cell_rows=50), hands, lambda: NOW)
+    assert [(one.kind, one.alarm, one.text) for one in watch.news()] == [
+        ("shard silent", True, "nobody, parcels 0: silent: the agent does its part"),
+        ("shard back", False, "shard 1 of 2, parcels 0: does its part again"),
+    ]
+    assert list(watch.news()) == []
+    (stand,) = watch.stands()
+    assert (stand.number, stand.of, stand.is_alive, stand.rows) == (1, 2, True, FLEET.size)
+    assert stand.since == NOW
+
+
+async def test_what_was_carried_is_seen(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    await deployment.send(5)
+    (stand,) = deployment.hands.stands()
+    assert (stand.number, stand.sequence, stand.lag_s) == (None, 5, 0.0)
+
+
+def test_who_is_not_believed_is_an_alarm(tmp_path: Path) -> None:
+    floor = ShardFloor(FLEET, lambda _: [], fleet_sha256=SHA, cell_rows=50)
+    floor.bar(1, "settle: not finite")
+    watch = ShardWatch(floor, Deployment(tmp_path).hands, lambda: NOW)
+    (notice,) = watch.news()
+    assert (notice.kind, notice.alarm) == ("shard not believed", True)
+    assert "cell 1" in notice.text
 
 
 @pytest.mark.parametrize("wrong", ["another's gateway", "another's parcel", "another fleet", "a command", "garbage"])

@@ -65,7 +65,7 @@ def _faults(certificate: x509.Certificate, profile: Profile) -> list[str]:
 
 def _load(certificate: bytes) -> x509.Certificate:
     try:
-        if certificate.lstrip().startswith(b"-----BEGIN"):
+        if b"-----BEGIN" in certificate:  # a text for people may stand before it, as `openssl ca` writes it
             return x509.load_pem_x509_certificate(certificate)
         return x509.load_der_x509_certificate(certificate)
     except ValueError as error:

@@ -112,6 +112,11 @@ def test_nothing_outlives_its_authority() -> None:
     assert expires_at(leaf.certificate_pem) == expires_at(root.certificate_pem)
 
 
+def test_a_text_for_people_may_stand_before_a_certificate() -> None:
+    leaf = leaf_of("sep2-device").certificate_pem
+    assert expires_at(b"Certificate:\n    Data:\n        Version: 3 (0x2)\n" + leaf) == expires_at(leaf)
+
+
 def test_days_can_be_asked_for() -> None:
     root = make_authority("root", profile("openadr-ecc-root"), NOW)
     leaf = issue(profile("openadr-ecc-ven"), "ven", root, NOW, days=3)

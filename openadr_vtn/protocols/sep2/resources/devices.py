@@ -133,9 +133,13 @@ async def deregister(scene: Scene, number: str) -> Reply:
 
 
 async def registration(scene: Scene, number: str) -> Reply:
-    """For the device itself, and not for who manages it (1.7)."""
+    """For the device itself, and for who manages it.
+
+    Interpretation: whoever acts for a device checks that the utility registered it under the PIN that was agreed on;
+    CSIP-AUS's tests have aggregators do so (S-ALL-01, S-OPT-04).
+    """
     found = await scene.device(number)
-    if not scene.is_own(found) or not scene.desk.shows_registration or found.pin is None:
+    if not scene.desk.shows_registration or found.pin is None:
         raise HttpRefusal(404)
     message = Registration(
         href=scene.href(f"/edev/{number}/rg"), poll_rate=await scene.rate("Registration", found),
@@ -327,7 +331,6 @@ def _end_device(
 ) -> EndDevice:
     """``held``: how many subscriptions are under it; None where nobody subscribes."""
     base = f"/edev/{found.number}"
-    is_own = scene.is_own(found)
     return EndDevice(
         href=scene.href(base),
         subscribable=1,
@@ -345,9 +348,7 @@ def _end_device(
         enabled=found.enabled,
         function_set_assignments_list_link=scene.list_link(f"{base}/fsa", 1 if found.groups else 0),
         post_rate=post_rate_s,
-        registration_link=scene.link(f"{base}/rg")
-        if is_own and scene.desk.shows_registration and found.pin is not None
-        else None,
+        registration_link=scene.link(f"{base}/rg") if scene.desk.shows_registration and found.pin is not None else None,
         subscription_list_link=None if held is None else scene.list_link(f"{base}/sub", held),
         connection_point_link=scene.link(f"{base}/cp"),
     )

@@ -22,6 +22,7 @@ from openadr_core.sep2.drlc import LoadShedAvailability, LoadShedAvailabilityLis
 from openadr_core.sep2.quantities import ActivePower
 from openadr_core.sep2.server import DeviceCapability, SelfDevice, Time
 from openadr_vtn.application.handlers import sep2_groups, sep2_rates
+from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Client, Sep2Bench, a_lfdi
 from tests.vtn.samples import a_peer
 
@@ -146,6 +147,12 @@ async def test_an_aggregator_registers_what_carries_its_number(sep2: Sep2Bench) 
     assert (answer.status, answer.body) == (201, b"")
     made = await one.get(answer.headers["location"], EndDevice)
     assert (made.lfdi, made.sfdi, made.device_category, made.registration_link) == (lfdi, sfdi, "020000", None)
+    await sep2_groups.change_device(sep2.store, lfdi, DeviceWish(pin=111115), actor=ACTOR, now=sep2.now)
+    link = (await one.get(answer.headers["location"], EndDevice)).registration_link
+    assert link is not None
+    assert (await one.get(link.href, Registration)).pin == 111115
+    two = await sep2.enrol("two")
+    assert await two.status("GET", link.href) == 404
     assert await one.status("POST", "/edev", wanted) == 409
     assert await one.status("POST", "/edev", EndDevice(lfdi=lfdi, sfdi=sfdi + 1, changed_time=1)) == 400
     foreign = f"{lfdi[:-8]}{PEN + 1:08d}"

@@ -83,9 +83,11 @@ async def tell_devices(
             left.remove(same)
     await _cancel(uow, left, moment)
     # Of two that are made at once the greater mRID is the later: so each goes before what its random end runs into.
-    for (group, wish), mrid in zip(new, sorted(maker.mrid() for _ in new), strict=True):
-        control = drafted(wish, group.id, mrid=mrid, moment=moment)
-        await uow.controls.add_control(replace(control, event_id=event.id, event_version=event.version))
+    drafts = [
+        drafted(wish, group.id, mrid=mrid, moment=moment)
+        for (group, wish), mrid in zip(new, sorted(maker.mrid() for _ in new), strict=True)
+    ]
+    await uow.controls.add_controls([replace(one, event_id=event.id, event_version=event.version) for one in drafts])
     await gather(uow, made, program.program)
     await _forget_idle(uow, {group.id for group in groups.values()}, moment)
 
@@ -109,9 +111,9 @@ async def _standing(uow: UnitOfWork, event_id: str, moment: int) -> list[StoredC
 
 async def _cancel(uow: UnitOfWork, controls: Sequence[StoredControl], moment: int) -> None:
     """2.0b: a cancel's stop is as random as the start."""
-    for one in controls:
-        is_random = bool(one.control.randomize_start_s or one.control.randomize_duration_s)
-        await uow.controls.cancel_control(one.control.mrid, moment, randomly=is_random)
+    for is_random in (True, False):
+        mrids = [one.control.mrid for one in controls if one.control.is_random is is_random]
+        await uow.controls.cancel_controls(mrids, moment, randomly=is_random)
 
 
 async def _group(uow: UnitOfWork, audience: Audience, program: Program, maker: Maker) -> tuple[Group, bool]:
@@ -142,12 +144,15 @@ def wish_of(event: DrEvent, one: Wanted) -> ControlWish:
 
 
 def _is_told_by(control: StoredControl, wish: ControlWish, group: Group) -> bool:
-    """Whether the control says just this already."""
+    """Whether the control says just this already. What is cheap to see is looked at first: there may be many."""
+    told = control.control
+    if (control.group_id, told.start, told.duration_s) != (group.id, wish.starts_at, wish.duration_s):
+        return False
     said_before = drafted(
         replace(wish, version=control.event_version), group.id, mrid=control.control.mrid,
         moment=control.control.creation_time,
     )  # fmt: skip
-    return control.group_id == group.id and control.body == said_before.body
+    return control.body == said_before.body
 
 
 async def _forget_idle(uow: UnitOfWork, used: set[int], moment: int) -> None:

@@ -1,6 +1,6 @@
 """What the store keeps of IEEE 2030.5 (see :mod:`.ports`). Messages are kept as XML of the newest profile we speak."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,8 +187,14 @@ class Controls(Protocol):
     async def add_control(self, stored: StoredControl) -> StoredControl:
         """Conflict if the mRID is taken."""
 
+    async def add_controls(self, stored: Sequence[StoredControl]) -> None:
+        """All at once; Conflict if an mRID is taken."""
+
     async def cancel_control(self, mrid: str, at: int, *, randomly: bool) -> None:
         """NotFound if there is none."""
+
+    async def cancel_controls(self, mrids: Collection[str], at: int, *, randomly: bool) -> None:
+        """All at once; those that are cancelled already, or are not there, are passed over."""
 
     async def forget(self, before: int) -> int:
         """Drop those that ended before, with what was answered to them; how many they were."""

@@ -1,6 +1,6 @@
 """Groups, devices, controls, mirrors and responses of IEEE 2030.5."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -304,15 +304,15 @@ class SqlControls(ChangingRepository):
         return {int(row["group_id"]): int(row["ends"]) for row in rows}
 
     async def add_control(self, stored: StoredControl) -> StoredControl:
-        control = stored.control
-        columns = {name: getattr(control, name) for name in CONTROL_COLUMNS} | {
-            "group_id": stored.group_id, "kind": stored.kind, "body": stored.body, "latest_end": control.latest_end,
-            "asks": sorted(control.asks), "categories": sorted(control.categories),
-            **{name: getattr(stored, name) for name in TOLD_COLUMNS},
-        }  # fmt: skip
-        added = replace(stored, id=await self._added(CONTROL, CONTROL.c.id, columns))
+        added = replace(stored, id=await self._added(CONTROL, CONTROL.c.id, _control_columns(stored)))
         await self._controls_changed(stored.group_id, stored.kind)
         return added
+
+    async def add_controls(self, stored: Sequence[StoredControl]) -> None:
+        if stored:
+            await self._run(insert(CONTROL), [_control_columns(one) for one in stored])
+        for group_id, kind in sorted({(one.group_id, one.kind) for one in stored}):
+            await self._controls_changed(group_id, kind)
 
     async def cancel_control(self, mrid: str, at: int, *, randomly: bool) -> None:
         statement = update(CONTROL).where(CONTROL.c.mrid == mrid, CONTROL.c.cancelled_at.is_(None))
@@ -320,6 +320,17 @@ class SqlControls(ChangingRepository):
         whose = await self._row(select(CONTROL.c.group_id, CONTROL.c.kind).where(CONTROL.c.mrid == mrid))
         if whose is not None:
             await self._controls_changed(whose["group_id"], whose["kind"])
+
+    async def cancel_controls(self, mrids: Collection[str], at: int, *, randomly: bool) -> None:
+        lists: set[tuple[int, str]] = set()
+        ordered = sorted(mrids)
+        for start in range(0, len(ordered), KEYS_PER_STATEMENT):
+            these = CONTROL.c.mrid.in_(ordered[start : start + KEYS_PER_STATEMENT]) & CONTROL.c.cancelled_at.is_(None)
+            rows = await self._rows(select(CONTROL.c.group_id, CONTROL.c.kind).where(these).distinct())
+            lists |= {(row["group_id"], row["kind"]) for row in rows}
+            await self._run(update(CONTROL).where(these).values(cancelled_at=at, cancelled_randomly=randomly))
+        for group_id, kind in sorted(lists):
+            await self._controls_changed(group_id, kind)
 
     async def forget(self, before: int) -> int:
         ended = CONTROL.c.latest_end < before
@@ -434,6 +445,15 @@ def _columns(value: Any, kind: type, *, without: str) -> dict[str, Any]:
 
 def _aggregator(row: dict[str, Any]) -> Aggregator:
     return Aggregator(party_id=row["party_id"], pen=row["pen"], domains=tuple(row["domains"]))
+
+
+def _control_columns(stored: StoredControl) -> dict[str, Any]:
+    control = stored.control
+    return {name: getattr(control, name) for name in CONTROL_COLUMNS} | {
+        "group_id": stored.group_id, "kind": stored.kind, "body": stored.body, "latest_end": control.latest_end,
+        "asks": sorted(control.asks), "categories": sorted(control.categories),
+        **{name: getattr(stored, name) for name in TOLD_COLUMNS},
+    }  # fmt: skip
 
 
 def _control(row: dict[str, Any]) -> StoredControl:

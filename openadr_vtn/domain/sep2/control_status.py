@@ -38,6 +38,11 @@ class Control:
         return self.start + self.duration_s + max(0, self.randomize_start_s) + max(0, self.randomize_duration_s)
 
     @property
+    def is_random(self) -> bool:
+        """Whether devices vary when it begins, or how long it lasts."""
+        return bool(self.randomize_start_s or self.randomize_duration_s)
+
+    @property
     def begins_at(self) -> int:
         """When it can first be acted on: one that is made after its start is active at once."""
         return max(self.earliest_start, self.creation_time)
@@ -123,7 +128,7 @@ def _ended(control: Control, superseded_at: int | None, now: int) -> tuple[Statu
         return Status.SUPERSEDED, superseded_at
     if cancelled_at is None or cancelled_at > now:
         return None
-    is_random = control.cancelled_randomly and (control.randomize_start_s or control.randomize_duration_s)
+    is_random = control.cancelled_randomly and control.is_random
     return (Status.CANCELLED_WITH_RANDOMISATION if is_random else Status.CANCELLED), cancelled_at
 
 

@@ -158,6 +158,28 @@ async def test_controls_that_ended_are_forgotten_with_what_was_answered(peopled:
         assert [one.subject for one in await view.mirrors.responses(["A" * 32, "B" * 32])] == ["B" * 32]
 
 
+async def test_many_controls_are_made_and_cancelled_at_once(peopled: SqlStore) -> None:
+    async with peopled.unit_of_work() as uow:
+        groups = [await uow.registry.add_group(a_group(name)) for name in ("one", "two")]
+        many = [a_control(groups[number % 2].id, f"{number:032X}") for number in range(600)]
+        await uow.controls.add_controls(many)
+        await uow.controls.add_controls([])
+    async with peopled.view() as view:
+        found = [one for group in groups for one in await view.controls.controls(group.id, "DERControl", since=0)]
+        assert sorted((replace(one, id=0) for one in found), key=lambda one: one.control.mrid) == many
+    with pytest.raises(Conflict):
+        async with peopled.unit_of_work() as uow:
+            await uow.controls.add_controls([a_control(groups[0].id, "F" * 32), many[0]])
+    async with peopled.unit_of_work() as uow:
+        assert await uow.controls.control("F" * 32) is None
+        await uow.controls.cancel_control(many[0].control.mrid, 5, randomly=False)
+        await uow.controls.cancel_controls([one.control.mrid for one in many[:550]] + ["E" * 32], 9, randomly=True)
+        await uow.controls.cancel_controls([], 9, randomly=True)
+        after = [await uow.controls.control(many[number].control.mrid) for number in (0, 1, 549, 550)]
+    said = [(one.control.cancelled_at, one.control.cancelled_randomly) for one in after if one is not None]
+    assert said == [(5, False), (9, True), (9, True), (None, False)]
+
+
 async def test_defaults_curves_rates_and_aggregators(peopled: SqlStore) -> None:
     async with peopled.unit_of_work() as uow:
         group = await uow.registry.add_group(a_group("top"))
@@ -217,7 +239,7 @@ async def test_mirrors_are_known_by_their_mrid_and_responses_by_their_control(pe
             )
     async with peopled.view() as view:
         assert await view.mirrors.mirrors("id-one") == [other, again]
-        assert [await view.mirrors.count_mirrors(party_id) for party_id in ("id-one", "id-two")] == [2, 0]
+        assert [await view.mirrors.count_mirrors(party_id) for party_id in ("id-one", "id-two")] == [2, 1]
         assert await view.mirrors.mirror(first.number) == again
         assert [one.status for one in await view.mirrors.responses(["A" * 32])] == [2, 1]
     async with peopled.unit_of_work() as uow:

@@ -23,6 +23,8 @@ class Address:
     certificates: Mapping[Identity, Chain] = field(default_factory=dict)
     server_name: str = ""
     """The name to look for in the peer's certificate, where it is not the URL's host."""
+    is_named: bool = True
+    """Whether the peer's certificate names its host: a device's (IEEE 2030.5) names none."""
     timeout_s: float = 10.0
     profile: PresetName = "modern-2.0b"
     """Of TLS: what is offered to the peer."""

@@ -117,7 +117,7 @@ class Line:
 def tls_context(address: Address, identity: Identity, hello: Hello) -> ssl.SSLContext:
     chain = None if identity is Identity.NONE else address.certificates[identity]
     proven = None if identity is Identity.EXPIRED else chain
-    context = client_context(address.profile, proven, [address.trust])
+    context = client_context(address.profile, proven, [address.trust], check_hostname=address.is_named)
     if chain and not proven:
         # It would not pass the proof that it is good.
         context.load_cert_chain(chain.certificate, chain.key)

@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from conformance.client.address import peer_shown_by
+from conformance.client.address import Address, peer_shown_by
+from conformance.client.line import Carrier, Line
+from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
 from conformance.sep2.client_run import ClientTarget, run_suite
@@ -36,6 +38,7 @@ POWER_MOST_W = 10**9
     metavar="W",
     help="What its devices can give, and the meter that it mirrors shows.",
 )
+@click.option("--subscribes", is_flag=True, help="It subscribes to what can be subscribed to, and can be reached.")
 @click.option("--in-band", is_flag=True, help="It registers where the server does not know it yet.")
 @click.option("--managed", multiple=True, metavar="LFDI", help="A device that it answers for; two are enough.")
 @click.option("--connect-s", default=300.0, show_default=True, help="Wait so long for the client to come.")
@@ -51,6 +54,7 @@ def run_sep2_client(
     profile: Any,
     pin: str,
     power_w: int,
+    subscribes: bool,
     in_band: bool,
     managed: tuple[str, ...],
     connect_s: float,
@@ -68,10 +72,11 @@ def run_sep2_client(
     suite = load_suite("ieee2030_5-client")
     reporting.check(suite)
     host, port = host_and_port(listen, option="--listen")
-    context = server_context(profile, [Chain(certificate=certificate, key=key)], [trust])
+    own = Chain(certificate=certificate, key=key)
+    context = server_context(profile, [own], [trust])
     patience = Patience(connect_s=connect_s, answer_s=patience_s)
     target = ClientTarget(
-        peer=peer_shown_by(client_certificate), pin=pin, power_w=power_w, in_band=in_band,
+        peer=peer_shown_by(client_certificate), pin=pin, power_w=power_w, subscribes=subscribes, in_band=in_band,
         managed=managed, patience=patience,
     )  # fmt: skip
     script = Sep2Script()
@@ -82,9 +87,16 @@ def run_sep2_client(
     except OSError as fault:
         raise ConfigError(f"--listen: {listen}: {fault.strerror or fault}") from None
     url = f"https://{host}:{stage.port}/entry"
+
+    def reach(origin: str) -> Carrier:
+        shown = {Identity.ENROLLED: own}
+        return Line(
+            Address(url=origin, trust=trust, certificates=shown, profile=profile, is_named=False), Identity.ENROLLED
+        )
+
     click.echo(f"Listening at {url}", err=True)
     try:
-        status = reporting.report(suite, url, run_suite(suite, target, script, stage, only=reporting.only))
+        status = reporting.report(suite, url, run_suite(suite, target, script, stage, reach=reach, only=reporting.only))
     finally:
         stage.close()
     sys.exit(status)

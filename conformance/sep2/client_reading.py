@@ -7,7 +7,7 @@ from conformance.api.ven_reading import ApiVenStepReader
 from conformance.api.ven_steps import Asked, Hear, Store
 from conformance.procedure import Step
 from conformance.queries import Query
-from conformance.sep2.client_steps import Leap, Lost, PostRate
+from conformance.sep2.client_steps import Leap, Lost, Notify, PostRate
 from conformance.sep2.words import NAMESPACES
 from conformance.step_kinds import expected
 from conformance.yaml_nodes import Section
@@ -28,6 +28,7 @@ class Sep2ClientStepReader(ApiVenStepReader):
             "lost_s": _lost,
             "post_rate_s": _post_rate,
             "reads": _reads,
+            "notify": _notify,
         }
 
 
@@ -89,3 +90,10 @@ def _reads(section: Section) -> Hear:
     where = Query(f"//sep:MirrorMeterReading[sep:mRID = $series]//sep:Reading[{' and '.join(wanted)}]")
     asked = Asked(method="POST", path=re.compile("^/q/meters/"), where=where)
     return Hear(line=section.line, asked=asked, ever="since" in section, expect=expected(section))
+
+
+def _notify(section: Section) -> Notify:
+    inner = section.section("notify")
+    step = Notify(line=section.line, uri=inner.text("uri"), body=inner.text("body"), expect=expected(section))
+    inner.finish()
+    return step

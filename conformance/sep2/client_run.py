@@ -1,17 +1,22 @@
 """Runs procedures against a client of IEEE 2030.5: changes what its server has, and waits for what it asks and says."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from conformance.api.hearing import HearingRun
 from conformance.api.ven_steps import Drop, Hear, Store
+from conformance.client.line import Carrier
+from conformance.exchanges import RawRequest
 from conformance.loading import Suite
 from conformance.outcomes import Outcome
 from conformance.procedure import Procedure, Step
-from conformance.run import run_procedures
+from conformance.run import Stopped, run_procedures
 from conformance.schema import sep2_schema_fault
-from conformance.sep2.client_steps import Leap, Lost, PostRate
+from conformance.sep2.client_steps import Leap, Lost, Notify, PostRate
+from conformance.sep2.run import path_of
 from conformance.sep2.script import POST_RATE_S, Document, Sep2Script
+from conformance.sep2.words import MEDIA_TYPE
 from conformance.server.hearing import Stage
 from conformance.ven.run import Patience
 from openadr_core.errors import ConfigError
@@ -19,7 +24,13 @@ from openadr_core.identity import Peer, sfdi_of
 from openadr_core.sep2.mrid import LFDI_HEX_DIGITS
 from openadr_core.sep2.power import active_power
 
-NEEDS: Mapping[str, str] = {"pin": "--pin", "power_w": "--power-w", "in_band": "--in-band", "managed": "--managed"}
+NEEDS: Mapping[str, str] = {
+    "pin": "--pin",
+    "power_w": "--power-w",
+    "in_band": "--in-band",
+    "subscribes": "--subscribes",
+    "managed": "--managed",
+}
 """What a procedure may need to know of the client, by the option that says it."""
 PIN_OF_NOBODY, ANOTHER_PIN = "111115", "222220"
 """Each with its check digit."""
@@ -37,6 +48,8 @@ class ClientTarget:
     """That the client was told; empty if it was told none."""
     power_w: int = 0
     """That its devices can give, as the meter that it mirrors shows then; 0: nobody knows."""
+    subscribes: bool = False
+    """To what can be subscribed to."""
     in_band: bool = False
     """It registers where the server does not know it yet."""
     managed: tuple[str, ...] = ()
@@ -50,11 +63,17 @@ class ClientTarget:
 
 
 def run_suite(
-    suite: Suite, target: ClientTarget, script: Sep2Script, stage: Stage, *, only: Iterable[str] = ()
+    suite: Suite,
+    target: ClientTarget,
+    script: Sep2Script,
+    stage: Stage,
+    *,
+    reach: Callable[[str], Carrier],
+    only: Iterable[str] = (),
 ) -> Iterator[Outcome]:
-    """The outcomes in order, each as soon as it is there."""
+    """The outcomes in order, each as soon as it is there; ``reach`` gives a way to whoever is at an address."""
     return run_procedures(
-        suite, lambda: Sep2ClientRun(target, script, stage), lambda one: unmet_needs(one, target), only=only
+        suite, lambda: Sep2ClientRun(target, script, stage, reach), lambda one: unmet_needs(one, target), only=only
     )
 
 
@@ -69,7 +88,7 @@ def unmet_needs(procedure: Procedure, target: ClientTarget) -> str:
 class Sep2ClientRun(HearingRun[Sep2Script]):
     """One procedure at a client."""
 
-    def __init__(self, target: ClientTarget, script: Sep2Script, stage: Stage) -> None:
+    def __init__(self, target: ClientTarget, script: Sep2Script, stage: Stage, reach: Callable[[str], Carrier]) -> None:
         peer = target.peer
         facts = {
             "lfdi": peer.lfdi,
@@ -81,6 +100,7 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
             **_managed(target.managed),
         }
         super().__init__(script, stage, target.patience, facts, sep2_schema_fault)
+        self._reach = reach
         self.variables["mrid"] = f"{self.variables['run_id'].upper():0>24}00028547"
         for number, name in enumerate(("second_mrid", "third_mrid"), 1):
             self.variables[name] = f"{number}{self.variables['mrid'][1:]}"
@@ -97,6 +117,9 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
                 self.pause(step.seconds)
                 self.script.is_lost = False
                 self.move_mark()
+            case Notify():
+                self.move_mark()
+                self._notify(step)
             case PostRate():
                 self.move_mark()
                 self.script.post_rate_s = step.seconds
@@ -105,6 +128,20 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
                 self.variables["at"] = self.last.path
             case _:
                 super().perform(step)
+
+    def _notify(self, step: Notify) -> None:
+        try:
+            uri, body = self.render(step.uri), self.render(step.body, xml=True).encode()
+            parts = urlsplit(uri)
+            carrier = self._reach(f"{parts.scheme}://{parts.netloc}")
+        except (ConfigError, ValueError) as fault:
+            raise Stopped(f"line {step.line}: nobody can be told: {fault}") from None
+        headers = [("Host", parts.netloc), ("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
+        exchange = carrier.exchange(RawRequest(method="POST", path=path_of(uri), headers=headers, body=body))
+        carrier.close()
+        self.exchanges.append(exchange)
+        self.last = exchange.answer
+        self.judge_last(step)
 
     def close(self) -> None:
         super().close()

@@ -1,4 +1,4 @@
-"""What a client of IEEE 2030.5 is judged by besides documents that come and go: its server's clock, rates and loss."""
+"""What a client of IEEE 2030.5 is judged by besides documents: its server's clock, rates, word and loss."""
 
 from dataclasses import dataclass
 
@@ -24,3 +24,12 @@ class PostRate(Step):
     """From now on the server wants readings so often, whatever the client would like."""
 
     seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify(Step):
+    """The server tells a subscriber that a resource has changed; what it answers is judged."""
+
+    uri: str
+    """Where it wants to be told; a template, as the next."""
+    body: str

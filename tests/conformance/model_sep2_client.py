@@ -46,6 +46,8 @@ class ModelSep2Client:
     described: bool = False
     mirrors: dict[str, str] = field(default_factory=dict)
     """By LFDI."""
+    watchable: set[str] = field(default_factory=set)
+    subscribed: set[str] = field(default_factory=set)
     read_at_s: float = 0.0
     post_rate_s: int = 1
     readings: list[str] = field(default_factory=list)
@@ -67,6 +69,20 @@ class ModelSep2Client:
                 self._go_on()
         return seen
 
+    def reach(self, _origin: str) -> "ModelSep2Client":
+        return self
+
+    def exchange(self, request: RawRequest) -> Exchange:
+        """It is told that something has changed."""
+        if self.wrong != "does not heed what it is told":
+            self.poll_at_s = self.now_s
+        at = datetime.fromtimestamp(self.now_s, UTC)
+        status = 500 if self.wrong == "fails when it is told" else 204
+        return Exchange(at=at, speaker="the harness", tls="", request=request, answer=Answer(status=status))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
     @property
     def moment(self) -> int:
         """By the server's clock."""
@@ -77,6 +93,7 @@ class ModelSep2Client:
             if self.now_s >= self.poll_at_s:
                 self.poll_at_s = self.now_s + self.rate_s
                 self._poll()
+                self.poll_at_s = self.now_s + self.rate_s
             self._answer()
             self._read_out()
         except Refused:
@@ -104,10 +121,18 @@ class ModelSep2Client:
         ours = {self.lfdi, *self.managed}
         mine = [one for one in listed if _text(one, "lFDI") in ours or self.wrong == "acts for everybody"]
         self.schedule.take(self._controls(mine), self.moment)
+        self._subscribe(own)
         for device in (_text(one, "lFDI") for one in mine):
             self._mirror(_link(capability, "MirrorUsagePointList"), device)
         if self.wrong != "reads out as often as it likes":
             self.post_rate_s = int(_text(self._get(self.mirrors[self.lfdi]), "postRate"))
+
+    def _subscribe(self, own: Element) -> None:
+        if own.find("sep:SubscriptionListLink", NAMESPACES) is None or self.wrong == "does not subscribe":
+            return
+        for resource in self.watchable - self.subscribed:
+            self._post(_link(own, "SubscriptionList"), words.subscription(resource))
+            self.subscribed.add(resource)
 
     def _register(self, devices: str) -> None:
         lfdi = "9" * 40 if self.wrong == "registers as another" else self.lfdi
@@ -203,6 +228,7 @@ class ModelSep2Client:
         found: list[Element] = []
         while True:
             page = self._get(f"{href}?s={len(found)}&l={PAGE}")
+            self.watchable |= {href} if page.get("subscribable") == "1" else set()
             found += page
             if not whole or not len(page) or len(found) >= int(page.get("all", "0")):
                 return found

@@ -50,3 +50,10 @@ def reading(at: int, duration_s: int, watts: int) -> str:
 
 def end_device(lfdi: str, sfdi: str, at: int) -> str:
     return f"<EndDevice {STAMP}><lFDI>{lfdi}</lFDI><sFDI>{sfdi}</sFDI><changedTime>{at}</changedTime></EndDevice>"
+
+
+def subscription(resource: str) -> str:
+    return (
+        f"<Subscription {STAMP}><subscribedResource>{resource}</subscribedResource><encoding>0</encoding>"
+        f"<level>+S1</level><limit>0</limit><notificationURI>https://model.example/told</notificationURI></Subscription>"
+    )

@@ -29,6 +29,7 @@ from openadr_ven.protocols.sep2 import Identity, ManagedDevice, Ratings, Sep2Ses
 Found = TypeVar("Found")
 TICK = timedelta(seconds=0.25)
 URL = "https://utility.example"
+NOTIFIED_AT = "https://agent.example/secret"
 RATINGS = Ratings(max_w=10_000.0, charge_max_w=8_000.0, discharge_max_w=6_000.0)
 STEPS_MAX = 500
 
@@ -60,6 +61,7 @@ class OurSep2Core:
             ratings=RATINGS,
             post_rate_s=1,
             managed=self.managed,
+            notified_at=NOTIFIED_AT,
             enrolment_retry=timedelta(seconds=1),
         )  # fmt: skip
         self.session = Sep2Session(settings=settings, dice=random.Random(7), now=self.now)
@@ -82,6 +84,20 @@ class OurSep2Core:
             if one.signal.kind is SignalKind.NET_POWER and one.rules_at(at)
         )
         return min(found, default=(0, 0.0))[1]
+
+    def reach(self, origin: str) -> "OurSep2Core":
+        assert NOTIFIED_AT.startswith(origin)
+        return self
+
+    def exchange(self, request: RawRequest) -> Exchange:
+        headers = {name.lower(): value for name, value in request.headers}
+        asked = Request(method=request.method, path=request.path, body=request.body, headers=headers)
+        answer = self.session.notified(asked, now=self.now)
+        told = Answer(status=answer.status, headers=[*answer.headers.items()], body=answer.body)
+        return Exchange(at=self.now, speaker="the harness", tls="", request=request, answer=told)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _go_on(self) -> None:
         for _ in range(STEPS_MAX):

@@ -25,7 +25,13 @@ PEER = peer_of(b"the model's certificate")
 PIN = "123455"
 MANAGED = ("0" * 31 + "100028547", "0" * 31 + "200028547")
 TARGET = ClientTarget(
-    peer=PEER, pin=PIN, power_w=4_000, in_band=True, managed=MANAGED, patience=Patience(connect_s=20, answer_s=20)
+    peer=PEER,
+    pin=PIN,
+    power_w=4_000,
+    subscribes=True,
+    in_band=True,
+    managed=MANAGED,
+    patience=Patience(connect_s=20, answer_s=20),
 )
 Seen = list[tuple[Check, Sight]]
 
@@ -45,7 +51,9 @@ def outcomes(wrong: str = "", seen: Seen | None = None) -> dict[str, Outcome]:
                 seen.extend((check, sight) for check in step.expect)
             super().judge_last(step)
 
-    run = run_procedures(SUITE, lambda: Watching(TARGET, script, stage), lambda one: unmet_needs(one, TARGET))
+    run = run_procedures(
+        SUITE, lambda: Watching(TARGET, script, stage, client.reach), lambda one: unmet_needs(one, TARGET)
+    )
     return {one.procedure.id: one for one in run}
 
 
@@ -83,6 +91,9 @@ def test_a_good_one_passes_and_every_check_can_fail() -> None:
         ("reads out as often as it likes", ["post-rate"]),
         ("ignores the default", ["default", "lost-metered"]),
         ("takes to its default when the server is lost", ["lost-metered"]),
+        ("does not subscribe", ["subscribed"]),
+        ("fails when it is told", ["subscribed"]),
+        ("does not heed what it is told", ["subscribed", "poll-rate"]),
         ("registers as another", ["in-band"]),
         ("never stops registering", ["pin", "in-band"]),
         ("answers for itself alone", ["managed"]),

@@ -31,9 +31,9 @@ def test_our_own_core_passes() -> None:
     core = OurSep2Core(script=script, peer=PEER, pin=123455, managed=MANAGED)
     script.clock = lambda: core.now.timestamp()  # noqa: PLW0108  (its time goes on)
     target = ClientTarget(
-        peer=PEER, pin="123455", power_w=4_000, in_band=True, managed=tuple(MANAGED),
+        peer=PEER, pin="123455", power_w=4_000, subscribes=True, in_band=True, managed=tuple(MANAGED),
         patience=Patience(connect_s=30, answer_s=30),
     )  # fmt: skip
-    outcomes = run_suite(load_suite("ieee2030_5-client"), target, script, cast("Stage", core))
+    outcomes = run_suite(load_suite("ieee2030_5-client"), target, script, cast("Stage", core), reach=core.reach)
     told = {one.procedure.id: (one.verdict, one.reason, one.shortcomings) for one in outcomes}
     assert told == dict.fromkeys(told, (Verdict.PASSED, "", {}))

@@ -82,7 +82,7 @@ class OurServer:
         return Sep2Target(
             url=self.url, trust=self.trust, certificates={one: self.chain(one) for one in (*KNOWN, STRANGER)},
             profile="sep2-strict", hook=self.hook, pin=str(PIN), pen=PEN, notification_uri=_uri(self.told_at),
-            subscriber=self.subscriber, authority=self.authority, operator_s=0.5,
+            subscriber=self.subscriber, authority=self.authority, operator_s=10.0,
         )  # fmt: skip
 
     def judged(self, *options: str) -> Result:
@@ -153,7 +153,7 @@ def _subscriber(folder: Path, port: int) -> Iterator[Subscriber]:
     receiver = Receiver()
     stage = Listening(host="127.0.0.1", port=port, contexts=contexts, script=receiver, speaker="the server")
     try:
-        yield Subscriber(receiver=receiver, stage=stage, patience_s=20.0)
+        yield Subscriber(receiver=receiver, stage=stage, patience_s=60.0)
     finally:
         stage.close()
 

@@ -189,6 +189,15 @@ async def test_defaults_and_curves_are_handed_on(sep2: Sep2Bench, one: Client) -
     (found,) = (await one.get(f"/derp/{FEEDER}/dc?l=5", DERCurveList)).der_curve
     assert (found.curve_type, found.href) == (11, f"/derp/{FEEDER}/dc/{stored.id}")
     await sep2.control("feeder", opModVoltVar={"href": found.href})
+    both = {"DERControlBase": {"opModVoltVar": {"href": found.href}}}
+    await sep2_controls.save_default(sep2.store, "feeder", both, maker=sep2.maker, actor=ACTOR, now=sep2.now)
+    for prefix in ("", "/csip", "/v13"):
+        speaking = sep2.client("one", prefix)
+        (control,) = (await speaking.get(f"/derp/{FEEDER}/derc?l=5", DERControlList)).der_control
+        default = await speaking.get(f"/derp/{FEEDER}/dderc", DefaultDERControl)
+        for base in (control.der_control_base, default.der_control_base):
+            assert base.op_mod_volt_var is not None
+            assert base.op_mod_volt_var.href == f"{prefix}{found.href}", "it leads to where the client speaks"
     wrongs: tuple[dict[str, Any], ...] = (
         {"curveType": 15}, {"yRefType": 1}, {"CurveData": []},
         {"autonomousVRefEnable": True, "curveType": 12, "yRefType": 1},

@@ -20,6 +20,11 @@ from tests.vtn.protocols.sep2.sep2_bench import ACTOR, SPEECHES, Client, Sep2Ben
 from tests.vtn.protocols.sep2.test_sep2_subscriptions import a_subscription
 
 DEVICES = (1, 2)
+CURVE = {
+    "curveType": 11, "xMultiplier": 0, "yMultiplier": 0, "yRefType": 2,
+    "CurveData": [{"xvalue": 92, "yvalue": 44}, {"xvalue": 108, "yvalue": -44}],
+}  # fmt: skip
+VOLT_VAR = {"opModVoltVar": {"href": "/derp/1/dc/1"}}
 PATHS = [
     "/dcap", "/edev?l=9", "/mup?l=9", "/edev?a=1&l=9",
     *(f"/edev/{number}{below}" for number in DEVICES for below in (
@@ -27,7 +32,7 @@ PATHS = [
     )),
     *(f"/derp/{group}{below}" for group in (1, 2) for below in ("", "/derc?l=9", "/actderc?l=9", "/dderc", "/dc?l=9")),
     *(f"/dr/{group}{below}" for group in (1, 2) for below in ("", "/edc?l=9", "/actedc?l=9")),
-    "/csip/derp/1/derc?l=9", "/v13/derp/1/derc?l=9",
+    "/csip/derp/1/derc?l=9", "/v13/derp/1/derc?l=9", "/derp/1/dc/1", "/csip/derp/1/dderc",
 ]  # fmt: skip
 
 
@@ -60,6 +65,17 @@ async def test_what_is_kept_is_what_would_be_made(sep2: Sep2Bench) -> None:
     async def sent(client: Client, method: str, path: str, message: object) -> None:
         assert await client.status(method, path, message) < 300
 
+    said = {"maker": sep2.maker, "actor": ACTOR, "now": sep2.now}
+    winter = {**CURVE, "description": "winter"}
+
+    async def rate(seconds: int | None, *, group: str | None = None) -> None:
+        if group is None:
+            await sep2_rates.save_device_rate(
+                sep2.store, mine.lfdi, "DERProgramList", seconds, actor=ACTOR, now=sep2.now
+            )
+        else:
+            await sep2_rates.save_group_rate(sep2.store, group, "EndDeviceList", seconds, actor=ACTOR, now=sep2.now)
+
     log = LogEvent(
         created_date_time=5, function_set=11, log_event_code=0, log_event_id=1, log_event_pen=1, profile_id=2
     )
@@ -76,6 +92,15 @@ async def test_what_is_kept_is_what_would_be_made(sep2: Sep2Bench) -> None:
         lambda: sent(one, "POST", "/edev/1/sub", a_subscription("/edev")),
         lambda: sep2_rates.save_rate(sep2.store, "DERProgramList", 30, actor=ACTOR, now=sep2.now),
         lambda: sep2_groups.change_group(sep2.store, "top", parent=None, primacy=9, actor=ACTOR, now=sep2.now),
+        lambda: rate(7),
+        lambda: rate(8, group="top"),
+        lambda: rate(None),
+        lambda: rate(9, group="below"),
+        lambda: sep2_controls.add_curve(sep2.store, "top", CURVE, **said),
+        lambda: sep2_controls.save_default(sep2.store, "top", {"DERControlBase": VOLT_VAR}, **said),
+        lambda: sep2_controls.change_curve(sep2.store, "top", 1, winter, **said),
+        lambda: sep2_controls.remove_default(sep2.store, "top", actor=ACTOR, now=sep2.now),
+        lambda: sep2_controls.remove_curve(sep2.store, "top", 1, actor=ACTOR, now=sep2.now),
         lambda: change(groups=()),
         lambda: change(groups=("below",)),
         lambda: change(enabled=False),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -20,7 +21,7 @@ from tests.vtn.protocols.sep2.sep2_bench import ACTOR, SPEECHES, Client, Sep2Ben
 from tests.vtn.protocols.sep2.test_sep2_subscriptions import a_subscription
 
 DEVICES = (1, 2)
-CURVE = {
+CURVE: dict[str, Any] = {
     "curveType": 11, "xMultiplier": 0, "yMultiplier": 0, "yRefType": 2,
     "CurveData": [{"xvalue": 92, "yvalue": 44}, {"xvalue": 108, "yvalue": -44}],
 }  # fmt: skip
@@ -65,8 +66,8 @@ async def test_what_is_kept_is_what_would_be_made(sep2: Sep2Bench) -> None:
     async def sent(client: Client, method: str, path: str, message: object) -> None:
         assert await client.status(method, path, message) < 300
 
-    said = {"maker": sep2.maker, "actor": ACTOR, "now": sep2.now}
-    winter = {**CURVE, "description": "winter"}
+    said: dict[str, Any] = {"maker": sep2.maker, "actor": ACTOR, "now": sep2.now}
+    winter: dict[str, Any] = {**CURVE, "description": "winter"}
 
     async def rate(seconds: int | None, *, group: str | None = None) -> None:
         if group is None:

@@ -22,8 +22,8 @@ from openadr_ven.domain.records import from_record
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
 from openadr_ven.settings import Settings, VtnSettings
 from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.listener import Listener
 from openadr_ven.transport.own_certificate import OwnCertificate
-from openadr_ven.transport.push_server import PushServer
 from openadr_ven.transport.seal import Seal, SealedCarrier, sealed_receiver
 from openadr_ven.transport.upstream import Upstream
 
@@ -127,9 +127,9 @@ def _push_server(
     seal: Seal | None,
     own: OwnCertificate,
     refused: Refused,
-) -> list[PushServer]:
+) -> list[Listener]:
     chosen = settings.push
     if chosen is None or own.as_server is None:
         return []
     receive = upstream.receive if seal is None else sealed_receiver(upstream.receive, seal, refused)
-    return [PushServer(receive, host=chosen.host, port=chosen.port, tls=own.as_server, may_speak=own.is_good)]
+    return [Listener.pushed_to(receive, host=chosen.host, port=chosen.port, tls=own.as_server, may_speak=own.is_good)]

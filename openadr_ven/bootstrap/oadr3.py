@@ -17,10 +17,10 @@ from openadr_ven.protocols.oadr3 import Bid, Bids, Memory, Oadr3Session, Oadr3Se
 from openadr_ven.settings import Oadr3VtnSettings, Settings
 from openadr_ven.transport.broker_ear import BrokerEar
 from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.listener import Listener
 from openadr_ven.transport.own_certificate import OwnCertificate
 from openadr_ven.transport.token_server import WithTokenServer
 from openadr_ven.transport.upstream import Upstream
-from openadr_ven.transport.webhook_server import WebhookServer
 
 KILO = 1000.0
 TOKEN_BYTES = 32
@@ -106,7 +106,11 @@ def _listening(
     if vtn.webhook is not None:
         chain = Chain(certificate=vtn.webhook.certificate, key=vtn.webhook.key)
         tls = server_context("oadr3", [chain], [], "none")
-        found.append(WebhookServer(notified, host=vtn.webhook.host, port=vtn.webhook.port, tls=tls))
+        found.append(
+            Listener.notified(
+                notified, host=vtn.webhook.host, port=vtn.webhook.port, tls=tls, setting="oadr3.webhook.port"
+            )
+        )
     if vtn.broker:
         found.append(BrokerEar(place=lambda: session.broker, hint=hint, context=lambda: _public(vtn), dice=dice))
     return found

@@ -22,9 +22,9 @@ from openadr_ven.protocols.sep2 import Identity, Memory, Sep2Session, Sep2Settin
 from openadr_ven.protocols.sep2.load import categories_of
 from openadr_ven.settings import Sep2VtnSettings, Settings
 from openadr_ven.transport.client import VtnClient
+from openadr_ven.transport.listener import Listener
 from openadr_ven.transport.own_certificate import OwnCertificate
 from openadr_ven.transport.upstream import Upstream
-from openadr_ven.transport.webhook_server import WebhookServer
 
 SCHEMAS: Mapping[str, tuple[CsipAus | None, str]] = {
     "none": (None, "schemas/ieee2030_5/sep.xsd"),
@@ -128,7 +128,7 @@ def _listening(
         return answer
 
     where = "sep2.notifications.port"
-    return [WebhookServer(notified, host=chosen.host, port=chosen.port, tls=own.as_server, setting=where)]
+    return [Listener.notified(notified, host=chosen.host, port=chosen.port, tls=own.as_server, setting=where)]
 
 
 def _secret_path(vtn: Sep2VtnSettings) -> str:

@@ -29,7 +29,7 @@ from openadr_ven.domain.indications import EventCancelled, EventChanged, EventRe
 from openadr_ven.domain.records import from_record
 from openadr_ven.protocols.oadr2 import Memory, Oadr2Session, Pushed, SessionSettings
 from openadr_ven.transport.client import VtnClient
-from openadr_ven.transport.push_server import PushServer
+from openadr_ven.transport.listener import Listener
 from openadr_ven.transport.upstream import Upstream
 from openadr_vtn.adapters.sql.store import SqlStore
 from openadr_vtn.application.handlers.parties import approve_party
@@ -128,7 +128,7 @@ class Both:
             fingerprints=pins, timeout_s=5,
         )  # fmt: skip
         upstream = Upstream(session=session, carrier=client, listener=self.agent, now=clock.now)
-        server = PushServer(
+        server = Listener.pushed_to(
             upstream.receive, host="127.0.0.1", port=self.ven_port, may_speak=lambda: True,
             tls=server_context(self.preset, [chain], self.trust, every_suite=False),
         )  # fmt: skip

@@ -26,7 +26,7 @@ from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.http_armour import Running, serve
 from openadr_core.shell.tls import server_context
 from openadr_core.xml.parse import parse
-from openadr_ven.transport.push_server import PushServer
+from openadr_ven.transport.listener import Listener
 from openadr_vtn.application.handlers.parties import deny_certificates, replace_certificate
 from openadr_vtn.http.oadr2_routes import parties_app
 from tests.core.shell.lab import Lab as TlsLab
@@ -75,7 +75,7 @@ async def test_nor_does_any_of_a_ven_that_is_pushed_to() -> None:
     async def receive(request: Request, peer: Peer) -> Response:
         raise AssertionError(f"{peer} got through to {request.path}")
 
-    server = PushServer(receive, host="127.0.0.1", port=0, tls=None, may_speak=lambda: True)  # type: ignore[arg-type]
+    server = Listener.pushed_to(receive, host="127.0.0.1", port=0, tls=None, may_speak=lambda: True)  # type: ignore[arg-type]
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:

@@ -39,6 +39,7 @@ from openadr_vtn.adapters.gathering import gathered
 from openadr_vtn.adapters.new_ids import new_id
 from openadr_vtn.adapters.sep2_notifier import Sep2Notifier
 from openadr_vtn.adapters.sql.store import SqlStore, open_migrated
+from openadr_vtn.adapters.turns import KeyedTurns
 from openadr_vtn.application.directory import Directory
 from openadr_vtn.application.handlers import parties, sep2_controls, sep2_groups, sep2_rates
 from openadr_vtn.application.handlers.parties import Preconfiguration
@@ -96,7 +97,7 @@ class EmbeddedServer:
     async def serving(self, heard: Heard) -> AsyncIterator[str]:
         store = self._store = await open_migrated(f"sqlite:///{self._chosen.store}")
         directory = Directory(store, poll_interval=POLL_INTERVAL, new_id=new_id, gather=gathered)
-        server = sep2_server(self._settings, store, directory)
+        server = sep2_server(self._settings, store, directory, KeyedTurns())
         notifier = Sep2Notifier(
             self._settings.notifications, store, server, self._notifies, now=self._now, witness=_witness
         )

@@ -279,16 +279,16 @@ class Presence:
     # -- how often ---------------------------------------------------------------------
 
     def _paced(self, memory: Memory, rate_s: int, now: datetime) -> Memory:
-        """The agent is told when the rate is another one."""
+        """The agent is told when the rate is another one; what it has measured at the old one, it still tells."""
         if memory.mirror_rate_s != rate_s:
             if memory.mirror_rate_s:
                 old = wanted(memory.mirror_rate_s, now)
-                self._said.append(ReportCancelled(request_id=old.id, to_follow=False))
+                self._said.append(ReportCancelled(request_id=old.id, to_follow=True))
             self._said.append(ReportRequested(request=wanted(rate_s, now)))
         if self._settings.managed and memory.devices_rate_s != rate_s:
             if memory.devices_rate_s:
                 old = wanted_of_devices(memory.devices_rate_s, now)
-                self._said.append(ReportCancelled(request_id=old.id, to_follow=False))
+                self._said.append(ReportCancelled(request_id=old.id, to_follow=True))
             self._said.append(ReportRequested(request=wanted_of_devices(rate_s, now)))
             memory = replace(memory, devices_rate_s=rate_s)
         return replace(memory, mirror_rate_s=rate_s)

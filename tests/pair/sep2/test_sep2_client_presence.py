@@ -79,9 +79,13 @@ async def test_the_server_says_how_often_readings_are_wanted(bench: Sep2Bench, c
     lfdi, wish = client.peer.lfdi, DeviceWish(post_rate_s=60)
     await sep2_groups.change_device(bench.store, lfdi, wish, actor=ACTOR, now=bench.now)
     heard = await client.until(1000)
-    assert [one.request_id for one in heard if isinstance(one, i.ReportCancelled)] == [first.id]
+    # What waits to be told at the old rate is told all the same, and what was measured since.
+    cancelled = i.ReportCancelled(request_id=first.id, to_follow=True)
+    assert [one for one in heard if isinstance(one, i.ReportCancelled)] == [cancelled]
     (second,) = [one.request for one in heard if isinstance(one, i.ReportRequested)]
     assert second.granularity == timedelta(seconds=60)
+    client.session.report(a_batch(first, 1, bench.now, power=5.0, available=0.0))
+    assert [one.batch for one in await client.run() if isinstance(one, i.ReportDelivered)] == [1]
     client.restart()
     assert [type(one) for one in await client.run()] == [i.Registered]
 

@@ -24,7 +24,7 @@ from openadr_core.shell.datafiles import load_schema
 from openadr_core.shell.tls import Chain, PresetName, client_context, server_context
 from openadr_ven.domain import indications as i
 from openadr_ven.protocols.oadr2 import Oadr2Session, Pushed
-from openadr_ven.transport.push_server import IN_FLIGHT_MAX, PushServer
+from openadr_ven.transport.listener import IN_FLIGHT_MAX, Listener
 from openadr_ven.transport.upstream import Upstream
 from tests.core.shell.lab import FAULTS, Lab
 from tests.ven.protocols.scripted_vtn import VEN_ID, ScriptedVtn, an_event, distribute, read, talk
@@ -66,7 +66,7 @@ class Running:
         upstream = Upstream(session=self.session, carrier=Wire(self.vtn), listener=self.store, now=lambda: now)
         self.receive = upstream.receive
         self.good = True
-        self.server = PushServer(
+        self.server = Listener.pushed_to(
             self.receive, host="localhost", port=0, may_speak=lambda: self.good,
             tls=server_context(
                 preset, [lab.chain(f"openadr-{kind}-ven")], [lab.trust("ecc"), lab.trust("rsa")], every_suite=False
@@ -239,6 +239,6 @@ async def test_with_a_certificate_that_has_ended_nothing_is_said_any_more(lab: L
 async def test_a_taken_port_names_the_setting(lab: Lab, now: datetime) -> None:
     async with running(lab, now) as ven:
         tls = server_context("modern-2.0b", [lab.chain("openadr-ecc-ven")], [lab.trust("ecc")])
-        again = PushServer(ven.receive, host="localhost", port=ven.server.port, tls=tls, may_speak=lambda: True)
+        again = Listener.pushed_to(ven.receive, host="localhost", port=ven.server.port, tls=tls, may_speak=lambda: True)
         with pytest.raises(ConfigError, match=r"push\.port: localhost"):
             await again.start()

@@ -35,12 +35,11 @@ LASTS_S, AWAY_S = 300, 5
 """How long a control lasts, and when it starts, if nothing is said."""
 POST_RATE_S = 1
 """A procedure that sends several readings waits so long between them."""
-TOLD_WITHIN_S = 3
-CHANGES = {
-    "ensure-fsa", "ensure-der-program", "create-der-control", "create-default-der-control", "clear-der-controls",
-    "set-poll-rate",
+TOLD_WITHIN_S = {
+    "ensure-fsa": 3, "ensure-der-program": 3, "create-der-control": 3, "create-default-der-control": 3,
+    "clear-der-controls": 3, "set-poll-rate": 30,
 }  # fmt: skip
-"""What subscribers may be told of."""
+"""What subscribers may be told of. The package warns of a rate that it does not see at its first look."""
 PEM_END = "-----END CERTIFICATE-----"
 
 
@@ -186,14 +185,14 @@ class OurOperator:
         device = Device(self._api, context.client_config_for(instruction.client))
         before = await device.told()
         await getattr(device, instruction.type.replace("-", "_"))(instruction.parameters)
-        if before and instruction.type in CHANGES:
-            await _until_told(device, before)
+        if before:
+            await _until_told(device, before, TOLD_WITHIN_S.get(instruction.type, 0))
         return ActionResult.done()
 
 
-async def _until_told(device: Device, before: dict[int, int]) -> None:
+async def _until_told(device: Device, before: dict[int, int], within_s: int) -> None:
     """The package looks once, and then only every five seconds."""
-    for _ in range(TOLD_WITHIN_S * 10):
+    for _ in range(within_s * 10):
         if await device.told() != before:
             return
         await asyncio.sleep(0.1)

@@ -209,6 +209,8 @@ class DrEvent:
     ramp_up: timedelta = timedelta(0)
     """Before the start; negative lies inside the active period (2.0b R13)."""
     recovery: timedelta = timedelta(0)
+    gradient_w_per_s: float | None = None
+    """How fast what its devices give and take may change by it; None: it does not say (IEEE 2030.5 alone: setGradW)."""
     notification: timedelta = timedelta(0)
     start_after: timedelta = timedelta(0)
     """2.0b tolerance: the start (and a cancel's stop) is delayed by a random part of this."""

@@ -26,11 +26,12 @@ from openadr_ven.application.observation import Observation
 from openadr_ven.application.opting import Opting
 from openadr_ven.application.owners import Bound, Owners
 from openadr_ven.application.parts import merged, parts_of, plan_parts, shares_of
+from openadr_ven.application.ramping import Ramps, released_by
 from openadr_ven.application.site_bounds import levels_of, of_whole_sites, with_sites_bound
 from openadr_ven.application.turns import Turns, plan_turns
 from openadr_ven.application.wanting import PRICE_POLICY, Wants
 from openadr_ven.dispatch.cohorts import SLOT_S
-from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit, beside_leases
+from openadr_ven.dispatch.guard import CREDIT_MAX_MS, Envelope, GuardState, admit, after_absence, beside_leases
 from openadr_ven.dispatch.plan import Plan, direction_of
 from openadr_ven.dispatch.policy import DEFAULT_POLICY
 from openadr_ven.dispatch.trim import Trim, failing, given_w, next_trim
@@ -120,6 +121,7 @@ class Control:
         self.sequence = 0
         self.guard = GuardState()
         self.trim = Trim()
+        self._ramps = Ramps()
         self._kept_baseline: Baseline | None = None
         self._unstored: Baseline | None = None
         """Taken, and offered with each round until it is stored."""
@@ -136,7 +138,7 @@ class Control:
         if len(made.mode) != self._seen.fleet.size:
             # Another fleet than the one that this round was for: its devices let go by themselves.
             return
-        self.guard = _after_absence(from_record(GuardState, made.guard), now)
+        self.guard = after_absence(from_record(GuardState, made.guard), now.timestamp())
         if baseline is not None and not self.fits(baseline):
             baseline = None
         self._kept_baseline = baseline
@@ -147,6 +149,7 @@ class Control:
             self.guard = replace(self.guard, allowed_w=0)
             self.trim = Trim()
         elif held is not None and baseline is not None and bool((self.commands.mode != Mode.RELEASE).any()):
+            self._ramps.resumed_w = float(self.guard.allowed_w)
             self.engaged = self._engagement(held, _power_w(baseline), baseline.taken_at)
             self.engaged = replace(self.engaged, turns=self._turns_of(held, baseline))
             self.commands.expose(self.commands.relief_w(self.engaged.baseline_w), made.ends_at)
@@ -310,6 +313,7 @@ class Control:
         orders = [ask for ask in asks if ask.segment.signal.kind not in LIMITS]
         wants = books.believed(lambda: self._wants.of(orders, baseline_of=books.usual_w, market_of=books.markets))
         wants = within(asks, wants, self._caps, usual_w=books.usual_w, at_nodes=at_sites)
+        wants = self._ramps.limited(asks, wants, now)
         leads = direction_of(next((watts for watts in wants if watts), 0.0))
         # What pulls the other way than the first in precedence gets nothing; it is short of all it wants.
         wanted_w = leads * sum(max(leads * watts, 0.0) for watts in wants)
@@ -322,7 +326,7 @@ class Control:
         # What is short is short of the event, not of what had to be asked so that others make good for it.
         short_of_w = min(wanted_w, corrected_w, key=abs)
         verdict = admit(
-            self._settings.envelope,
+            self._settings.envelope if asks else released_by(self._settings.envelope, engaged.held.event),
             self.guard,
             round(corrected_w),
             now_s,
@@ -465,7 +469,8 @@ class Control:
         if held.stops_at is None:
             return None
         stop = max(held.stops_at, now)
-        ramp = timedelta(seconds=abs(self.guard.allowed_w) / self._settings.envelope.release_ramp_w_per_s)
+        envelope = released_by(self._settings.envelope, held.event)
+        ramp = timedelta(seconds=abs(self.guard.allowed_w) / envelope.release_ramp_w_per_s)
         return stop + ramp + RELEASE_SPARE
 
     def _outlook(self, asks: tuple[Ask, ...], now: datetime) -> Outlook:
@@ -481,13 +486,6 @@ class Control:
             made=None, baseline=None, asked_w=0.0, allowed_w=float(self.guard.allowed_w), plan=None,
             given_w=np.zeros(self._seen.fleet.size), acknowledged_w=0.0, tripped=(),
         )  # fmt: skip
-
-
-def _after_absence(guard: GuardState, now: datetime) -> GuardState:
-    """The guard's own time has gone on without it; an absence earns no ramp."""
-    now_ms = round(now.timestamp() * 1000)
-    away_ms = 0 if guard.seen_ms is None else max(0, now_ms - guard.seen_ms)
-    return replace(guard, seen_ms=now_ms, elapsed_ms=guard.elapsed_ms + away_ms)
 
 
 def _sum_w(power_w: Floats, rows: Mask | None) -> float:

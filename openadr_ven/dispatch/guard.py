@@ -129,6 +129,13 @@ def admit(
     return Verdict(allowed_w=held_w, state=_moved(envelope, state, held_w), tripped=(*tripped, *slowed))
 
 
+def after_absence(state: GuardState, now_s: float) -> GuardState:
+    """The guard's own time has gone on without it; an absence earns no ramp."""
+    now_ms = round(now_s * 1000)
+    away_ms = 0 if state.seen_ms is None else max(0, now_ms - state.seen_ms)
+    return replace(state, seen_ms=now_ms, elapsed_ms=state.elapsed_ms + away_ms)
+
+
 def beside_leases(envelope: Envelope, allowed_w: int, leased_w: float) -> float:
     """What may be asked of devices in reach while others, out of reach, may still follow leases of ``leased_w``.
 

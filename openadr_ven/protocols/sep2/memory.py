@@ -58,6 +58,8 @@ class KnownControl:
     """Modes that these devices cannot act on."""
     invalid: tuple[str, ...] = ()
     """Modes that say what cannot be: a curve that is not there, or is none."""
+    ramp_s: float = 0.0
+    """In which the device comes to it (rampTms); 0: it does not say."""
     description: str = ""
     is_load: bool = False
     """An EndDeviceControl, and not a DERControl."""
@@ -125,6 +127,20 @@ class KnownDefault:
     device: str
     program: str
     mode: AskedMode
+    ramp_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gradient:
+    """How fast a device may change what it gives, as its best default that says so has it."""
+
+    device: str
+    w_per_s: float | None
+    """None: without limit."""
+    set_grad_w: int
+    """Hundredths of a per cent of setMaxW a second; 0: without limit."""
+    set_soft_grad_w: int | None
+    """The same, after it was out of service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +186,7 @@ class Memory:
     """Of devices with something wrong, as the server was told (LogEvent)."""
     known: tuple[KnownControl, ...] = ()
     defaults: tuple[KnownDefault, ...] = ()
+    gradients: tuple[Gradient, ...] = ()
     told: tuple[Told, ...] = ()
     replies: tuple[Reply, ...] = ()
     """Oldest first."""

@@ -24,7 +24,7 @@ from openadr_ven.domain.indications import (
 from openadr_ven.protocols.sep2.alarms import log_alarms
 from openadr_ven.protocols.sep2.calls import Call, Refusal, Script
 from openadr_ven.protocols.sep2.discovery import Place, lfdi_of
-from openadr_ven.protocols.sep2.memory import Memory
+from openadr_ven.protocols.sep2.memory import Gradient, Memory
 from openadr_ven.protocols.sep2.mirroring import (
     find_mirror,
     post_readings,
@@ -68,8 +68,8 @@ class Presence:
         self._matter = Matter.MIRROR
         self._devices: Mapping[str, EndDevice] = {}
         """Ours, by LFDI, as the last walk has found them."""
-        self._described: dict[str, int] = {}
-        """Who was, and what it could do for the grid then."""
+        self._described: dict[str, tuple[int, Gradient | None]] = {}
+        """Who was, what it could do for the grid then, and how fast it was to change."""
         self._undescribed: deque[EndDevice] = deque()
         self._unconnected: deque[EndDevice] = deque()
         self._ders: dict[str, DER] = {}
@@ -96,7 +96,7 @@ class Presence:
         self._unconnected.clear()
         self._mirrors.clear()
 
-    def found(self, place: Place) -> None:
+    def found(self, place: Place, memory: Memory) -> None:
         """A walk has ended: who is new is described, and our mirrored meter is looked for again."""
         named = ((lfdi_of(one, self._identity), one) for one in place.devices)
         self._devices = {lfdi: one for lfdi, one in named if self._settings.is_ours(lfdi)}
@@ -107,13 +107,14 @@ class Presence:
             if self._settings.nmi_of(lfdi) and self._devices[lfdi].connection_point_link is not None
         )
         self._described = {lfdi: able for lfdi, able in self._described.items() if lfdi in self._devices}
-        self.describe()
+        self.describe(memory)
         self._has_looked = False
 
-    def describe(self) -> None:
-        """Who is new, or can do something else than was told, is to be described; also who has left, and came back."""
+    def describe(self, memory: Memory) -> None:
+        """Who is new, or is not as was told any more, is to be described; also who has left, and came back."""
+        gradients = {one.device: one for one in memory.gradients}
         for lfdi, device in self._devices.items():
-            able = self._settings.functions(lfdi) or 0
+            able = self._settings.functions(lfdi) or 0, gradients.get(lfdi)
             if self._described.get(lfdi) != able:
                 self._described[lfdi] = able
                 self._undescribed.append(device)
@@ -137,7 +138,8 @@ class Presence:
         if self._undescribed:
             self._matter, device = Matter.CAPABILITY, self._undescribed[0]
             lfdi = lfdi_of(device, self._identity)
-            return describe(device, self._settings.ratings_of(lfdi), self._described.get(lfdi, 0), moment)
+            functions, gradient = self._described.get(lfdi, (0, None))
+            return describe(device, self._settings.ratings_of(lfdi), functions, gradient, moment)
         if self._unconnected:
             self._matter, device = Matter.CONNECTION, self._unconnected[0]
             return connect(device, self._settings.nmi_of(lfdi_of(device, self._identity)))

@@ -391,7 +391,7 @@ class Sep2Session:
         if place.refusal is not None:
             what, code = "EndDevices that we answer for", str(place.refusal.status)
             self._indicate(VtnRefused(what=what, code=code, description=str(place.refusal)))
-        self._presence.found(place)
+        self._presence.found(place, self._memory)
 
     def _took_time(self, offset_s: int | None, now: datetime) -> None:
         del now
@@ -421,7 +421,7 @@ class Sep2Session:
         self._subscribing.want((*self._place.watchable, *programs.watchable))
         self._hints_from = now + HINTS_HEEDED_EVERY
         self._programs_at = self._hints_from if self._hinted else now + self._pace(programs.poll_rate_s)
-        self._presence.describe()
+        self._presence.describe(self._memory)
         if awaited(devices):
             self._programs_at = min(self._programs_at, now + ABILITIES_AWAITED_FOR)
         self._hinted = False

@@ -11,6 +11,7 @@ from openadr_ven.application.report_offers import AVAILABLE_POINT, CHARGE_POINT,
 from openadr_ven.domain.held import Batch
 from openadr_ven.protocols.sep2.calls import Call, Script, whole_list
 from openadr_ven.protocols.sep2.meaning import Ratings
+from openadr_ven.protocols.sep2.memory import Gradient
 
 MODE_BITS = (0, 1, 2, 3, 7, 20, 22)
 """DERControlType: charge, discharge, opModConnect, opModEnergize, opModFixedW, opModMaxLimW, opModTargetW."""
@@ -73,10 +74,13 @@ def standing_now(now: DeviceNow, at: int) -> Standing | None:
     )  # fmt: skip
 
 
-def describe(device: EndDevice, ratings: Ratings, functions: int, now: int) -> Script[d.DER | None]:
+def describe(
+    device: EndDevice, ratings: Ratings, functions: int, gradient: Gradient | None, now: int
+) -> Script[d.DER | None]:
     """Put what the device can and is set to; where its DER is, None where it has none. ``now`` is the server's.
 
-    ``functions`` are bits of DERControlType that it follows besides ``MODES``.
+    ``functions`` are bits of DERControlType that it follows besides ``MODES``. What a default says of the gradient is
+    what the device is set to (DefaultDERControl.setGradW).
     """
     if device.der_list_link is None:
         return None
@@ -87,7 +91,9 @@ def describe(device: EndDevice, ratings: Ratings, functions: int, now: int) -> S
     if der.der_capability_link is not None:
         yield Call(method="PUT", href=der.der_capability_link.href, message=capability_of(ratings, functions))
     if der.der_settings_link is not None:
-        yield Call(method="PUT", href=der.der_settings_link.href, message=settings_of(ratings, functions, now))
+        yield Call(
+            method="PUT", href=der.der_settings_link.href, message=settings_of(ratings, functions, gradient, now)
+        )
     return der
 
 
@@ -134,14 +140,15 @@ def capability_of(ratings: Ratings, functions: int) -> d.DERCapability:
     )
 
 
-def settings_of(ratings: Ratings, functions: int, now: int) -> d.DERSettings:
+def settings_of(ratings: Ratings, functions: int, gradient: Gradient | None, now: int) -> d.DERSettings:
     return d.DERSettings(
         modes_enabled=f"{MODES | functions:08X}",
-        set_grad_w=NO_RAMP_LIMIT,
+        set_grad_w=NO_RAMP_LIMIT if gradient is None else gradient.set_grad_w,
         set_max_charge_rate_w=active_power(ratings.charge_max_w) if ratings.charge_max_w else None,
         set_max_discharge_rate_w=active_power(ratings.discharge_max_w) if ratings.discharge_max_w else None,
         set_max_w=active_power(ratings.max_w),
         set_max_wh=watt_hours(ratings.energy_wh) if ratings.energy_wh else None,
+        set_soft_grad_w=None if gradient is None else gradient.set_soft_grad_w,
         updated_time=now,
         doe_modes_enabled=DOE_MODES,
         vpp_modes_enabled=VPP_MODES,

@@ -7,14 +7,17 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERCurve, DERProgram
+from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlBase, DERCurve, DERProgram
 from openadr_core.sep2.drlc import DemandResponseProgram, EndDeviceControl
 from openadr_core.sep2.names import Status
 from openadr_ven.protocols.sep2.load import load_modes_of
 from openadr_ven.protocols.sep2.meaning import Modes, Ratings, modes_of, wants_functions
-from openadr_ven.protocols.sep2.memory import KnownControl, KnownDefault, Memory
+from openadr_ven.protocols.sep2.memory import Gradient, KnownControl, KnownDefault, Memory
 
 CATEGORY_BASE = 16
+HUNDREDTHS = 100
+WHOLE = 10_000
+"""Hundredths of a per cent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,9 @@ def take_programs(memory: Memory, devices: Sequence[Device], *, now: int, dice: 
         if key not in known:
             known[key] = _lost(lost, left=lost.program not in assigned.get(lost.device, set()), now=now)
     defaults = tuple(one for device in devices for one in _defaults(device))
-    return replace(memory, known=tuple(_worth_keeping(known.values(), there, now)), defaults=defaults)
+    gradients = tuple(one for device in devices if (one := _gradient(device)) is not None)
+    kept = tuple(_worth_keeping(known.values(), there, now))
+    return replace(memory, known=kept, defaults=defaults, gradients=gradients)
 
 
 def awaited(devices: Sequence[Device]) -> bool:
@@ -123,6 +128,7 @@ def _taken(
             duration_fraction=dice.random() if twin is None else twin.duration_fraction,
             stop_fraction=dice.random() if twin is None else twin.stop_fraction,
             modes=modes.followed, not_read=modes.not_read, invalid=modes.invalid,
+            ramp_s=0.0 if isinstance(control, EndDeviceControl) else _ramp_s(control.der_control_base),
             description=control.description or "", is_load=isinstance(control, EndDeviceControl),
             reply_to=control.reply_to or "", response_required=int(control.response_required or "0", CATEGORY_BASE),
             first_seen=now,
@@ -174,9 +180,27 @@ def _defaults(device: Device) -> Iterable[KnownDefault]:
             continue
         base, functions = listed.default.der_control_base, device.functions or 0
         for mode in modes_of(base, device.ratings, functions=functions, curves=listed.curves).followed:
-            held = KnownDefault(device=device.lfdi, program=listed.program.mrid.upper(), mode=mode)
+            program = listed.program.mrid.upper()
+            held = KnownDefault(device=device.lfdi, program=program, mode=mode, ramp_s=_ramp_s(base))
             found.setdefault(mode.name, held)
     return found.values()
+
+
+def _gradient(device: Device) -> Gradient | None:
+    """Of the program with the lowest primacy whose default says it."""
+    for listed in sorted(device.programs, key=lambda one: one.program.primacy):
+        default = listed.default
+        if default is not None and default.set_grad_w is not None:
+            share = default.set_grad_w / WHOLE
+            return Gradient(
+                device=device.lfdi, w_per_s=share * device.ratings.max_w or None, set_grad_w=default.set_grad_w,
+                set_soft_grad_w=default.set_soft_grad_w,
+            )  # fmt: skip
+    return None
+
+
+def _ramp_s(base: DERControlBase) -> float:
+    return (base.ramp_tms or 0) / HUNDREDTHS
 
 
 def _worth_keeping(

@@ -81,10 +81,12 @@ class _Teller:
     targets_of: TargetsOf
     now: datetime
     told: dict[str, Told] = field(init=False)
+    gradients: Mapping[str, float | None] = field(init=False)
     said: list[Indication] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.told = {one.event.id: one for one in self.memory.told}
+        self.gradients = {one.device: one.w_per_s for one in self.memory.gradients}
 
     @property
     def moment(self) -> int:
@@ -114,7 +116,8 @@ class _Teller:
         whole = Span(begins=known.begins, ends=known.planned_end)
         event = self._event(event_id, mode, known.device, whole, spans)
         return replace(
-            event, program_id=known.program, priority=known.primacy, comment=known.description,
+            event, ramp_up=_ramp(known.ramp_s), program_id=known.program, priority=known.primacy,
+            comment=known.description,
             created_at=_local(known.created, self.memory.offset_s), not_read=(*known.not_read, *known.invalid),
         )  # fmt: skip
 
@@ -126,7 +129,9 @@ class _Teller:
             begins = min(begins, int(told.event.starts_at.timestamp()) + self.memory.offset_s)
         whole = Span(begins=begins, ends=FOR_EVER_S)
         event = self._event(event_id, default.mode, default.device, whole, without(whole, holes))
-        return replace(event, program_id=default.program, comment="DefaultDERControl")
+        return replace(
+            event, ramp_up=_ramp(default.ramp_s), program_id=default.program, comment="DefaultDERControl"
+        )  # fmt: skip
 
     def _event(self, event_id: str, mode: AskedMode, device: str, whole: Span, spans: Sequence[Span]) -> DrEvent:
         offset_s, pieces = self.memory.offset_s, list(_pieces(whole, spans))
@@ -143,6 +148,7 @@ class _Teller:
             created_at=_local(whole.begins, offset_s),
             modified_at=self.now,
             priority=DEFAULT_PRIORITY,
+            gradient_w_per_s=self.gradients.get(device),
             targets=self.targets_of(device),
         )
 
@@ -204,7 +210,7 @@ def _rest(event: DrEvent, now: datetime) -> object:
             if one.asks and at is not None and (end is None or end > now):
                 pieces.append((signal.kind, signal.device_classes, max(at, now), end, one.value, signal.support))
             at = end
-    return event.priority, event.targets, pieces
+    return event.priority, event.targets, event.ramp_up, event.gradient_w_per_s, pieces
 
 
 def _off(event: DrEvent, known: KnownControl | None, offset_s: int, now: datetime) -> DrEvent | None:
@@ -227,6 +233,11 @@ def _pieces(whole: Span, spans: Sequence[Span]) -> Iterator[Piece]:
             yield Piece(span=Span(begins=at, ends=span.begins), asks=False)
         yield Piece(span=span)
         at = span.ends
+
+
+def _ramp(ramp_s: float) -> timedelta:
+    """As an event has it: inside the active period."""
+    return -timedelta(seconds=ramp_s)
 
 
 def _length(span: Span) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from openadr_core.xml.parse import parse
 from openadr_ven.protocols.sep2 import ManagedDevice, Ratings
 from openadr_ven.protocols.sep2.answering import Said
 from openadr_vtn.application.handlers import sep2_controls, sep2_groups, sep2_rates
-from tests.pair.sep2.sep2_client import ClientEnd, client_of
+from tests.pair.sep2.sep2_client import RATINGS, ClientEnd, client_of
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, PEN, Sep2Bench, a_lfdi
 
 VOLT_VAR, FIXED_VAR = GridFunction.VOLT_VAR, GridFunction.FIXED_VAR
@@ -214,10 +215,41 @@ async def test_over_a_restart_a_curve_is_followed_without_being_read_again(
     assert f"GET {link['href']}" not in inverter.asked
 
 
+@pytest.mark.ieee2030_5("C7")
+async def test_ramps_of_controls_and_gradients_of_defaults_go_with_what_is_asked(
+    bench: Sep2Bench, client: ClientEnd
+) -> None:
+    def saved(gradient: int) -> Any:
+        members = {"DERControlBase": {"opModExpLimW": 5_000, "rampTms": 500}, "setGradW": gradient, "setSoftGradW": 100}
+        return sep2_controls.save_default(bench.store, "system", members, maker=bench.maker, actor=ACTOR, now=bench.now)
+
+    limit = await bench.control("feeder", start=60, lasts=120, opModExpLimW=1_500, rampTms=4_500)
+    other = await bench.control("feeder", start=300, lasts=120, opModImpLimW=1_000)
+    await saved(250)
+    await client.run()
+    told = {held.event.id: held.event for held in client.held.values()}
+    assert {event_id: event.ramp_up for event_id, event in told.items()} == {
+        f"{limit.control.mrid}.opModExpLimW": timedelta(seconds=-45),
+        f"{other.control.mrid}.opModImpLimW": timedelta(0),
+        "default.opModExpLimW": timedelta(seconds=-5),
+    }
+    assert {event.gradient_w_per_s for event in told.values()} == {0.025 * RATINGS.max_w}
+    settings = await der_document(bench, client.peer.lfdi, "der/1/derg")
+    assert (settings.set_grad_w, settings.set_soft_grad_w) == (250, 100), "the default's word is what it is set to"
+    await saved(0)
+    await client.until(POLL_S)
+    assert {held.event.gradient_w_per_s for held in client.held.values()} == {None}
+    assert (await der_document(bench, client.peer.lfdi, "der/1/derg")).set_grad_w == 0
+
+
 async def modes_supported(bench: Sep2Bench, lfdi: str) -> int:
+    return int((await der_document(bench, lfdi, "der/1/dercap")).modes_supported, 16)
+
+
+async def der_document(bench: Sep2Bench, lfdi: str, path: str) -> Any:
     async with bench.store.view() as view:
         device = await view.registry.device_by_lfdi(lfdi)
         assert device is not None
-        document = await view.registry.document(device.number, "der/1/dercap")
+        document = await view.registry.document(device.number, path)
     assert document is not None
-    return int(read(parse(document.body)).modes_supported, 16)
+    return read(parse(document.body))

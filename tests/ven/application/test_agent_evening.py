@@ -78,6 +78,21 @@ async def test_a_surplus_is_taken_and_let_go_as_a_peak_is(world: World) -> None:
     assert abs(world.power_w[-1] - before_w) < 20e3
 
 
+@pytest.mark.openadr20b("R13")
+async def test_an_events_own_ramp_is_kept_to_where_it_is_slower_than_the_envelopes(world: World) -> None:
+    await world.second(12)
+    before_w = float(np.mean(world.power_w[-10:]))
+    asked = an_ask(world)
+    ramp_s = 20
+    period = replace(asked.active_period, ramp_up=-ramp_s * SECOND)
+    post(world, replace(asked, active_period=period))
+    reached_s = await world.until(lambda: relief_of(world, before_w) >= 0.9 * TARGET_W)
+    assert 0.8 * ramp_s <= reached_s <= 1.5 * ramp_s
+    assert -np.diff(world.power_w[-reached_s:]).min() <= 2.0 * TARGET_W / ramp_s
+    await world.second(10)
+    assert relief_of(world, before_w) == pytest.approx(TARGET_W, rel=0.05)
+
+
 @pytest.mark.openadr20b("R31", "R32")
 async def test_an_event_reaches_its_target_and_is_let_go_by_ramps(world: World) -> None:
     before_w = float(np.mean(world.power_w[-10:]))

@@ -120,7 +120,7 @@ class Sep2Bench:
 
     async def control(self, group: str, start: int = 0, lasts: int = 600, **asks: Any) -> StoredControl:
         """A DERControl that begins so many seconds from now."""
-        said = {name: asks.pop(name) for name in list(asks) if not name.startswith("opMod")}
+        said = {name: asks.pop(name) for name in list(asks) if not name.startswith(("opMod", "rampTms"))}
         wish = ControlWish(
             kind="DERControl", members=asks or {"opModExpLimW": 5000}, starts_at=self.moment + start, duration_s=lasts,
             **said,

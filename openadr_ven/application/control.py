@@ -327,11 +327,9 @@ class Control:
         short_of_w = min(wanted_w, corrected_w, key=abs)
         verdict = admit(
             self._settings.envelope if asks else released_by(self._settings.envelope, engaged.held.event),
-            self.guard,
-            round(corrected_w),
-            now_s,
+            self.guard, round(corrected_w), now_s,
             known_since_s=min((ask.held.received_at.timestamp() for ask in asks), default=None),
-        )
+        )  # fmt: skip
         self.guard = verdict.state
         # Whoever is out of reach may go on under its lease: the envelope, and every node above, has it to carry too.
         leased_w = self._leased_w(way, books, now)

@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 from openadr_core.errors import ConfigError
 from openadr_ven.domain.held import Round
 from openadr_ven.domain.outcome import DeviceOutcomes
-from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Mode, Rows, gateways
+from openadr_ven.fleet.columns import DeviceClass, Fleet, Floats, Gateways, Mode, Rows, gateways
 from openadr_ven.gateways.contract import AckFrame, AckState, CommandFrame, Reason
 
 VARYING = frozenset({
@@ -94,7 +95,11 @@ class Page:
     path: Path
 
     def keep(self) -> None:
-        self.draft.replace(self.path)
+        """What is in the ledger already stays as it was: a round that is sent again is told the same."""
+        if self.path.is_file():
+            self.drop()
+        else:
+            self.draft.replace(self.path)
 
     def drop(self) -> None:
         self.draft.unlink(missing_ok=True)
@@ -106,7 +111,7 @@ class CommandLedger:
     def __init__(self, folder: Path, fleet: Fleet, *, fleet_sha256: str) -> None:
         self._folder = folder
         self._fleet = fleet_sha256[:FLEET_DIGITS]
-        self._gateways = gateways(fleet)
+        self._of = fleet
         self._code = {name: code for code, name in enumerate(fleet.gateway_names)}
         self._life = uuid.uuid4().hex
         self._told = 0
@@ -191,6 +196,11 @@ class CommandLedger:
         self._told += 1
         name = f"{self._life}-{self._told:08d}.parquet"
         _page(self._folder / ACKNOWLEDGEMENTS / name, _table(ACKNOWLEDGEMENTS, columns)).keep()
+
+    @cached_property
+    def _gateways(self) -> Gateways:
+        """Of who writes frames; for millions of devices it is large."""
+        return gateways(self._of)
 
     def rows(self, gateway: str, slots: NDArray[Any]) -> Rows:
         """The fleet's rows at these slots; LookupError if it has none of them."""

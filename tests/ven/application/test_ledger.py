@@ -68,6 +68,32 @@ async def test_a_repeated_round_is_one(tmp_path: Path) -> None:
     assert rows == [(True,)]
 
 
+@pytest.mark.parametrize("seconds", [3, 8])
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_a_killed_agent_writes_every_command_and_none_twice(
+    tmp_path: Path, seconds: int, *, is_lost: bool
+) -> None:
+    """Killed between the store and the ledger (the page is lost), or after; what is written stays as it is."""
+    world = World(await store_at(tmp_path), NOW)
+    folder = tmp_path / "ledger"
+    world.ledger = CommandLedger(folder, world.fleet, fleet_sha256="f")  # type: ignore[assignment]
+    await world.start()
+    await world.second(12)
+    post(world, an_ask(world))
+    await world.second(seconds)
+    newest = max((folder / "commands").iterdir())
+    if is_lost:
+        newest.unlink()
+    before = {file: file.read_bytes() for file in (folder / "commands").iterdir()}
+    world.crash()
+    await world.start()
+    await world.second(6)
+    assert newest.is_file()
+    assert {file: file.read_bytes() for file in before} == before
+    _, rows = ask(folder, "SELECT sequence, count(*) = count(DISTINCT row) FROM commands GROUP BY ALL ORDER BY ALL")
+    assert rows == [(sequence, True) for sequence in range(1, world.running.control.sequence + 1)]
+
+
 async def test_a_page_is_no_part_of_the_ledger_until_it_is_kept(tmp_path: Path) -> None:
     world = await after_an_event(tmp_path)
     folder = tmp_path / "ledger"

@@ -225,6 +225,10 @@ async def test_shards_write_and_send_what_they_carry(tmp_path: Path) -> None:
         mine = [PARCELS[place] for place in dealt(len(PARCELS), number, 2) if PARCELS[place].rows]
         assert len(list((tmp_path / f"shard-{number}" / "commands").iterdir())) == len(mine) > 0
     assert not list((tmp_path / "commands").iterdir()), "the agent has sent nothing itself"
+    elsewhere = (tmp_path / "shard-2").rename(tmp_path / "elsewhere")
+    assert len(ask(tmp_path, "SELECT * FROM commands")[1]) < 40
+    assert len(ask(tmp_path, "SELECT * FROM commands", others=[elsewhere])[1]) == 40
+    elsewhere.rename(tmp_path / "shard-2")
     names, found = ask(tmp_path, "SELECT sum(devices) AS devices FROM sent")
     assert (names, found) == (["devices"], [(40,)])
 

@@ -67,6 +67,14 @@ def at(place: int, value: float) -> Callable[[Floats], Floats]:
     return lie
 
 
+def at_once(asked: Said, said: Said) -> Said:
+    """More devices start, or let go, than were drawn (T04)."""
+    place = {"draw": 1, "whole": 0}.get(str(asked.values.get("question")))
+    if place is None:
+        return said
+    return lying(asked.values["question"], lambda one: at(place, one[place] + 5e4)(one))(asked, said)
+
+
 LIES: dict[str, tuple[Bend, str]] = {
     "more than its devices have": (lying("open", lambda one: one * 50), "more than"),
     "more within limits": (lying("open", lambda one: at(0, one[1] + 9.0)(one)), "more within limits than without"),
@@ -77,6 +85,7 @@ LIES: dict[str, tuple[Bend, str]] = {
     "watts from elsewhere": (lying("by_vendor", lambda one: one + 1e9), "more than a vendor's devices can do"),
     "one device for all": (lying("relief", at(0, 9e5)), "a device that does more than it can"),
     "the other way": (lying("relief", lambda one: -one), "a device that does more than it can"),
+    "everybody at once": (at_once, "another sum than it responded with"),
     "another settlement": (lying("settle", lambda one: one * 0.9), "another sum than it responded with"),
     "another sum": (lying("relief", lambda one: one * 0.5), "another sum than was settled"),
     "too many shares": (lying("shares", at(0, 1e9)), "more devices than it has"),
@@ -94,7 +103,7 @@ LIES: dict[str, tuple[Bend, str]] = {
 
 @pytest.mark.parametrize("kind", sorted(LIES))
 def test_what_cannot_be_true_is_not_believed(kind: str) -> None:
-    """T07 for a shard: the round is the same to the bit, and the cell is asked of nobody for a while."""
+    """T07, for a shard: the round is the same to the bit, and the cell is asked of nobody for a while."""
     bend, says = LIES[kind]
     clock = [1e3]
     floor, exchange = floor_over(bend, clock)

@@ -38,6 +38,7 @@ POWER_MOST_W = 10**9
     metavar="W",
     help="What its devices can give, and the meter that it mirrors shows.",
 )
+@click.option("--nmi", default="", help="Its connection point (CSIP-AUS), if it was told one.")
 @click.option("--subscribes", is_flag=True, help="It subscribes to what can be subscribed to, and can be reached.")
 @click.option("--in-band", is_flag=True, help="It registers where the server does not know it yet.")
 @click.option("--managed", multiple=True, metavar="LFDI", help="A device that it answers for; two are enough.")
@@ -54,6 +55,7 @@ def run_sep2_client(
     profile: Any,
     pin: str,
     power_w: int,
+    nmi: str,
     subscribes: bool,
     in_band: bool,
     managed: tuple[str, ...],
@@ -76,8 +78,8 @@ def run_sep2_client(
     context = server_context(profile, [own], [trust])
     patience = Patience(connect_s=connect_s, answer_s=patience_s)
     target = ClientTarget(
-        peer=peer_shown_by(client_certificate), pin=pin, power_w=power_w, subscribes=subscribes, in_band=in_band,
-        managed=managed, patience=patience,
+        peer=peer_shown_by(client_certificate), pin=pin, nmi=nmi, power_w=power_w,
+        subscribes=subscribes, in_band=in_band, managed=managed, patience=patience,
     )  # fmt: skip
     script = Sep2Script()
     try:

@@ -25,12 +25,9 @@ from openadr_core.sep2.mrid import LFDI_HEX_DIGITS
 from openadr_core.sep2.power import active_power
 
 NEEDS: Mapping[str, str] = {
-    "pin": "--pin",
-    "power_w": "--power-w",
-    "in_band": "--in-band",
-    "subscribes": "--subscribes",
+    "pin": "--pin", "nmi": "--nmi", "power_w": "--power-w", "subscribes": "--subscribes", "in_band": "--in-band",
     "managed": "--managed",
-}
+}  # fmt: skip
 """What a procedure may need to know of the client, by the option that says it."""
 PIN_OF_NOBODY, ANOTHER_PIN = "111115", "222220"
 """Each with its check digit."""
@@ -46,6 +43,8 @@ class ClientTarget:
     """Whose certificate the client shows."""
     pin: str = ""
     """That the client was told; empty if it was told none."""
+    nmi: str = ""
+    """Of its connection point (CSIP-AUS), as it was told; empty if it was told none."""
     power_w: int = 0
     """That its devices can give, as the meter that it mirrors shows then; 0: nobody knows."""
     subscribes: bool = False
@@ -95,6 +94,7 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
             "sfdi": str(peer.sfdi),
             "pin": target.pin or PIN_OF_NOBODY,
             "another_pin": PIN_OF_NOBODY if target.pin == ANOTHER_PIN else ANOTHER_PIN,
+            "nmi": target.nmi,
             "poll_rate": "1",
             **_powers(target.power_w),
             **_managed(target.managed),

@@ -18,6 +18,7 @@ from .model_sep2_schedule import TARGET_W, Control, Schedule
 
 Found = TypeVar("Found")
 TICK_S = 0.25
+KNOWN = tuple(f"{{{NAMESPACES[name]}}}" for name in ("sep", "aus"))
 PAGE = 10
 
 
@@ -33,6 +34,7 @@ class ModelSep2Client:
     lfdi: str
     sfdi: str
     pin: str
+    nmi: str = ""
     managed: tuple[str, ...] = ()
     wrong: str = ""
     """What it does that no client may."""
@@ -157,6 +159,10 @@ class ModelSep2Client:
         self._put(_link(der, "DERCapability"), words.capability())
         self._put(_link(der, "DERSettings"), words.settings(at))
         self._put(_link(der, "DERStatus"), words.status(at))
+        point = own.find("aus:ConnectionPointLink", NAMESPACES)
+        if point is not None:
+            nmi = "0" if self.wrong == "says another connection point" else self.nmi
+            self._put(str(point.attrib["href"]), words.connection_point(nmi))
         self.described = True
 
     def _controls(self, devices: list[Element]) -> list[Control]:
@@ -179,7 +185,7 @@ class ModelSep2Client:
             self.schedule.default = _asked(self._get(str(otherwise.attrib["href"]))).get(TARGET_W, 0)
         everybody = self.wrong == "gives every device every control" and device in self.managed
         devices = self.managed if everybody else (device,)
-        return [_control(one, program, each) for one in listed for each in devices]
+        return [_control(one, program, each, self.wrong) for one in listed for each in devices]
 
     # -- what it says ------------------------------------------------------------------
 
@@ -284,20 +290,21 @@ def _link(node: Element, name: str) -> str:
 
 
 def _is_strange(root: Element) -> bool:
-    return any(not str(one.tag).startswith("{urn:ieee:std:2030.5:ns}") for one in root.iter())
+    return any(not str(one.tag).startswith(KNOWN) for one in root.iter())
 
 
-def _asked(node: Element) -> dict[str, int]:
-    """What each mode asks for, by tag."""
+def _asked(node: Element, *, to_the_letter: bool = False) -> dict[str, int]:
+    """What each mode that it knows asks for, by tag; or what whatever stands there does."""
     found = node.find("sep:DERControlBase", NAMESPACES)
     return {
         str(one.tag): int(one.findtext("sep:value", "0", NAMESPACES))
         * 10 ** int(one.findtext("sep:multiplier", "0", NAMESPACES))
         for one in (found if found is not None else ())
+        if to_the_letter or str(one.tag).startswith(KNOWN)
     }
 
 
-def _control(node: Element, program: Element, device: str) -> Control:
+def _control(node: Element, program: Element, device: str, wrong: str) -> Control:
     times = {name: int(node.findtext(f"sep:interval/sep:{name}", "0", NAMESPACES)) for name in ("start", "duration")}
     return Control(
         mrid=_text(node, "mRID"),
@@ -308,7 +315,7 @@ def _control(node: Element, program: Element, device: str) -> Control:
         start=times["start"],
         duration_s=times["duration"],
         randomize_start_s=int(_text(node, "randomizeStart", "0")),
-        modes=_asked(node),
+        modes=_asked(node, to_the_letter=wrong == "begins what it cannot follow"),
         status=int(node.findtext("sep:EventStatus/sep:currentStatus", "0", NAMESPACES)),
         changed=int(node.findtext("sep:EventStatus/sep:dateTime", "0", NAMESPACES)),
         reply_to=node.get("replyTo", ""),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-RECEIVED, STARTED, COMPLETED, CANCELLED, SUPERSEDED, TOO_LATE = 1, 2, 3, 6, 7, 254
-FINAL = {COMPLETED, CANCELLED, SUPERSEDED, TOO_LATE}
+RECEIVED, STARTED, COMPLETED, CANCELLED, SUPERSEDED, NOT_APPLICABLE, TOO_LATE = 1, 2, 3, 6, 7, 252, 254
+FINAL = {COMPLETED, CANCELLED, SUPERSEDED, NOT_APPLICABLE, TOO_LATE}
 OFF, REPLACED = {2, 3}, 4
 TARGET_W = "{urn:ieee:std:2030.5:ns}opModTargetW"
 
@@ -86,7 +86,7 @@ class Schedule:
                 return replace(one, draw=0.0)
             case "draws beyond the range":
                 return replace(one, draw=2.0)
-            case "follows one control at a time":
+            case "follows one control at a time" if one.modes:
                 return replace(one, modes={TARGET_W: one.modes.get(TARGET_W, 0)})
         return one
 
@@ -98,6 +98,9 @@ class Schedule:
             if moment >= one.ends and self.wrong != "carries out what is over":
                 yield TOO_LATE
                 return
+        if not one.modes:
+            yield NOT_APPLICABLE
+            return
         if one.status in OFF and not (self.wrong == "cancels when it was to begin" and moment < one.begins):
             yield CANCELLED
         elif one.status == REPLACED:

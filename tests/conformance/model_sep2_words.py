@@ -57,3 +57,7 @@ def subscription(resource: str) -> str:
         f"<Subscription {STAMP}><subscribedResource>{resource}</subscribedResource><encoding>0</encoding>"
         f"<level>+S1</level><limit>0</limit><notificationURI>https://model.example/told</notificationURI></Subscription>"
     )
+
+
+def connection_point(nmi: str) -> str:
+    return f"<aus:ConnectionPoint {STAMP}><aus:connectionPointId>{nmi}</aus:connectionPointId></aus:ConnectionPoint>"

@@ -29,6 +29,7 @@ from openadr_ven.protocols.sep2 import Identity, ManagedDevice, Ratings, Sep2Ses
 Found = TypeVar("Found")
 TICK = timedelta(seconds=0.25)
 URL = "https://utility.example"
+NMI = "41020000002"
 NOTIFIED_AT = "https://agent.example/secret"
 RATINGS = Ratings(max_w=10_000.0, charge_max_w=8_000.0, discharge_max_w=6_000.0)
 STEPS_MAX = 500
@@ -61,6 +62,7 @@ class OurSep2Core:
             ratings=RATINGS,
             post_rate_s=1,
             managed=self.managed,
+            nmi=NMI,
             notified_at=NOTIFIED_AT,
             enrolment_retry=timedelta(seconds=1),
         )  # fmt: skip

@@ -23,10 +23,12 @@ from .spoiling import spoilt
 SUITE = load_suite("ieee2030_5-client")
 PEER = peer_of(b"the model's certificate")
 PIN = "123455"
+NMI = "41020000002"
 MANAGED = ("0" * 31 + "100028547", "0" * 31 + "200028547")
 TARGET = ClientTarget(
     peer=PEER,
     pin=PIN,
+    nmi=NMI,
     power_w=4_000,
     subscribes=True,
     in_band=True,
@@ -38,7 +40,9 @@ Seen = list[tuple[Check, Sight]]
 
 def outcomes(wrong: str = "", seen: Seen | None = None) -> dict[str, Outcome]:
     script = Sep2Script()
-    client = ModelSep2Client(script=script, lfdi=PEER.lfdi, sfdi=str(PEER.sfdi), pin=PIN, managed=MANAGED, wrong=wrong)
+    client = ModelSep2Client(
+        script=script, lfdi=PEER.lfdi, sfdi=str(PEER.sfdi), pin=PIN, nmi=NMI, managed=MANAGED, wrong=wrong
+    )
     script.clock = lambda: client.now_s
     stage = cast("Stage", client)  # the harness only waits on it
 
@@ -73,6 +77,8 @@ def test_a_good_one_passes_and_every_check_can_fail() -> None:
         ("ignores the PIN", ["pin"]),
         ("guesses addresses", ["links"]),
         ("remembers addresses", ["links"]),
+        ("says another connection point", ["connection-point"]),
+        ("begins what it cannot follow", ["cannot"]),
         ("answers twice", ["control", "cancelled-begun", "randomised", "lost"]),
         ("acts for everybody", ["others"]),
         ("takes the first page for all", ["pages"]),
@@ -100,7 +106,7 @@ def test_a_good_one_passes_and_every_check_can_fail() -> None:
         ("has one meter for all", ["managed"]),
         ("gives every device every control", ["managed"]),
         ("does not go where it is sent", ["redirected"]),
-        ("chokes on what it does not know", ["newer"]),
+        ("chokes on what it does not know", ["cannot", "newer"]),
         ("polls as often as it likes", ["poll-rate"]),
     ],
 )

@@ -143,7 +143,7 @@ def test_a_client_that_does_not_come_fails(lab: Lab) -> None:
     )  # fmt: skip
     assert ended.exit_code == 1
     assert "no GET ^/entry\\b came" in ended.output
-    assert "blocked, 1 failed, 6 not run" in ended.output
+    assert "blocked, 1 failed, 7 not run" in ended.output
 
 
 STORED = [

@@ -14,7 +14,7 @@ from openadr_core.identity import peer_of
 from openadr_core.model.target import Target, TargetKind
 from openadr_ven.protocols.sep2 import ManagedDevice
 
-from .our_sep2_core import RATINGS, OurSep2Core
+from .our_sep2_core import NMI, RATINGS, OurSep2Core
 
 PEER = peer_of(b"our own certificate")
 MANAGED = {
@@ -31,7 +31,7 @@ def test_our_own_core_passes() -> None:
     core = OurSep2Core(script=script, peer=PEER, pin=123455, managed=MANAGED)
     script.clock = lambda: core.now.timestamp()  # noqa: PLW0108  (its time goes on)
     target = ClientTarget(
-        peer=PEER, pin="123455", power_w=4_000, subscribes=True, in_band=True, managed=tuple(MANAGED),
+        peer=PEER, pin="123455", nmi=NMI, power_w=4_000, subscribes=True, in_band=True, managed=tuple(MANAGED),
         patience=Patience(connect_s=30, answer_s=30),
     )  # fmt: skip
     outcomes = run_suite(load_suite("ieee2030_5-client"), target, script, cast("Stage", core), reach=core.reach)

@@ -11,10 +11,10 @@ A column that means nothing for a row's class holds NaN there.
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from functools import cache, partial
+from functools import cache
 from itertools import takewhile
 from typing import Any, Self, TypeVar
 
@@ -37,6 +37,7 @@ Found = TypeVar("Found")
 Part = TypeVar("Part")
 _here = threading.local()
 CHUNK = 1 << 17
+WORKERS = os.cpu_count() or 1
 
 
 class DeviceClass(IntEnum):
@@ -275,17 +276,24 @@ def over(work: Callable[[Part], Found], parts: Sequence[Part]) -> list[Found]:
     # A worker that waited for others of its kind could wait for ever: what it is given, it does by itself.
     if len(parts) < 2 or getattr(_here, "is_worker", False):
         return [work(part) for part in parts]
-    return list(_workers().map(partial(_as_worker, work), parts))
+    found: dict[int, Found] = {}
+    places = iter(range(len(parts)))
 
+    def labour() -> None:
+        _here.is_worker = True
+        for place in places:  # whoever is free takes the next: to hand each out by itself costs more than many take
+            found[place] = work(parts[place])
 
-def _as_worker(work: Callable[[Part], Found], part: Part) -> Found:
-    _here.is_worker = True
-    return work(part)
+    labouring = [_workers().submit(labour) for _ in range(min(WORKERS, len(parts)))]
+    wait(labouring)
+    for one in labouring:
+        one.result()
+    return [found[place] for place in range(len(parts))]
 
 
 @cache
 def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="columns")
+    return ThreadPoolExecutor(WORKERS, thread_name_prefix="columns")
 
 
 def texts(values: Sequence[str]) -> Texts:

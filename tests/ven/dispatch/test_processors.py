@@ -23,6 +23,7 @@ def processors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """So many, and stretches so short that a small fleet has dozens."""
     with ThreadPoolExecutor(request.param) as pool:
         monkeypatch.setattr(columns, "CHUNK", 64)
+        monkeypatch.setattr(columns, "WORKERS", request.param)
         monkeypatch.setattr(columns, "_workers", lambda: pool)
         yield request.param
 

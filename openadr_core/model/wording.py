@@ -21,7 +21,7 @@ def asked_text(event: DrEvent) -> str:
 
 def _signal_text(signal: Signal) -> str:
     if signal.support is not None:
-        return _support_text(signal.support)
+        return support_text(signal.support)
     values = [interval.value for interval in signal.intervals if interval.asks] or [0.0]
     ends = [min(values), max(values)] if min(values) < max(values) else values[:1]
     scale = _scale(signal)
@@ -30,7 +30,7 @@ def _signal_text(signal: Signal) -> str:
     return f"{signal.kind.replace('_', ' ')} {numbers}{_unit(signal)}{classes}"
 
 
-def _support_text(support: GridSupport) -> str:
+def support_text(support: GridSupport) -> str:
     """``volt var (92, 44) (108, -44)``; ``connect off``."""
     name = support.function.name.replace("_", " ").lower()
     if support.curve is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from openadr_core.model.opt import Opt
-from openadr_core.model.wording import asked_text
+from openadr_core.model.wording import asked_text, support_text
 from openadr_ven.application.agent import Agent
 from openadr_ven.dispatch.plan import transformer_loading
 from openadr_ven.domain.delivered import delivered_over
@@ -62,6 +62,16 @@ def now_view(agent: Agent, notices: Sequence[Notice], now: datetime) -> View:
         "limited_by": [name.replace("_", " ") for name in tick.tripped] if tick else [],
         "shortfall": _causes({cause.value: watts for cause, watts in plan.shortfall_by_cause.items()} if plan else {}),
         "terms": [{"term": term.value, "devices": count} for term, count in tick.bound.items()] if tick else [],
+        "support": [
+            {
+                "event": one.event_id,
+                "sets": support_text(one.support),
+                "devices": one.devices,
+                "set": one.acting,
+                "refused": one.refused,
+            }
+            for one in agent.supporting.standing()
+        ],
         "conditions": [condition.value for condition in agent.control.conditions],
         "fleet_kw": _kw(float(agent.seen.state.power_w.sum())),
         "devices": int(live.size),

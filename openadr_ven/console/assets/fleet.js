@@ -24,6 +24,14 @@ follow("/data/now.json", (fleet) => {
     ["Term", (row) => row.term],
     ["Devices", (row) => row.devices.toLocaleString(), "number"],
   ], fleet.terms, "None binds.");
+  document.getElementById("support-panel").hidden = !fleet.support.length;
+  table("support", [
+    ["Sets", (row) => row.sets],
+    ["Event", (row) => node("a", { href: `/events/${encodeURIComponent(row.event)}` }, row.event)],
+    ["Devices", (row) => row.devices.toLocaleString(), "number"],
+    ["Set so", (row) => row.set.toLocaleString(), "number"],
+    ["Refused", (row) => row.refused.toLocaleString(), "number"],
+  ], fleet.support, "Nothing.");
   document.getElementById("shards-panel").hidden = !fleet.shards.length;
   table("shards", [
     ["Shard", (row) => row.shard ?? "nobody"],

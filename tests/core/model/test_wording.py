@@ -6,8 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openadr_core.model.event import Alert, DrEvent, Signal, SignalInterval, SignalKind
+from openadr_core.model.grid_support import (
+    Curve,
+    CurvePoint,
+    GridFunction,
+    GridSupport,
+    PowerFactor,
+    Reference,
+    VarShare,
+)
 from openadr_core.model.unit import KILOWATTS, Measure, Unit
-from openadr_core.model.wording import asked_text
+from openadr_core.model.wording import asked_text, support_text
 
 NOW = datetime(2030, 7, 1, 18, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -68,3 +77,33 @@ def test_gaps_ask_nothing_and_alerts_are_their_own_words() -> None:
         asked_text(replace(an_event(limit), alerts=(alert, alert))) == "import limit 5 to 7 kW, flex alert: save power"
     )
     assert asked_text(an_event()) == ""
+
+
+@pytest.mark.parametrize(
+    ("support", "text"),
+    [
+        (GridSupport(function=GridFunction.CONNECT, on=False), "connect off"),
+        (
+            GridSupport(
+                function=GridFunction.FIXED_PF_INJECT, power_factor=PowerFactor(displacement=0.95, absorbs=True)
+            ),
+            "fixed pf inject 0.95 absorbing vars",
+        ),
+        (
+            GridSupport(
+                function=GridFunction.FIXED_VAR, var_share=VarShare(percent=-30.0, reference=Reference.MAX_VAR)
+            ),
+            "fixed var -30 % of max var",
+        ),
+        (GridSupport(function=GridFunction.TARGET_VAR, power_var=1_500.0), "target var 1,500 var"),
+        (
+            GridSupport(
+                function=GridFunction.VOLT_WATT,
+                curve=Curve(points=(CurvePoint(x=106.0, y=100.0), CurvePoint(x=110.0, y=0.0))),
+            ),
+            "volt watt (106, 100) (110, 0)",
+        ),
+    ],
+)
+def test_what_devices_do_by_themselves_is_said_with_its_numbers(support: GridSupport, text: str) -> None:
+    assert support_text(support) == text

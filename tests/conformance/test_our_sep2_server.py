@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from conformance.__main__ import cli as conformance
 from conformance.answers import Answer, Sight
 from conformance.checks import Check, Holds, Occurs, QueryGives, SchemaValid, Sorted
-from conformance.client.line import Line
+from conformance.client.line import Connect, Line
 from conformance.client.steps import Identity
 from conformance.loading import load_suite
 from conformance.procedure import Step
@@ -25,6 +25,7 @@ from openadr_core.shell.tls import server_context
 from .our_sep2_server import OurServer, running_server
 from .spoiling import OTHER_TEXT, spoilt
 from .spoilt_documents import reordered, spoilt_documents
+from .wrong_sep2_servers import WRONG, wrong_line
 
 SUITE = load_suite("ieee2030_5-server")
 pytestmark = pytest.mark.timeout(240)
@@ -36,17 +37,29 @@ def our_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
         yield server
 
 
-class Watching(Sep2Run):
-    """Keeps what each check saw. Its operator is asked without a process of its own for each thing."""
+PAUSE_MAX_S = 0.25
+
+
+class Hurried(Sep2Run):
+    """The server's clock does its waiting: what must begin soon has half a minute, on any machine.
+
+    Its operator is asked without a process for each thing.
+    """
+
+    def __init__(self, server: OurServer, connect: Connect) -> None:
+        super().__init__(server.target, connect, operate=server.operate)
+        self._server = server
+
+    def pause(self, seconds: float) -> None:
+        super().pause(min(seconds, PAUSE_MAX_S))
+        self._server.operate("move-clock", {"seconds": str(round(20 * seconds))}, self.variables)
+
+
+class Watching(Hurried):
+    """Keeps what each check saw."""
 
     seen: list[tuple[str, Check, Sight]]
     procedure: str
-    server: OurServer
-
-    def pause(self, seconds: float) -> None:
-        """Its server's clock does most of the waiting: what must begin soon has half a minute, on any machine."""
-        super().pause(seconds)
-        self.server.operate("move-clock", {"seconds": str(round(20 * seconds))}, self.variables)
 
     def judge_last(self, step: Step) -> None:
         for check in step.expect:
@@ -62,8 +75,8 @@ def test_our_own_server_is_as_known_and_every_check_can_fail(our_server: OurServ
     for procedure in SUITE.procedures:
 
         def start(name: str = procedure.id) -> Sep2Run:
-            run = Watching(target, Line, operate=our_server.operate)
-            run.seen, run.procedure, run.server = seen, name, our_server
+            run = Watching(our_server, Line)
+            run.seen, run.procedure = seen, name
             return run
 
         assert list(unmet_needs(procedure, SUITE, target)) == []
@@ -185,3 +198,56 @@ def test_an_href_may_be_a_whole_address() -> None:
     assert path_of("https://server.example:8446/edev/3?s=0&l=2") == "/edev/3?s=0&l=2"
     assert path_of("/edev/3") == "/edev/3"
     assert path_of("/edev?a=7", "s=0&l=1") == "/edev?a=7&s=0&l=1"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found_by"),
+    [
+        (
+            "lists stand upside down",
+            [
+                "list-orders/programs-by-primacy", "list-orders/controls-by-start", "list-orders/mirrors-by-mrid",
+                "many-controls/by-start", "aggregator/by-sfdi", "curves/newest-first",
+            ],
+        ),
+        ("a page is the whole list", ["paging/one-by-one", "many-controls/all"]),
+        ("a page is all that there is", ["paging/all"]),
+        ("what was cancelled is gone", ["control/cancelled"]),
+        ("nothing is ever active", ["control-now/active", "control-random/begun", "clock/active"]),
+        ("nothing is ever superseded", ["control-now/superseded"]),
+        ("nothing is superseded in part", ["control-overlap/partly"]),
+        ("versions stand still", ["default/version", "program-changed/version"]),
+        ("every mRID is the same", ["list-orders/one-mrid-each"]),
+        ("mRIDs are names", ["programs/mrids"]),
+        ("powers are in watts alone", ["control-overlap/power-in-tens", "modes/generation-limit"]),
+        ("poll rates stand still", ["rates/devices", "rates/programs"]),
+        ("nobody's clock is right", ["time/now"]),
+        (
+            "everything is taken",
+            [
+                "foreign-device/another", "bad-documents/cut-short", "responses/unknown-control", "mirror/too-much",
+                "subscription/without-tls", "der/settings-without-a-time", "aggregator/of-another-number",
+            ],
+        ),
+        ("every method does", ["methods/delete", "methods-matrix/put-controls"]),
+        (
+            "everybody may read",
+            ["registration/nobody-elses", "mirror/nobody-elses", "tls/stranger", "access/withdrawn"],
+        ),
+        ("it gives a new place each time", ["mirror/the-same", "subscription/the-same"]),
+        ("it speaks the newest to all", ["versions/older-begins"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_server_is_found_out(our_server: OurServer, wrong: str, found_by: list[str]) -> None:
+    connect = wrong_line(WRONG[wrong])
+    named = dict.fromkeys(name.split("/")[0] for name in found_by)
+    outcomes = run_procedures(SUITE, lambda: Hurried(our_server, connect), lambda _: "", only=named)
+    failed = {
+        f"{one.procedure.id}/{finding.check_id}" for one in outcomes for finding in one.findings if not finding.passed
+    }
+    assert set(found_by) <= failed
+
+
+def test_every_wrong_server_is_tried() -> None:
+    (table,) = (mark.args[1] for mark in test_a_wrong_server_is_found_out.pytestmark)  # type: ignore[attr-defined]
+    assert [row[0] for row in table] == list(WRONG)

@@ -178,13 +178,19 @@ class Commands:
 
     def relief_w(self, baseline_w: Floats) -> Floats:
         """What the commands held now ask of each device."""
-        sheds_w = np.maximum(baseline_w, 0.0)
-        loads_w = np.minimum(baseline_w - self._fleet.import_max_w, 0.0)
-        return np.select(
-            [self.mode == Mode.SETPOINT, self.mode == Mode.SHED, self.mode == Mode.LOAD_UP],
-            [baseline_w - self.setpoint_w, sheds_w, loads_w],
-            0.0,
-        )
+        relief_w = np.zeros(self.mode.size)
+
+        def look(part: slice) -> None:
+            rows = np.flatnonzero(self.mode[part] != Mode.RELEASE) + part.start
+            mode, baseline = self.mode[rows], baseline_w[rows]
+            relief_w[rows] = np.select(
+                [mode == Mode.SETPOINT, mode == Mode.SHED],
+                [baseline - self.setpoint_w[rows], np.maximum(baseline, 0.0)],
+                np.minimum(baseline - self._fleet.import_max_w[rows], 0.0),
+            )
+
+        over_chunks(look, relief_w.size)
+        return relief_w
 
     def counts(self) -> dict[str, int]:
         """Devices that are, or were last, under command, by state."""

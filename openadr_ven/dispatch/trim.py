@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from openadr_ven.fleet.columns import DeviceClass, Fleet, FleetState, Floats, Mask
-from openadr_ven.fleet.headroom import SILENT_AFTER_S, silence_s
+from openadr_ven.fleet.columns import Codes, DeviceClass, Fleet, FleetState, Floats, Mask, over_chunks
+from openadr_ven.fleet.headroom import SILENT_AFTER_S, newest_s
 
 GAIN = 0.25
 """Of the error per tick of delay. Stable up to 2 sin(π / (2 (2n + 1))) with n ticks; this never overshoots."""
@@ -64,7 +64,11 @@ class Trim:
 
 def pools(fleet: Fleet) -> NDArray[np.int64]:
     """Each row's pool: vendor and class."""
-    return fleet.vendor.astype(np.int64) * len(DeviceClass) + fleet.device_class
+    return _pools(fleet.vendor, fleet.device_class)
+
+
+def _pools(vendor: Codes, device_class: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return vendor.astype(np.int64) * len(DeviceClass) + device_class
 
 
 def failing(trim: Trim, fleet: Fleet) -> Mask:
@@ -82,11 +86,20 @@ def given_w(
     A missing sample's value is held while silence is not certain, then fades to what the device, at
     its pool's ratio, gives of what it is asked for: nothing, once it is planned without.
     """
-    ratio = np.array(trim.ratio)[pools(fleet)] if trim.ratio else np.ones(fleet.size)
-    seen_w = np.where(np.isfinite(state.heard_at_s), baseline_w - state.power_w, 0.0)
-    silent_s = np.maximum(silence_s(state, now_s) - SILENT_AFTER_S, 0.0)
-    left = np.exp(-silent_s / DECAY_S)
-    return seen_w * left + ratio * relief_w * (1.0 - left)
+    newest, came_w = newest_s(state, now_s), np.empty(fleet.size)
+    ratio = np.array(trim.ratio or (1.0,) * (len(fleet.vendor_names) * len(DeviceClass)))
+
+    def look(part: slice) -> None:
+        heard_at_s, measured_at_s = state.heard_at_s[part], state.measured_at_s[part]
+        came_w[part] = np.where(np.isfinite(heard_at_s), baseline_w[part] - state.power_w[part], 0.0)
+        silent_s = newest - np.minimum(heard_at_s, measured_at_s) - SILENT_AFTER_S
+        fading = np.flatnonzero(silent_s > 0.0)
+        rows, left = fading + part.start, np.exp(-silent_s[fading] / DECAY_S)
+        expected_w = ratio[_pools(fleet.vendor[rows], fleet.device_class[rows])] * relief_w[rows]
+        came_w[rows] = came_w[rows] * left + expected_w * (1.0 - left)
+
+    over_chunks(look, fleet.size)
+    return came_w
 
 
 def next_trim(

@@ -1,6 +1,7 @@
 """``run ieee2030_5-client``: judge a client of IEEE 2030.5 that comes to the harness as to its utility's server."""
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
 from conformance.sep2.client_run import ClientTarget, run_suite
 from conformance.sep2.script import Sep2Script
+from conformance.server.certificates import foreign_twin
 from conformance.server.listening import Listening, host_and_port
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience
@@ -75,17 +77,18 @@ def run_sep2_client(
     reporting.check(suite)
     host, port = host_and_port(listen, option="--listen")
     own = Chain(certificate=certificate, key=key)
-    context = server_context(profile, [own], [trust])
     patience = Patience(connect_s=connect_s, answer_s=patience_s)
     target = ClientTarget(
         peer=peer_shown_by(client_certificate), pin=pin, nmi=nmi, power_w=power_w,
         subscribes=subscribes, in_band=in_band, managed=managed, patience=patience,
     )  # fmt: skip
     script = Sep2Script()
+    with tempfile.TemporaryDirectory() as folder:
+        twin = foreign_twin(own, Path(folder))
+        shown = {Shown.GOOD: own, Shown.FOREIGN: twin}
+        contexts = {(kind, False): server_context(profile, [chain], [trust]) for kind, chain in shown.items()}
     try:
-        stage = Listening(
-            host=host, port=port, contexts={(Shown.GOOD, False): context}, script=script, speaker="the client"
-        )
+        stage = Listening(host=host, port=port, contexts=contexts, script=script, speaker="the client")
     except OSError as fault:
         raise ConfigError(f"--listen: {listen}: {fault.strerror or fault}") from None
     url = f"https://{host}:{stage.port}/entry"

@@ -9,6 +9,7 @@ from conformance.procedure import Step
 from conformance.queries import Query
 from conformance.sep2.client_steps import Leap, Lost, Notify, PostRate
 from conformance.sep2.words import NAMESPACES
+from conformance.server.reading import listening_kinds, read_attempt
 from conformance.step_kinds import expected
 from conformance.yaml_nodes import Section
 
@@ -23,6 +24,8 @@ class Sep2ClientStepReader(ApiVenStepReader):
         kinds = {name: kind for name, kind in super().own_kinds().items() if name != "expire"}
         return {
             **kinds,
+            "serve": listening_kinds(self)["serve"],
+            "await": read_attempt,
             "controls": _controls,
             "leap_s": _leap,
             "lost_s": _lost,

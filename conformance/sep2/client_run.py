@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from conformance.answers import Answer
 from conformance.api.hearing import HearingRun
 from conformance.api.ven_steps import Drop, Hear, Store
 from conformance.client.line import Carrier
@@ -18,6 +19,7 @@ from conformance.sep2.run import path_of
 from conformance.sep2.script import POST_RATE_S, Document, Sep2Script
 from conformance.sep2.words import MEDIA_TYPE
 from conformance.server.hearing import Stage
+from conformance.server.steps import Attempt, Serve, Shown
 from conformance.ven.run import Patience
 from openadr_core.errors import ConfigError
 from openadr_core.identity import Peer, sfdi_of
@@ -101,6 +103,8 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
         }
         super().__init__(script, stage, target.patience, facts, sep2_schema_fault)
         self._reach = reach
+        self._attempts = 0
+        """So many handshakes there were before the server showed itself anew."""
         self.variables["mrid"] = f"{self.variables['run_id'].upper():0>24}00028547"
         for number, name in enumerate(("second_mrid", "third_mrid"), 1):
             self.variables[name] = f"{number}{self.variables['mrid'][1:]}"
@@ -117,6 +121,12 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
                 self.pause(step.seconds)
                 self.script.is_lost = False
                 self.move_mark()
+            case Serve():
+                self._attempts = len(self._stage.attempts)
+                self._stage.serve(step.certificate, certification_suites=step.certification_suites)
+                self.move_mark()
+            case Attempt():
+                self._await(step)
             case Notify():
                 self.move_mark()
                 self._notify(step)
@@ -128,6 +138,13 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
                 self.variables["at"] = self.last.path
             case _:
                 super().perform(step)
+
+    def _await(self, step: Attempt) -> None:
+        attempts = self._stage.attempts
+        found = self._stage.wait(lambda: attempts[self._attempts :] or None, self._patience.answer_s)
+        self.last = found[0] if found else Answer(failure="no connection")
+        self._attempts += bool(found)
+        self.judge_last(step)
 
     def _notify(self, step: Notify) -> None:
         try:
@@ -145,6 +162,8 @@ class Sep2ClientRun(HearingRun[Sep2Script]):
 
     def close(self) -> None:
         super().close()
+        if self._attempts:
+            self._stage.serve(Shown.GOOD, certification_suites=False)
         self.script.is_lost, self.script.post_rate_s = False, POST_RATE_S
 
     def renew(self) -> None:

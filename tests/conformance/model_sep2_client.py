@@ -11,6 +11,7 @@ from conformance.messages import read_message
 from conformance.sep2.script import Sep2Script
 from conformance.sep2.words import MEDIA_TYPE, NAMESPACES
 from conformance.server.listener import Answered
+from conformance.server.steps import Shown
 from openadr_core.xml.parse import Element
 
 from . import model_sep2_words as words
@@ -54,6 +55,8 @@ class ModelSep2Client:
     post_rate_s: int = 1
     readings: list[str] = field(default_factory=list)
     """What the server has not taken yet."""
+    attempts: list[Answer] = field(default_factory=list)
+    shown: Shown = Shown.GOOD
     schedule: Schedule = field(init=False)
     remembered: dict[str, str] = field(default_factory=dict)
     queue: list[tuple[str, str]] = field(default_factory=list)
@@ -84,6 +87,9 @@ class ModelSep2Client:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def serve(self, certificate: Shown, *, certification_suites: bool) -> None:  # noqa: ARG002 (a Stage's)
+        self.shown = certificate
 
     @property
     def moment(self) -> int:
@@ -258,6 +264,10 @@ class ModelSep2Client:
         return dict(answered.headers).get("Location", "")
 
     def _ask(self, method: str, href: str, document: str = "") -> Answered:
+        if self.shown is not Shown.GOOD:
+            self.attempts.append(Answer(failure="bad certificate", refused=self.wrong != "trusts anybody"))
+        if self.shown is not Shown.GOOD and self.wrong != "trusts anybody":
+            raise Refused
         body = document.encode()
         headers = [("Host", "utility.example"), ("Accept", MEDIA_TYPE), ("Content-Type", MEDIA_TYPE)]
         _, root, because = read_message(headers, body)

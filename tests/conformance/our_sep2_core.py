@@ -13,6 +13,7 @@ from conformance.answers import Answer
 from conformance.exchanges import Exchange, RawRequest
 from conformance.messages import read_message
 from conformance.sep2.script import Sep2Script
+from conformance.server.steps import Shown
 from openadr_core.exchange import Request, Response
 from openadr_core.identity import Peer
 from openadr_core.model.event import SignalKind
@@ -49,6 +50,8 @@ class OurSep2Core:
     wanted: dict[str, ReportRequest] = field(default_factory=dict)
     measured_until: dict[str, datetime] = field(default_factory=dict)
     batches: int = 0
+    attempts: list[Answer] = field(default_factory=list)
+    shown: Shown = Shown.GOOD
 
     def __post_init__(self) -> None:
         settings = Sep2Settings(
@@ -87,6 +90,9 @@ class OurSep2Core:
         )
         return min(found, default=(0, 0.0))[1]
 
+    def serve(self, certificate: Shown, *, certification_suites: bool) -> None:  # noqa: ARG002 (a Stage's)
+        self.shown = certificate
+
     def reach(self, origin: str) -> "OurSep2Core":
         assert NOTIFIED_AT.startswith(origin)
         return self
@@ -113,6 +119,10 @@ class OurSep2Core:
         raise AssertionError("it has no end")
 
     def _carry(self, asked: Request) -> None:
+        if self.shown is not Shown.GOOD:
+            self.attempts.append(Answer(failure="bad certificate", refused=True))
+            self.session.request_failed(now=self.now, reason="a certificate of nobody")
+            return
         headers = [("Host", "utility.example"), *((name.title(), value) for name, value in asked.headers.items())]
         request = RawRequest(method=asked.method, path=asked.path, headers=headers, body=asked.body)
         _, root, because = read_message(headers, asked.body)

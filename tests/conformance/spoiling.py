@@ -18,6 +18,9 @@ def spoilt(sight: Sight) -> Iterator[Sight]:
     if answer.silent:
         yield replace(sight, answer=replace(answer, silent=False, failure="", method="POST", path="reports"))
         return
+    if answer.refused:
+        yield replace(sight, answer=replace(answer, refused=False))
+        return
     for status in (200, 202, 500) if answer.status is not None else ():
         if status != answer.status:
             yield replace(sight, answer=replace(answer, status=status))

@@ -79,6 +79,7 @@ def test_a_good_one_passes_and_every_check_can_fail() -> None:
         ("remembers addresses", ["links"]),
         ("says another connection point", ["connection-point"]),
         ("begins what it cannot follow", ["cannot"]),
+        ("trusts anybody", ["impostor"]),
         ("answers twice", ["control", "cancelled-begun", "randomised", "lost"]),
         ("acts for everybody", ["others"]),
         ("takes the first page for all", ["pages"]),

@@ -19,6 +19,7 @@ from conformance.queries import rendered
 from conformance.schema import sep2_schema_fault
 from conformance.sep2.client_run import ClientTarget, run_suite
 from conformance.sep2.script import Sep2Script
+from conformance.server.certificates import foreign_twin
 from conformance.server.listening import Listening
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience
@@ -36,7 +37,7 @@ MANAGED = {f"{number:032X}00028547": f"battery-{number}" for number in (1, 2)}
 STRANGE = "https://utility.example/next"
 """Of a namespace that no client knows."""
 OVER_SOCKETS = (
-    "pin", "discovery", "links", "control", "lost", "redirected", "mirror", "default", "in-band",
+    "pin", "discovery", "links", "control", "lost", "redirected", "impostor", "mirror", "default", "in-band",
     "managed", "subscribed", "poll-rate",
 )  # fmt: skip
 """All others are kept by its core alone, in a time of its own (``test_our_sep2_core``)."""
@@ -122,8 +123,9 @@ def start_client(lab: Lab, fleet: Path, port: int) -> None:
 @pytest.mark.ieee2030_5("T1", "T8", "T9", "C2", "C6", "C8", "C11", "E9", "L6", "M10")
 def test_our_own_client_passes_over_sockets(lab: Lab, tmp_path: Path) -> None:
     script, target = Sep2Script(), target_of(lab)
-    context = server_context("sep2-strict", [own_chain(lab)], [trust_of(lab)])
-    stage = Listening(host="127.0.0.1", port=0, contexts={(Shown.GOOD, False): context}, script=script)
+    shown = {Shown.GOOD: own_chain(lab), Shown.FOREIGN: foreign_twin(own_chain(lab), tmp_path)}
+    contexts = {(kind, False): server_context("sep2-strict", [chain], [trust_of(lab)]) for kind, chain in shown.items()}
+    stage = Listening(host="127.0.0.1", port=0, contexts=contexts, script=script)
     try:
         start_client(lab, tmp_path / "fleet.csv", stage.port)
         outcomes = list(run_suite(SUITE, target, script, stage, reach=reach_of(lab), only=OVER_SOCKETS))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.free_ports import free_ports
 
 from .conftest import ROOT
 
-OPERATOR = ROOT / "tests" / "interop" / "our_vtn_operator.py"
+HOOK = ROOT / "tests" / "interop" / "lasting_hook.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,20 @@ def our_vtn(tmp_path: Path) -> Iterator[OurVtn]:
             process.terminate()
 
 
+@contextmanager
+def lasting_hook(folder: Path, *arguments: str) -> Iterator[str]:
+    """The operator at a desk of its own, which is imported once, not for each of the hook's calls."""
+    desk = folder / "desk"
+    command = [sys.executable, "-m", "tests.interop.our_vtn_operator_desk", str(desk), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield f"{sys.executable} -S -I {HOOK} {desk}"
+        finally:
+            process.terminate()
+
+
 @pytest.mark.timeout(720)
 def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
     operator = ("--operator", our_vtn.operator)
@@ -105,8 +120,14 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
     commanded("party", "approve", "other", *granted("north"), *operator)
     usual = json.loads(commanded("program", "create", "lab", "--json", *operator))
     second = json.loads(commanded("program", "create", "second-lab", *granted("others"), "--json", *operator))
-    hook = f"{sys.executable} {OPERATOR} {our_vtn.operator} {usual['id']} {second['id']}"
-    ended = our_vtn.judged(
+    with lasting_hook(our_vtn.folder, our_vtn.operator, usual["id"], second["id"]) as hook:
+        ended = judged_as_known(our_vtn, hook)
+    assert ended.exit_code == 0, ended.output
+    assert ended.stdout.splitlines()[-1].endswith("all as expected")
+
+
+def judged_as_known(our_vtn: OurVtn, hook: str) -> Result:
+    return our_vtn.judged(
         *our_vtn.certificate("ven"),
         *our_vtn.certificate("other", "other-"),
         *our_vtn.certificate("pending", "pending-"),
@@ -116,8 +137,6 @@ def test_our_own_vtn_is_as_known(our_vtn: OurVtn) -> None:
         *("--push-listen", f"127.0.0.1:{our_vtn.push_port}", "--push-address", our_vtn.push_address),
         *("--signatures", "--ven-name", "ven", "--operator-hook", hook, "--target", "openadr-der"),
     )
-    assert ended.exit_code == 0, ended.output
-    assert ended.stdout.splitlines()[-1].endswith("all as expected")
 
 
 def granted(*names: str) -> list[str]:

@@ -7,7 +7,6 @@ twice, and the VTN hears of it all.
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,6 @@ from tests.rig import BATTERIES_EACH, GATEWAYS, POWER_W, VEN_SETTINGS, VTN_SETTI
 
 SHARDS = 2
 TARGET_KW = 60
-EVENT_S = 20
 
 ENGINE = """\
 server_name: engine
@@ -81,8 +79,14 @@ class ShardedLab(Lab):
             self.processes.wait_until(f"shard {number}", partial(self._is_ready, number))
 
     def _is_ready(self, number: int) -> bool:
-        said = (self.processes.logs / f"shard-{number}.log").read_text()
-        return said.count("shard ready") == self.ready[number]
+        return self.said(f"shard-{number}").count("shard ready") == self.ready[number]
+
+    def said(self, name: str) -> str:
+        return (self.processes.logs / f"{name}.log").read_text()
+
+    def written(self, folder: str) -> list[str]:
+        """Rounds' parcels in the ledger of a shard, or the agent's own."""
+        return [file.stem for file in (self.ven / "ledger" / folder / "commands").glob("*.parquet")]
 
     def _start_shard(self, number: int) -> None:
         self.processes.start(
@@ -134,27 +138,35 @@ def lab(tmp_path: Path) -> Iterator[ShardedLab]:
         made.processes.stop_all()
 
 
-@pytest.mark.timeout(180)
+def relief_kw(lab: Lab) -> float:
+    return -float(read_meter(lab.meter).device_w[-2:].mean(axis=0).sum()) / 1000.0
+
+
+@pytest.mark.timeout(240)
 def test_a_shard_dies_in_the_midst_of_an_event(lab: ShardedLab) -> None:
-    began = time.monotonic()
     event_id = lab.operator_json(
         "event", "create", "--program", "relief", "--payload-type", "DISPATCH_SETPOINT_RELATIVE",
-        "--value", str(TARGET_KW), "--duration", f"{EVENT_S}s", "--target", VEN_NAME,
+        "--value", str(TARGET_KW), "--duration", "10m", "--target", VEN_NAME,
     )["id"]  # fmt: skip
-
-    def relief_kw() -> float:
-        return -float(read_meter(lab.meter).device_w[-2:].mean(axis=0).sum()) / 1000.0
-
+    lab.processes.wait_until("relief", lambda: relief_kw(lab) > 0.9 * TARGET_KW)
     there = json.loads(lab.ven_command("shards", "--json"))
     assert [one["shard"] for one in there] == ["1 of 2", "2 of 2"]
     assert sum(one["devices"] for one in there) == GATEWAYS * BATTERIES_EACH
-    lab.processes.wait_until("relief", lambda: relief_kw() > 0.9 * TARGET_KW)
+
     lab.processes.kill("shard-2")
-    time.sleep(5.0)
-    assert relief_kw() > 0.9 * TARGET_KW, "the agent stands in"
+    lab.processes.wait_until("the agent to stand in", lambda: bool(lab.written("")))
+    lab.processes.wait_until("an alarm", lambda: '"shard silent"' in lab.said("ven"))
+    stood_in = max(lab.written(""))
+    lab.processes.wait_until("renewals", lambda: max(lab.written("")) > stood_in)
+    lab.processes.wait_until("relief without it", lambda: relief_kw(lab) > 0.9 * TARGET_KW)
     lab.start_shards(2)
-    time.sleep(max(0.0, began + EVENT_S + 8.0 - time.monotonic()))
-    assert abs(relief_kw()) < POWER_W / 1000.0, "all let go"
+    lab.processes.wait_until("the shard to carry again", lambda: max(lab.written("shard-2")) > max(lab.written("")))
+    lab.processes.wait_until("word of it", lambda: '"shard back"' in lab.said("ven"))
+    lab.processes.wait_until("relief with it again", lambda: relief_kw(lab) > 0.9 * TARGET_KW)
+
+    lab.operator_command("event", "cancel", event_id)
+    lab.processes.wait_until("all to be let go", lambda: abs(relief_kw(lab)) < POWER_W / 1000.0)
+    lab.processes.wait_until("the event's account", lambda: any((lab.ven / "ledger" / "outcomes").iterdir()))
 
     log = read_device_log(lab.meter)
     assert {one.gateway for one in log if one.event == event_id and one.applied} == {
@@ -178,7 +190,7 @@ def test_a_shard_dies_in_the_midst_of_an_event(lab: ShardedLab) -> None:
     )  # fmt: skip
     assert acknowledged[0]["rows"] > 0
     delivered = lab.ledger("SELECT sum(delivered_wh) AS wh FROM outcomes")
-    assert delivered[0]["wh"] > 0.5 * TARGET_KW * 1000 * EVENT_S / 3600
+    assert delivered[0]["wh"] > 0.0
     assert sorted(one.name for one in (lab.ven / "ledger").glob("shard-*")) == ["shard-1", "shard-2"]
 
     readings = lab.operator_json("report", "readings", VEN_NAME, "--measurand", "usage")

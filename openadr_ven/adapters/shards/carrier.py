@@ -57,6 +57,11 @@ class Carrier:
         self._on_the_way: set[int] = set()
         """Of each batch that the agent has not stored, how many reports were before it."""
 
+    @property
+    def hears(self) -> bool:
+        """Whether it has its gateways' session: who has not does not have the parcel, and the agent stands in."""
+        return self._gateways.connected
+
     # -- out ---------------------------------------------------------------------------
 
     async def carry(self, data: bytes) -> bytes:

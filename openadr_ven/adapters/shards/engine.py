@@ -165,7 +165,7 @@ async def _live(
 ) -> None:
     while True:
         for one in carriers:
-            if client.is_connected:
+            if client.is_connected and one.hears:
                 said = {**who, "rows": one.parcel.rows, "sequence": one.sequence, "price": host.price}
                 await client.publish(address.subject(ALIVE, one.parcel.number), encode(Said(values=said)))
         await asyncio.sleep(ALIVE_EVERY_S)

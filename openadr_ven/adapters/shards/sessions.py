@@ -8,6 +8,10 @@ from openadr_ven.gateways.contract import CommandFrame, Report, SupportFrame
 
 
 class Session(Protocol):
+    @property
+    def connected(self) -> bool:
+        """Whether somebody holds it here, and the broker has let him."""
+
     async def hand_over(self, frames: Sequence[CommandFrame | SupportFrame]) -> None:
         """Unreachable unless the broker has taken every one of them; needs nobody who listens."""
 

@@ -60,6 +60,10 @@ class Broker:
     settled: int = 0
     readers: int = 0
 
+    @property
+    def connected(self) -> bool:
+        return bool(self.readers)
+
     async def announce(self, bulletins: Iterable[Bulletin]) -> None: ...
 
     async def hand_over(self, frames: Sequence[CommandFrame | SupportFrame]) -> None:

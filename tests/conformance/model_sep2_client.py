@@ -158,7 +158,7 @@ class ModelSep2Client:
         return found == self.pin or self.wrong == "ignores the PIN"
 
     def _describe(self, own: Element) -> None:
-        if self.described:
+        if self.described or self.wrong == "says nothing of itself":
             return
         der = self._list(_link(own, "DERList"))[0]
         at = self.moment
@@ -259,7 +259,7 @@ class ModelSep2Client:
 
     def _post(self, href: str, document: str) -> str:
         answered = self._ask("POST", href, document)
-        if answered.status == 404:
+        if answered.status == 404 and self.wrong != "gives up its meter when it is gone":
             self.mirrors = {lfdi: mirror for lfdi, mirror in self.mirrors.items() if mirror != href}
         return dict(answered.headers).get("Location", "")
 

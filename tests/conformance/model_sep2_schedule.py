@@ -77,17 +77,19 @@ class Schedule:
         return next((one.modes[TARGET_W] for one in ruling), self.default)
 
     def _misread(self, one: Control) -> Control:
+        wrong, superseded = self.wrong, one.status == REPLACED
         if one.key in self.let_go_of:
-            return replace(one, status=2)
-        match self.wrong:
-            case "does not cancel":
-                return replace(one, status=0)
-            case "does not draw":
-                return replace(one, draw=0.0)
-            case "draws beyond the range":
-                return replace(one, draw=2.0)
-            case "follows one control at a time" if one.modes:
-                return replace(one, modes={TARGET_W: one.modes.get(TARGET_W, 0)})
+            one = replace(one, status=2)
+        elif wrong == "does not see that it was superseded" and superseded:
+            one = replace(one, status=0, primacy=-1)
+        elif wrong == "does not cancel":
+            one = replace(one, status=0)
+        elif wrong == "does not draw":
+            one = replace(one, draw=0.0)
+        elif wrong == "draws beyond the range":
+            one = replace(one, draw=2.0)
+        elif wrong == "follows one control at a time" and one.modes:
+            one = replace(one, modes={TARGET_W: one.modes.get(TARGET_W, 0)})
         return one
 
     def _fresh(self, one: Control, said: list[int], moment: int) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """The simulator as it runs: real broker, real seconds, somebody commanding it."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -17,19 +18,24 @@ from openadr_ven.adapters.fleet_files import write_fleet
 from openadr_ven.fleet.columns import DeviceClass, Fleet, Mode
 from openadr_ven.gateways.broker import free_port, running_broker
 from openadr_ven.gateways.contract import (
+    AbilityFrame,
     AckFrame,
     AckState,
     CommandFrame,
     GatewayState,
     Report,
     StatusFrame,
+    SupportAckFrame,
+    SupportFrame,
     TelemetryFrame,
     command_rows,
 )
 from openadr_ven.gateways.mqtt import BrokerAddress, MqttGateways
+from openadr_ven.gateways.support_codec import read_support
 from openadr_ven.simulator.device_log import applied_twice, read_device_log
 from openadr_ven.simulator.meter import read_meter
-from openadr_ven.simulator.run import FAULTS_FILE, SimulatorSettings, run
+from openadr_ven.simulator.run import FAULTS_FILE, SUPPORT_FILE, SimulatorSettings, run
+from tests.ven.gateways.test_support_codec import VOLT_VAR
 
 WAIT_S = 15.0
 Kind = TypeVar("Kind", bound=Report)
@@ -170,3 +176,34 @@ async def test_gateways_say_that_they_are_there_and_that_they_leave(
 async def test_a_wrong_fault_is_named_at_the_start(settings: SimulatorSettings, fault: str) -> None:
     with pytest.raises(ConfigError, match=fault.partition("@")[0].partition(":")[2] or fault):
         await run(replace(settings, faults=(fault,)), stopped=asyncio.Event())
+
+
+async def test_a_curve_is_followed_by_whom_it_is_for_and_shown(running: Running) -> None:
+    fleet = running.fleet
+    knowing = int(fleet.slot[(fleet.device_class == DeviceClass.BATTERY) & (fleet.gateway == 0)][0])
+    gateway = fleet.gateway_names[0]
+    agent, shown = running.agent(), running.settings.out / SUPPORT_FILE
+    async with aclosing(agent.receive()) as reports:
+        await first(reports, AbilityFrame, lambda frame: frame.gateway == gateway)
+        now = datetime.now(UTC)
+        frame = SupportFrame(
+            gateway=gateway, event_id="e", event_version=0, sequence=1, issued_at=now, start=now,
+            end=now + timedelta(seconds=60), slots=np.array([knowing], dtype=np.uint16), function=VOLT_VAR.function,
+            support=VOLT_VAR,
+        )  # fmt: skip
+        await agent.send([frame])
+        started = await first(reports, SupportAckFrame, lambda ack: ack.state is AckState.STARTED)
+        assert started.slots.tolist() == [knowing]
+        holding = await first(reports, AbilityFrame, lambda one: bool((one.rows["holds"] > 0).any()))
+        assert holding.rows["slot"][holding.rows["holds"] > 0].tolist() == [knowing]
+    await written(shown)
+    ((settings,),) = json.loads(shown.read_text()).values()
+    assert read_support(json.dumps(settings).encode()) == VOLT_VAR
+
+
+async def written(file: Path) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if file.exists():
+                return
+            await asyncio.sleep(0.05)

@@ -196,14 +196,14 @@ async def test_a_curve_is_followed_by_whom_it_is_for_and_shown(running: Running)
         assert started.slots.tolist() == [knowing]
         holding = await first(reports, AbilityFrame, lambda one: bool((one.rows["holds"] > 0).any()))
         assert holding.rows["slot"][holding.rows["holds"] > 0].tolist() == [knowing]
-    await written(shown)
+    await until(shown.exists)
     ((settings,),) = json.loads(shown.read_text()).values()
     assert read_support(json.dumps(settings).encode()) == VOLT_VAR
 
 
-async def written(file: Path) -> None:
+async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_S):
         while True:
-            if file.exists():
+            if holds():
                 return
             await asyncio.sleep(0.05)

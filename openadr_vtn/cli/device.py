@@ -244,14 +244,16 @@ def groups(api: OperatorApi, *, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--in", "parent", help="The group that it lies in.")
 @click.option("--primacy", type=click.IntRange(0, 255), help="The lower wins; as the group above has it if left out.")
+@click.option("--assignment", type=click.IntRange(1, 99), help="Its tree's FunctionSetAssignments in each device; 1.")
 @operator_option
-def add_group(api: OperatorApi, name: str, parent: str | None, primacy: int | None) -> None:
+def add_group(api: OperatorApi, name: str, parent: str | None, primacy: int | None, assignment: int | None) -> None:
     """Make a group: a feeder, a substation, a program.
 
-    Example:
+    Examples:
       openadr-vtn device add-group feeder-7 --in substation-2 --primacy 3
+      openadr-vtn device add-group retailer --primacy 20 --assignment 2
     """
-    wish = {"name": name, "parent": parent, "primacy": primacy}
+    wish = {"name": name, "parent": parent, "primacy": primacy, "assignment": assignment}
     made = api.command("sep2/groups", {name: value for name, value in wish.items() if value is not None})
     click.echo(f"Group {made['name']} is made, at {made['href']}.")
 

@@ -71,20 +71,22 @@ async def list_groups(_request: web.Request, desk: Desk, _caller: Caller) -> web
 
 
 async def create_group(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await body_fields(request, "name", "parent", "primacy")
+    wish = await body_fields(request, "name", "parent", "primacy", "assignment")
     made = await sep2_groups.create_group(
         desk.store, name=wish.required("name", wish.name), parent=wish.optional("parent", wish.name),
-        primacy=wish.optional("primacy", wish.natural), maker=desk.maker, actor=caller.actor, now=desk.now(),
+        primacy=wish.optional("primacy", wish.natural), assignment=wish.optional("assignment", wish.natural),
+        maker=desk.maker, actor=caller.actor, now=desk.now(),
     )  # fmt: skip
     desk.wrote(caller, "create group", made.name)
     return answered(group_json(made))
 
 
 async def change_group(request: web.Request, desk: Desk, caller: Caller) -> web.Response:
-    wish = await body_fields(request, "parent", "primacy")
+    wish = await body_fields(request, "parent", "primacy", "assignment")
     changed = await sep2_groups.change_group(
         desk.store, request.match_info["name"], parent=wish.optional("parent", wish.name),
-        primacy=wish.optional("primacy", wish.natural), actor=caller.actor, now=desk.now(),
+        primacy=wish.optional("primacy", wish.natural), assignment=wish.optional("assignment", wish.natural),
+        actor=caller.actor, now=desk.now(),
     )  # fmt: skip
     desk.wrote(caller, "change group", changed.name)
     return answered(group_json(changed))

@@ -29,7 +29,7 @@ Object = dict[str, Any]
 
 def group_json(group: Group) -> Object:
     rates = {name: group.rates[name] for name in sorted(group.rates)}
-    named = {"name": group.name, "mrid": group.mrid, "version": group.version}
+    named = {"name": group.name, "mrid": group.mrid, "version": group.version, "assignment": group.assignment}
     return {**named, "href": f"/derp/{group.id}", "rates": rates}
 
 

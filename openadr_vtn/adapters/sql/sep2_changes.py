@@ -17,7 +17,7 @@ SUBSCRIPTION = tables.table_of(sep2_tables.SubscriptionRow)
 
 HELD = "/edev/#/sub"
 """As the kind of a change: what is told under the subscriptions that a device holds."""
-PROGRAM_LISTS = frozenset({"/edev/#/fsa", "/edev/#/fsa/1/derp", "/edev/#/fsa/1/dr"})
+PROGRAM_LISTS = frozenset({"/edev/#/fsa", "/edev/#/fsa/#/derp", "/edev/#/fsa/#/dr"})
 """What tells of the groups that a device lies in."""
 
 

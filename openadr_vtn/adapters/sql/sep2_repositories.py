@@ -48,7 +48,7 @@ CONTROL_COLUMNS = (
 TOLD_COLUMNS = ("event_id", "event_version")
 RATED = {
     "EndDeviceList": ("/edev",), "EndDevice": ("/edev", "/edev/#"), "FunctionSetAssignmentsList": ("/edev/#/fsa",),
-    "DERProgramList": ("/edev/#/fsa/1/derp",), "DemandResponseProgramList": ("/edev/#/fsa/1/dr",),
+    "DERProgramList": ("/edev/#/fsa/#/derp",), "DemandResponseProgramList": ("/edev/#/fsa/#/dr",),
 }  # fmt: skip
 """What is another resource when a rate is: it has the rate as an attribute."""
 

@@ -32,6 +32,7 @@ class GroupRow(Row, table=True):
     version: int
     audience: str
     rates: dict[str, int] = Field(sa_column=Column(JSON(), nullable=False))
+    assignment: int
 
 
 class AggregatorRow(Row, table=True):

@@ -15,7 +15,16 @@ from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
 from openadr_vtn.application.sep2_audience import gather_anew
 from openadr_vtn.application.sep2_drafts import Maker
 from openadr_vtn.domain.sep2.rates import check_rate
-from openadr_vtn.domain.sep2.registry import POST_RATE, PRIMACY_MOST, Aggregator, EndDevice, Group, Tree
+from openadr_vtn.domain.sep2.registry import (
+    ASSIGNMENT,
+    ASSIGNMENT_MOST,
+    POST_RATE,
+    PRIMACY_MOST,
+    Aggregator,
+    EndDevice,
+    Group,
+    Tree,
+)
 
 LFDI_DIGITS = 40
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -35,29 +44,43 @@ class DeviceWish:
 
 
 async def create_group(
-    store: Store, *, name: str, parent: str | None, primacy: int | None, maker: Maker, actor: str, now: datetime
-) -> Group:
+    store: Store, *, name: str, parent: str | None, primacy: int | None, assignment: int | None = None, maker: Maker,
+    actor: str, now: datetime,
+) -> Group:  # fmt: skip
     """Conflict if the name is taken; NotFound if there is no such group to lie in."""
     _check_primacy(primacy)
+    _check_assignment(assignment, parent)
     async with store.unit_of_work() as uow:
         above = None if parent is None else (await group_named(uow, parent)).id
         made = await uow.registry.add_group(
-            Group(id=0, name=name, mrid=maker.mrid(), parent_id=above, primacy=primacy, version=0)
+            Group(
+                id=0,
+                name=name,
+                mrid=maker.mrid(),
+                parent_id=above,
+                primacy=primacy,
+                version=0,
+                assignment=assignment or ASSIGNMENT,
+            )
         )
         await _note(uow, actor, "create group", name, now)
     return made
 
 
 async def change_group(
-    store: Store, name: str, *, parent: str | None, primacy: int | None, actor: str, now: datetime
-) -> Group:
-    """Where it lies, and its primacy; its version grows."""
+    store: Store, name: str, *, parent: str | None, primacy: int | None, assignment: int | None = None, actor: str,
+    now: datetime,
+) -> Group:  # fmt: skip
+    """Where it lies, its primacy, and the assignments that its tree is in; its version grows."""
     _check_primacy(primacy)
+    _check_assignment(assignment, parent)
     async with store.unit_of_work() as uow:
         group = await group_named(uow, name)
         above = None if parent is None else (await group_named(uow, parent)).id
         Tree(await uow.registry.groups()).check_place(group.id, above)
-        changed = replace(group, parent_id=above, primacy=primacy, version=group.version + 1)
+        changed = replace(
+            group, parent_id=above, primacy=primacy, assignment=assignment or ASSIGNMENT, version=group.version + 1
+        )
         await uow.registry.save_group(changed)
         await _gather_all(uow, now)
         await _note(uow, actor, "change group", name, now)
@@ -225,6 +248,15 @@ def _is_hex(text: str, bytes_max: int) -> bool:
         return 0 < len(bytes.fromhex(text)) <= bytes_max
     except ValueError:
         return False
+
+
+def _check_assignment(assignment: int | None, parent: str | None) -> None:
+    if assignment is None:
+        return
+    if parent is not None:
+        raise RuleBroken("which assignments a tree is in is said of its top group")
+    if not ASSIGNMENT <= assignment <= ASSIGNMENT_MOST:
+        raise RuleBroken(f"assignments are numbered from {ASSIGNMENT} to {ASSIGNMENT_MOST}")
 
 
 def _check_primacy(primacy: int | None) -> None:

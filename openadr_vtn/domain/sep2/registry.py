@@ -13,6 +13,8 @@ POST_RATE = "EndDevice"
 """What a postRate is called among the rates; the others are pollRates, called as what is polled."""
 PRIMACY_DEFAULT = 1
 """A contracted service provider's: of a group whose line says nothing else."""
+ASSIGNMENT, ASSIGNMENT_MOST = 1, 99
+"""Interpretation: a device has one FunctionSetAssignments, as CSIP's guide says, unless an operator parts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Group:
     """Of the bridge from OpenADR: whom it is made of (:mod:`.audience`). Empty: an operator's own."""
     rates: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Seconds between polls, or posts, of the devices in it and below it, by what is polled."""
+    assignment: int = ASSIGNMENT
+    """The FunctionSetAssignments of a device in which its tree is; what the top group says counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,13 @@ class Tree:
         found = {group.id: group for group_id in groups for group in self.line(group_id)}
         by_mrid = sorted(found.values(), key=lambda group: group.mrid, reverse=True)
         return sorted(by_mrid, key=lambda group: self.primacy(group.id))
+
+    def assignments(self, groups: Iterable[int]) -> Mapping[int, list[Group]]:
+        """The same, by the number of the FunctionSetAssignments that each is in."""
+        found: dict[int, list[Group]] = {}
+        for group in self.programs(groups):
+            found.setdefault(self.line(group.id)[-1].assignment, []).append(group)
+        return found
 
     def check_place(self, group_id: int, parent_id: int | None) -> None:
         """RuleBroken if the group cannot lie there."""

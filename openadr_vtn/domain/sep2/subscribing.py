@@ -17,7 +17,7 @@ NUMBER = r"([1-9][0-9]{0,8})"
 DER_DOCUMENTS = frozenset({"der/1/derg", "der/1/ders", "der/1/dera"})
 """Of what devices put, below their addresses: what somebody else may want to hear of."""
 OF_DEVICES = frozenset({
-    "/edev/#", "/edev/#/fsa", "/edev/#/fsa/1/derp", "/edev/#/fsa/1/dr", *(f"/edev/#/{path}" for path in DER_DOCUMENTS)
+    "/edev/#", "/edev/#/fsa", "/edev/#/fsa/#/derp", "/edev/#/fsa/#/dr", *(f"/edev/#/{path}" for path in DER_DOCUMENTS)
 })  # fmt: skip
 OF_GROUPS = frozenset({"/derp/#", "/derp/#/derc", "/derp/#/dderc", "/dr/#/edc"})
 SUBSCRIBABLE = OF_DEVICES | OF_GROUPS | {"/edev"}

@@ -38,6 +38,8 @@ from openadr_vtn.protocols.sep2.scene import PAGE_MAX, Scene
 
 LFDI_DIGITS = 40
 LOG_EVENTS_KEPT = 100
+NUMBER_BITS = 64
+"""Of an mRID of FunctionSetAssignments: the device's number; above them is which of its assignments it is."""
 """Of each device; the oldest go first (1.3 wants at least ten)."""
 DER_NUMBER = "1"
 """Interpretation: one resource behind each device; who has several registers a device for each, as CSIP does."""
@@ -163,27 +165,28 @@ async def assignments(scene: Scene, number: str) -> Reply:
 
 
 async def assignment(scene: Scene, number: str, which: str) -> Reply:
-    there = await _assignments(scene, await scene.device(number))
-    if which != "1" or not there:
+    href = scene.href(f"/edev/{number}/fsa/{which}")
+    found = [one for one in await _assignments(scene, await scene.device(number)) if one.href == href]
+    if not found:
         raise HttpRefusal(404)
-    return Reply(message=there[0], holds=Holds(party_id=scene.party.id))
+    return Reply(message=found[0], holds=Holds(party_id=scene.party.id))
 
 
 async def _assignments(scene: Scene, device: registry.EndDevice) -> list[FunctionSetAssignments]:
-    """CSIP: one, whose programs are all that the device's groups lie in."""
-    programs = len((await scene.tree()).programs(device.groups))
-    if not programs:
-        return []
-    base = f"/edev/{device.number}/fsa/1"
-    mrid = mrid_of(device.number, pen=scene.desk.pen, form=scene.desk.pen_form)
-    return [
-        FunctionSetAssignments(
-            href=scene.href(base), mrid=mrid,
-            description="programs of the device", version=0, time_link=scene.link("/tm"),
-            der_program_list_link=scene.list_link(f"{base}/derp", programs),
-            demand_response_program_list_link=scene.list_link(f"{base}/dr", programs),
-        )
-    ]  # fmt: skip
+    """By mRID downwards. All programs that the device's groups lie in are in one, unless an operator parts them."""
+    found = []
+    for which, programs in (await scene.tree()).assignments(device.groups).items():
+        base = f"/edev/{device.number}/fsa/{which}"
+        unique = (which - registry.ASSIGNMENT) << NUMBER_BITS | device.number
+        found.append(
+            FunctionSetAssignments(
+                href=scene.href(base), mrid=mrid_of(unique, pen=scene.desk.pen, form=scene.desk.pen_form),
+                description="programs of the device", version=0, time_link=scene.link("/tm"),
+                der_program_list_link=scene.list_link(f"{base}/derp", len(programs)),
+                demand_response_program_list_link=scene.list_link(f"{base}/dr", len(programs)),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: one.mrid, reverse=True)
 
 
 # -- what it says of itself ------------------------------------------------------------
@@ -316,20 +319,32 @@ async def _check_may_register(scene: Scene, lfdi: str, sfdi: int) -> None:
         raise HttpRefusal(403)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What is known of a device elsewhere."""
+
+    post_rate_s: int
+    assignments: int
+    log_events: int
+    held: int | None
+    """How many subscriptions are under it; None where nobody subscribes."""
+
+
 async def _end_devices(scene: Scene, found: Sequence[registry.EndDevice]) -> tuple[EndDevice, ...]:
     log_events = await scene.uow.registry.count_log_events([device.number for device in found])
-    own = [device.number for device in found if scene.is_own(device)]
-    held = {number: await scene.uow.sep2_subscriptions.count_held(number) for number in own}
-    rates = {one.number: await scene.rate(registry.POST_RATE, one) for one in found}
-    return tuple(
-        _end_device(scene, one, rates[one.number], log_events.get(one.number, 0), held.get(one.number)) for one in found
-    )  # fmt: skip
+    tree = await scene.tree()
+    told = []
+    for one in found:
+        around = _Around(
+            post_rate_s=await scene.rate(registry.POST_RATE, one), assignments=len(tree.assignments(one.groups)),
+            log_events=log_events.get(one.number, 0),
+            held=await scene.uow.sep2_subscriptions.count_held(one.number) if scene.is_own(one) else None,
+        )  # fmt: skip
+        told.append(_end_device(scene, one, around))
+    return tuple(told)
 
 
-def _end_device(
-    scene: Scene, found: registry.EndDevice, post_rate_s: int, log_events: int, held: int | None
-) -> EndDevice:
-    """``held``: how many subscriptions are under it; None where nobody subscribes."""
+def _end_device(scene: Scene, found: registry.EndDevice, around: _Around) -> EndDevice:
     base = f"/edev/{found.number}"
     return EndDevice(
         href=scene.href(base),
@@ -341,15 +356,15 @@ def _end_device(
         device_status_link=scene.link(f"{base}/dstat"),
         lfdi=found.lfdi,
         load_shed_availability_list_link=scene.list_link(f"{base}/lsl", 1),
-        log_event_list_link=scene.list_link(f"{base}/lel", log_events),
+        log_event_list_link=scene.list_link(f"{base}/lel", around.log_events),
         power_status_link=scene.link(f"{base}/ps"),
         sfdi=found.sfdi,
         changed_time=found.changed_at,
         enabled=found.enabled,
-        function_set_assignments_list_link=scene.list_link(f"{base}/fsa", 1 if found.groups else 0),
-        post_rate=post_rate_s,
+        function_set_assignments_list_link=scene.list_link(f"{base}/fsa", around.assignments),
+        post_rate=around.post_rate_s,
         registration_link=scene.link(f"{base}/rg") if scene.desk.shows_registration and found.pin is not None else None,
-        subscription_list_link=None if held is None else scene.list_link(f"{base}/sub", held),
+        subscription_list_link=None if around.held is None else scene.list_link(f"{base}/sub", around.held),
         connection_point_link=scene.link(f"{base}/cp"),
     )
 

@@ -26,7 +26,7 @@ from openadr_core.sep2.plan import parts_of
 from openadr_core.xml.parse import parse
 from openadr_vtn.application.sep2_ports import ControlKind, StoredControl
 from openadr_vtn.domain.sep2.control_status import Standing, next_change, standings
-from openadr_vtn.domain.sep2.registry import Group, Tree
+from openadr_vtn.domain.sep2.registry import ASSIGNMENT, EndDevice, Group, Tree
 from openadr_vtn.protocols.sep2.http_rules import Holds, HttpRefusal, Reply
 from openadr_vtn.protocols.sep2.scene import Scene
 
@@ -91,33 +91,41 @@ def _told(controls: Sequence[Placed]) -> frozenset[str]:
 # -- programs --------------------------------------------------------------------------
 
 
-async def der_programs(scene: Scene, number: str, _which: str) -> Reply:
-    """Of a device, in the order of their primacy: everything that its groups lie in."""
+async def der_programs(scene: Scene, number: str, which: str) -> Reply:
+    """Of a device, in the order of their primacy: everything of this assignment that its groups lie in."""
     device = await scene.device(number)
     tree = await scene.tree()
-    groups = tree.programs(device.groups)
+    groups = _assigned(tree, device, which)
     page = [await _der_program(scene, tree, group) for group in scene.page(groups)]
     holds = _together(scene, [one.holds for one in page])
     message = DERProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/derp"), subscribable=1,
+        href=scene.href(f"/edev/{number}/fsa/{which}/derp"), subscribable=1,
         poll_rate=await scene.rate("DERProgramList", device), all=len(groups), results=len(page),
         der_program=tuple(one.message for one in page),
     )  # fmt: skip
     return Reply(message=message, holds=holds)
 
 
-async def dr_programs(scene: Scene, number: str, _which: str) -> Reply:
+async def dr_programs(scene: Scene, number: str, which: str) -> Reply:
     device = await scene.device(number)
     tree = await scene.tree()
-    groups = tree.programs(device.groups)
+    groups = _assigned(tree, device, which)
     page = [await _dr_program(scene, tree, group) for group in scene.page(groups)]
     holds = _together(scene, [one.holds for one in page])
     message = DemandResponseProgramList(
-        href=scene.href(f"/edev/{number}/fsa/1/dr"), subscribable=1,
+        href=scene.href(f"/edev/{number}/fsa/{which}/dr"), subscribable=1,
         poll_rate=await scene.rate("DemandResponseProgramList", device), all=len(groups), results=len(page),
         demand_response_program=tuple(one.message for one in page),
     )  # fmt: skip
     return Reply(message=message, holds=holds)
+
+
+def _assigned(tree: Tree, device: EndDevice, which: str) -> list[Group]:
+    """The first is there for every device, also where it has nothing to take part in."""
+    found = tree.assignments(device.groups)
+    if int(which) not in {ASSIGNMENT, *found}:
+        raise HttpRefusal(404)
+    return found.get(int(which), [])
 
 
 async def der_program(scene: Scene, group_id: str) -> Reply:

@@ -7,10 +7,12 @@ import pytest
 
 from openadr_core.errors import NotFound, RuleBroken, SchemaViolation, WrongState
 from openadr_core.sep2.controls import DefaultDERControl, DERControl, DERControlList, DERCurveList, DERProgramList
+from openadr_core.sep2.devices import EndDeviceList, FunctionSetAssignments, FunctionSetAssignmentsList
 from openadr_core.sep2.drlc import DemandResponseProgramList, EndDeviceControlList
 from openadr_core.sep2.names import Status
 from openadr_core.sep2.responses import DERControlResponse, DrResponse
-from openadr_vtn.application.handlers import sep2_controls
+from openadr_vtn.application.handlers import sep2_controls, sep2_groups
+from openadr_vtn.application.handlers.sep2_groups import DeviceWish
 from openadr_vtn.application.sep2_drafts import ControlWish
 from openadr_vtn.http.sep2_routes import mrid_maker
 from tests.vtn.protocols.sep2.sep2_bench import ACTOR, Client, Sep2Bench
@@ -46,6 +48,35 @@ async def test_programs_come_by_primacy_and_only_those_that_the_device_lies_in(s
     assert await one.status("GET", f"/derp/{ELSEWHERE}") == 404
     assert await one.status("GET", f"/derp/{ELSEWHERE}/derc") == 404
     assert (await one.get("/edev/1/fsa/1/dr?l=10", DemandResponseProgramList)).all == 2
+
+
+@pytest.mark.ieee2030_5("F3", "L4", "N3")
+async def test_an_operator_parts_trees_of_groups_into_assignments(sep2: Sep2Bench, one: Client) -> None:
+    await sep2_groups.create_group(
+        sep2.store, name="retailer", parent=None, primacy=20, assignment=2, maker=sep2.maker, actor=ACTOR, now=sep2.now
+    )
+    wish = DeviceWish(groups=["feeder", "retailer"])
+    await sep2_groups.change_device(sep2.store, one.peer.lfdi, wish, actor=ACTOR, now=sep2.now)
+    (device,) = (await one.get("/edev?l=5", EndDeviceList)).end_device
+    assert device.function_set_assignments_list_link is not None
+    assert device.function_set_assignments_list_link.all == 2
+    listed = (await one.get("/edev/1/fsa?l=5", FunctionSetAssignmentsList)).function_set_assignments
+    assert [found.href for found in listed] == ["/edev/1/fsa/2", "/edev/1/fsa/1"], "by mRID, downwards"
+    assert await one.get("/edev/1/fsa/2", FunctionSetAssignments) == listed[0]
+    names = {}
+    for which in (1, 2):
+        programs = await one.get(f"/edev/1/fsa/{which}/derp?l=9", DERProgramList)
+        names[which] = [found.description for found in programs.der_program]
+    assert names == {1: ["feeder", "system"], 2: ["retailer"]}
+    for path in ("/edev/1/fsa/3", "/edev/1/fsa/3/derp", "/edev/1/fsa/3/dr"):
+        assert await one.status("GET", path) == 404
+    with pytest.raises(RuleBroken, match="top group"):
+        await sep2_groups.create_group(
+            sep2.store, name="odd", parent="system", primacy=None, assignment=2, maker=sep2.maker, actor=ACTOR,
+            now=sep2.now,
+        )  # fmt: skip
+    await sep2_groups.change_group(sep2.store, "retailer", parent=None, primacy=20, actor=ACTOR, now=sep2.now)
+    assert (await one.get("/edev/1/fsa?l=5", FunctionSetAssignmentsList)).all == 1
 
 
 @pytest.mark.ieee2030_5("E1")

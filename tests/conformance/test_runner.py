@@ -278,7 +278,7 @@ def test_what_the_tester_did_not_give_is_told_and_not_passed(scripted_vtn: Scrip
     outcome = run(suite_of(tmp_path, EVENT_STEPS), scripted_vtn.target)
     assert (outcome.verdict, outcome.shortcomings) == (Verdict.NOT_RUN, {"not-run": "needs --operator-hook"})
     pending = suite_of(
-        tmp_path, "  - send: {message: poll, identity: pending}\n    expect: [{id: a, clause: R1, status: 1}]"
+        tmp_path, "  - send: {message: poll, identity: pending}\n    expect: [{id: a, clause: R1, status: 200}]"
     )
     assert run(pending, scripted_vtn.target).reason == "needs --pending-certificate"
     assert scripted_vtn.heard == []

@@ -176,7 +176,8 @@ class Listening:
     def _hang_up(self) -> None:
         for connection in list(self._open):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                # Of the socket alone: an SSLSocket would go on in the clear where a thread is just writing.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Server(socketserver.ThreadingTCPServer):

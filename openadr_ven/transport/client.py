@@ -155,6 +155,9 @@ def _named(seen: Collection[str]) -> Iterator[None]:
         yield
     except httpx.TransportError as error:
         raise _error_of(error, seen) from error
+    except ssl.SSLError as error:
+        # What is no TLS record, in the midst of an exchange, is not wrapped by what carries us.
+        raise PeerClosed("the TLS connection broke in the middle of an exchange") from error
 
 
 def _error_of(error: httpx.TransportError, seen: Collection[str]) -> ExchangeFailed | CertificateRejected:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -243,9 +244,17 @@ async def cut(request: web.Request) -> web.StreamResponse:
     return answer
 
 
+async def in_the_clear(request: web.Request) -> web.StreamResponse:
+    """What is no TLS record, in the midst of an exchange."""
+    assert request.transport is not None
+    os.write(request.transport.get_extra_info("socket").fileno(), b"HTTP/1.1 200 OK\r\n\r\n")
+    return await hang(request)
+
+
 @pytest.mark.openadr20b("T9")
 @pytest.mark.parametrize(
-    ("handler", "error"), [(hang, TimedOut), (drip, TimedOut), (flood, PeerClosed), (cut, PeerClosed)]
+    ("handler", "error"),
+    [(hang, TimedOut), (drip, TimedOut), (flood, PeerClosed), (cut, PeerClosed), (in_the_clear, PeerClosed)],
 )
 async def test_a_vtn_that_misbehaves_is_an_exchange_that_failed(
     lab: Lab, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], error: type[Exception]

@@ -119,7 +119,10 @@ def defaults(api: OperatorApi, *, as_json: bool) -> None:
 @click.argument("group")
 @operator_option
 def show_default(api: OperatorApi, group: str) -> None:
-    """Print what holds in GROUP where no control does, as a FILE for the command default has it."""
+    """Print what holds in GROUP where no control does.
+
+    As a FILE for the command default has it.
+    """
     show_json(api.admin(f"sep2/groups/{group}/default")["default"])
 
 
@@ -156,7 +159,7 @@ def remove_default(api: OperatorApi, group: str) -> None:
 @json_option
 @operator_option
 def curves(api: OperatorApi, group: str | None, *, as_json: bool) -> None:
-    """List the curves of GROUP, or of all groups, and what refers to them."""
+    """List curves, of GROUP or of all, and who refers to them."""
     found = api.admin("sep2/curves" if group is None else f"sep2/groups/{group}/curves")
     if as_json:
         show_json(found)

@@ -192,7 +192,7 @@ def withdraw_aggregator(api: OperatorApi, party: str) -> None:
 @json_option
 @operator_option
 def subscriptions(api: OperatorApi, *, given_up: bool, as_json: bool) -> None:
-    """List what devices asked to be told of, and how it goes."""
+    """List what devices are told of, and how it goes."""
     found = _pages(api, f"sep2/subscriptions{'/given-up' if given_up else ''}")
     if as_json:
         show_json(found)
@@ -304,7 +304,10 @@ def rate(
 @json_option
 @operator_option
 def rates(api: OperatorApi, *, group: str | None, lfdi: str | None, as_json: bool) -> None:
-    """List how often clients poll and post: everybody, the devices of a group, or one device."""
+    """List how often clients poll and post.
+
+    Everybody, the devices of a group, or one device.
+    """
     found = api.admin(_rates_of(group, lfdi))
     if as_json:
         show_json(found)

@@ -65,10 +65,10 @@ ATTACKS = {
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_refused_quickly_in_words_that_hold_none_of_it(name: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(MalformedMessage) as caught:
         parse(ATTACKS[name])
-    assert time.perf_counter() - started < REFUSED_WITHIN_S
+    assert time.thread_time() - started < REFUSED_WITHIN_S
     assert len(str(caught.value)) < 60
     assert "\n" not in str(caught.value)
 

@@ -96,7 +96,7 @@ async def test_what_is_read_of_programs_changes_with_the_groups(peopled: SqlStor
         group = await uow.registry.add_group(a_group("top"))
         device = await uow.registry.add_device(a_device(1))
         (mine, _) = await keep(
-            uow, a_subscription("/edev/#/fsa/1/derp", device.number), a_subscription("/edev/#/fsa/1/derp", 99)
+            uow, a_subscription("/edev/#/fsa/#/derp", device.number), a_subscription("/edev/#/fsa/#/derp", 99)
         )
         await uow.registry.join(group.id, add=[device.number], remove=[])
         assert await uow.sep2_subscriptions.spread() == {mine}

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from lxml import etree
+
+from openadr_core.xml.parse import parse
 
 revision = "0025"
 down_revision = "0024"
@@ -25,7 +26,7 @@ def upgrade() -> None:
     rows = [
         {"mirror": number, "mrid": mrid}
         for number, body in there
-        for mrid in sorted({(one.text or "").upper() for one in etree.fromstring(bytes(body)).iterfind(SERIES)})
+        for mrid in sorted({(one.text or "").upper() for one in parse(bytes(body)).iterfind(SERIES)})
     ]
     op.bulk_insert(table, rows)
 

@@ -65,7 +65,7 @@ def test_it_finds_its_way_obeys_answers_reports_and_is_told(utility: Utility) ->
     )  # fmt: skip
     with (
         log.open("w") as said,
-        subprocess.Popen([STRANGERS / "py20305", "-c", config], stdout=said, stderr=said) as client,
+        subprocess.Popen([STRANGERS / "py20305", "-c", config], cwd=utility.folder, stdout=said, stderr=said) as client,
     ):
         try:
             device = f"sep2/devices/{lfdi}"

@@ -9,10 +9,9 @@ from conformance.api.script import ApiScript
 from conformance.api.ven_run import ApiVenTarget, run_suite
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite, without_extensions
-from conformance.server.listening import Listening, host_and_port
+from conformance.server.listening import listening_at
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience
-from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain, server_context
 
 BASE = "/openadr3/3.1.0"
@@ -55,14 +54,10 @@ def run_openadr3_ven(
     full = load_suite("openadr3-ven")
     suite = full if extensions else without_extensions(full)
     reporting.check(suite)
-    host, port = host_and_port(listen, option="--listen")
     script = ApiScript(base=BASE, client_id=client_id, client_secret=client_secret)
     context = server_context("oadr3", [Chain(certificate=certificate, key=key)], [], "none")
-    try:
-        stage = Listening(host=host, port=port, contexts={(Shown.GOOD, False): context}, script=script)
-    except OSError as fault:
-        raise ConfigError(f"--listen: {listen}: {fault.strerror or fault}") from None
-    url = f"https://{host}:{stage.port}{BASE}"
+    stage = listening_at(listen, option="--listen", contexts={(Shown.GOOD, False): context}, script=script)
+    url = f"{stage.origin}{BASE}"
     click.echo(f"Listening at {url}", err=True)
     try:
         target = ApiVenTarget(program=program, patience=Patience(connect_s=connect_s, answer_s=patience_s))

@@ -15,7 +15,7 @@ from conformance.api.target import ApiTarget, Client
 from conformance.client.steps import Identity
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite, without_extensions
-from conformance.server.listening import Listening
+from conformance.server.listening import listening_at
 from conformance.server.steps import Shown
 from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain, server_context
@@ -110,16 +110,9 @@ def _callback(
         return None
     if not url or certificate is None or key is None:
         raise ConfigError("--callback-url, --callback-certificate and --callback-key go together")
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError(f"--callback-listen: HOST:PORT, not {listen!r}")
     receiver, context = Receiver(), server_context("oadr3", [Chain(certificate=certificate, key=key)], [], "none")
-    try:
-        stage = Listening(
-            host=host, port=int(port), contexts={(Shown.GOOD, False): context}, script=receiver, speaker="the VTN"
-        )
-    except OSError as fault:
-        raise ConfigError(f"--callback-listen: {listen}: {fault.strerror or fault}") from None
+    contexts = {(Shown.GOOD, False): context}
+    stage = listening_at(listen, option="--callback-listen", contexts=contexts, script=receiver, speaker="the VTN")
     open_parts.callback(stage.close)
     return Callback(url=url, receiver=receiver, stage=stage)
 

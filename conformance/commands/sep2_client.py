@@ -15,10 +15,9 @@ from conformance.loading import load_suite
 from conformance.sep2.client_run import ClientTarget, run_suite
 from conformance.sep2.script import Sep2Script
 from conformance.server.certificates import foreign_twin
-from conformance.server.listening import Listening, host_and_port
+from conformance.server.listening import listening_at
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience
-from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain, server_context
 
 POWER_MOST_W = 10**9
@@ -75,7 +74,6 @@ def run_sep2_client(
     """
     suite = load_suite("ieee2030_5-client")
     reporting.check(suite)
-    host, port = host_and_port(listen, option="--listen")
     own = Chain(certificate=certificate, key=key)
     patience = Patience(connect_s=connect_s, answer_s=patience_s)
     target = ClientTarget(
@@ -87,11 +85,8 @@ def run_sep2_client(
         twin = foreign_twin(own, Path(folder))
         shown = {Shown.GOOD: own, Shown.FOREIGN: twin}
         contexts = {(kind, False): server_context(profile, [chain], [trust]) for kind, chain in shown.items()}
-    try:
-        stage = Listening(host=host, port=port, contexts=contexts, script=script, speaker="the client")
-    except OSError as fault:
-        raise ConfigError(f"--listen: {listen}: {fault.strerror or fault}") from None
-    url = f"https://{host}:{stage.port}/entry"
+    stage = listening_at(listen, option="--listen", contexts=contexts, script=script, speaker="the client")
+    url = f"{stage.origin}/entry"
 
     def reach(origin: str) -> Carrier:
         shown = {Identity.ENROLLED: own}

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from conformance.client.steps import Identity
+from conformance.commands.chains import chain_named
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import load_suite
 from conformance.sep2.hearing import Receiver, Subscriber
 from conformance.sep2.run import run_suite
 from conformance.sep2.target import Sep2Target
-from conformance.server.listening import Listening, host_and_port
+from conformance.server.listening import listening_at
 from conformance.server.steps import Shown
 from openadr_core.errors import ConfigError
 from openadr_core.pki import Authority
@@ -102,7 +103,7 @@ def run_sep2_server(  # an option each
     suite = load_suite("ieee2030_5-server")
     reporting.check(suite)
     own = Chain(certificate=certificate, key=key)
-    told = _pair("notification", notification_certificate, notification_key) or own
+    told = chain_named("notification", notification_certificate, notification_key) or own
     with contextlib.ExitStack() as open_parts:
         target = Sep2Target(
             url=url,
@@ -129,7 +130,7 @@ def run_sep2_server(  # an option each
 
 
 def _authority(certificate: Path | None, key: Path | None) -> Authority | None:
-    pair = _pair("authority", certificate, key)
+    pair = chain_named("authority", certificate, key)
     if pair is None:
         return None
     return Authority(certificate_pem=pair.certificate.read_bytes(), key_pem=pair.key.read_bytes())
@@ -138,26 +139,16 @@ def _authority(certificate: Path | None, key: Path | None) -> Authority | None:
 def _subscriber(
     listen: str, context: ssl.SSLContext, patience_s: float, open_parts: contextlib.ExitStack
 ) -> Subscriber:
-    host, port = host_and_port(listen, option="--notification-listen")
-    receiver = Receiver()
-    try:
-        stage = Listening(
-            host=host, port=port, contexts={(Shown.GOOD, False): context}, script=receiver, speaker="the server"
-        )
-    except OSError as fault:
-        raise ConfigError(f"--notification-listen: {listen}: {fault.strerror or fault}") from None
+    receiver, contexts = Receiver(), {(Shown.GOOD, False): context}
+    stage = listening_at(
+        listen, option="--notification-listen", contexts=contexts, script=receiver, speaker="the server"
+    )
     open_parts.callback(stage.close)
     return Subscriber(receiver=receiver, stage=stage, patience_s=patience_s)
 
 
 def _chains(others: Mapping[str, Path | None]) -> Iterator[tuple[Identity, Chain]]:
     for identity in _SHOWN:
-        pair = _pair(identity, others[f"{identity}_certificate"], others[f"{identity}_key"])
+        pair = chain_named(identity, others[f"{identity}_certificate"], others[f"{identity}_key"])
         if pair is not None:
             yield identity, pair
-
-
-def _pair(name: str, certificate: Path | None, key: Path | None) -> Chain | None:
-    if (certificate is None) != (key is None):
-        raise ConfigError(f"--{name}-certificate and --{name}-key go together")
-    return None if certificate is None or key is None else Chain(certificate=certificate, key=key)

@@ -16,17 +16,17 @@ from conformance.client.line import Line
 from conformance.client.sealing import Sealing
 from conformance.client.sender import Sender
 from conformance.client.steps import Identity
+from conformance.commands.chains import chain_named
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.commands.vtn import HOOK_HELP
 from conformance.loading import load_suite
 from conformance.schema import schema_fault
 from conformance.server.certificates import contexts, foreign_twin
-from conformance.server.listening import Listening, host_and_port
+from conformance.server.listening import Listening, listening_at
 from conformance.server.steps import Shown
 from conformance.ven.run import Patience, VenTarget, report_variables, run_suite
 from conformance.ven.script import Identifiers, Script
 from conformance.ven.steps import Transport
-from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
 
 SHOWN_AS = {Shown.GOOD: Identity.ENROLLED, Shown.FOREIGN: Identity.FOREIGN, Shown.EXPIRED: Identity.EXPIRED}
@@ -86,7 +86,7 @@ def run_ven(*, reporting: Reporting, **options: Any) -> None:
             sealing=Sealing(shown[Shown.GOOD][0], another=shown[Shown.FOREIGN][0]),
         )
         stage = given.listening(script, shown)
-        url = f"https://{given.address[0]}:{stage.port}"
+        url = stage.origin
         _tell(f"Listening at {url}/OpenADR2/Simple/2.0b/ as {given.vtn_id}.")
         try:
             outcomes = run_suite(suite, given.target(shown), script, stage, schema_fault, only=reporting.only)
@@ -124,10 +124,6 @@ class Given:
     latency_s: float
 
     @property
-    def address(self) -> tuple[str, int]:
-        return host_and_port(self.listen, option="--listen")
-
-    @property
     def ids(self) -> Identifiers:
         return Identifiers(
             vtn_id=self.vtn_id, ven_id=self.ven_id, market_context=self.market_context, poll_s=self.poll_s
@@ -135,13 +131,12 @@ class Given:
 
     def shown(self, folder: Path) -> dict[Shown, list[Chain]]:
         """The harness's certificates; ``folder`` takes the one that it makes for itself."""
-        good = [
-            Chain(certificate=self.certificate, key=self.key),
-            *_pair("rsa", self.rsa_certificate, self.rsa_key),
-        ]
+        good = [Chain(certificate=self.certificate, key=self.key)]
+        if rsa := chain_named("rsa", self.rsa_certificate, self.rsa_key):
+            good.append(rsa)
         shown = {Shown.GOOD: good, Shown.FOREIGN: [foreign_twin(good[0], folder)]}
-        if expired := _pair("expired", self.expired_certificate, self.expired_key):
-            shown[Shown.EXPIRED] = expired
+        if expired := chain_named("expired", self.expired_certificate, self.expired_key):
+            shown[Shown.EXPIRED] = [expired]
         return shown
 
     def target(self, shown: Mapping[Shown, Sequence[Chain]]) -> VenTarget:
@@ -174,21 +169,11 @@ class Given:
         )
 
     def listening(self, script: Script, shown: Mapping[Shown, Sequence[Chain]]) -> Listening:
-        host, port = self.address
-        try:
-            return Listening(
-                host=host, port=port, contexts=contexts(shown, self.trust), script=script, tell_tester=_tell
-            )
-        except OSError as fault:
-            raise ConfigError(f"--listen: {self.listen}: {fault.strerror or fault}") from None
+        return listening_at(
+            self.listen, option="--listen", contexts=contexts(shown, self.trust), script=script, tell_tester=_tell
+        )
 
 
 def _tell(text: str) -> None:
     """For the tester, who may be piping the table elsewhere."""
     click.echo(text, err=True)
-
-
-def _pair(name: str, certificate: Path | None, key: Path | None) -> list[Chain]:
-    if (certificate is None) != (key is None):
-        raise ConfigError(f"--{name}-certificate and --{name}-key go together")
-    return [Chain(certificate=certificate, key=key)] if certificate and key else []

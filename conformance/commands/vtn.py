@@ -14,17 +14,17 @@ from conformance import hook
 from conformance.client.address import Address
 from conformance.client.sealing import Sealing
 from conformance.client.steps import Identity
+from conformance.commands.chains import chain_named
 from conformance.commands.reporting import READ, Reporting, reporting_options
 from conformance.loading import Suite, load_suite
 from conformance.schema import schema_fault
 from conformance.server.certificates import contexts, foreign_twin
-from conformance.server.listening import Listening, host_and_port
+from conformance.server.listening import listening_at
 from conformance.server.steps import Shown
 from conformance.vtn.foreign import foreign_chain
 from conformance.vtn.pushed_ven import PushedVen
 from conformance.vtn.run import SERVED_AS, Pushing, run_suite
 from conformance.vtn.target import Target
-from openadr_core.errors import ConfigError
 from openadr_core.shell.tls import Chain
 
 HOOK_HELP = "\b\n" + (hook.__doc__ or "").replace("``", "").replace("\n\n", "\n\n\b\n")
@@ -152,23 +152,19 @@ class Given:
         if not self.push_listen:
             yield None
             return
-        host, port = host_and_port(self.push_listen, option="--push-listen")
         certificates = target.certificates
         twin = foreign_twin(certificates[Identity.ENROLLED], folder, "twin")
         shown = {shown: [certificates[identity]] for shown, identity in SERVED_AS.items() if identity in certificates}
         prefix = Address(url=target.push_address, trust=self.trust).prefix
         sealing = Sealing(certificates[Identity.ENROLLED], another=twin)
         ven = PushedVen(messages=suite.messages, schema_fault=schema_fault, prefix=prefix, sealing=sealing)
-        try:
-            stage = Listening(
-                host=host,
-                port=port,
-                contexts=contexts({**shown, Shown.FOREIGN: [twin]}, self.trust),
-                script=ven,
-                speaker="the VTN",
-            )
-        except OSError as fault:
-            raise ConfigError(f"--push-listen: {self.push_listen}: {fault.strerror or fault}") from None
+        stage = listening_at(
+            self.push_listen,
+            option="--push-listen",
+            contexts=contexts({**shown, Shown.FOREIGN: [twin]}, self.trust),
+            script=ven,
+            speaker="the VTN",
+        )
         try:
             yield Pushing(ven=ven, stage=stage)
         finally:
@@ -180,6 +176,5 @@ def _options(variables: Iterable[str]) -> Iterator[str]:
 
 
 def _pair(identity: Identity, certificate: Path | None, key: Path | None) -> dict[Identity, Chain]:
-    if (certificate is None) != (key is None):
-        raise ConfigError(f"--{identity}-certificate and --{identity}-key go together")
-    return {identity: Chain(certificate=certificate, key=key)} if certificate and key else {}
+    chain = chain_named(identity, certificate, key)
+    return {} if chain is None else {identity: chain}

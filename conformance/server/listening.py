@@ -58,6 +58,25 @@ def host_and_port(text: str, *, option: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def listening_at(
+    text: str,
+    *,
+    option: str,
+    contexts: Contexts,
+    script: Answering,
+    speaker: str = "the VEN",
+    tell_tester: Callable[[str], None] = lambda _: None,
+) -> "Listening":
+    """The harness listens where an option says; ConfigError if that is no place, or cannot be had."""
+    host, port = host_and_port(text, option=option)
+    try:
+        return Listening(
+            host=host, port=port, contexts=contexts, script=script, speaker=speaker, tell_tester=tell_tester
+        )
+    except OSError as fault:
+        raise ConfigError(f"{option}: {text}: {fault.strerror or fault}") from None
+
+
 class Listening:
     """A ``Stage`` over sockets."""
 
@@ -77,6 +96,7 @@ class Listening:
         self._speaker = speaker
         self._contexts = contexts
         self._context = contexts[Shown.GOOD, False]
+        self._host = host
         self._news = threading.Condition()
         self._open: set[ssl.SSLSocket] = set()
         self._bug: BaseException | None = None
@@ -87,6 +107,11 @@ class Listening:
     @property
     def port(self) -> int:
         return int(self._server.server_address[1])
+
+    @property
+    def origin(self) -> str:
+        """Its address as an URL begins with it, in the words of who has chosen it."""
+        return f"https://{self._host}:{self.port}"
 
     def close(self) -> None:
         self._server.shutdown()

@@ -94,8 +94,7 @@ class Curve:
     reference: Reference | None = None
     """What y is per cent of; None where it is no per cent of power."""
     open_loop_s: float | None = None
-    """In which the device comes to 90 per cent of where the curve takes it."""
-    """0: at once; None: as it does by itself."""
+    """In which the device comes to 90 per cent of where the curve takes it; 0: at once, None: as it does by itself."""
     ramp_up_percent_per_s: float | None = None
     """Of ``reference``; None: as it ramps by itself."""
     ramp_down_percent_per_s: float | None = None

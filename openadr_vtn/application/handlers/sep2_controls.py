@@ -13,7 +13,7 @@ from openadr_core.sep2.encode import encode
 from openadr_core.sep2.json_values import from_json
 from openadr_core.sep2.names import CURVES, CsipAus
 from openadr_core.xml.parse import parse
-from openadr_vtn.application.handlers.sep2_groups import group_named
+from openadr_vtn.application.handlers.sep2_groups import group_named, note
 from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
 from openadr_vtn.application.sep2_drafts import VERSIONS, ControlWish, Maker, drafted
 from openadr_vtn.application.sep2_ports import StoredControl, StoredCurve
@@ -53,7 +53,7 @@ async def cancel_control(store: Store, mrid: str, *, randomly: bool, actor: str,
         if stored.control.latest_end <= moment or stored.control.cancelled_at is not None:
             raise WrongState(f"control {mrid} is over")
         await uow.controls.cancel_control(stored.control.mrid, moment, randomly=randomly)
-        await uow.audit.append(AuditEntry(at=now, actor=actor, action="cancel control", subject=mrid.upper()))
+        await note(uow, actor, "cancel control", mrid.upper(), now)
     return stored
 
 
@@ -69,7 +69,7 @@ async def save_default(
         message = from_json(DefaultDERControl, {**said, **members})
         await _check_links(uow, group, message.der_control_base)
         await uow.controls.save_default(group.id, encode(message, csipaus=CsipAus.V1_3))
-        await _note(uow, actor, "save default", group_name, now)
+        await note(uow, actor, "save default", group_name, now)
 
 
 async def remove_default(store: Store, group_name: str, *, actor: str, now: datetime) -> None:
@@ -79,7 +79,7 @@ async def remove_default(store: Store, group_name: str, *, actor: str, now: date
         if await uow.controls.default(group.id) is None:
             raise NotFound(f"group {group_name} has no default")
         await uow.controls.save_default(group.id, None)
-        await _note(uow, actor, "remove default", group_name, now)
+        await note(uow, actor, "remove default", group_name, now)
 
 
 async def add_curve(
@@ -92,7 +92,7 @@ async def add_curve(
     async with store.unit_of_work() as uow:
         group = await group_named(uow, group_name)
         stored = await uow.controls.add_curve(group.id, encode(curve, csipaus=None))
-        await _note(uow, actor, "add curve", curve.mrid, now)
+        await note(uow, actor, "add curve", curve.mrid, now)
     return stored
 
 
@@ -120,7 +120,7 @@ async def change_curve(
         if users.default is not None:
             grown = replace(users.default, version=_next(users.default.version))
             await uow.controls.save_default(group.id, encode(grown, csipaus=CsipAus.V1_3))
-        await _note(uow, actor, "change curve", curve.mrid, now)
+        await note(uow, actor, "change curve", curve.mrid, now)
     return changed
 
 
@@ -133,7 +133,7 @@ async def remove_curve(store: Store, group_name: str, number: int, *, actor: str
         if names:
             raise Conflict(f"curve {number} of {group_name} is in use, by {', '.join(names)}")
         await uow.controls.remove_curve(stored)
-        await _note(uow, actor, "remove curve", before.mrid, now)
+        await note(uow, actor, "remove curve", before.mrid, now)
     return stored
 
 
@@ -212,10 +212,6 @@ def _check_ours(members: Mapping[str, Any]) -> None:
     for name in GIVEN_BY_US:
         if name in members:
             raise SchemaViolation(f"{name}: is given by the server")
-
-
-async def _note(uow: UnitOfWork, actor: str, action: str, subject: str, now: datetime) -> None:
-    await uow.audit.append(AuditEntry(at=now, actor=actor, action=action, subject=subject))
 
 
 def _check_times(wish: ControlWish, moment: int) -> None:

@@ -63,7 +63,7 @@ async def create_group(
                 assignment=assignment or ASSIGNMENT,
             )
         )
-        await _note(uow, actor, "create group", name, now)
+        await note(uow, actor, "create group", name, now)
     return made
 
 
@@ -83,7 +83,7 @@ async def change_group(
         )
         await uow.registry.save_group(changed)
         await _gather_all(uow, now)
-        await _note(uow, actor, "change group", name, now)
+        await note(uow, actor, "change group", name, now)
     return changed
 
 
@@ -95,7 +95,7 @@ async def remove_group(store: Store, name: str, *, actor: str, now: datetime) ->
             raise Conflict(f"other groups lie in {name}")
         await uow.registry.remove_group(group.id)
         await _gather_all(uow, now)
-        await _note(uow, actor, "remove group", name, now)
+        await note(uow, actor, "remove group", name, now)
     return group
 
 
@@ -112,7 +112,7 @@ async def add_device(store: Store, *, party: str, lfdi: str, wish: DeviceWish, a
         )  # fmt: skip
         added = await uow.registry.add_device(await _wished(uow, device, wish, moment))
         await owe_current(uow, owner, now, [added])
-        await _note(uow, actor, "add device", text, now)
+        await note(uow, actor, "add device", text, now)
     return added
 
 
@@ -123,7 +123,7 @@ async def change_device(store: Store, lfdi: str, wish: DeviceWish, *, actor: str
         changed = await _wished(uow, device, wish, int(now.timestamp()))
         await uow.registry.save_device(changed)
         await _owe_owner(uow, changed, now, [changed])
-        await _note(uow, actor, "change device", device.lfdi, now)
+        await note(uow, actor, "change device", device.lfdi, now)
     return changed
 
 
@@ -133,7 +133,7 @@ async def remove_device(store: Store, lfdi: str, *, actor: str, now: datetime) -
         device = await device_named(uow, lfdi)
         await uow.registry.remove_device(device)
         await _owe_owner(uow, device, now, [])
-        await _note(uow, actor, "remove device", device.lfdi, now)
+        await note(uow, actor, "remove device", device.lfdi, now)
     return device
 
 
@@ -144,7 +144,7 @@ async def clear_meters(store: Store, lfdi: str, *, actor: str, now: datetime) ->
         found = [one for one in await uow.mirrors.mirrors(device.party_id) if one.lfdi == device.lfdi]
         for one in found:
             await uow.mirrors.remove_mirror(one.number)
-        await _note(uow, actor, "clear meters", device.lfdi, now)
+        await note(uow, actor, "clear meters", device.lfdi, now)
     return len(found)
 
 
@@ -165,7 +165,7 @@ async def name_aggregator(
         owner = await party_named(uow, party)
         aggregator = Aggregator(party_id=owner.id, pen=pen, domains=names)
         await uow.registry.save_aggregator(aggregator)
-        await _note(uow, actor, "name aggregator", owner.id, now)
+        await note(uow, actor, "name aggregator", owner.id, now)
     return aggregator
 
 
@@ -177,7 +177,7 @@ async def withdraw_aggregator(store: Store, party: str, *, actor: str, now: date
     async with store.unit_of_work() as uow:
         owner = await party_named(uow, party)
         await uow.registry.remove_aggregator(owner.id)
-        await _note(uow, actor, "withdraw aggregator", owner.id, now)
+        await note(uow, actor, "withdraw aggregator", owner.id, now)
     return owner.id
 
 
@@ -264,5 +264,6 @@ def _check_primacy(primacy: int | None) -> None:
         raise RuleBroken(f"primacy is from 0 to {PRIMACY_MOST}")
 
 
-async def _note(uow: UnitOfWork, actor: str, action: str, subject: str, now: datetime) -> None:
+async def note(uow: UnitOfWork, actor: str, action: str, subject: str, now: datetime) -> None:
+    """What an operator did, for the audit."""
     await uow.audit.append(AuditEntry(at=now, actor=actor, action=action, subject=subject))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from openadr_vtn.application.handlers.sep2_groups import device_named, group_named
-from openadr_vtn.application.ports import AuditEntry, Store, UnitOfWork
+from openadr_vtn.application.handlers.sep2_groups import device_named, group_named, note
+from openadr_vtn.application.ports import Store, UnitOfWork
 from openadr_vtn.domain.sep2.rates import DEFAULT_S, RATES, SITE_RATES, check_rate
 from openadr_vtn.domain.sep2.registry import POST_RATE, Tree
 
@@ -28,7 +28,7 @@ async def save_rate(store: Store, name: str, seconds: int | None, *, actor: str,
     check_rate(name, seconds)
     async with store.unit_of_work() as uow:
         await uow.registry.save_rate(name, seconds)
-        await _note(uow, actor, "save rate", name, now)
+        await note(uow, actor, "save rate", name, now)
 
 
 async def save_group_rate(
@@ -39,7 +39,7 @@ async def save_group_rate(
     async with store.unit_of_work() as uow:
         group = await group_named(uow, group_name)
         await uow.registry.save_group_rates(group.id, _with(group.rates, name, seconds))
-        await _note(uow, actor, f"save rate of {name}", f"group {group_name}", now)
+        await note(uow, actor, f"save rate of {name}", f"group {group_name}", now)
 
 
 async def save_device_rate(
@@ -52,7 +52,7 @@ async def save_device_rate(
         changed_at = int(now.timestamp()) if name == POST_RATE else device.changed_at
         rates = _with(device.rates, name, seconds)
         await uow.registry.save_device(replace(device, rates=rates, changed_at=changed_at))
-        await _note(uow, actor, f"save rate of {name}", device.lfdi, now)
+        await note(uow, actor, f"save rate of {name}", device.lfdi, now)
 
 
 async def common_rates(uow: UnitOfWork) -> list[RateView]:
@@ -98,7 +98,3 @@ def _common(name: str, own: int | None, chosen: Mapping[str, int]) -> RateView:
 def _with(rates: Mapping[str, int], name: str, seconds: int | None) -> dict[str, int]:
     others = {other: each for other, each in rates.items() if other != name}
     return others if seconds is None else {**others, name: seconds}
-
-
-async def _note(uow: UnitOfWork, actor: str, action: str, subject: str, now: datetime) -> None:
-    await uow.audit.append(AuditEntry(at=now, actor=actor, action=action, subject=subject))

@@ -1,16 +1,16 @@
 """Runs procedures against a client of a web API: its server's script changes, and what it asks for is waited for."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from conformance.answers import SchemaFault
-from conformance.api.script import Heard, Planned, all_fitting, first_fitting
+from conformance.api.ear import Ear
+from conformance.api.script import Heard, Planned
 from conformance.api.ven_steps import Drop, Hear, Reply, Silence, Store
 from conformance.exchanges import Exchange
 from conformance.procedure import Step
-from conformance.run import Run, Stopped
-from conformance.server.hearing import SILENT, Stage
+from conformance.run import Run
+from conformance.server.hearing import Stage
 from conformance.ven.run import Patience
 
 
@@ -46,10 +46,7 @@ class HearingRun(Run, Generic[ItsScript]):
         self._stage = stage
         self._patience = patience
         self._seen_before = len(script.exchanges)
-        self._mark = self._began = len(script.heard)
-        """From here on something is news."""
-        self._next = self._mark
-        """After what was heard last."""
+        self._ear = Ear(script.heard, stage)
 
     def store(self, step: Store) -> None:
         raise NotImplementedError
@@ -72,7 +69,8 @@ class HearingRun(Run, Generic[ItsScript]):
             case Hear():
                 self._hear(step)
             case Silence():
-                self._silence(step)
+                self.last = self._ear.unwanted(step, self.variables)
+                self.judge_last(step)
 
     def pause(self, seconds: float) -> None:
         self._stage.wait(lambda: None, seconds)
@@ -83,29 +81,10 @@ class HearingRun(Run, Generic[ItsScript]):
         self.exchanges.extend(self.script.exchanges[self._seen_before :])
 
     def move_mark(self) -> None:
-        self._mark = self._next = len(self.script.heard)
+        self._ear.mark()
 
     def _hear(self, step: Hear) -> None:
         is_awaited = step.returns or not self.script.heard
-        start = 0 if step.ever else self._next if step.again else self._mark
-        found = self._stage.wait(
-            lambda: first_fitting(step.asked, self.script.heard, start, self.variables),
-            self._patience.connect_s if is_awaited else self._patience.answer_s,
-        )
-        if found is None:
-            raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
-        self._next, heard = found
-        self.last = heard.what
-        self.judge_last(step)
-
-    def _silence(self, step: Silence) -> None:
-        start = 0 if step.ever else self._began if step.all_along else len(self.script.heard)
-
-        def one_too_many() -> Heard | None:
-            fitting = all_fitting(step.asked, self.script.heard, start, self.variables)
-            came = (one for _, one in fitting if step.answered in {None, one.status})
-            return next(islice(came, step.allowed, None), None)
-
-        found = self._stage.wait(one_too_many, step.for_s)
-        self.last = found.what if found else SILENT
+        within_s = self._patience.connect_s if is_awaited else self._patience.answer_s
+        self.last = self._ear.hear(step, within_s, self.variables)
         self.judge_last(step)

@@ -24,7 +24,7 @@ from conformance.queries import Query
 from conformance.run import Inapplicable, Operator, Run, Stopped, run_procedures, steps_of
 from conformance.schema import sep2_schema_fault
 from conformance.sep2.forms import Form, chain_of
-from conformance.sep2.hearing import Ear
+from conformance.sep2.hearing import Listener
 from conformance.sep2.pages import read_list
 from conformance.sep2.steps import Ask
 from conformance.sep2.target import Sep2Target
@@ -116,7 +116,7 @@ class Sep2Run(Run):
         )
         self._target = target
         self._connect = connect
-        self._ear = Ear(target.subscriber) if target.subscriber else None
+        self._ear = Listener(target.subscriber) if target.subscriber else None
         self._carriers: dict[tuple[Form | Identity, Hello], Carrier] = {}
         self._folder = TemporaryDirectory(prefix="conformance-")
         """Of certificates of odd forms, if there are any."""
@@ -131,17 +131,14 @@ class Sep2Run(Run):
             case Reply():
                 self.ear.plan(step, self.variables)
             case Hear():
-                found = self.ear.hear(step, self.variables)
-                if found is None:
-                    raise Stopped(f"line {step.line}: no {step.asked.method} {step.asked.path.pattern} came")
-                self.last = found
+                self.last = self.ear.hear(step, self.variables)
                 self.judge_last(step)
             case Silence():
                 self.last = self.ear.unwanted(step, self.variables)
                 self.judge_last(step)
 
     @property
-    def ear(self) -> Ear:
+    def ear(self) -> Listener:
         if self._ear is None:
             raise Inapplicable("--notification-uri")
         return self._ear
